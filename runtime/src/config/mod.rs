@@ -1,0 +1,3 @@
+//! Configuration: parse (shape), then plan (resolved, validated, typed).
+
+pub mod plan;

@@ -1,0 +1,236 @@
+//! The plan: a pipeline file resolved, validated and typed. After the plan nothing is checked again.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// One pipeline, ready to start.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The file it came from, as it was named.
+    pub file: PathBuf,
+    /// The pipeline's name.
+    pub name: Arc<str>,
+    /// librdkafka properties of the consumer: `kafka:`, then `consumer:`, over our defaults.
+    pub consumer: BTreeMap<String, String>,
+    /// librdkafka properties of the producer: `kafka:`, then `producer:`, over our defaults.
+    pub producer: BTreeMap<String, String>,
+    /// What is read.
+    pub input: Input,
+    /// What is promised.
+    pub delivery: Delivery,
+    /// The name that no other running copy has.
+    pub instance: Option<String>,
+    /// Worker threads.
+    pub workers: NonZeroUsize,
+    /// When a batch is full.
+    pub batch: BatchLimits,
+    /// The chain, in order.
+    pub stages: Vec<Stage>,
+    /// The outputs, in the order of the file; `default` among them.
+    pub outputs: Vec<Output>,
+    /// The dead-letter topic; none only where nothing can lead to it.
+    pub dlq: Option<Dlq>,
+    /// The breaker; none: off.
+    pub breaker: Option<Breaker>,
+    /// How often offsets are committed.
+    pub commit_interval: Duration,
+    /// The deadline on revoke and at stop.
+    pub drain: Duration,
+}
+
+/// What a pipeline reads.
+#[derive(Clone, Debug)]
+pub struct Input {
+    /// Topic names, or `^regex`.
+    pub topics: Vec<String>,
+    /// The consumer group.
+    pub group: String,
+    /// Where to start where the group has no offset.
+    pub start: Start,
+    /// What to do where the committed offset is gone.
+    pub on_lost_offset: OnLostOffset,
+}
+
+/// Where to start where the group has no offset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// At the oldest record.
+    Earliest,
+    /// At what comes next.
+    Latest,
+}
+
+/// What to do where the committed offset is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnLostOffset {
+    /// Stop the pipeline and name the gap.
+    Stop,
+    /// Log the gap and go on from the oldest record.
+    Earliest,
+    /// Log the gap and go on from what comes next.
+    Latest,
+}
+
+/// What a pipeline promises.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// Nothing is lost; after a crash something may come twice.
+    AtLeastOnce,
+    /// Outputs, dead letters and offsets in one Kafka transaction.
+    ExactlyOnce,
+}
+
+/// When a batch is full: whichever comes first.
+#[derive(Clone, Copy, Debug)]
+pub struct BatchLimits {
+    /// Records in a batch.
+    pub max_records: usize,
+    /// Bytes of keys, values and headers in a batch; a single larger record makes a batch of its own.
+    pub max_bytes: usize,
+    /// How long the first record waits for others.
+    pub max_wait: Duration,
+}
+
+/// One configured use of a plugin.
+#[derive(Clone, Debug)]
+pub struct Stage {
+    /// The stage's name, unique in the pipeline.
+    pub name: Arc<str>,
+    /// The plugin as the file has it.
+    pub plugin: String,
+    /// The component's file.
+    pub path: PathBuf,
+    /// The stage's `config:` as JSON text; `null` where there is none.
+    pub config: String,
+    /// What a call may use.
+    pub limits: Limits,
+    /// What the plugin may import.
+    pub grants: Grants,
+    /// What becomes of what fails.
+    pub on_error: OnError,
+}
+
+/// What a call may use.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// For a whole batch.
+    pub time: Duration,
+    /// Bytes of linear memory of a Store.
+    pub memory: usize,
+}
+
+/// What a plugin may import beyond the interface's own `log` and `metrics`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Grants {
+    /// The wall and the monotonic clock.
+    pub clock: bool,
+    /// Randomness.
+    pub random: bool,
+    /// Environment variables of the host that it may see, by name.
+    pub env: Vec<String>,
+}
+
+/// What becomes of what fails.
+#[derive(Clone, Copy, Debug)]
+pub struct OnError {
+    /// Calls after the first.
+    pub retries: u32,
+    /// The first wait.
+    pub backoff: Duration,
+    /// The longest wait.
+    pub max_backoff: Duration,
+    /// What comes after the last call, and of everything that is not retried.
+    pub then: Then,
+}
+
+/// What becomes of a record that a stage could not process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Then {
+    /// It goes to the DLQ.
+    Dlq,
+    /// It is dropped, and counted.
+    Drop,
+    /// The pipeline delivers and commits everything before it, and stops.
+    Stop,
+}
+
+/// A named output.
+#[derive(Clone, Debug)]
+pub struct Output {
+    /// The name that plugins use.
+    pub name: Arc<str>,
+    /// Where it goes.
+    pub target: Target,
+}
+
+/// Where an output goes.
+#[derive(Clone, Debug)]
+pub enum Target {
+    /// To a topic.
+    Topic(Topic),
+    /// Nowhere, and that is meant.
+    Drop,
+}
+
+/// A topic that is written to.
+#[derive(Clone, Debug)]
+pub struct Topic {
+    /// Its name.
+    pub name: String,
+    /// How to create it where it is missing; none: it must exist.
+    pub create: Option<CreateTopic>,
+}
+
+/// How to create a topic.
+#[derive(Clone, Copy, Debug)]
+pub struct CreateTopic {
+    /// Number of partitions.
+    pub partitions: i32,
+    /// Replicas of each.
+    pub replication: i32,
+}
+
+/// The dead-letter topic.
+#[derive(Clone, Debug)]
+pub struct Dlq {
+    /// The topic.
+    pub topic: Topic,
+    /// What becomes of a dead letter over the topic's limit.
+    pub oversize: Oversize,
+    /// Whether Kafka Connect's header names are added.
+    pub connect_headers: bool,
+}
+
+/// What becomes of a dead letter over its topic's limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Oversize {
+    /// The pipeline stops.
+    Stop,
+    /// It goes without its value.
+    DropValue,
+}
+
+/// When a stage that fails too much pauses the pipeline.
+#[derive(Clone, Copy, Debug)]
+pub struct Breaker {
+    /// The failing share of a stage's records, 0 to 1.
+    pub share: f64,
+    /// Over which time.
+    pub window: Duration,
+    /// How many records there must be in the window.
+    pub min_records: u64,
+    /// What happens.
+    pub on_break: OnBreak,
+}
+
+/// What happens when a breaker opens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnBreak {
+    /// Intake pauses; probes find out when to go on.
+    Pause,
+    /// The pipeline stops.
+    Stop,
+}
