@@ -173,6 +173,16 @@ pub struct Headers<'a> {
     left: u32,
 }
 
+impl Headers<'_> {
+    /// No headers.
+    pub const EMPTY: Headers<'static> = Headers { bytes: &[], left: 0 };
+
+    /// How many are still to come.
+    pub fn count_left(&self) -> usize {
+        self.left as usize
+    }
+}
+
 impl<'a> Iterator for Headers<'a> {
     type Item = (&'a [u8], Option<&'a [u8]>);
 

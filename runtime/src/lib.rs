@@ -1,5 +1,20 @@
 //! Sluicebox: Kafka in, a chain of sandboxed WebAssembly plugins, Kafka out.
 
 pub mod batch;
+pub mod cli;
 pub mod config;
+pub mod daemon;
+pub mod dev;
+pub mod error;
+pub mod event;
+pub mod kafka;
+pub mod lease;
+pub mod pipeline;
 pub mod plugin;
+pub mod ready;
+pub mod sink;
+pub mod source;
+pub mod stage;
+pub mod status;
+pub mod tracker;
+pub mod worker;

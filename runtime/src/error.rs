@@ -1,0 +1,91 @@
+//! Why a pipeline ends: what, where, why, and what to do.
+
+use crate::kafka::KafkaError;
+use crate::kafka::TopicPartition;
+
+/// Why a pipeline cannot go on. Everything delivered before it is committed; nothing else is.
+#[derive(Debug, thiserror::Error)]
+pub enum PipelineError {
+    /// A plugin could not be loaded or started.
+    #[error("{0}")]
+    Plugin(String),
+    /// A topic is missing or cannot be asked for.
+    #[error("{0}")]
+    Topic(String),
+    /// A record could not be delivered.
+    #[error(
+        "a record of {from} (offsets from {offset}) could not be delivered: {cause}; it stays uncommitted: mend the \
+         cause and start the pipeline again"
+    )]
+    Undeliverable {
+        /// Its input partition.
+        from: TopicPartition,
+        /// The first offset of the part of a batch that it belongs to.
+        offset: i64,
+        /// The topic it was meant for, and why not.
+        cause: String,
+    },
+    /// A stage said that nothing can go on.
+    #[error(
+        "stage \"{stage}\" failed for good: {reason}; nothing of the batch is committed: mend the cause and start the \
+         pipeline again"
+    )]
+    Fatal {
+        /// The stage.
+        stage: String,
+        /// What it said.
+        reason: String,
+    },
+    /// A record failed in a stage that asks for a stop.
+    #[error(
+        "stage \"{stage}\" failed on {at} at offset {offset} ({class}: {reason}) and says `then: stop`; everything \
+         before that record is delivered and committed: mend the plugin or the record's producer, or set \
+         `on_error: {{ then: dlq }}`, and start the pipeline again"
+    )]
+    Record {
+        /// The stage.
+        stage: String,
+        /// The input partition.
+        at: TopicPartition,
+        /// The record's offset.
+        offset: i64,
+        /// The class of the failure.
+        class: &'static str,
+        /// The reason.
+        reason: String,
+    },
+    /// A stage fails on too much, and the breaker asks for a stop.
+    #[error("{0}")]
+    Breaker(String),
+    /// The committed offset is no longer, or not yet, in the log.
+    #[error(
+        "{at}: offset {wanted} is gone: the log holds {low} to {high}, {gap}; to go on all the same set `input.on_lost_offset` \
+         to earliest (from {low}) or latest (from {high}), or set the group's offset by hand"
+    )]
+    OffsetLost {
+        /// The partition.
+        at: TopicPartition,
+        /// The offset to read from.
+        wanted: i64,
+        /// The first offset that there is.
+        low: i64,
+        /// The one that comes next.
+        high: i64,
+        /// The gap in words.
+        gap: String,
+    },
+    /// Another copy has this instance's name.
+    #[error(
+        "another running copy uses the same `instance` ({0}): give each copy a name of its own, or leave `instance` out"
+    )]
+    Fenced(String),
+    /// The deadline for draining has passed.
+    #[error("not everything in flight was delivered within `drain: {0:?}`; what was not stays uncommitted and is read again")]
+    Drain(std::time::Duration),
+    /// A client that cannot go on.
+    #[error("Kafka: {0}")]
+    Kafka(#[from] KafkaError),
+    /// Anything of the operating system or the libraries.
+    #[error("{0:#}")]
+    Other(#[from] anyhow::Error),
+}

@@ -1,0 +1,65 @@
+//! Events: what the threads of a pipeline tell its source loop, which alone decides.
+
+use std::sync::Arc;
+
+use crate::batch::{Batch, Offset};
+use crate::error::PipelineError;
+use crate::lease::Lease;
+use crate::sink::receipt::{Delivered, Oversize, Span};
+
+/// What happened.
+pub enum Event {
+    /// A worker is done with a batch, whose memory comes back.
+    Processed {
+        /// Which worker.
+        worker: usize,
+        /// The memory, to be filled again.
+        batch: Batch,
+    },
+    /// All that came of a span is acknowledged.
+    Delivered(Delivered),
+    /// A span was given up: nothing of it may be committed.
+    Abandoned(Span),
+    /// A broker refused a record as too large for its topic.
+    Oversize(Box<Oversize>),
+    /// A partition waits for a retry.
+    Held(Arc<Lease>),
+    /// It no longer waits.
+    Released(Arc<Lease>),
+    /// A stage fails on too much.
+    BreakerOpened(Tripped),
+    /// A probe has come to its end.
+    Probed(Probe),
+    /// The pipeline cannot go on.
+    Broken(PipelineError),
+    /// The pipeline is asked to stop.
+    Stop,
+}
+
+/// Why a breaker opened.
+#[derive(Clone, Debug)]
+pub struct Tripped {
+    /// The stage's number.
+    pub stage: usize,
+    /// Its name.
+    pub name: Arc<str>,
+    /// Records that failed in the window.
+    pub failed: u64,
+    /// Records in the window.
+    pub total: u64,
+    /// One that failed: its partition and offset.
+    pub record: (Arc<Lease>, Offset),
+    /// Why it failed: class and reason.
+    pub reason: String,
+}
+
+/// What a probe found out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Probe {
+    /// The stage is better.
+    Passed,
+    /// It is not; nothing was written.
+    Failed,
+    /// None of its records came as far as the stage.
+    Unclear,
+}

@@ -1,0 +1,139 @@
+//! What has to be known of topics before a pipeline starts: whether they exist, and what they refuse.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use rdkafka::ClientConfig;
+use rdkafka::admin::{AdminClient, AdminOptions, ConfigResource, NewTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::types::{RDKafkaErrorCode, RDKafkaRespErr};
+
+use super::log::Logging;
+use crate::config::plan::Topic;
+
+/// What a broker takes where a topic's limit cannot be read: its default `max.message.bytes`.
+pub const DEFAULT_MAX_MESSAGE_BYTES: usize = 1_048_588;
+
+/// What a topic refuses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TopicLimits {
+    /// `max.message.bytes`.
+    pub max_message_bytes: usize,
+    /// Whether a null key is refused: the topic is compacted.
+    pub compacted: bool,
+    /// How far, in milliseconds, a timestamp may lie behind the broker's clock; none: any way.
+    pub timestamp_before: Option<i64>,
+    /// How far, in milliseconds, a timestamp may lie ahead of the broker's clock; none: any way.
+    pub timestamp_after: Option<i64>,
+}
+
+impl Default for TopicLimits {
+    fn default() -> Self {
+        TopicLimits {
+            max_message_bytes: DEFAULT_MAX_MESSAGE_BYTES,
+            compacted: false,
+            timestamp_before: None,
+            timestamp_after: None,
+        }
+    }
+}
+
+/// A connection for questions about topics.
+pub struct Admin {
+    client: AdminClient<Logging>,
+    runtime: tokio::runtime::Runtime,
+    timeout: Duration,
+}
+
+impl Admin {
+    /// Connects with a client's properties.
+    ///
+    /// # Errors
+    /// Properties that librdkafka refuses.
+    pub fn new(pipeline: &Arc<str>, properties: &BTreeMap<String, String>, timeout: Duration) -> anyhow::Result<Admin> {
+        let config: ClientConfig = properties.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
+        let client = config.create_with_context(Logging { pipeline: pipeline.clone() })?;
+        let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+        Ok(Admin { client, runtime, timeout })
+    }
+
+    /// Makes sure that a topic exists, creating it where its `create:` asks for that.
+    ///
+    /// # Errors
+    /// It does not exist, may not be seen, or cannot be created; no broker answers.
+    pub fn ensure_topic(&self, role: &str, topic: &Topic) -> anyhow::Result<()> {
+        let name = &topic.name;
+        let metadata = self
+            .client
+            .inner()
+            .fetch_metadata(Some(name), self.timeout)
+            .with_context(|| format!("no broker answers for topic \"{name}\" ({role})"))?;
+        let found = metadata.topics().first().and_then(|topic| topic.error());
+        match found {
+            None => Ok(()),
+            Some(
+                RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART | RDKafkaRespErr::RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC,
+            ) => self.create_topic(role, topic),
+            Some(code) => bail!("topic \"{name}\" ({role}): {}", RDKafkaErrorCode::from(code)),
+        }
+    }
+
+    fn create_topic(&self, role: &str, topic: &Topic) -> anyhow::Result<()> {
+        let name = &topic.name;
+        let Some(create) = topic.create else {
+            bail!(
+                "topic \"{name}\" ({role}) does not exist: create it, or let the pipeline do so with \
+                 `create: {{ partitions: 4, replication: 3 }}` beside its name"
+            );
+        };
+        let new = NewTopic::new(name, create.partitions, TopicReplication::Fixed(create.replication));
+        let options = AdminOptions::new().operation_timeout(Some(self.timeout)).request_timeout(Some(self.timeout));
+        let results = self.runtime.block_on(self.client.create_topics([&new], &options));
+        match results.with_context(|| format!("topic \"{name}\" ({role}) could not be created"))?.pop() {
+            Some(Err((_, code))) if code != RDKafkaErrorCode::TopicAlreadyExists => {
+                bail!("topic \"{name}\" ({role}) could not be created: {code}")
+            }
+            _ => {
+                tracing::info!(topic = name, partitions = create.partitions, "created topic");
+                Ok(())
+            }
+        }
+    }
+
+    /// What topics refuse, in the order of `names`; what may not be read has the brokers' defaults.
+    pub fn limits(&self, names: &[&str]) -> Vec<TopicLimits> {
+        let asked: Vec<_> = names.iter().map(|name| ResourceSpecifier::Topic(name)).collect();
+        let options = AdminOptions::new().request_timeout(Some(self.timeout));
+        let answers = match self.runtime.block_on(self.client.describe_configs(&asked, &options)) {
+            Ok(answers) => answers,
+            Err(error) => {
+                tracing::warn!("the limits of topics cannot be read ({error}): assuming the brokers' defaults");
+                return vec![TopicLimits::default(); names.len()];
+            }
+        };
+        names.iter().zip(answers).map(|(name, answer)| match answer {
+            Ok(resource) => parse_limits(&resource),
+            Err(code) => {
+                tracing::warn!(topic = name, "the topic's limits cannot be read ({code}): assuming the brokers' defaults");
+                TopicLimits::default()
+            }
+        })
+        .collect()
+    }
+}
+
+fn parse_limits(resource: &ConfigResource) -> TopicLimits {
+    let value = |name: &str| resource.get(name).and_then(|entry| entry.value.as_deref());
+    // The brokers' default, "as far as the clock goes", is no bound.
+    let bound = |name: &str| value(name).and_then(|text| text.parse().ok()).filter(|&bound| bound != i64::MAX);
+    let create_time = value("message.timestamp.type") != Some("LogAppendTime");
+    TopicLimits {
+        max_message_bytes: value("max.message.bytes")
+            .and_then(|text| text.parse().ok())
+            .unwrap_or(DEFAULT_MAX_MESSAGE_BYTES),
+        compacted: value("cleanup.policy").is_some_and(|policy| policy.split(',').any(|part| part.trim() == "compact")),
+        timestamp_before: bound("message.timestamp.before.max.ms").filter(|_| create_time),
+        timestamp_after: bound("message.timestamp.after.max.ms").filter(|_| create_time),
+    }
+}

@@ -1,0 +1,76 @@
+//! The embedded broker: librdkafka's mock cluster, in this process.
+//!
+//! Its limits: a partition keeps 5 MiB or 100,000 batches, then the oldest go silently; transactions are not
+//! honoured; topics' limits cannot be asked for. Whoever feeds it must keep the backlog small.
+
+use std::collections::BTreeMap;
+use std::ffi::{CStr, CString};
+use std::ptr::NonNull;
+
+use rdkafka::bindings as sys;
+use rdkafka::producer::{BaseProducer, DefaultProducerContext, Producer as _};
+use rdkafka::types::RDKafkaRespErr;
+use rdkafka::ClientConfig;
+
+use super::KafkaError;
+
+/// Bytes that may lie unread in the embedded broker without any being lost.
+pub const SAFE_BACKLOG: usize = 1 << 20;
+
+/// A broker in this process, gone when dropped.
+pub struct Embedded {
+    // Owns the cluster.
+    _owner: BaseProducer<DefaultProducerContext>,
+    cluster: NonNull<sys::rd_kafka_mock_cluster_t>,
+}
+
+// SAFETY: the mock cluster has a thread and a lock of its own.
+unsafe impl Send for Embedded {}
+
+impl Embedded {
+    /// Starts one broker on a loopback port.
+    ///
+    /// # Errors
+    /// What librdkafka refuses.
+    pub fn start() -> Result<Embedded, KafkaError> {
+        let owner: BaseProducer = ClientConfig::new().set("test.mock.num.brokers", "1").create()?;
+        // SAFETY: the client lives; it owns the cluster that the property made it start.
+        let cluster = unsafe { sys::rd_kafka_handle_mock_cluster(owner.client().native_ptr()) };
+        let cluster = NonNull::new(cluster)
+            .ok_or_else(|| KafkaError::new(RDKafkaRespErr::RD_KAFKA_RESP_ERR__FAIL, "no embedded broker"))?;
+        // SAFETY: the cluster lives. The first member of a group need not wait for others here.
+        unsafe { sys::rd_kafka_mock_group_initial_rebalance_delay_ms(cluster.as_ptr(), 0) };
+        Ok(Embedded { _owner: owner, cluster })
+    }
+
+    /// Makes a topic.
+    ///
+    /// # Errors
+    /// What librdkafka refuses, e.g. a topic that exists.
+    pub fn create_topic(&self, name: &str, partitions: i32) -> Result<(), KafkaError> {
+        let invalid = |_| KafkaError::new(RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION, name);
+        let c_name = CString::new(name).map_err(invalid)?;
+        // SAFETY: cluster and name are good for the call.
+        let code = unsafe { sys::rd_kafka_mock_topic_create(self.cluster.as_ptr(), c_name.as_ptr(), partitions, 1) };
+        if code == RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR {
+            return Ok(());
+        }
+        Err(KafkaError::new(code, name))
+    }
+
+    /// Where clients find it.
+    pub fn bootstrap_servers(&self) -> String {
+        // SAFETY: the cluster lives, and the string as long.
+        let servers = unsafe { CStr::from_ptr(sys::rd_kafka_mock_cluster_bootstraps(self.cluster.as_ptr())) };
+        servers.to_string_lossy().into_owned()
+    }
+
+    /// A client's properties, pointed at this broker: without what secures the way to a real one.
+    pub fn point(&self, properties: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+        let secures = |name: &String| ["security.", "sasl.", "ssl.", "broker.", "metadata."].iter().any(|p| name.starts_with(p));
+        let mut own: BTreeMap<_, _> =
+            properties.iter().filter(|(name, _)| !secures(name)).map(|(n, v)| (n.clone(), v.clone())).collect();
+        own.insert("bootstrap.servers".to_owned(), self.bootstrap_servers());
+        own
+    }
+}

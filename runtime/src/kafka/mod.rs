@@ -1,0 +1,55 @@
+//! Kafka: everything of rdkafka and librdkafka that the rest of the program sees, as types of its own.
+
+pub mod admin;
+pub mod consumer;
+pub mod embedded;
+pub mod log;
+pub mod producer;
+
+use std::fmt;
+use std::sync::Arc;
+
+use rdkafka::types::{RDKafkaErrorCode, RDKafkaRespErr};
+
+use crate::batch::Partition;
+
+/// A topic's partition.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TopicPartition {
+    /// The topic.
+    pub topic: Arc<str>,
+    /// The partition.
+    pub partition: Partition,
+}
+
+impl fmt::Display for TopicPartition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.topic, self.partition)
+    }
+}
+
+/// An error of librdkafka or of the broker: its code, and what it says.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{text}")]
+pub struct KafkaError {
+    /// The code.
+    pub code: RDKafkaErrorCode,
+    /// What it says, the code's name included.
+    pub text: String,
+}
+
+impl KafkaError {
+    /// The error of a code; `detail` is what the library added, or empty.
+    pub(crate) fn new(code: RDKafkaRespErr, detail: &str) -> KafkaError {
+        let code = RDKafkaErrorCode::from(code);
+        let text = if detail.is_empty() { code.to_string() } else { format!("{detail} ({code})") };
+        KafkaError { code, text }
+    }
+}
+
+impl From<rdkafka::error::KafkaError> for KafkaError {
+    fn from(error: rdkafka::error::KafkaError) -> Self {
+        let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail);
+        KafkaError { code, text: error.to_string() }
+    }
+}

@@ -1,0 +1,279 @@
+//! A pipeline: puts source, workers and sink together, runs them, and takes them apart again.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+
+use crate::config::plan::{self, Plan, Target};
+use crate::error::PipelineError;
+use crate::event::Event;
+use crate::kafka::admin::{Admin, TopicLimits};
+use crate::kafka::consumer::Consumer;
+use crate::plugin::{Engine, Plugin, StageSetup};
+use crate::sink::letter::Origin;
+use crate::sink::{Known, Sink};
+use crate::source::Source;
+use crate::stage::Stage;
+use crate::stage::breaker::Breaker;
+use crate::status::{Phase, Stats};
+use crate::worker::{Job, Shared, Worker};
+
+/// How long the brokers have to answer questions about topics before the pipeline gives up its start.
+const TOPICS_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long leaving the group may take at the end.
+const LEAVE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// A pipeline that runs.
+pub struct Pipeline {
+    /// What it runs.
+    pub plan: Arc<Plan>,
+    /// The digests of its plugins, in the order of its stages.
+    pub digests: Vec<String>,
+    /// What it has counted, and how it stands.
+    pub stats: Arc<Stats>,
+    events: Sender<Event>,
+    cut_off: Arc<AtomicBool>,
+    thread: JoinHandle<Result<(), PipelineError>>,
+}
+
+impl Pipeline {
+    /// Loads the plugins of a plan and tries each stage's start: what `check` does, and every start after it.
+    ///
+    /// # Errors
+    /// The first stage of which the plugin does not load or start, in words.
+    pub fn load(engine: &Engine, plan: &Plan) -> Result<Vec<Plugin>, PipelineError> {
+        let failed = |error: &dyn std::fmt::Display| PipelineError::Plugin(error.to_string());
+        let mut plugins = Vec::with_capacity(plan.stages.len());
+        for stage in &plan.stages {
+            let plugin = engine
+                .load(&stage.path, &stage.grants)
+                .map_err(|error| failed(&format_args!("stage \"{}\": {error}", stage.name)))?;
+            plugin.instantiate(&setup(plan, stage), Arc::default()).map_err(|error| failed(&error))?;
+            plugins.push(plugin);
+        }
+        Ok(plugins)
+    }
+
+    /// Starts a pipeline on threads of its own. `ended` is called, on one of them, when it has ended.
+    ///
+    /// # Errors
+    /// A thread cannot be made.
+    pub fn start(
+        plan: Arc<Plan>,
+        plugins: Vec<Plugin>,
+        ended: impl FnOnce() + Send + 'static,
+    ) -> anyhow::Result<Pipeline> {
+        let (events, receiver) = mpsc::channel();
+        let stats: Arc<Stats> = Arc::default();
+        let cut_off: Arc<AtomicBool> = Arc::default();
+        let digests = plugins.iter().map(|plugin| plugin.digest().to_owned()).collect();
+        let thread = {
+            let (plan, stats, cut_off, events) = (plan.clone(), stats.clone(), cut_off.clone(), events.clone());
+            std::thread::Builder::new().name(plan.name.to_string()).spawn(move || {
+                // Told in any case, a panic included.
+                let _ended = OnDrop(Some(ended));
+                let result = run(&plan, &plugins, &stats, &cut_off, events, receiver);
+                let phase = if result.is_ok() { Phase::Stopped } else { Phase::Failed };
+                stats.set(|state| state.phase = phase);
+                result
+            })?
+        };
+        Ok(Pipeline { plan, digests, stats, events, cut_off, thread })
+    }
+
+    /// Asks it to drain, commit and end.
+    pub fn stop(&self) {
+        // It has ended already where nobody listens.
+        let _ = self.events.send(Event::Stop);
+    }
+
+    /// Asks it to end without waiting for anything.
+    pub fn cut_off(&self) {
+        self.cut_off.store(true, Ordering::Release);
+        self.stop();
+    }
+
+    /// Waits for its end.
+    ///
+    /// # Errors
+    /// Why it could not go on.
+    pub fn join(self) -> Result<(), PipelineError> {
+        self.thread.join().unwrap_or_else(|_| Err(anyhow::anyhow!("the pipeline's thread panicked").into()))
+    }
+}
+
+struct OnDrop<F: FnOnce()>(Option<F>);
+
+impl<F: FnOnce()> Drop for OnDrop<F> {
+    fn drop(&mut self) {
+        if let Some(call) = self.0.take() {
+            call();
+        }
+    }
+}
+
+fn setup(plan: &Plan, stage: &plan::Stage) -> StageSetup {
+    StageSetup {
+        pipeline: plan.name.clone(),
+        stage: stage.name.clone(),
+        config: stage.config.clone(),
+        outputs: plan.outputs.iter().map(|output| output.name.clone()).collect(),
+        limits: stage.limits,
+        env: stage.grants.env.iter().filter_map(|name| Some((name.clone(), std::env::var(name).ok()?))).collect(),
+    }
+}
+
+fn run(
+    plan: &Arc<Plan>,
+    plugins: &[Plugin],
+    stats: &Arc<Stats>,
+    cut_off: &Arc<AtomicBool>,
+    events: Sender<Event>,
+    receiver: Receiver<Event>,
+) -> Result<(), PipelineError> {
+    let begun = Instant::now();
+    let (outputs, dlq) = topics(plan)?;
+    let origin = Origin {
+        pipeline: plan.name.to_string(),
+        stages: std::iter::zip(&plan.stages, plugins)
+            .map(|(stage, plugin)| (stage.name.to_string(), stage.plugin.clone(), plugin.digest().to_owned()))
+            .collect(),
+        connect_headers: plan.dlq.as_ref().is_some_and(|dlq| dlq.connect_headers),
+    };
+    let default = plan.outputs.iter().position(|output| &*output.name == "default");
+    let shared = Arc::new(Shared {
+        sink: Sink::new(plan, outputs, dlq, origin, cut_off.clone())?,
+        breakers: plan.breaker.iter().flat_map(|breaker| plan.stages.iter().map(|_| Breaker::new(*breaker))).collect(),
+        stats: stats.clone(),
+        stages: plan.stages.len(),
+        default_output: default.context("a plan has an output `default`")? as u32,
+        cut_off: cut_off.clone(),
+        events,
+        tripped: AtomicBool::new(false),
+        assigned: AtomicBool::new(false),
+    });
+    let (jobs, workers) = start_workers(plan, plugins, &shared)?;
+    let result = consume(plan, &shared, receiver, jobs, begun);
+    cut_off.store(true, Ordering::Release);
+    for worker in workers {
+        // A worker that panicked has said so by its hook, and its spans stayed uncommitted.
+        let _ = worker.join();
+    }
+    result
+}
+
+fn consume(
+    plan: &Arc<Plan>,
+    shared: &Arc<Shared>,
+    events: Receiver<Event>,
+    jobs: Vec<Sender<Job>>,
+    begun: Instant,
+) -> Result<(), PipelineError> {
+    let consumer = Consumer::new(&plan.name, &plan.consumer)?;
+    let result = consumer.subscribe(&plan.input.topics).map_err(PipelineError::from).and_then(|()| {
+        let ms = begun.elapsed().as_millis() as u64;
+        tracing::info!(target: "pipeline", pipeline = %plan.name, group = plan.input.group, started_in_ms = ms, "started");
+        Source::new(plan, &consumer, shared.clone(), events, jobs).run()
+    });
+    if !consumer.close(LEAVE_TIMEOUT) {
+        tracing::warn!(target: "pipeline", pipeline = %plan.name, "the group did not confirm the leave in time");
+    }
+    result
+}
+
+/// Asks the brokers what can be known before start: every topic that is written to exists, or may be made.
+///
+/// # Errors
+/// The first topic that does not, in words.
+pub fn check_topics(plan: &Plan) -> Result<(), PipelineError> {
+    topics(plan).map(|_| ())
+}
+
+type Topics = (Vec<Option<Known>>, Option<Known>);
+
+/// Makes sure that every topic exists that is written to, and asks what each takes.
+fn topics(plan: &Plan) -> Result<Topics, PipelineError> {
+    let outputs = plan.outputs.iter().map(|output| match &output.target {
+        Target::Topic(topic) => Some((format!("output \"{}\"", output.name), topic)),
+        Target::Drop => None,
+    });
+    let dlq = plan.dlq.iter().map(|dlq| Some(("dlq".to_owned(), &dlq.topic)));
+    let all: Vec<Option<(String, &plan::Topic)>> = outputs.chain(dlq).collect();
+    let written: Vec<_> = all.iter().flatten().collect();
+    let limits = if plan.embedded || written.is_empty() {
+        // The embedded broker's topics are made by whoever embeds it, and it answers no such questions.
+        vec![TopicLimits::default(); written.len()]
+    } else {
+        let topic_error = |error: anyhow::Error| PipelineError::Topic(format!("{error:#}"));
+        let admin = Admin::new(&plan.name, &plan.producer, TOPICS_TIMEOUT).map_err(topic_error)?;
+        for (role, topic) in &written {
+            admin.ensure_topic(role, topic).map_err(topic_error)?;
+        }
+        admin.limits(&written.iter().map(|(_, topic)| topic.name.as_str()).collect::<Vec<_>>())
+    };
+    let mut limits = limits.into_iter();
+    let mut known: Vec<_> = all
+        .into_iter()
+        .map(|topic| {
+            let (_, topic) = topic?;
+            Some(Known { name: topic.name.clone(), limits: limits.next()? })
+        })
+        .collect();
+    let dlq = plan.dlq.as_ref().and_then(|_| known.pop().flatten());
+    Ok((known, dlq))
+}
+
+type Workers = (Vec<Sender<Job>>, Vec<JoinHandle<()>>);
+
+fn start_workers(plan: &Arc<Plan>, plugins: &[Plugin], shared: &Arc<Shared>) -> Result<Workers, PipelineError> {
+    let (ready, started) = mpsc::channel();
+    let (mut jobs, mut workers) = (Vec::new(), Vec::new());
+    for number in 0..plan.workers.get() {
+        let (sender, receiver) = mpsc::channel();
+        let name = format!("{}/{number}", plan.name);
+        let (plan, plugins, shared, ready) = (plan.clone(), plugins.to_vec(), shared.clone(), ready.clone());
+        let work = move || match start_stages(&plan, &plugins, &shared) {
+            Ok(stages) => {
+                let _ = ready.send(Ok(()));
+                drop(ready);
+                let _guard = PanicGuard(shared.clone());
+                Worker::new(number, stages, shared).work(&receiver);
+            }
+            Err(error) => {
+                let _ = ready.send(Err(error));
+            }
+        };
+        workers.push(std::thread::Builder::new().name(name).spawn(work).context("starting a worker")?);
+        jobs.push(sender);
+    }
+    drop(ready);
+    for result in started {
+        result?;
+    }
+    Ok((jobs, workers))
+}
+
+/// A worker that panics takes its pipeline down in order: what it held is abandoned, and read again by the next run.
+struct PanicGuard(Arc<Shared>);
+
+impl Drop for PanicGuard {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let error = anyhow::anyhow!("a worker panicked; what it was at stays uncommitted: please report this");
+            let _ = self.0.events.send(Event::Broken(error.into()));
+        }
+    }
+}
+
+fn start_stages(plan: &Plan, plugins: &[Plugin], shared: &Shared) -> Result<Vec<Stage>, PipelineError> {
+    std::iter::zip(&plan.stages, plugins)
+        .map(|(stage, plugin)| {
+            Stage::start(plugin, &setup(plan, stage), stage.on_error, shared.cut_off.clone())
+                .map_err(|error| PipelineError::Plugin(error.to_string()))
+        })
+        .collect()
+}

@@ -1,0 +1,98 @@
+//! From paths to pipelines that are ready to start: planned, with their plugins loaded and tried.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::config::plan::{Delivery, Plan};
+use crate::config::{self, Errors, PlanOptions, Warning};
+use crate::error::PipelineError;
+use crate::pipeline::Pipeline;
+use crate::plugin::{Engine, Plugin};
+
+/// A pipeline that is ready to start.
+pub struct Ready {
+    /// What to run.
+    pub plan: Arc<Plan>,
+    /// Its stages' plugins.
+    pub plugins: Vec<Plugin>,
+}
+
+impl Ready {
+    /// Whether it is what runs already.
+    pub fn is_what_runs_in(&self, running: &Pipeline) -> bool {
+        *self.plan == *running.plan && self.plugins.iter().map(Plugin::digest).eq(running.digests.iter())
+    }
+}
+
+/// Why a file cannot be run.
+#[derive(Debug)]
+pub enum Broken {
+    /// The file itself is wrong.
+    Config(Errors),
+    /// A plugin does not load or start.
+    Plugin(PathBuf, PipelineError),
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Broken::Config(errors) => errors.fmt(f),
+            Broken::Plugin(file, error) => write!(f, "{}: {error}", file.display()),
+        }
+    }
+}
+
+/// What paths hold.
+pub struct Loaded {
+    /// What can be started.
+    pub ready: Vec<Ready>,
+    /// What cannot, by file.
+    pub broken: Vec<(PathBuf, Broken)>,
+    /// What is odd, but no error.
+    pub warnings: Vec<Warning>,
+}
+
+impl Loaded {
+    /// Whether a pipeline's file is still there, broken or not.
+    pub fn keeps(&self, running: &Pipeline) -> bool {
+        let is_its = |file: &Path| file == running.plan.file;
+        self.ready.iter().any(|ready| ready.plan.name == running.plan.name)
+            || self.broken.iter().any(|(file, _)| is_its(file))
+    }
+}
+
+/// Plans every pipeline that the paths name, and loads and tries its plugins.
+///
+/// # Errors
+/// A path that is not there, a folder without pipelines, two pipelines with one name.
+pub fn load_all(engine: &Engine, paths: &[PathBuf], options: &PlanOptions) -> Result<Loaded, Errors> {
+    let mut loaded = Loaded { ready: Vec::new(), broken: Vec::new(), warnings: Vec::new() };
+    for file in config::find(paths)? {
+        match load_one(engine, &file, options) {
+            Ok((ready, warnings)) => {
+                loaded.ready.push(ready);
+                loaded.warnings.extend(warnings);
+            }
+            Err(broken) => loaded.broken.push((file, broken)),
+        }
+    }
+    config::distinct_names(loaded.ready.iter().map(|ready| &*ready.plan))?;
+    Ok(loaded)
+}
+
+/// Plans one pipeline, and loads and tries its plugins.
+///
+/// # Errors
+/// Why it cannot be run.
+pub fn load_one(engine: &Engine, file: &Path, options: &PlanOptions) -> Result<(Ready, Vec<Warning>), Broken> {
+    let environment = |name: &str| std::env::var(name).ok();
+    let (plan, warnings) = config::load(file, &environment, options).map_err(Broken::Config)?;
+    let broken = |error| Broken::Plugin(file.to_owned(), error);
+    if plan.delivery == Delivery::ExactlyOnce {
+        let text = "`delivery: exactly_once` is not available yet: use at_least_once";
+        return Err(broken(anyhow::anyhow!(text).into()));
+    }
+    let plugins = Pipeline::load(engine, &plan).map_err(broken)?;
+    Ok((Ready { plan: Arc::new(plan), plugins }, warnings))
+}

@@ -1,0 +1,183 @@
+//! Receipts: the acknowledgement belongs to a partition's part of a batch, and only a receipt makes a [`Delivered`].
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::mpsc::Sender;
+use std::sync::{Mutex, PoisonError};
+
+use rdkafka::types::RDKafkaErrorCode;
+
+use super::letter::DeadLetter;
+use crate::batch::Offset;
+use crate::error::PipelineError;
+use crate::event::Event;
+use crate::kafka::KafkaError;
+use crate::lease::Lease;
+
+/// One partition's part of a batch.
+#[derive(Clone, Debug)]
+pub struct Span {
+    /// The partition and generation.
+    pub lease: Arc<Lease>,
+    /// The first record's offset.
+    pub first: Offset,
+    /// What to commit when it is delivered: the last record's offset and one.
+    pub end: Offset,
+}
+
+/// A span of which every output and dead letter is acknowledged. Made here alone; committing consumes it.
+pub struct Delivered(Span);
+
+impl Delivered {
+    /// The span.
+    pub fn into_span(self) -> Span {
+        self.0
+    }
+}
+
+// More than any batch can send: while a span is open its count cannot reach zero.
+const OPEN: i64 = 1 << 40;
+
+/// What librdkafka hands back with each delivery report.
+pub enum Receipt {
+    /// For the records of a span.
+    Span(SpanReceipt),
+    /// For one record that may be too large for its topic.
+    Large {
+        /// The span it belongs to.
+        parent: Arc<Receipt>,
+        /// What to write in its place if the broker refuses it; taken once.
+        fallback: Mutex<Option<Box<DeadLetter>>>,
+    },
+}
+
+/// Counts what is still to be acknowledged of one span.
+pub struct SpanReceipt {
+    span: Span,
+    // The offset to commit: known once the span is sealed, for a cut may have shortened it.
+    end: AtomicI64,
+    outstanding: AtomicI64,
+    failed: AtomicBool,
+    events: Sender<Event>,
+}
+
+impl SpanReceipt {
+    fn settle(&self, count: i64) {
+        if self.outstanding.fetch_sub(count, Ordering::AcqRel) == count {
+            let span = Span { end: Offset(self.end.load(Ordering::Acquire)), ..self.span.clone() };
+            // The loop has ended where nobody listens; then nothing is committed any more.
+            let _ = self.events.send(Event::Delivered(Delivered(span)));
+        }
+    }
+
+    fn fail(&self, error: &KafkaError) {
+        // Under an ended lease a failure is what was asked for: the purge after a loss.
+        if self.failed.swap(true, Ordering::AcqRel) || self.span.lease.ended() {
+            return;
+        }
+        // Nothing that comes behind it may be written, or it would overtake what failed.
+        self.span.lease.cut(self.span.first);
+        let (from, offset) = (self.span.lease.at.clone(), self.span.first.0);
+        let error = PipelineError::Undeliverable { from, offset, cause: error.text.clone() };
+        let _ = self.events.send(Event::Abandoned(self.span.clone()));
+        let _ = self.events.send(Event::Broken(error));
+    }
+}
+
+impl Receipt {
+    /// The end of one record, as the producer reports it.
+    pub(super) fn report(receipt: Arc<Receipt>, result: Result<(), KafkaError>) {
+        match (&*receipt, result) {
+            (Receipt::Span(span), Ok(())) => span.settle(1),
+            (Receipt::Span(span), Err(error)) => span.fail(&error),
+            (Receipt::Large { parent, .. }, Ok(())) => Receipt::report(parent.clone(), Ok(())),
+            (Receipt::Large { parent, fallback }, Err(error)) => {
+                let letter = fallback.lock().unwrap_or_else(PoisonError::into_inner).take();
+                match (letter, &**parent) {
+                    (Some(letter), Receipt::Span(span)) if is_too_large(&error) => {
+                        let oversize = Oversize { letter, receipt: parent.clone(), span: span.span.clone() };
+                        let _ = span.events.send(Event::Oversize(Box::new(oversize)));
+                    }
+                    _ => Receipt::report(parent.clone(), Err(error)),
+                }
+            }
+        }
+    }
+}
+
+/// Whether an error says that a record is too large.
+pub(super) fn is_too_large(error: &KafkaError) -> bool {
+    matches!(error.code, RDKafkaErrorCode::MessageSizeTooLarge | RDKafkaErrorCode::InvalidMessageSize)
+}
+
+/// A record that a broker refused as too large: its dead letter, and the receipt to send it with.
+pub struct Oversize {
+    pub(super) letter: Box<DeadLetter>,
+    pub(super) receipt: Arc<Receipt>,
+    pub(super) span: Span,
+}
+
+/// A span that a worker still adds to. Dropped unsealed it is abandoned: nothing of it is ever committed.
+pub struct OpenSpan {
+    span: Span,
+    receipt: Arc<Receipt>,
+    events: Sender<Event>,
+    sent: i64,
+    sealed: bool,
+}
+
+impl OpenSpan {
+    /// Opens a span.
+    pub fn new(span: Span, events: Sender<Event>) -> OpenSpan {
+        let receipt = SpanReceipt {
+            span: span.clone(),
+            end: AtomicI64::new(span.end.0),
+            outstanding: AtomicI64::new(OPEN),
+            failed: AtomicBool::new(false),
+            events: events.clone(),
+        };
+        OpenSpan { span, receipt: Arc::new(Receipt::Span(receipt)), events, sent: 0, sealed: false }
+    }
+
+    /// The partition and generation.
+    pub fn lease(&self) -> &Arc<Lease> {
+        &self.span.lease
+    }
+
+    /// A receipt for one more record.
+    pub(super) fn receipt(&mut self) -> Arc<Receipt> {
+        self.sent += 1;
+        self.receipt.clone()
+    }
+
+    /// A receipt for one more record that may be too large for its topic.
+    pub(super) fn large_receipt(&mut self, fallback: Box<DeadLetter>) -> Arc<Receipt> {
+        Arc::new(Receipt::Large { parent: self.receipt(), fallback: Mutex::new(Some(fallback)) })
+    }
+
+    /// A receipt came back: the record was not sent.
+    pub(super) fn unsent(&mut self) {
+        self.sent -= 1;
+    }
+
+    /// Everything of the span is sent: it is delivered once all of that is acknowledged.
+    pub fn seal(mut self) {
+        let end = self.span.lease.shorten(self.span.end);
+        if end <= self.span.first && self.span.first < self.span.end {
+            return;
+        }
+        self.sealed = true;
+        if let Receipt::Span(receipt) = &*self.receipt {
+            receipt.end.store(end.0, Ordering::Release);
+            receipt.settle(OPEN - self.sent);
+        }
+    }
+}
+
+impl Drop for OpenSpan {
+    fn drop(&mut self) {
+        if !self.sealed {
+            let _ = self.events.send(Event::Abandoned(self.span.clone()));
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! The gate: what an open breaker does to intake. It stays shut but for probes, until one of those passes.
+
+use std::time::{Duration, Instant};
+
+use super::intake::Open;
+use crate::event::Tripped;
+use crate::stage::breaker::ProbeDelay;
+
+/// Records in a probe, at the most.
+pub const PROBE: usize = 16;
+/// How long a probe waits for more records once it has one.
+pub const PROBE_WAIT: Duration = Duration::from_millis(500);
+
+/// A gate that is shut.
+pub struct Gate {
+    /// Why.
+    pub tripped: Tripped,
+    /// How long until the next probe.
+    pub delay: ProbeDelay,
+    /// What goes on.
+    pub phase: Phase,
+    /// The records of the next probe.
+    pub probe: Open,
+}
+
+/// What goes on behind a gate that is shut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// What was in flight comes to its end; then every partition goes back to what is delivered.
+    Settling {
+        /// When the next probe may begin.
+        probe_at: Instant,
+    },
+    /// Nothing, until the next probe.
+    Waiting {
+        /// When that is.
+        probe_at: Instant,
+    },
+    /// Records are read for a probe.
+    Collecting,
+    /// A probe is on its way.
+    Probing,
+}
+
+impl Gate {
+    /// Shuts it.
+    pub fn shut(tripped: Tripped, now: Instant) -> Gate {
+        let delay = ProbeDelay::first();
+        Gate { tripped, delay, phase: Phase::Settling { probe_at: now + delay.get() }, probe: Open::default() }
+    }
+
+    /// A probe has failed: the next comes later.
+    pub fn probe_failed(&mut self, now: Instant) {
+        self.delay = self.delay.doubled();
+        self.phase = Phase::Settling { probe_at: now + self.delay.get() };
+    }
+
+    /// Whether the probe has all the records that it will get.
+    pub fn probe_is_ready(&self, now: Instant) -> bool {
+        let waited = self.probe.since().is_some_and(|since| now.duration_since(since) >= PROBE_WAIT);
+        self.phase == Phase::Collecting && (waited || self.probe.len() >= PROBE)
+    }
+
+    /// For the status line: which record, why, and how to go on.
+    pub fn describe(&self) -> String {
+        let Tripped { name, failed, total, record: (lease, offset), reason, .. } = &self.tripped;
+        format!(
+            "stage \"{name}\" failed on {failed} of the last {total} records, for example {} offset {offset} ({reason}); \
+             intake is paused and nothing more goes to the dead-letter topic; it goes on by itself when a probe passes \
+             (every {} s): mend what the plugin depends on, or the plugin and restart",
+            lease.at,
+            self.delay.get().as_secs()
+        )
+    }
+}

@@ -1,0 +1,371 @@
+//! The source: the thread that polls the consumer, and the one loop that decides for a pipeline.
+//!
+//! Everything that happens, in Kafka or in a worker, comes here as an event; what follows from it is done here.
+//! The parts of that have files of their own: who has which partition (`assign`), what is committed (`commit`), what
+//! an open breaker does (`probe`) and how it all ends (`end`).
+
+mod assign;
+mod commit;
+mod end;
+mod gate;
+mod intake;
+mod probe;
+mod slot;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::time::{Duration, Instant};
+
+use rdkafka::types::RDKafkaErrorCode;
+
+use self::assign::{Pending, Revoke};
+use self::commit::Commits;
+use self::end::End;
+use self::gate::{Gate, Phase as GatePhase};
+use self::intake::Intake;
+use self::slot::{Pause, Slots};
+use crate::batch::{Offset, Partition};
+use crate::config::plan::Plan;
+use crate::error::PipelineError;
+use crate::event::Event;
+use crate::kafka::consumer::{Consumer, Fetched, Polled};
+use crate::kafka::{KafkaError, TopicPartition};
+use crate::sink::receipt::Oversize;
+use crate::status::{Phase, State};
+use crate::worker::{Job, Shared};
+
+/// How long a poll waits where nothing is on its way: also how late a stop is noticed then.
+const IDLE_POLL: Duration = Duration::from_millis(100);
+/// How long a poll waits while events of workers and the producer may come.
+const BUSY_POLL: Duration = Duration::from_millis(10);
+/// Records that are taken before the loop looks at anything else.
+const BURST: usize = 1024;
+/// How long a worker may be behind before its partitions are paused, so that the consumer is polled again and the
+/// other workers get theirs. A pause throws away what is fetched, so this is long beside a batch.
+const STALL: Duration = Duration::from_millis(500);
+/// How often the state is written for the status line.
+const STATE_INTERVAL: Duration = Duration::from_millis(250);
+/// How often one and the same complaint of a client is logged.
+const COMPLAINT_INTERVAL: Duration = Duration::from_secs(30);
+
+/// The loop of one pipeline.
+pub struct Source<'a> {
+    plan: &'a Plan,
+    consumer: &'a Consumer,
+    shared: Arc<Shared>,
+    events: Receiver<Event>,
+    slots: Slots,
+    intake: Intake,
+    commits: Commits,
+    pending: Option<Pending>,
+    revokes: VecDeque<Revoke>,
+    gate: Option<Gate>,
+    end: Option<End>,
+    oversize: Vec<Box<Oversize>>,
+    /// The handle and partition that the last record came from, and its slot.
+    last: Option<(usize, Partition, usize)>,
+    complaint: Option<(RDKafkaErrorCode, Instant)>,
+    state_due: Instant,
+}
+
+impl<'a> Source<'a> {
+    /// A source over a consumer that has subscribed.
+    pub fn new(
+        plan: &'a Plan,
+        consumer: &'a Consumer,
+        shared: Arc<Shared>,
+        events: Receiver<Event>,
+        jobs: Vec<Sender<Job>>,
+    ) -> Source<'a> {
+        let now = Instant::now();
+        Source {
+            plan,
+            consumer,
+            shared,
+            events,
+            slots: Slots::default(),
+            intake: Intake::new(plan.batch, jobs),
+            commits: Commits::new(plan.commit_interval, now),
+            pending: None,
+            revokes: VecDeque::new(),
+            gate: None,
+            end: None,
+            oversize: Vec::new(),
+            last: None,
+            complaint: None,
+            state_due: now,
+        }
+    }
+
+    /// Runs until the pipeline is told to stop or cannot go on. Everything delivered is then committed.
+    ///
+    /// # Errors
+    /// Why it could not go on.
+    pub fn run(mut self) -> Result<(), PipelineError> {
+        loop {
+            while let Ok(event) = self.events.try_recv() {
+                self.on_event(event);
+            }
+            let now = Instant::now();
+            self.keep_house(now);
+            if let Some(result) = self.is_over(now) {
+                self.set_state(now, true);
+                return result;
+            }
+            self.intake.dispatch(false, now, dispatched(&mut self.slots));
+            match self.intake.stalled(now) {
+                Some((worker, since)) if since > STALL => self.pause_worker(worker),
+                Some(_) => self.wait_for_event(),
+                None => self.poll(now),
+            }
+        }
+    }
+
+    /// A worker is behind: there is nothing to read for it, so the next event is waited for.
+    fn wait_for_event(&mut self) {
+        match self.events.recv_timeout(BUSY_POLL) {
+            Ok(event) => self.on_event(event),
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
+        }
+    }
+
+    fn poll(&mut self, now: Instant) {
+        let consumer = self.consumer;
+        let mut timeout = self.poll_timeout(now);
+        let mut quiet = false;
+        for _ in 0..BURST {
+            match consumer.poll(timeout) {
+                Polled::Record(record) => {
+                    let full = self.take(&record, now);
+                    timeout = Duration::ZERO;
+                    if full {
+                        break;
+                    }
+                }
+                Polled::Nothing => {
+                    quiet = true;
+                    break;
+                }
+                happening => {
+                    self.on_polled(happening);
+                    break;
+                }
+            }
+        }
+        self.intake.dispatch(quiet, Instant::now(), dispatched(&mut self.slots));
+    }
+
+    fn poll_timeout(&self, now: Instant) -> Duration {
+        let nothing_on_its_way = self.end.is_none()
+            && self.revokes.is_empty()
+            && self.gate.is_none()
+            && self.oversize.is_empty()
+            && self.slots.iter().all(|slot| slot.tracker.is_idle());
+        let usual = if nothing_on_its_way { IDLE_POLL } else { BUSY_POLL };
+        self.intake.wait(now).map_or(usual, |wait| wait.min(usual))
+    }
+
+    /// Takes a record in. Answers whether something is to be done before the next one.
+    fn take(&mut self, record: &Fetched<'_>, now: Instant) -> bool {
+        let Some(place) = self.place_of(record) else { return false };
+        let Some(slot) = self.slots.get(place) else { return false };
+        let offset = record.offset();
+        slot.first.get_or_insert(offset);
+        slot.next = Some(Offset(offset.0 + 1));
+        slot.end = None;
+        match &mut self.gate {
+            Some(gate) => {
+                if gate.phase == GatePhase::Collecting {
+                    gate.probe.push(slot, record, now);
+                }
+                gate.probe_is_ready(now)
+            }
+            None => self.intake.push(slot, record, now),
+        }
+    }
+
+    fn place_of(&mut self, record: &Fetched<'_>) -> Option<usize> {
+        let (handle, partition) = (record.topic_handle(), record.partition());
+        match self.last {
+            Some((last, at, place)) if last == handle && at == partition => Some(place),
+            _ => {
+                let place = self.slots.place(&TopicPartition { topic: record.topic().into(), partition })?;
+                self.last = Some((handle, partition, place));
+                Some(place)
+            }
+        }
+    }
+
+    fn on_polled(&mut self, happening: Polled<'_>) {
+        match happening {
+            Polled::Nothing | Polled::Record(_) => {}
+            Polled::End(at, end) => {
+                if let Some(slot) = self.slots.of(&at) {
+                    slot.end = Some(end);
+                    // What is gathered and not handed on is not known to the tracker yet.
+                    if slot.next.is_none_or(|next| slot.tracker.position().is_some_and(|done| done >= next)) {
+                        slot.settle_end();
+                    }
+                }
+            }
+            Polled::Assigned(partitions) => self.on_assigned(partitions),
+            Polled::Revoked { partitions, lost } => self.on_revoked(partitions, lost),
+            Polled::Committed(result, offsets) => self.on_committed(result, &offsets),
+            Polled::OffsetGone(at, why) => self.on_offset_gone(&at, &why),
+            Polled::Failed(error) => self.on_failed(error),
+            Polled::Fatal(error) if error.code == RDKafkaErrorCode::FencedInstanceId => {
+                let name = self.plan.instance.clone().unwrap_or_default();
+                self.begin_end(Some(PipelineError::Fenced(name)));
+            }
+            Polled::Fatal(error) => self.begin_end(Some(error.into())),
+        }
+    }
+
+    /// What a client complains of and mends by itself is logged; what it cannot mend ends the pipeline.
+    fn on_failed(&mut self, error: KafkaError) {
+        use RDKafkaErrorCode::{ClusterAuthorizationFailed, GroupAuthorizationFailed, TopicAuthorizationFailed};
+        if matches!(error.code, GroupAuthorizationFailed | TopicAuthorizationFailed | ClusterAuthorizationFailed) {
+            return self.begin_end(Some(error.into()));
+        }
+        let now = Instant::now();
+        let said = self.complaint.is_some_and(|(code, at)| code == error.code && now - at < COMPLAINT_INTERVAL);
+        if !said {
+            tracing::warn!(target: "source", pipeline = %self.plan.name, "{error}; it goes on by itself when that is over");
+            self.complaint = Some((error.code, now));
+        }
+    }
+
+    fn on_event(&mut self, event: Event) {
+        match event {
+            Event::Processed { worker, batch } => {
+                self.intake.processed(worker, batch);
+                if self.intake.has_room(worker) {
+                    self.set_worker_paused(worker, false);
+                }
+            }
+            Event::Delivered(delivered) => {
+                let span = delivered.into_span();
+                if let Some(slot) = self.slots.of_lease(&span.lease) {
+                    slot.tracker.delivered(span.first, span.end);
+                    // The end counts once everything that was read before it is delivered.
+                    if slot.tracker.position() == slot.next {
+                        slot.settle_end();
+                    }
+                }
+            }
+            Event::Abandoned(span) => {
+                if let Some(slot) = self.slots.of_lease(&span.lease) {
+                    slot.tracker.abandoned(span.first);
+                }
+            }
+            Event::Oversize(oversize) => {
+                self.shared.stats.refused();
+                self.oversize.push(oversize);
+            }
+            Event::Held(lease) => self.set_paused(lease.slot, lease.generation, Pause::Held, true),
+            Event::Released(lease) => self.set_paused(lease.slot, lease.generation, Pause::Held, false),
+            Event::BreakerOpened(tripped) => self.on_breaker_opened(tripped),
+            Event::Probed(probe) => self.on_probed(probe),
+            Event::Broken(error) => self.begin_end(Some(error)),
+            Event::Stop => self.begin_end(None),
+        }
+    }
+
+    fn keep_house(&mut self, now: Instant) {
+        self.resend_oversize();
+        self.go_on_assigning(now);
+        self.go_on_revoking(now);
+        self.go_on_probing(now);
+        self.commit_when_due(now);
+        self.set_state(now, false);
+    }
+
+    fn resend_oversize(&mut self) {
+        for oversize in std::mem::take(&mut self.oversize) {
+            match self.shared.sink.resend(oversize) {
+                Ok(None) => {}
+                Ok(Some(full)) => self.oversize.push(full),
+                Err((span, cause)) => {
+                    span.lease.cut(span.first);
+                    self.on_event(Event::Abandoned(span.clone()));
+                    let (from, offset) = (span.lease.at.clone(), span.first.0);
+                    self.begin_end(Some(PipelineError::Undeliverable { from, offset, cause }));
+                }
+            }
+        }
+    }
+
+    fn set_paused(&mut self, place: usize, generation: u64, why: Pause, on: bool) {
+        let Some(slot) = self.slots.get(place).filter(|slot| slot.lease.generation == generation) else { return };
+        if let Some(stop) = slot.pause(why, on) {
+            let at = [slot.lease.at.clone()];
+            let result = if stop { self.consumer.pause(&at) } else { self.consumer.resume(&at) };
+            if let Err(error) = result {
+                tracing::warn!(target: "source", pipeline = %self.plan.name, partition = %at[0], "pausing: {error}");
+            }
+        }
+    }
+
+    fn set_all_paused(&mut self, why: Pause, on: bool) {
+        let all: Vec<_> = self.slots.iter().map(|slot| (slot.lease.slot, slot.lease.generation)).collect();
+        for (place, generation) in all {
+            self.set_paused(place, generation, why, on);
+        }
+    }
+
+    fn set_worker_paused(&mut self, worker: usize, on: bool) {
+        let its: Vec<_> = self
+            .slots
+            .iter()
+            .filter(|slot| slot.worker == worker && slot.is_paused(Pause::Behind) != on)
+            .map(|slot| (slot.lease.slot, slot.lease.generation))
+            .collect();
+        for (place, generation) in its {
+            self.set_paused(place, generation, Pause::Behind, on);
+        }
+    }
+
+    /// Its partitions are not fetched until it has worked its batches off; then the consumer can be polled.
+    fn pause_worker(&mut self, worker: usize) {
+        self.set_worker_paused(worker, true);
+        self.poll(Instant::now());
+    }
+
+    fn set_state(&mut self, now: Instant, last: bool) {
+        if now < self.state_due && !last {
+            return;
+        }
+        self.state_due = now + STATE_INTERVAL;
+        let lags = self.slots.iter().map(|slot| slot.lag(self.consumer.known_end(&slot.lease.at)?));
+        let idle = self.intake.is_idle() && self.slots.iter().all(|slot| slot.tracker.is_idle());
+        let state = State {
+            phase: match (&self.end, &self.gate) {
+                (Some(_), _) => Phase::Draining,
+                (None, Some(_)) => Phase::Paused,
+                (None, None) if self.shared.assigned.load(Ordering::Acquire) => Phase::Running,
+                (None, None) => Phase::Starting,
+            },
+            partitions: self.slots.len(),
+            lag: lags.collect::<Option<Vec<u64>>>().map(|lags| lags.iter().sum()),
+            breaker: self.gate.as_ref().map(Gate::describe),
+            held: self.slots.iter().filter(|slot| slot.is_paused(Pause::Held)).count(),
+            idle,
+        };
+        self.shared.stats.set(|old| *old = state);
+    }
+
+    fn cut_off(&self) {
+        self.shared.cut_off.store(true, Ordering::Release);
+    }
+}
+
+/// Tells the tracker of a span that is on its way.
+fn dispatched(slots: &mut Slots) -> impl FnMut(&crate::sink::receipt::Span) {
+    |span| {
+        if let Some(slot) = slots.of_lease(&span.lease) {
+            slot.tracker.dispatched(span.first, span.end);
+        }
+    }
+}

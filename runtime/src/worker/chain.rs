@@ -1,0 +1,226 @@
+//! The chain: takes a run through the stages, and sorts what leaves each.
+
+use std::time::Instant;
+
+use super::Shared;
+use super::run::{Leaving, Run, apply};
+use crate::config::plan::Then;
+use crate::error::PipelineError;
+use crate::event::{Event, Tripped};
+use crate::plugin::{OutputName, StartError};
+use crate::sink::letter::{Class, Failure};
+use crate::stage::{Progress, Round, Settled, Stage, StageError, Work};
+
+/// How far a run came.
+pub enum Step {
+    /// Through all stages.
+    Through,
+    /// A stage wants to be called again with the records that are pending.
+    Waits,
+    /// It is a probe, and what it was sent to find out is: no better.
+    ProbeFailed,
+    /// It is given up: the pipeline stops, or is being cut off.
+    GivenUp,
+}
+
+/// The stages of one worker.
+pub struct Chain {
+    stages: Vec<Stage>,
+    // Reused lists for what goes on to the next stage.
+    next: (Vec<crate::batch::Record>, Vec<super::run::Origin>),
+}
+
+impl Chain {
+    /// A chain of these stages.
+    pub fn new(stages: Vec<Stage>) -> Chain {
+        Chain { stages, next: Default::default() }
+    }
+
+    /// The stage with this number.
+    pub fn stage(&self, number: usize) -> &Stage {
+        &self.stages[number]
+    }
+
+    /// Takes a run as far as it goes now.
+    pub fn advance(&mut self, run: &mut Run, shared: &Shared) -> Step {
+        while run.stage < self.stages.len() {
+            if !run.waiting {
+                run.progress.reset(run.records.len());
+                run.waiting = true;
+            }
+            discard_cut(run);
+            if run.progress.any_pending() {
+                match self.settle(run, shared) {
+                    Ok(Round::Done) => {}
+                    Ok(Round::Again) if run.probe.is_some() => return Step::ProbeFailed,
+                    Ok(Round::Again) => return Step::Waits,
+                    Err(step) => return step,
+                }
+            }
+            run.waiting = false;
+            run.probed |= run.probe == Some(run.stage) && !run.records.is_empty();
+            if self.is_no_better(run, shared) {
+                return Step::ProbeFailed;
+            }
+            self.sort(run, shared);
+            run.stage += 1;
+        }
+        let (output, stage) = (shared.default_output, self.stages.len());
+        for (record, origin) in run.records.drain(..).zip(run.origins.drain(..)) {
+            run.leaving.push(Leaving::Output { output, record, origin, stage });
+        }
+        Step::Through
+    }
+
+    fn settle(&mut self, run: &mut Run, shared: &Shared) -> Result<Round, Step> {
+        let stage = &mut self.stages[run.stage];
+        let mut work =
+            Work { arena: &mut run.batch.arena, sources: &run.batch.sources, records: &run.records };
+        stage.settle(&mut work, &mut run.progress).map_err(|error| {
+            let name = stage.name().to_string();
+            match error {
+                StageError::Cancelled => {}
+                StageError::Fatal(reason) => shared.send(Event::Broken(PipelineError::Fatal { stage: name, reason })),
+                StageError::Restart(error) => shared.send(Event::Broken(restart_error(&error))),
+            }
+            Step::GivenUp
+        })
+    }
+
+    /// Counts what failed for the breaker; of a probe, answers whether the stage it was sent for is no better.
+    fn is_no_better(&self, run: &Run, shared: &Shared) -> bool {
+        let Some(breaker) = shared.breakers.get(run.stage) else { return false };
+        let (total, failed) = (run.records.len() as u64, run.progress.failed().len() as u64);
+        match run.probe {
+            Some(stage) => stage == run.stage && failed > 0 && breaker.is_too_much(total, failed),
+            None => {
+                if let Some((failed, total)) = breaker.count(total, failed, Instant::now()) {
+                    self.trip(run, shared, failed, total);
+                }
+                false
+            }
+        }
+    }
+
+    fn trip(&self, run: &Run, shared: &Shared, failed: u64, total: u64) {
+        let is_failed = |settled: &Settled| matches!(settled, Settled::Failed(_));
+        let Some(index) = run.progress.settled().iter().position(is_failed) else { return };
+        let Settled::Failed(number) = run.progress.settled()[index] else { return };
+        let (failure, record) = (&run.progress.failed()[number as usize], &run.records[index]);
+        let Some(span) = &run.spans[record.source as usize] else { return };
+        if shared.trip() {
+            shared.send(Event::BreakerOpened(Tripped {
+                stage: run.stage,
+                name: self.stages[run.stage].name().clone(),
+                failed,
+                total,
+                record: (span.lease().clone(), record.offset),
+                reason: format!("{}: {}", failure.class.as_str(), failure.reason),
+            }));
+        }
+    }
+
+    /// What goes on stays in the run; what leaves is put aside for the sink.
+    fn sort(&mut self, run: &mut Run, shared: &Shared) {
+        if run.progress.all_kept() {
+            return;
+        }
+        let progress = std::mem::take(&mut run.progress);
+        let (mut records, mut origins) = std::mem::take(&mut self.next);
+        let mut dropped = 0;
+        for (index, settled) in progress.settled().iter().enumerate() {
+            let (record, origin) = (run.records[index], run.origins[index]);
+            match *settled {
+                Settled::Keep => {
+                    records.push(record);
+                    origins.push(origin);
+                }
+                Settled::Drop | Settled::Pending => dropped += 1,
+                Settled::Failed(number) => {
+                    let failed = &progress.failed()[number as usize];
+                    self.fail(run, shared, index, failed.class, failed.reason.clone(), failed.attempts);
+                }
+                Settled::Emit { first, count } => {
+                    if let Some(name) = undeclared(&progress, first, count) {
+                        let name = String::from_utf8_lossy(run.batch.arena.get(name).unwrap_or_default()).into_owned();
+                        let reason = format!("the plugin named output \"{name}\", which the pipeline does not declare");
+                        self.fail(run, shared, index, Class::Output, reason, progress.rounds());
+                        continue;
+                    }
+                    dropped += u64::from(count == 0);
+                    for number in 0..count {
+                        let produced = &progress.produced()[(first + number) as usize];
+                        let (record, stage) = (apply(&record, produced), run.stage);
+                        let origin = run.emitted(origin, stage, number);
+                        match produced.output {
+                            OutputName::Declared(output) => {
+                                run.leaving.push(Leaving::Output { output, record, origin, stage });
+                            }
+                            OutputName::Next | OutputName::Undeclared(_) => {
+                                records.push(record);
+                                origins.push(origin);
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        shared.stats.dropped(dropped);
+        run.progress = progress;
+        self.next = (std::mem::replace(&mut run.records, records), std::mem::replace(&mut run.origins, origins));
+        self.next.0.clear();
+        self.next.1.clear();
+    }
+
+    fn fail(&self, run: &mut Run, shared: &Shared, index: usize, class: Class, reason: String, attempts: u32) {
+        let (record, origin, stage) = (run.records[index], run.origins[index], &self.stages[run.stage]);
+        match stage.on_error().then {
+            Then::Drop => shared.stats.dropped(1),
+            Then::Dlq => {
+                let path = run.path(origin, run.stage);
+                run.failures.push(Failure { class, reason, stage: run.stage, path, attempts });
+                let failure = run.failures.len() as u32 - 1;
+                run.leaving.push(Leaving::Letter { input: origin.input, failure });
+            }
+            Then::Stop => {
+                let Some(span) = &run.spans[record.source as usize] else { return };
+                let lease = span.lease();
+                lease.cut(record.offset);
+                shared.send(Event::Broken(PipelineError::Record {
+                    stage: stage.name().to_string(),
+                    at: lease.at.clone(),
+                    offset: record.offset.0,
+                    class: class.as_str(),
+                    reason,
+                }));
+            }
+        }
+    }
+}
+
+fn undeclared(progress: &Progress, first: u32, count: u32) -> Option<crate::batch::Field> {
+    let produced = &progress.produced()[first as usize..(first + count) as usize];
+    produced.iter().find_map(|produced| match produced.output {
+        OutputName::Undeclared(name) => Some(name),
+        OutputName::Next | OutputName::Declared(_) => None,
+    })
+}
+
+/// Records that are no longer ours are not given to a plugin.
+fn discard_cut(run: &mut Run) {
+    let is_whole = |span: &Option<crate::sink::receipt::OpenSpan>| span.as_ref().is_none_or(|span| span.lease().whole());
+    if run.spans.iter().all(is_whole) {
+        return;
+    }
+    for (index, record) in run.records.iter().enumerate() {
+        let span = &run.spans[record.source as usize];
+        if span.as_ref().is_some_and(|span| !span.lease().takes(record.offset)) {
+            run.progress.discard(index);
+        }
+    }
+}
+
+fn restart_error(error: &StartError) -> PipelineError {
+    PipelineError::Plugin(format!("{error}; the plugin had started before, and failed to start anew after a failed call"))
+}
+

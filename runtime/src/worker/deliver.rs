@@ -1,0 +1,97 @@
+//! The end of the chain: everything that left it goes to the sink, in the order of the input.
+
+use super::Shared;
+use super::run::{Leaving, Run};
+use crate::error::PipelineError;
+use crate::event::{Event, Probe};
+use crate::sink::letter::{Class, DeadLetter, Failure};
+use crate::sink::receipt::OpenSpan;
+use crate::sink::{NotWritten, now_ms};
+use crate::status::Tally;
+
+/// Writes what left the chain, and seals the spans. A span of which something cannot be written stays open, is
+/// dropped, and so stays uncommitted.
+pub fn deliver(run: &mut Run, shared: &Shared) {
+    let mut leaving = std::mem::take(&mut run.leaving);
+    if !leaving.is_sorted_by_key(Leaving::input) {
+        leaving.sort_by_key(Leaving::input);
+    }
+    let mut delivery = Delivery { now: now_ms(), tally: Tally::of(run.batch.records.len()) };
+    for leaving in &leaving {
+        let input = run.batch.records[leaving.input() as usize];
+        let Some(mut span) = run.spans[input.source as usize].take() else { continue };
+        if span.lease().takes(input.offset) {
+            if let Err(error) = delivery.write(run, shared, leaving, &mut span) {
+                give_up(shared, &span, input.offset.0, error);
+                continue;
+            }
+        }
+        run.spans[input.source as usize] = Some(span);
+    }
+    run.leaving = leaving;
+    shared.stats.add(&delivery.tally);
+    for span in run.spans.drain(..).flatten() {
+        span.seal();
+    }
+    if run.probe.is_some() {
+        shared.send(Event::Probed(if run.probed { Probe::Passed } else { Probe::Unclear }));
+    }
+}
+
+struct Delivery {
+    now: i64,
+    tally: Tally,
+}
+
+impl Delivery {
+    fn write(&mut self, run: &Run, shared: &Shared, leaving: &Leaving, span: &mut OpenSpan) -> Result<(), NotWritten> {
+        match leaving {
+            Leaving::Letter { input, failure } => {
+                self.tally.dead_letters += 1;
+                shared.sink.dead_letter(letter(run, shared, *input, &run.failures[*failure as usize]), span)
+            }
+            Leaving::Output { output, record, origin, stage } => {
+                let failure = |class, reason| {
+                    // What has come to the end of the chain left its last stage.
+                    let stage = (*stage).min(shared.stages.saturating_sub(1));
+                    let path = run.path(*origin, (stage + 1).min(shared.stages));
+                    letter(run, shared, origin.input, &Failure { class, reason, stage, path, attempts: 1 })
+                };
+                let output = *output as usize;
+                if !shared.sink.writes(output) {
+                    self.tally.dropped += 1;
+                    return Ok(());
+                }
+                let too_large = || failure(Class::Oversize, "a broker refused it as too large for its topic".to_owned());
+                match shared.sink.write(output, &run.batch.arena, record, self.now, span, too_large) {
+                    Err(NotWritten::Refused(class, reason)) if shared.sink.has_dlq() => {
+                        self.tally.dead_letters += 1;
+                        shared.sink.dead_letter(failure(class, reason), span)
+                    }
+                    Err(error) => Err(error),
+                    Ok(()) => {
+                        self.tally.out += 1;
+                        Ok(())
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn letter(run: &Run, shared: &Shared, input: u32, failure: &Failure) -> Box<DeadLetter> {
+    let record = &run.batch.records[input as usize];
+    let source = &run.batch.sources[record.source as usize];
+    Box::new(DeadLetter::new(&run.batch.arena, record, shared.sink.origin().headers(record, source, failure)))
+}
+
+/// Nothing from this record on is written or committed.
+fn give_up(shared: &Shared, span: &OpenSpan, offset: i64, error: NotWritten) {
+    let cause = match error {
+        NotWritten::GivenUp => return,
+        NotWritten::Refused(_, reason) | NotWritten::Impossible(reason) => reason,
+    };
+    let lease = span.lease();
+    lease.cut(crate::batch::Offset(offset));
+    shared.send(Event::Broken(PipelineError::Undeliverable { from: lease.at.clone(), offset, cause }));
+}
