@@ -18,7 +18,7 @@ pub(crate) struct Scanner<'a> {
 #[derive(Clone, Copy)]
 pub(crate) struct Quoted<'a> {
     /// What stands between the quotes.
-    pub text: &'a str,
+    pub bytes: &'a [u8],
     /// Whether there is an escape in it.
     pub escaped: bool,
 }
@@ -34,6 +34,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// The first byte of the value that comes next.
+    #[inline]
     pub fn peek(&mut self) -> Option<u8> {
         self.space();
         self.bytes.get(self.at).copied()
@@ -60,6 +61,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Steps over the comma before the next element, or out of the object or array; whether there is a next one.
+    #[inline]
     pub fn more(&mut self, close: u8) -> Result<bool, Invalid> {
         match self.peek() {
             Some(b',') => {
@@ -76,11 +78,14 @@ impl<'a> Scanner<'a> {
     }
 
     /// Reads a key and its colon.
+    #[inline]
     pub fn key(&mut self) -> Result<Quoted<'a>, Invalid> {
         if self.peek() != Some(b'"') {
             return Err(self.invalid("a key in quotes"));
         }
-        let key = self.string()?;
+        let start = self.at + 1;
+        let escaped = self.string()?;
+        let key = Quoted { bytes: &self.bytes[start..self.at - 1], escaped };
         if self.peek() != Some(b':') {
             return Err(self.invalid("`:`"));
         }
@@ -102,7 +107,7 @@ impl<'a> Scanner<'a> {
         let mut objects: u128 = 0;
         loop {
             match self.peek() {
-                Some(b'"') => drop(self.string()?),
+                Some(b'"') => _ = self.string()?,
                 Some(b'{') => {
                     if self.open(b'}')? {
                         objects = objects << 1 | 1;
@@ -138,23 +143,25 @@ impl<'a> Scanner<'a> {
         }
     }
 
+    #[inline]
     fn space(&mut self) {
-        while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.bytes.get(self.at) {
-            self.at += 1;
+        let mut at = self.at;
+        while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.bytes.get(at) {
+            at += 1;
         }
+        self.at = at;
     }
 
-    /// Reads a string; the cursor is at its opening quote.
-    fn string(&mut self) -> Result<Quoted<'a>, Invalid> {
-        let start = self.at + 1;
+    /// Reads over a string, the cursor at its opening quote; whether there is an escape in it.
+    #[inline]
+    fn string(&mut self) -> Result<bool, Invalid> {
         let mut escaped = false;
-        self.at = plain_until(self.bytes, start);
+        self.at = plain_until(self.bytes, self.at + 1);
         loop {
             match self.bytes.get(self.at) {
                 Some(b'"') => {
-                    let text = &self.text[start..self.at];
                     self.at += 1;
-                    return Ok(Quoted { text, escaped });
+                    return Ok(escaped);
                 }
                 Some(b'\\') => {
                     escaped = true;
@@ -185,6 +192,7 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
+    #[inline]
     fn number(&mut self) -> Result<(), Invalid> {
         if self.bytes[self.at] == b'-' {
             self.at += 1;
@@ -208,12 +216,15 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
+    #[inline]
     fn digits(&mut self) -> Result<(), Invalid> {
-        let start = self.at;
-        while self.bytes.get(self.at).is_some_and(u8::is_ascii_digit) {
-            self.at += 1;
+        let mut at = self.at;
+        while self.bytes.get(at).is_some_and(u8::is_ascii_digit) {
+            at += 1;
         }
-        if self.at == start { Err(self.invalid("a digit")) } else { Ok(()) }
+        let none = at == self.at;
+        self.at = at;
+        if none { Err(self.invalid("a digit")) } else { Ok(()) }
     }
 
     fn literal(&mut self, literal: &'static str) -> Result<(), Invalid> {
@@ -224,6 +235,7 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
+    #[cold]
     fn invalid(&self, expected: &'static str) -> Invalid {
         Invalid { at: self.at, expected, found: self.bytes.get(self.at).copied() }
     }
@@ -231,6 +243,7 @@ impl<'a> Scanner<'a> {
 
 /// The first place from `at` on that holds a quote, a backslash or a control character, or the end. Looks at
 /// eight bytes at once: of the three masks, the lowest bit that is set is always a true one.
+#[inline]
 fn plain_until(bytes: &[u8], mut at: usize) -> usize {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGH: u64 = ONES << 7;

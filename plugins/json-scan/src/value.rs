@@ -75,7 +75,10 @@ impl<'a> Value<'a> {
 impl Quoted<'_> {
     /// Whether the string says this.
     pub fn is(&self, text: &str) -> bool {
-        if self.escaped { unescape(self.text) == text } else { self.text == text }
+        if self.escaped {
+            return std::str::from_utf8(self.bytes).is_ok_and(|key| unescape(key) == text);
+        }
+        self.bytes == text.as_bytes()
     }
 }
 
