@@ -244,7 +244,7 @@ impl<'a> Scanner<'a> {
 /// The first place from `at` on that holds a quote, a backslash or a control character, or the end. Looks at
 /// eight bytes at once: of the three masks, the lowest bit that is set is always a true one.
 #[inline]
-fn plain_until(bytes: &[u8], mut at: usize) -> usize {
+pub(crate) fn plain_until(bytes: &[u8], mut at: usize) -> usize {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGH: u64 = ONES << 7;
     while let Some(chunk) = bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) {

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::scanner::Quoted;
+use crate::scanner::{Quoted, plain_until};
 
 /// A value in JSON text: where it lies and how it is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,13 +121,21 @@ fn code_point(digits: &str) -> (char, &str) {
 
 /// Appends a text as a JSON string, quotes included.
 pub fn escape(text: &str, json: &mut Vec<u8>) {
+    let bytes = text.as_bytes();
+    let mut written = 0;
     json.push(b'"');
-    for character in text.chars() {
-        match character {
-            '"' | '\\' => json.extend([b'\\', character as u8]),
-            '\0'..' ' => json.extend(format!("\\u{:04x}", u32::from(character)).bytes()),
-            other => json.extend(other.encode_utf8(&mut [0; 4]).bytes()),
+    loop {
+        let at = plain_until(bytes, written);
+        json.extend_from_slice(&bytes[written..at]);
+        match bytes.get(at) {
+            None => break,
+            Some(special @ (b'"' | b'\\')) => json.extend_from_slice(&[b'\\', *special]),
+            Some(b'\n') => json.extend_from_slice(b"\\n"),
+            Some(b'\r') => json.extend_from_slice(b"\\r"),
+            Some(b'\t') => json.extend_from_slice(b"\\t"),
+            Some(control) => json.extend_from_slice(format!("\\u{control:04x}").as_bytes()),
         }
+        written = at + 1;
     }
     json.push(b'"');
 }

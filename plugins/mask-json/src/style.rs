@@ -91,6 +91,6 @@ mod tests {
             assert_eq!(masked(style, r#"{"b":"secret"}"#), "\"***\"");
             assert_eq!(masked(style, "null"), "null");
         }
-        assert_eq!(masked(Style::Last4, r#""x\"\\\n\u0041""#), r#""***\"\\\u000aA""#);
+        assert_eq!(masked(Style::Last4, r#""x\"\\\n\u0041""#), r#""***\"\\\nA""#);
     }
 }
