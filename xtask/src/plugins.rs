@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
@@ -28,8 +29,8 @@ pub fn build(workspace: &Workspace, toolchain: &Toolchain) -> Result<()> {
 
     let packages = cargo::packages(&workspace.plugins().join("Cargo.toml"))?;
     let plugins: Vec<&Package> = packages.iter().filter(|package| package.is_plugin()).collect();
-    let mut command = toolchain.cargo_build();
-    command.current_dir(workspace.plugins()).env("CARGO_TARGET_DIR", workspace.target.join("plugins-wasm"));
+    let mut command = cargo_build(workspace, toolchain);
+    command.current_dir(workspace.plugins());
     for plugin in &plugins {
         command.args(["--package", &plugin.name]);
     }
@@ -56,7 +57,7 @@ pub fn build_crate(workspace: &Workspace, crate_folder: &Path) -> Result<()> {
     if !plugin.is_plugin() {
         bail!("{}: not a plugin; it needs `[lib]` with `crate-type = [\"cdylib\"]`", manifest.display());
     }
-    let mut command = Toolchain::provide(workspace)?.cargo_build();
+    let mut command = cargo_build(workspace, &Toolchain::provide(workspace)?);
     command.arg("--manifest-path").arg(&manifest).args(["--package", &plugin.name]);
     let modules = cargo::build_modules(&mut command)?;
     let module = modules.iter().find(|module| module.manifest == manifest).context("cargo built no module")?;
@@ -71,6 +72,13 @@ pub fn build_crate(workspace: &Workspace, crate_folder: &Path) -> Result<()> {
         println!("  imports  {import}");
     }
     Ok(())
+}
+
+/// A build whose state lies in the target folder, for crates elsewhere too.
+fn cargo_build(workspace: &Workspace, toolchain: &Toolchain) -> Command {
+    let mut command = toolchain.cargo_build();
+    command.env("CARGO_TARGET_DIR", workspace.target.join("plugins-wasm"));
+    command
 }
 
 fn wasm_file(folder: &Path, name: &str) -> PathBuf {
