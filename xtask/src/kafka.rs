@@ -158,8 +158,8 @@ fn fetch_jars(libs: &Path) -> Result<()> {
     let pom = fresh.path().join("pom.xml");
     fs::write(&pom, POM)?;
     let mut maven = Command::new("mvn");
-    maven.args(["--quiet", "--batch-mode", "-Dstyle.color=never", "--file"]).arg(&pom).arg(COPY_DEPENDENCIES);
-    run::run(maven.arg(format!("-DoutputDirectory={}", fresh.path().display())))?;
+    maven.args(["--quiet", "--batch-mode", "--file"]).arg(&pom).arg(COPY_DEPENDENCIES);
+    run::output(maven.arg(format!("-DoutputDirectory={}", fresh.path().display())))?;
     if libs.exists() {
         fs::remove_dir_all(libs).with_context(|| format!("cannot remove {}", libs.display()))?;
     }

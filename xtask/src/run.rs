@@ -49,12 +49,12 @@ pub fn run_within(command: &mut Command, limit: Duration) -> Result<()> {
     succeeded(command, status)
 }
 
-/// Runs a command and returns its standard output; an error with its standard error where it fails.
+/// Runs a command and returns its standard output; an error with all that it wrote where it fails.
 pub fn output(command: &mut Command) -> Result<String> {
     let output = command.stdin(Stdio::null()).output().with_context(|| format!("cannot run {}", line(command)))?;
     if !output.status.success() {
-        let text = String::from_utf8_lossy(&output.stderr);
-        bail!("{} failed ({}): {}", line(command), output.status, text.trim());
+        let (errors, answer) = (String::from_utf8_lossy(&output.stderr), String::from_utf8_lossy(&output.stdout));
+        bail!("{} failed ({}): {}{}", line(command), output.status, errors, answer);
     }
     String::from_utf8(output.stdout).with_context(|| format!("{} did not answer in UTF-8", line(command)))
 }

@@ -35,7 +35,7 @@ const ALWAYS: [(&str, &str); 20] = [
     // A transaction left open by a killed producer is aborted soon after its time-out.
     ("transaction.abort.timed.out.transaction.cleanup.interval.ms", "1000"),
     // The controller misses a dead broker sooner than after the default 9 s.
-    ("broker.session.timeout.ms", "5000"),
+    ("broker.session.timeout.ms", "3000"),
     ("broker.heartbeat.interval.ms", "500"),
     // Memory and threads for a few clients, not for hundreds.
     ("num.network.threads", "2"),

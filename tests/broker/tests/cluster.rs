@@ -1,4 +1,5 @@
 //! What tests may rely on when they start brokers.
+#![expect(clippy::unwrap_used, reason = "in a test a failed unwrap is a failed test, in its helpers too")]
 
 use std::fs;
 use std::net::TcpStream;
