@@ -80,9 +80,12 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // Errors are ignored because the usual one is that the process has ended already; the wait reaps it either way.
         if matches!(self.child.try_wait(), Ok(None)) {
-            let _ = self.signal(libc::SIGKILL);
+            // A container that has not started yet cannot be signalled; then its client ends before it starts.
+            // Errors are ignored: the usual one is that the process has just ended. The wait reaps it either way.
+            if self.signal(libc::SIGKILL).is_err() {
+                let _ = self.child.kill();
+            }
             let _ = self.child.wait();
         }
     }
