@@ -1,0 +1,23 @@
+//! Finds values in JSON text by scanning it: no tree is built, and nothing is allocated but for keys that are
+//! written with escapes.
+//!
+//! Every function reads the whole text and accepts exactly what RFC 8259 does (UTF-8 included, a byte-order mark
+//! not), with at most [`MAX_DEPTH`] arrays and objects inside one another. Escaped surrogates that stand alone
+//! are accepted, as the RFC does, and read as U+FFFD.
+//!
+//! Keys that occur twice: [`find`] takes the last one, as most JSON readers do; [`each`] visits all of them, so
+//! that what is to be masked is masked whichever one a reader takes.
+
+mod each;
+mod find;
+mod invalid;
+mod path;
+mod scanner;
+mod value;
+
+pub use each::{Paths, each};
+pub use find::{find, validate};
+pub use invalid::Invalid;
+pub use path::{Path, PathError};
+pub use scanner::MAX_DEPTH;
+pub use value::{Kind, Value, escape};

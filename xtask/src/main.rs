@@ -1,0 +1,139 @@
+//! `cargo xtask`: set-up, tests, benchmarks and the demo. This file reads the command line and nothing else.
+
+mod bench;
+mod cargo;
+mod component;
+mod demo;
+mod fingerprint;
+mod kafka;
+mod plugins;
+mod run;
+mod steps;
+mod system;
+mod test;
+mod toolchain;
+mod workspace;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use lexopt::Arg::{Long, Short, Value};
+
+use crate::kafka::Kafka;
+use crate::toolchain::Toolchain;
+use crate::workspace::Workspace;
+
+const HELP: &str = "\
+Usage: cargo xtask COMMAND
+
+  setup           prepare everything: WebAssembly toolchain, plugins, Apache Kafka for tests
+  test [FILTER]   set-up, a broker, then every test of the workspace and of the plugins (whose name contains FILTER)
+  demo            the example pipeline order-status on the embedded broker, fed from sample records
+  bench [PART]    set-up, a broker where the part needs one, then the benchmarks
+  plugin DIR      build the Rust plugin crate in DIR to DIR/NAME.wasm
+  help            this text
+
+Everything that is made lies in the target folder (CARGO_TARGET_DIR, else target/).
+
+  SLUICE_TEST_BROKERS   bootstrap servers of a Kafka to test against, instead of a broker of its own
+  SLUICE_KAFKA_LIBS     a folder with Kafka's jars, instead of fetching them
+  SLUICE_KAFKA_DOCKER   a docker image to run Kafka from, instead of this machine's Java
+";
+
+enum Command {
+    Setup,
+    Test { filter: Option<OsString> },
+    Demo,
+    Bench { part: Option<OsString> },
+    Plugin { folder: PathBuf },
+    Help,
+}
+
+fn main() -> ExitCode {
+    let command = match parse(lexopt::Parser::from_env()) {
+        Ok(command) => command,
+        Err(error) => {
+            eprintln!("error: {error}\n\n{HELP}");
+            return ExitCode::from(2);
+        }
+    };
+    let outcome = run::watch_signals().and_then(|()| execute(command));
+    match outcome {
+        // What Ctrl-C means to a shell.
+        _ if run::interrupted() => ExitCode::from(130),
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn parse(mut arguments: lexopt::Parser) -> Result<Command, lexopt::Error> {
+    let mut words = Vec::new();
+    while let Some(argument) = arguments.next()? {
+        match argument {
+            Short('h') | Long("help") => return Ok(Command::Help),
+            Value(word) => words.push(word),
+            other => return Err(other.unexpected()),
+        }
+    }
+    let mut words = words.into_iter();
+    let name = words.next().unwrap_or_else(|| "help".into());
+    let command = match name.to_str() {
+        Some("setup") => Command::Setup,
+        Some("test") => Command::Test { filter: words.next() },
+        Some("demo") => Command::Demo,
+        Some("bench") => Command::Bench { part: words.next() },
+        Some("plugin") => Command::Plugin { folder: words.next().ok_or("plugin: name the crate's folder")?.into() },
+        Some("help") => Command::Help,
+        _ => return Err(format!("no command {}", name.display()).into()),
+    };
+    match words.next() {
+        Some(word) => Err(format!("{}: one argument too many: {}", name.display(), word.display()).into()),
+        None => Ok(command),
+    }
+}
+
+fn execute(command: Command) -> Result<()> {
+    let workspace = Workspace::find()?;
+    match command {
+        Command::Setup => {
+            plugins::build(&workspace, &Toolchain::provide(&workspace)?)?;
+            Kafka::provide(&workspace)?;
+            Ok(())
+        }
+        Command::Test { filter } => test::run(&workspace, filter.as_deref()),
+        Command::Demo => demo::run(&workspace),
+        Command::Bench { part } => bench::run(&workspace, part.as_deref()),
+        Command::Plugin { folder } => plugins::build_crate(&workspace, &folder),
+        Command::Help => {
+            print!("{HELP}");
+            Ok(())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse_words(words: &[&str]) -> Result<Command, lexopt::Error> {
+        parse(lexopt::Parser::from_args(words))
+    }
+
+    #[test]
+    fn every_command_of_the_help_is_understood_and_others_are_refused() {
+        let listed = HELP.lines().filter_map(|line| line.strip_prefix("  ")).filter_map(|line| line.split("  ").next());
+        for usage in listed.filter(|usage| usage.starts_with(char::is_lowercase)) {
+            let words: Vec<&str> = usage.split_whitespace().collect();
+            assert!(parse_words(&words).is_ok(), "{usage}");
+        }
+        assert!(parse_words(&["tset"]).is_err());
+        assert!(parse_words(&["demo", "extra"]).is_err());
+        assert!(parse_words(&["plugin"]).is_err());
+        assert!(parse_words(&["test", "--release"]).is_err());
+    }
+}

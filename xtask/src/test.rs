@@ -1,0 +1,48 @@
+//! `cargo xtask test`: everything that the project promises, against a real broker.
+
+use std::ffi::OsStr;
+use std::process::Command;
+
+use anyhow::Result;
+
+use crate::kafka::{Kafka, SharedBroker};
+use crate::plugins;
+use crate::run;
+use crate::steps::Steps;
+use crate::toolchain::Toolchain;
+use crate::workspace::Workspace;
+
+/// The host's packages. One profile for everything, because a second one would build wasmtime and librdkafka once
+/// more; xtask stays in the profile that it runs in.
+const HOST: [&str; 4] = ["--release", "--workspace", "--exclude", "xtask"];
+
+/// Runs the tests whose names contain `filter`, or all. Tests go on after a failure; the summary names what failed.
+pub fn run(workspace: &Workspace, filter: Option<&OsStr>) -> Result<()> {
+    let mut steps = Steps::default();
+    run_steps(workspace, filter, &mut steps);
+    steps.finish()
+}
+
+/// Stops early, with `None`, where nothing of use could follow.
+fn run_steps(workspace: &Workspace, filter: Option<&OsStr>, steps: &mut Steps) -> Option<()> {
+    let kafka = steps.run("set-up", || {
+        plugins::build(workspace, &Toolchain::provide(workspace)?)?;
+        Kafka::provide(workspace)
+    })?;
+    // With the tests, so that the program and the tests share one set of features: else dependencies build twice.
+    steps.run("build", || run::run(workspace.cargo().arg("build").args(HOST).args(["--bins", "--tests"])))?;
+    // The broker starts when the compiler has finished and ends before the plugins' tests are compiled.
+    let broker = steps.run("broker", || kafka.start())?;
+    steps.run("host tests", || run::run(&mut host_tests(workspace, &broker, filter)));
+    drop(broker);
+    steps.run("xtask tests", || run::run(workspace.cargo().args(["test", "--package", "xtask"]).args(filter)));
+    steps.run("plugin tests", || run::run(workspace.cargo_for_plugins().args(["test", "--no-fail-fast"]).args(filter)))
+}
+
+fn host_tests(workspace: &Workspace, broker: &SharedBroker, filter: Option<&OsStr>) -> Command {
+    let mut command = workspace.cargo();
+    command.arg("test").args(HOST).arg("--no-fail-fast").args(filter);
+    broker.export(&mut command);
+    workspace.export(&mut command);
+    command
+}
