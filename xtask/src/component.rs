@@ -17,7 +17,7 @@ pub fn from_module(mut module: Vec<u8>, wit: &Path, world: &str) -> Result<Vec<u
         let mut resolve = Resolve::default();
         let (package, _) = resolve.push_dir(wit).with_context(|| format!("cannot read {}", wit.display()))?;
         let world = resolve.select_world(&[package], Some(world)).with_context(|| wit.display().to_string())?;
-        wit_component::embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8, false)?;
+        wit_component::embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8)?;
     }
     ComponentEncoder::default().validate(true).module(&module)?.encode()
 }
