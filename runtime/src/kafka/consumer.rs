@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rdkafka::bindings as sys;
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerContext, RebalanceProtocol};
+use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext, RebalanceProtocol};
 use rdkafka::types::{RDKafkaErrorCode, RDKafkaRespErr};
 use rdkafka::{ClientConfig, Offset as KafkaOffset, TopicPartitionList};
 
@@ -188,7 +188,14 @@ impl Consumer {
     /// # Errors
     /// What librdkafka refuses at once.
     pub fn commit(&self, offsets: &[(TopicPartition, Offset)]) -> Result<(), KafkaError> {
-        Ok(self.base.commit(&offset_list(offsets), CommitMode::Async)?)
+        let (client, list) = (self.base.client().native_ptr(), offset_list(offsets));
+        // rdkafka's own `commit` would tell nobody: librdkafka answers a commit without a queue only to a callback.
+        // SAFETY: client, list and queue are good for the call, which copies the list; no callback.
+        let code = unsafe { sys::rd_kafka_commit_queue(client, list.ptr(), self.queue.as_ptr(), None, ptr::null_mut()) };
+        if code == RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR {
+            return Ok(());
+        }
+        Err(KafkaError::new(code, ""))
     }
 
     /// The group's committed offsets; none where it has none.
