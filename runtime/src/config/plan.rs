@@ -1,6 +1,7 @@
 //! The plan: a pipeline file resolved, validated and typed. After the plan nothing is checked again.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,9 +11,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::error::Position;
+use super::secret::redact;
 
 /// One pipeline, ready to start.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Plan {
     /// The file it came from, as it was named.
     pub file: PathBuf,
@@ -46,6 +48,18 @@ pub struct Plan {
     pub commit_interval: Duration,
     /// The deadline on revoke and at stop.
     pub drain: Duration,
+}
+
+/// Shows what identifies the plan, and no secret.
+impl fmt::Debug for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Plan")
+            .field("file", &self.file)
+            .field("name", &self.name)
+            .field("consumer", &redact(&self.consumer))
+            .field("producer", &redact(&self.producer))
+            .finish_non_exhaustive()
+    }
 }
 
 /// What a pipeline reads.

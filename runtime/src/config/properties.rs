@@ -12,6 +12,8 @@ use super::property_names::{CONSUMER_ONLY, PATHS, PRODUCER_ONLY, all, canonical,
 use super::secret::names_secret;
 use super::written::{Map, Written};
 
+/// Where the cluster is.
+const BROKERS: &str = "bootstrap.servers";
 /// After which time the broker aborts a transaction; librdkafka's default is a minute.
 pub(super) const TRANSACTION_TIMEOUT: &str = "transaction.timeout.ms";
 
@@ -64,10 +66,7 @@ impl Entry {
 /// Reads `kafka`, `consumer` and `producer`.
 pub(super) fn clients(planner: &mut Planner<'_>, file: &file::Pipeline, about: &About<'_>) -> Clients {
     let mut entries = section(planner, None, &file.kafka.value, about);
-    if !entries.iter().any(|entry| entry.name == "bootstrap.servers") && !planner.has_errors() {
-        let help = "name the cluster's brokers: bootstrap.servers: HOST:PORT,...";
-        planner.error_with_help(file.kafka.at, "kafka: \"bootstrap.servers\" is missing here", help);
-    }
+    brokers(planner, file, &entries);
     // Later entries win: a client's own section comes over the one for both.
     entries.extend(section(planner, Some(Kind::Consumer), &file.consumer, about));
     entries.extend(section(planner, Some(Kind::Producer), &file.producer, about));
@@ -87,6 +86,17 @@ pub(super) fn clients(planner: &mut Planner<'_>, file: &file::Pipeline, about: &
         together(planner, Kind::Producer, &transactional, &entries, file.kafka.at);
     }
     Clients { consumer, producer }
+}
+
+/// There must be a cluster to talk to, one for both clients.
+fn brokers(planner: &mut Planner<'_>, file: &file::Pipeline, entries: &[Entry]) {
+    let help = "name the cluster's brokers: bootstrap.servers: HOST:PORT,...";
+    if !file.kafka.value.entries.iter().any(|(name, _)| canonical(&name.text) == BROKERS) {
+        planner.error_with_help(file.kafka.at, format!("kafka: the key \"{BROKERS}\" is missing"), help);
+    }
+    if let Some(empty) = entries.iter().find(|entry| entry.name == BROKERS && entry.value.value.trim().is_empty()) {
+        planner.error_with_help(empty.value.at, format!("{}: no broker is named", empty.key), help);
+    }
 }
 
 fn consumer_defaults(about: &About<'_>) -> BTreeMap<String, String> {
@@ -211,7 +221,7 @@ fn entry(
         }
     }
     let misplaced = match section {
-        Some(_) if canonical == "bootstrap.servers" => Some("kafka"),
+        Some(_) if canonical == BROKERS => Some("kafka"),
         Some(Kind::Producer) if CONSUMER_ONLY.contains(&canonical) => Some("consumer"),
         Some(Kind::Consumer) if PRODUCER_ONLY.contains(&canonical) => Some("producer"),
         _ => None,

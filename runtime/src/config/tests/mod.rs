@@ -198,6 +198,13 @@ fn an_alias_takes_the_place_of_the_default_it_means() {
 }
 
 #[test]
+fn a_plan_shows_no_secret() {
+    let plan = good(&LEAST.replace("localhost", "x, sasl.password: hunter2"));
+    assert_eq!(plan.consumer["sasl.password"], "hunter2");
+    assert!(!format!("{plan:?}").contains("hunter2"));
+}
+
+#[test]
 fn paths_are_relative_to_the_file() {
     let text = LEAST.replace("localhost", "x, ssl.ca.location: plugins");
     assert_eq!(good(&text).consumer["ssl.ca.location"], format!("{FOLDER}/plugins"));
