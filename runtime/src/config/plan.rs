@@ -1,18 +1,27 @@
 //! The plan: a pipeline file resolved, validated and typed. After the plan nothing is checked again.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::error::Position;
+use super::secret::redact;
+
 /// One pipeline, ready to start.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Plan {
     /// The file it came from, as it was named.
     pub file: PathBuf,
     /// The pipeline's name.
     pub name: Arc<str>,
+    /// Where the name stands in the file, for findings that concern several files.
+    pub name_at: Position,
     /// librdkafka properties of the consumer: `kafka:`, then `consumer:`, over our defaults.
     pub consumer: BTreeMap<String, String>,
     /// librdkafka properties of the producer: `kafka:`, then `producer:`, over our defaults.
@@ -41,6 +50,18 @@ pub struct Plan {
     pub drain: Duration,
 }
 
+/// Shows what identifies the plan, and no secret.
+impl fmt::Debug for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Plan")
+            .field("file", &self.file)
+            .field("name", &self.name)
+            .field("consumer", &redact(&self.consumer))
+            .field("producer", &redact(&self.producer))
+            .finish_non_exhaustive()
+    }
+}
+
 /// What a pipeline reads.
 #[derive(Clone, Debug)]
 pub struct Input {
@@ -55,7 +76,8 @@ pub struct Input {
 }
 
 /// Where to start where the group has no offset.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Start {
     /// At the oldest record.
     Earliest,
@@ -64,7 +86,8 @@ pub enum Start {
 }
 
 /// What to do where the committed offset is gone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum OnLostOffset {
     /// Stop the pipeline and name the gap.
     Stop,
@@ -75,7 +98,8 @@ pub enum OnLostOffset {
 }
 
 /// What a pipeline promises.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Delivery {
     /// Nothing is lost; after a crash something may come twice.
     AtLeastOnce,
@@ -147,7 +171,8 @@ pub struct OnError {
 }
 
 /// What becomes of a record that a stage could not process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Then {
     /// It goes to the DLQ.
     Dlq,
@@ -205,7 +230,8 @@ pub struct Dlq {
 }
 
 /// What becomes of a dead letter over its topic's limit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Oversize {
     /// The pipeline stops.
     Stop,
@@ -227,7 +253,8 @@ pub struct Breaker {
 }
 
 /// What happens when a breaker opens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum OnBreak {
     /// Intake pauses; probes find out when to go on.
     Pause,
