@@ -7,7 +7,7 @@ use std::time::Duration;
 
 /// Why a file cannot serve as a plugin.
 #[derive(Debug, thiserror::Error)]
-#[allow(missing_docs, reason = "the messages say what each case and field is")]
+#[expect(missing_docs, reason = "the messages say what each case and field is")]
 pub enum LoadError {
     #[error("{}: there is no such plugin file; build the plugin, or name the file where it lies", path.display())]
     Missing { path: PathBuf },
@@ -97,7 +97,7 @@ fn found_list(found: &[String]) -> String {
 
 /// Why a stage does not start. Each names the stage and the plugin's file.
 #[derive(Debug, thiserror::Error)]
-#[allow(missing_docs, reason = "the messages say what each case and field is")]
+#[expect(missing_docs, reason = "the messages say what each case and field is")]
 pub enum StartError {
     /// The plugin's own words on its configuration.
     #[error("stage \"{stage}\": {}: {message}", plugin.display())]

@@ -12,10 +12,10 @@ use super::state::State;
 use super::wire::{ChangeTo, Failure, Fields, HeaderIn, HeaderOut, Message, Outcome, ProducedRecord, SourceOf};
 use crate::batch::{Arena, NO_TIMESTAMP, Record, Source};
 
+type Process = TypedFunc<(&'static [Message<'static>],), (Result<Vec<Outcome>, Failure>,)>;
+
 /// The `process` of a plugin with typed records.
-pub(super) struct RecordsProcess(
-    pub(super) TypedFunc<(&'static [Message<'static>],), (Result<Vec<Outcome>, Failure>,)>,
-);
+pub(super) struct RecordsProcess(pub(super) Process);
 
 impl RecordsProcess {
     pub(super) fn call(&self, store: &mut Store<State>, call: Call<'_>) -> Result<(), Failed> {

@@ -86,8 +86,8 @@ fn read_index(index: &[u8], outputs: &[Arc<str>], data: &mut Data<'_>, answer: &
             return Err(wrong("it is the second one of a record that was rejected or is to be retried"));
         }
         produced.push(match verdict {
-            Verdict::Emit => data.produced(record, entry, outputs).map_err(|what| wrong(what))?,
-            Verdict::Reject | Verdict::Retry => data.reason(record, entry).map_err(|what| wrong(what))?,
+            Verdict::Emit => data.produced(record, entry, outputs).map_err(wrong)?,
+            Verdict::Reject | Verdict::Retry => data.reason(record, entry).map_err(wrong)?,
             Verdict::Keep | Verdict::Drop => return Err(wrong("its record is kept or dropped")),
         });
     }

@@ -72,7 +72,7 @@ impl From<WireFields> for Fields {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ComponentType, Lift)]
 #[component(enum)]
 #[repr(u8)]
-#[allow(dead_code, reason = "plugins make them, by lifting")]
+#[expect(dead_code, reason = "plugins make them, by lifting")]
 pub(super) enum Level {
     #[component(name = "error")]
     Error,
