@@ -66,14 +66,8 @@ impl Daemon {
     /// Signal handlers or threads that cannot be made; a ready file that cannot be written.
     pub async fn run(&self, engine: Engine, pipelines: Vec<Ready>) -> anyhow::Result<bool> {
         let (ended, mut endings) = unbounded_channel();
-        let mut fleet = Fleet {
-            engine,
-            running: BTreeMap::new(),
-            next: BTreeMap::new(),
-            ended,
-            failed: false,
-            stopping: false,
-        };
+        let mut fleet =
+            Fleet { engine, running: BTreeMap::new(), next: BTreeMap::new(), ended, failed: false, stopping: false };
         let mut signals = Signals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
@@ -153,7 +147,8 @@ impl Daemon {
                 "this file is broken, its pipeline goes on as it was if it runs:\n{error}"
             );
         }
-        let kept: Vec<Arc<str>> = fleet.running.keys().filter(|name| loaded.keeps(&fleet.running[*name])).cloned().collect();
+        let kept: Vec<Arc<str>> =
+            fleet.running.keys().filter(|name| loaded.keeps(&fleet.running[*name])).cloned().collect();
         for name in fleet.running.keys().filter(|name| !kept.contains(name)) {
             tracing::info!(target: "daemon", pipeline = %name, "its file is gone: draining");
             fleet.running[name].stop();
@@ -233,4 +228,3 @@ fn every(period: Duration) -> Interval {
     interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
     interval
 }
-

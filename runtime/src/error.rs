@@ -80,7 +80,9 @@ pub enum PipelineError {
     )]
     Fenced(String),
     /// The deadline for draining has passed.
-    #[error("not everything in flight was delivered within `drain: {0:?}`; what was not stays uncommitted and is read again")]
+    #[error(
+        "not everything in flight was delivered within `drain: {0:?}`; what was not stays uncommitted and is read again"
+    )]
     Drain(std::time::Duration),
     /// A client that cannot go on.
     #[error("Kafka: {0}")]

@@ -22,8 +22,9 @@ pub fn find(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Errors> {
         match found {
             Ok(found) => {
                 // A path that cannot be resolved is kept: reading it says what is wrong.
-                files
-                    .extend(found.into_iter().filter(|file| file.canonicalize().map_or(true, |path| seen.insert(path))))
+                files.extend(
+                    found.into_iter().filter(|file| file.canonicalize().map_or(true, |path| seen.insert(path))),
+                );
             }
             Err(errors) => findings.extend_from_slice(errors.findings()),
         }

@@ -109,6 +109,7 @@ fn plan(
         breaker,
         commit_interval,
         drain,
+        embedded: options.embedded,
     }
 }
 

@@ -14,7 +14,7 @@ use super::error::Position;
 use super::secret::redact;
 
 /// One pipeline, ready to start.
-#[derive(Clone)]
+#[derive(Clone, PartialEq)]
 pub struct Plan {
     /// The file it came from, as it was named.
     pub file: PathBuf,
@@ -48,6 +48,8 @@ pub struct Plan {
     pub commit_interval: Duration,
     /// The deadline on revoke and at stop.
     pub drain: Duration,
+    /// Whether the broker is the embedded one.
+    pub embedded: bool,
 }
 
 /// Shows what identifies the plan, and no secret.
@@ -63,7 +65,7 @@ impl fmt::Debug for Plan {
 }
 
 /// What a pipeline reads.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Input {
     /// Topic names, or `^regex`.
     pub topics: Vec<String>,
@@ -108,7 +110,7 @@ pub enum Delivery {
 }
 
 /// When a batch is full: whichever comes first.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct BatchLimits {
     /// Records in a batch.
     pub max_records: usize,
@@ -119,7 +121,7 @@ pub struct BatchLimits {
 }
 
 /// One configured use of a plugin.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Stage {
     /// The stage's name, unique in the pipeline.
     pub name: Arc<str>,
@@ -138,7 +140,7 @@ pub struct Stage {
 }
 
 /// What a call may use.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Limits {
     /// For a whole batch.
     pub time: Duration,
@@ -158,7 +160,7 @@ pub struct Grants {
 }
 
 /// What becomes of what fails.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct OnError {
     /// Calls after the first.
     pub retries: u32,
@@ -183,7 +185,7 @@ pub enum Then {
 }
 
 /// A named output.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Output {
     /// The name that plugins use.
     pub name: Arc<str>,
@@ -192,7 +194,7 @@ pub struct Output {
 }
 
 /// Where an output goes.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Target {
     /// To a topic.
     Topic(Topic),
@@ -201,7 +203,7 @@ pub enum Target {
 }
 
 /// A topic that is written to.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Topic {
     /// Its name.
     pub name: String,
@@ -210,7 +212,7 @@ pub struct Topic {
 }
 
 /// How to create a topic.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct CreateTopic {
     /// Number of partitions.
     pub partitions: i32,
@@ -219,7 +221,7 @@ pub struct CreateTopic {
 }
 
 /// The dead-letter topic.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Dlq {
     /// The topic.
     pub topic: Topic,
@@ -240,7 +242,7 @@ pub enum Oversize {
 }
 
 /// When a stage that fails too much pauses the pipeline.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Breaker {
     /// The failing share of a stage's records, 0 to 1.
     pub share: f64,

@@ -73,7 +73,8 @@ impl Admin {
         match found {
             None => Ok(()),
             Some(
-                RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART | RDKafkaRespErr::RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC,
+                RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART
+                | RDKafkaRespErr::RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC,
             ) => self.create_topic(role, topic),
             Some(code) => bail!("topic \"{name}\" ({role}): {}", RDKafkaErrorCode::from(code)),
         }
@@ -112,14 +113,20 @@ impl Admin {
                 return vec![TopicLimits::default(); names.len()];
             }
         };
-        names.iter().zip(answers).map(|(name, answer)| match answer {
-            Ok(resource) => parse_limits(&resource),
-            Err(code) => {
-                tracing::warn!(topic = name, "the topic's limits cannot be read ({code}): assuming the brokers' defaults");
-                TopicLimits::default()
-            }
-        })
-        .collect()
+        names
+            .iter()
+            .zip(answers)
+            .map(|(name, answer)| match answer {
+                Ok(resource) => parse_limits(&resource),
+                Err(code) => {
+                    tracing::warn!(
+                        topic = name,
+                        "the topic's limits cannot be read ({code}): assuming the brokers' defaults"
+                    );
+                    TopicLimits::default()
+                }
+            })
+            .collect()
     }
 }
 

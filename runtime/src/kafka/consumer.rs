@@ -101,7 +101,7 @@ impl Consumer {
         let event = unsafe { sys::rd_kafka_queue_poll(self.queue.as_ptr(), millis) };
         let Some(event) = NonNull::new(event).map(Event) else { return Polled::Nothing };
         match event.kind() {
-            sys::RD_KAFKA_EVENT_FETCH => Fetched::new(event),
+            sys::RD_KAFKA_EVENT_FETCH => Fetched::take_from(event),
             sys::RD_KAFKA_EVENT_REBALANCE => self.rebalance(&event),
             sys::RD_KAFKA_EVENT_OFFSET_COMMIT => Polled::Committed(event.result(), event.offsets()),
             sys::RD_KAFKA_EVENT_ERROR => event.failure(),
@@ -191,7 +191,8 @@ impl Consumer {
         let (client, list) = (self.base.client().native_ptr(), offset_list(offsets));
         // rdkafka's own `commit` would tell nobody: librdkafka answers a commit without a queue only to a callback.
         // SAFETY: client, list and queue are good for the call, which copies the list; no callback.
-        let code = unsafe { sys::rd_kafka_commit_queue(client, list.ptr(), self.queue.as_ptr(), None, ptr::null_mut()) };
+        let code =
+            unsafe { sys::rd_kafka_commit_queue(client, list.ptr(), self.queue.as_ptr(), None, ptr::null_mut()) };
         if code == RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR {
             return Ok(());
         }
@@ -363,7 +364,7 @@ pub struct Fetched<'a> {
 }
 
 impl Fetched<'_> {
-    fn new(event: Event) -> Polled<'static> {
+    fn take_from(event: Event) -> Polled<'static> {
         // SAFETY: a fetch event holds one message, which it owns.
         let message = unsafe { sys::rd_kafka_event_message_next(event.0.as_ptr()) };
         let Some(message) = NonNull::new(message.cast_mut()) else { return Polled::Nothing };

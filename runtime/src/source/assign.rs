@@ -111,7 +111,8 @@ impl Source<'_> {
         let (now, leaving) = (Instant::now(), |at: &TopicPartition| partitions.contains(at));
         // What is gathered of them goes on its way: it is drained like the rest.
         self.intake.dispatch(true, now, super::dispatched(&mut self.slots));
-        let places: Vec<_> = self.slots.iter().filter(|slot| leaving(&slot.lease.at)).map(|slot| slot.lease.clone()).collect();
+        let places: Vec<_> =
+            self.slots.iter().filter(|slot| leaving(&slot.lease.at)).map(|slot| slot.lease.clone()).collect();
         for lease in places {
             if self.slots.of_lease(&lease).is_some_and(|slot| slot.is_paused(Pause::Held)) {
                 // A retry is not waited for: the next owner begins with it.

@@ -63,7 +63,7 @@ pub struct Source<'a> {
     revokes: VecDeque<Revoke>,
     gate: Option<Gate>,
     end: Option<End>,
-    oversize: Vec<Box<Oversize>>,
+    oversize: Vec<Oversize>,
     /// The handle and partition that the last record came from, and its slot.
     last: Option<(usize, Partition, usize)>,
     complaint: Option<(RDKafkaErrorCode, Instant)>,

@@ -92,4 +92,3 @@ impl Source<'_> {
         self.intake.send(worker, job);
     }
 }
-

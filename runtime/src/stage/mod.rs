@@ -88,7 +88,8 @@ impl Stage {
 
     /// The wait before the call with this number, counted from 0.
     pub fn backoff(&self, call: u32) -> Duration {
-        let doubled = self.on_error.backoff.saturating_mul(1u32.checked_shl(call.saturating_sub(1)).unwrap_or(u32::MAX));
+        let doubled =
+            self.on_error.backoff.saturating_mul(1u32.checked_shl(call.saturating_sub(1)).unwrap_or(u32::MAX));
         doubled.min(self.on_error.max_backoff)
     }
 

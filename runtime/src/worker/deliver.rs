@@ -20,11 +20,11 @@ pub fn deliver(run: &mut Run, shared: &Shared) {
     for leaving in &leaving {
         let input = run.batch.records[leaving.input() as usize];
         let Some(mut span) = run.spans[input.source as usize].take() else { continue };
-        if span.lease().takes(input.offset) {
-            if let Err(error) = delivery.write(run, shared, leaving, &mut span) {
-                give_up(shared, &span, input.offset.0, error);
-                continue;
-            }
+        if span.lease().takes(input.offset)
+            && let Err(error) = delivery.write(run, shared, leaving, &mut span)
+        {
+            give_up(shared, &span, input.offset.0, error);
+            continue;
         }
         run.spans[input.source as usize] = Some(span);
     }
@@ -62,7 +62,8 @@ impl Delivery {
                     self.tally.dropped += 1;
                     return Ok(());
                 }
-                let too_large = || failure(Class::Oversize, "a broker refused it as too large for its topic".to_owned());
+                let too_large =
+                    || failure(Class::Oversize, "a broker refused it as too large for its topic".to_owned());
                 match shared.sink.write(output, &run.batch.arena, record, self.now, span, too_large) {
                     Err(NotWritten::Refused(class, reason)) if shared.sink.has_dlq() => {
                         self.tally.dead_letters += 1;

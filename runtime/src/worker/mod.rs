@@ -11,8 +11,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
 use self::chain::{Chain, Step};
-use self::hold::{Hold, Holds};
 use self::deliver::deliver;
+use self::hold::{Hold, Holds};
 use self::run::Run;
 use crate::batch::Batch;
 use crate::event::{Event, Probe};
