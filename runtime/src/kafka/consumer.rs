@@ -121,7 +121,8 @@ impl Consumer {
         }
     }
 
-    fn incremental(&self) -> bool {
+    /// Whether partitions can be taken and given up one by one. Under an eager protocol [`Consumer::assign`] names all.
+    pub fn incremental(&self) -> bool {
         matches!(self.base.rebalance_protocol(), RebalanceProtocol::Cooperative)
     }
 
@@ -169,18 +170,6 @@ impl Consumer {
     /// What librdkafka refuses.
     pub fn resume(&self, partitions: &[TopicPartition]) -> Result<(), KafkaError> {
         Ok(self.base.resume(&partition_list(partitions))?)
-    }
-
-    /// Goes on from other offsets.
-    ///
-    /// # Errors
-    /// What librdkafka refuses, or no answer within `timeout`.
-    pub fn seek(&self, to: &[(TopicPartition, Offset)], timeout: Duration) -> Result<(), KafkaError> {
-        let list = self.base.seek_partitions(offset_list(to), timeout)?;
-        for element in list.elements() {
-            element.error()?;
-        }
-        Ok(())
     }
 
     /// Asks for a commit; the answer comes as [`Polled::Committed`].

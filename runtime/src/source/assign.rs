@@ -174,7 +174,7 @@ impl Source<'_> {
             }
         };
         // Nothing was read yet and nothing is committed: there is no gap.
-        let Some(wanted) = wanted else { return self.go_on_from(place, at, low) };
+        let Some(wanted) = wanted else { return self.go_on_from(&[(place, low)]) };
         let gap = gap(wanted, low, high);
         let to = match self.plan.input.on_lost_offset {
             OnLostOffset::Stop => {
@@ -189,13 +189,30 @@ impl Source<'_> {
             target: "source", pipeline = %self.plan.name, partition = %at, wanted = wanted.0, low = low.0, high = high.0,
             "the offset to read from is gone, {gap}; going on from {to} as `on_lost_offset` says"
         );
-        self.go_on_from(place, at, to);
+        self.go_on_from(&[(place, to)]);
     }
 
-    pub(super) fn go_on_from(&mut self, place: usize, at: &TopicPartition, to: Offset) {
+    /// Reads partitions again from other offsets, in a new generation each. They are given up and taken anew: a seek
+    /// is refused where the offset to read from was gone.
+    pub(super) fn go_on_from(&mut self, back: &[(usize, Offset)]) {
         self.last = None;
-        self.slots.renew(place, Some(to));
-        if let Err(error) = self.consumer.seek(&[(at.clone(), to)], ASK) {
+        for (place, to) in back {
+            self.slots.renew(*place, Some(*to));
+        }
+        let all = !self.consumer.incremental();
+        let anew: Vec<_> =
+            self.slots.iter().filter(|slot| all || back.iter().any(|(at, _)| *at == slot.lease.slot)).collect();
+        let from = |next: Option<Offset>| next.map_or(From::Beginning, From::Offset);
+        let starts: Vec<_> = anew.iter().map(|slot| (slot.lease.at.clone(), from(slot.next))).collect();
+        // Whoever is assigned anew is fetched at once.
+        let paused: Vec<_> = anew.iter().filter(|slot| slot.any_pause()).map(|slot| slot.lease.at.clone()).collect();
+        let given_up = if all {
+            Ok(())
+        } else {
+            self.consumer.unassign(&starts.iter().map(|(at, _)| at.clone()).collect::<Vec<_>>())
+        };
+        let result = given_up.and_then(|()| self.consumer.assign(&starts)).and_then(|()| self.consumer.pause(&paused));
+        if let Err(error) = result {
             self.begin_end(Some(error.into()));
         }
     }

@@ -75,11 +75,9 @@ impl Source<'_> {
             .slots
             .iter()
             .filter(|slot| slot.next != slot.tracker.position())
-            .filter_map(|slot| Some((slot.lease.slot, slot.lease.at.clone(), slot.resume_at()?)))
+            .filter_map(|slot| Some((slot.lease.slot, slot.resume_at()?)))
             .collect();
-        for (place, at, to) in back {
-            self.go_on_from(place, &at, to);
-        }
+        self.go_on_from(&back);
     }
 
     fn send_probe(&mut self) {

@@ -56,6 +56,11 @@ impl Slot {
         self.pauses & why as u8 != 0
     }
 
+    /// Whether any reason holds.
+    pub fn any_pause(&self) -> bool {
+        self.pauses != 0
+    }
+
     /// Where to read again whatever is not delivered; none where nothing was taken.
     pub fn resume_at(&self) -> Option<Offset> {
         self.tracker.position().or(self.first)
