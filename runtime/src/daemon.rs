@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -19,6 +19,9 @@ use crate::status::{Phase, State, Tally};
 const STATUS_INTERVAL: Duration = Duration::from_secs(5);
 /// How often it is looked whether every pipeline has its assignment, for `--ready-file`.
 const READY_INTERVAL: Duration = Duration::from_millis(50);
+
+/// Signals that come closer together are one: some supervisors signal the process and its group.
+const SAME_SIGNAL: Duration = Duration::from_millis(200);
 
 /// What happens to the others when a pipeline fails.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -50,7 +53,8 @@ struct Fleet {
     next: BTreeMap<Arc<str>, Ready>,
     ended: UnboundedSender<Arc<str>>,
     failed: bool,
-    stopping: bool,
+    // Since when it is being stopped.
+    stopping: Option<Instant>,
 }
 
 struct Signals {
@@ -67,7 +71,7 @@ impl Daemon {
     pub async fn run(&self, engine: Engine, pipelines: Vec<Ready>) -> anyhow::Result<bool> {
         let (ended, mut endings) = unbounded_channel();
         let mut fleet =
-            Fleet { engine, running: BTreeMap::new(), next: BTreeMap::new(), ended, failed: false, stopping: false };
+            Fleet { engine, running: BTreeMap::new(), next: BTreeMap::new(), ended, failed: false, stopping: None };
         let mut signals = Signals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
@@ -122,7 +126,7 @@ impl Daemon {
             }
         }
         match fleet.next.remove(name) {
-            Some(next) if !fleet.stopping => fleet.start(next),
+            Some(next) if fleet.stopping.is_none() => fleet.start(next),
             _ => Ok(()),
         }
     }
@@ -130,7 +134,7 @@ impl Daemon {
     /// Reads all files again: what changed is drained and started anew, what is new is started, what is gone is
     /// drained, what is broken goes on as it was.
     fn reload(&self, fleet: &mut Fleet) -> anyhow::Result<()> {
-        if fleet.stopping {
+        if fleet.stopping.is_some() {
             return Ok(());
         }
         tracing::info!(target: "daemon", "SIGHUP: reading the pipeline files again");
@@ -184,7 +188,10 @@ impl Fleet {
     }
 
     fn on_stop_signal(&mut self, name: &str) {
-        if self.stopping {
+        if self.stopping.is_some_and(|since| since.elapsed() < SAME_SIGNAL) {
+            return;
+        }
+        if self.stopping.is_some() {
             tracing::warn!(target: "daemon", "{name} again: stopping at once, what is in flight stays uncommitted");
             // Nothing is flushed or left in order: that is what the second signal asks for.
             std::process::exit(1);
@@ -194,7 +201,7 @@ impl Fleet {
     }
 
     fn stop(&mut self) {
-        self.stopping = true;
+        self.stopping.get_or_insert_with(Instant::now);
         self.next.clear();
         self.running.values().for_each(Pipeline::stop);
     }

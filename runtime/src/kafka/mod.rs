@@ -42,7 +42,7 @@ impl KafkaError {
     /// The error of a code; `detail` is what the library added, or empty.
     pub(crate) fn new(code: RDKafkaRespErr, detail: &str) -> KafkaError {
         let code = RDKafkaErrorCode::from(code);
-        let text = if detail.is_empty() { code.to_string() } else { format!("{detail} ({code})") };
+        let text = if detail.is_empty() { code.to_string() } else { format!("{detail} ({code:?})") };
         KafkaError { code, text }
     }
 }
