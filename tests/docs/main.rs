@@ -1,0 +1,134 @@
+//! The documents do what they say: every command in them is run and must show what they show, every file in them is
+//! used, every link leads somewhere.
+//!
+//! A fenced block says what it is in its first line. `console`: commands behind `$ `, each with its output, run by one
+//! bash for the whole document, with the program, its plugins and Kafka's own tools at hand; `terminal` gives a command
+//! a terminal, `unordered` lets its lines come in any order, `cluster` says that it needs Kafka. In output a line `...`
+//! stands for any lines and `…` for any text. A language with a path (`yaml first.yaml`) is a file: one of the repository
+//! must be the same there, any other is written for the commands behind it. What is `not-run` is listed here, with why.
+
+mod document;
+mod kafka_tools;
+mod session;
+mod shown;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use sluicebox_tests::{Kafka, program, repository};
+
+use crate::document::{Block, Document};
+use crate::session::{Place, Session};
+
+/// Commands that no test runs. The first two would build and test everything within a test; what the demo shows is shown
+/// and run in `pipelines/README.md`, too. The others set up a reader's shell, which here is set up by the session.
+const NOT_RUN: [&str; 5] = [
+    "cargo xtask demo",
+    "cargo xtask test",
+    "export SLUICEBOX=$PWD PATH=$PWD/target/release:$PATH SLUICE_PLUGIN_PATH=$PWD/target/plugins",
+    "mkdir ~/first && cd ~/first",
+    "export PATH=$PWD/target/release:$PATH SLUICE_PLUGIN_PATH=$PWD/target/plugins",
+];
+
+#[test]
+fn the_readme_does_what_it_says() {
+    let kafka = Kafka::shared();
+    let mut session = Session::new(Place::Fresh);
+    kafka_tools::provide(session.programs());
+    session.set("KAFKA_BROKERS", kafka.bootstrap());
+    // An earlier run on the same brokers has left these.
+    session.prepare("kafka-topics.sh --bootstrap-server $KAFKA_BROKERS --delete --if-exists --topic 'first[.].*'");
+    session.prepare("kafka-consumer-groups.sh --bootstrap-server $KAFKA_BROKERS --delete --group first");
+    session.play(&read("README.md"));
+}
+
+#[test]
+fn the_example_pipelines_do_what_their_readme_says() {
+    Session::new(Place::Repository).play(&read("pipelines/README.md"));
+}
+
+#[test]
+fn the_other_documents_do_what_they_say() {
+    for path in documents().iter().filter(|path| path.starts_with("docs")) {
+        Session::new(Place::Fresh).play(&read(path));
+    }
+}
+
+#[test]
+fn nothing_is_left_out_but_what_is_listed() {
+    let documents: Vec<Document> = documents().iter().map(read).collect();
+    let blocks = documents.iter().flat_map(|document| &document.blocks);
+    let left_out: BTreeSet<&str> = blocks
+        .filter_map(|block| match block {
+            Block::Console(console) if console.not_run => Some(&console.commands),
+            Block::Console(_) | Block::File(_) | Block::Shown => None,
+        })
+        .flatten()
+        .map(|command| command.text.as_str())
+        .collect();
+    assert_eq!(left_out, BTreeSet::from(NOT_RUN));
+}
+
+#[test]
+fn every_key_of_a_pipeline_file_is_documented() {
+    let output = Command::new(program()).args(["check", "--schema"]).output().expect("sluice runs");
+    let schema = String::from_utf8(output.stdout).expect("the schema is text");
+    let keys = keys(&schema);
+    assert!(keys.len() > 40, "hardly any keys in the schema: {keys:?}");
+    let text = read("docs/pipeline-file.md").text;
+    let missing: Vec<_> = keys.iter().filter(|key| !names(&text, key)).collect();
+    assert!(missing.is_empty(), "docs/pipeline-file.md does not tell of {missing:?}");
+}
+
+/// The names under each `properties` of a JSON Schema, printed with an indentation.
+fn keys(schema: &str) -> BTreeSet<&str> {
+    let (mut keys, mut within) = (BTreeSet::new(), Vec::new());
+    for line in schema.lines() {
+        let text = line.trim_start();
+        let indentation = line.len() - text.len();
+        within.retain(|outer| *outer < indentation);
+        let name = text.strip_prefix('"').and_then(|text| text.split_once("\": ")).map(|(name, _)| name);
+        match name {
+            Some("properties") => within.push(indentation),
+            Some(name) if within.last().is_some_and(|outer| outer + 2 == indentation) => {
+                keys.insert(name);
+            }
+            _ => {}
+        }
+    }
+    keys
+}
+
+/// Whether a text has a key in backquotes: alone, as the last of a path, or with its value.
+fn names(text: &str, key: &str) -> bool {
+    let quoted = text.split('`').skip(1).step_by(2);
+    quoted.flat_map(|quoted| quoted.split([' ', '.', ',', ':', '{', '}'])).any(|word| word == key)
+}
+
+#[test]
+fn every_link_leads_to_a_file() {
+    for path in documents() {
+        let folder = path.parent().expect("a document lies in a folder").to_owned();
+        for link in read(&path).links() {
+            let target = repository().join(&folder).join(&link);
+            assert!(target.exists(), "{}: the link {link} leads nowhere", path.display());
+        }
+    }
+}
+
+/// The documents that are tested, by their paths in the repository.
+fn documents() -> Vec<PathBuf> {
+    let folder = repository().join("docs").read_dir().expect("the folder docs");
+    let mut documents: Vec<PathBuf> = folder
+        .map(|entry| Path::new("docs").join(entry.expect("an entry of docs").file_name()))
+        .filter(|path| path.extension().is_some_and(|extension| extension == "md"))
+        .collect();
+    documents.extend(["README.md".into(), "pipelines/README.md".into()]);
+    documents.sort();
+    documents
+}
+
+fn read(path: impl AsRef<Path>) -> Document {
+    Document::read(&repository(), path.as_ref())
+}
