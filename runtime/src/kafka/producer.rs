@@ -3,6 +3,7 @@
 //! librdkafka is called directly to enqueue: rdkafka's `send` takes header names that are UTF-8 alone, and looks the
 //! topic up by its name for every record.
 
+use std::any::Any;
 use std::collections::BTreeMap;
 use std::ffi::CString;
 use std::ptr::{self, NonNull};
@@ -32,6 +33,8 @@ pub type Report<T> = fn(Arc<T>, Result<(), KafkaError>);
 pub struct OutputTopic {
     name: String,
     handle: NonNull<sys::rd_kafka_topic_t>,
+    // The handle must not outlive its client.
+    _client: Arc<dyn Any + Send + Sync>,
 }
 
 // SAFETY: librdkafka's handles may be used from any thread.
@@ -171,7 +174,8 @@ impl<T: Send + Sync + 'static> Producer<T> {
         let client = self.base.client().native_ptr();
         // SAFETY: client and name are good for the call; no configuration of its own.
         let handle = unsafe { sys::rd_kafka_topic_new(client, c_name.as_ptr(), ptr::null_mut()) };
-        Ok(OutputTopic { name: name.to_owned(), handle: NonNull::new(handle).ok_or_else(invalid)? })
+        let handle = NonNull::new(handle).ok_or_else(invalid)?;
+        Ok(OutputTopic { name: name.to_owned(), handle, _client: self.base.clone() })
     }
 
     /// Enqueues one record; never waits. The bytes are copied.
