@@ -31,8 +31,15 @@ pub struct Pending {
 pub struct Revoke {
     partitions: Vec<TopicPartition>,
     deadline: Instant,
-    /// When to wait for its last commit no longer; none before that is asked for.
-    commit_deadline: Option<Instant>,
+    last_commit: Option<LastCommit>,
+}
+
+/// The last commit of partitions that are being given up.
+struct LastCommit {
+    /// When it is waited for no longer.
+    deadline: Instant,
+    /// When it is asked for again if it has failed, as it may in the middle of a rebalance.
+    again: Instant,
 }
 
 /// What is known of a topic that the group begins with.
@@ -169,7 +176,7 @@ impl Source<'_> {
             self.set_paused(lease.slot, lease.generation, Pause::Leaving, true);
         }
         self.abandon_retries(|slot| leaving(&slot.lease.at));
-        self.revokes.push_back(Revoke { partitions, deadline: now + self.plan.drain, commit_deadline: None });
+        self.revokes.push_back(Revoke { partitions, deadline: now + self.plan.drain, last_commit: None });
     }
 
     /// The partitions are others' already: nothing of them is written or committed any more.
@@ -188,20 +195,24 @@ impl Source<'_> {
             let mut its = self.slots.iter().filter(|slot| is_its(&slot.lease.at));
             its.all(|slot| slot.tracker.is_drained() && !self.intake.gathers(&slot.lease))
         };
-        match revoke.commit_deadline {
+        match &mut revoke.last_commit {
             None if now >= revoke.deadline || drained() => {
                 for slot in self.slots.iter().filter(|slot| is_its(&slot.lease.at)) {
                     slot.lease.end();
                 }
                 self.commit(is_its);
-                revoke.commit_deadline = Some(now + COMMIT_WAIT);
+                revoke.last_commit = Some(LastCommit { deadline: now + COMMIT_WAIT, again: now + ASK_AGAIN });
             }
-            Some(deadline) if now >= deadline || self.is_committed(is_its) => {
+            Some(last) if now >= last.deadline || self.is_committed(is_its) => {
                 let partitions = revoke.partitions;
                 partitions.iter().for_each(|at| self.slots.remove(at));
                 self.unassign(&partitions);
                 tracing::info!(target: "source", pipeline = %self.plan.name, partitions = %list_of(&partitions), "revoked");
                 return self.find_stopped(|_| true);
+            }
+            Some(last) if now >= last.again => {
+                last.again = now + ASK_AGAIN;
+                self.commit(is_its);
             }
             _ => {}
         }

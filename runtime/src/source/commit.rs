@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use rdkafka::types::RDKafkaErrorCode;
+
 use super::Source;
 use crate::batch::Offset;
 use crate::kafka::consumer::Committed;
@@ -71,6 +73,7 @@ impl Source<'_> {
     }
 
     fn note_committed(&mut self, results: Vec<(TopicPartition, Offset, Result<(), KafkaError>)>) {
+        use RDKafkaErrorCode::{IllegalGeneration, RebalanceInProgress, UnknownMemberId};
         let mut failed = None;
         for (at, offset, result) in results {
             let Some(slot) = self.slots.of(&at) else { continue };
@@ -83,11 +86,14 @@ impl Source<'_> {
                 }
             }
         }
-        if let Some((at, error)) = failed {
-            tracing::warn!(
-                target: "source", pipeline = %self.plan.name, partition = %at,
-                "a commit failed and is tried again: {error}; nothing is lost, but after a crash more would be repeated"
-            );
+        let Some((at, error)) = failed else { return };
+        if matches!(error.code, IllegalGeneration | RebalanceInProgress | UnknownMemberId) {
+            tracing::debug!(target: "source", pipeline = %self.plan.name, partition = %at, "a commit met a rebalance: {error}");
+            return;
         }
+        tracing::warn!(
+            target: "source", pipeline = %self.plan.name, partition = %at,
+            "a commit failed and is tried again: {error}; nothing is lost, but after a crash more would be repeated"
+        );
     }
 }
