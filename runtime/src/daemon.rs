@@ -21,7 +21,7 @@ const STATUS_INTERVAL: Duration = Duration::from_secs(5);
 const READY_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Signals that come closer together are one: some supervisors signal the process and its group.
-const SAME_SIGNAL: Duration = Duration::from_millis(200);
+const SAME_SIGNAL: Duration = Duration::from_millis(10);
 
 /// What happens to the others when a pipeline fails.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]

@@ -65,8 +65,18 @@ fn contradictions_between_the_parts_of_a_file_are_found_with_their_places() {
     assert_wrong("dlq: { topic: orders.dlq }\n", "", "4:", &["dlq"]);
     assert_wrong("default:", "other:", "7:", &["default"]);
     assert_wrong("topic: orders.clean", "topic: orders", "8:", &["allow_loop"]);
-    assert_wrong("bootstrap.servers: localhost:9092", "bootstrap.servers: h, enable.auto.commit: true", "2:", &["enable.auto.commit"]);
-    assert_wrong("bootstrap.servers: localhost:9092", "bootstrap.servers: \"${NOT_SET_ANYWHERE}\"", "2:", &["NOT_SET_ANYWHERE"]);
+    assert_wrong(
+        "bootstrap.servers: localhost:9092",
+        "bootstrap.servers: h, enable.auto.commit: true",
+        "2:",
+        &["enable.auto.commit"],
+    );
+    assert_wrong(
+        "bootstrap.servers: localhost:9092",
+        "bootstrap.servers: \"${NOT_SET_ANYWHERE}\"",
+        "2:",
+        &["NOT_SET_ANYWHERE"],
+    );
     assert_wrong("plugin: identity", "plugin: identity\n    limits: { time: soon }", "7:", &["soon"]);
     assert_wrong(
         "    plugin: identity\n",

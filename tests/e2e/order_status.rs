@@ -55,7 +55,8 @@ fn cleaned(record: &Record) -> Option<Record> {
 }
 
 fn assert_dead_letter(letter: &Record, source: &sluicebox_tests::Stored, name: &str) {
-    let header = |suffix: &str| letter.header(&format!("sluice.error.{suffix}")).unwrap_or_else(|| panic!("no {suffix}"));
+    let header =
+        |suffix: &str| letter.header(&format!("sluice.error.{suffix}")).unwrap_or_else(|| panic!("no {suffix}"));
     assert_eq!((header("class"), header("stage"), header("plugin")), ("reject", "only-changes", "filter-json"));
     assert_eq!((header("pipeline"), header("topic")), (name, name));
     assert_eq!(header("partition"), source.partition.to_string());

@@ -17,6 +17,7 @@ use rdkafka::bindings as sys;
 use rdkafka::bindings::rd_kafka_vtype_t as vtype;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::message::Message as _;
 use rdkafka::producer::{BaseProducer, DeliveryResult, Producer as _, ProducerContext, PurgeConfig};
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::util::IntoOpaque;
@@ -125,7 +126,9 @@ impl<T: Send + Sync + 'static> ProducerContext for Context<T> {
     fn delivery(&self, result: &DeliveryResult<'_>, receipt: Arc<T>) {
         let result = match result {
             Ok(_) => Ok(()),
-            Err((error, _)) => Err(KafkaError::from(error.clone())),
+            Err((error, message)) => {
+                Err(KafkaError::from(error.clone()).about(&format!("topic \"{}\"", message.topic())))
+            }
         };
         (self.report)(receipt, result);
         self.room.notify();
