@@ -1,6 +1,6 @@
 //! The daemon: runs many pipelines in one process, and obeys signals.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -21,7 +21,7 @@ const STATUS_INTERVAL: Duration = Duration::from_secs(5);
 const READY_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Signals that come closer together are one: some supervisors signal the process and its group.
-const SAME_SIGNAL: Duration = Duration::from_millis(200);
+const SAME_SIGNAL: Duration = Duration::from_millis(10);
 
 /// What happens to the others when a pipeline fails.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -49,12 +49,16 @@ pub struct Daemon {
 struct Fleet {
     engine: Engine,
     running: BTreeMap<Arc<str>, Pipeline>,
+    // Told to drain by a reload, and not ended yet.
+    draining: BTreeSet<Arc<str>>,
     // Started when the pipeline of that name has ended.
     next: BTreeMap<Arc<str>, Ready>,
     ended: UnboundedSender<Arc<str>>,
     failed: bool,
-    // Since when it is being stopped.
-    stopping: Option<Instant>,
+    // All pipelines are being stopped.
+    stopping: bool,
+    // When a signal first said so.
+    signalled: Option<Instant>,
 }
 
 struct Signals {
@@ -70,8 +74,16 @@ impl Daemon {
     /// Signal handlers or threads that cannot be made; a ready file that cannot be written.
     pub async fn run(&self, engine: Engine, pipelines: Vec<Ready>) -> anyhow::Result<bool> {
         let (ended, mut endings) = unbounded_channel();
-        let mut fleet =
-            Fleet { engine, running: BTreeMap::new(), next: BTreeMap::new(), ended, failed: false, stopping: None };
+        let mut fleet = Fleet {
+            engine,
+            running: BTreeMap::new(),
+            next: BTreeMap::new(),
+            ended,
+            failed: false,
+            draining: BTreeSet::new(),
+            stopping: false,
+            signalled: None,
+        };
         let mut signals = Signals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
@@ -112,6 +124,7 @@ impl Daemon {
 
     fn on_ended(&self, fleet: &mut Fleet, name: &Arc<str>) -> anyhow::Result<()> {
         let Some(pipeline) = fleet.running.remove(name) else { return Ok(()) };
+        fleet.draining.remove(name);
         let stats = pipeline.stats.clone();
         let result = pipeline.join();
         log_status(name, &stats.state(), &stats.tally());
@@ -126,7 +139,7 @@ impl Daemon {
             }
         }
         match fleet.next.remove(name) {
-            Some(next) if fleet.stopping.is_none() => fleet.start(next),
+            Some(next) if !fleet.stopping => fleet.start(next),
             _ => Ok(()),
         }
     }
@@ -134,7 +147,7 @@ impl Daemon {
     /// Reads all files again: what changed is drained and started anew, what is new is started, what is gone is
     /// drained, what is broken goes on as it was.
     fn reload(&self, fleet: &mut Fleet) -> anyhow::Result<()> {
-        if fleet.stopping.is_some() {
+        if fleet.stopping {
             return Ok(());
         }
         tracing::info!(target: "daemon", "SIGHUP: reading the pipeline files again");
@@ -151,23 +164,24 @@ impl Daemon {
                 "this file is broken, its pipeline goes on as it was if it runs:\n{error}"
             );
         }
-        let kept: Vec<Arc<str>> =
-            fleet.running.keys().filter(|name| loaded.keeps(&fleet.running[*name])).cloned().collect();
-        for name in fleet.running.keys().filter(|name| !kept.contains(name)) {
+        let gone: Vec<_> = fleet.running.values().filter(|running| !loaded.keeps(running)).collect();
+        for name in gone.iter().map(|running| running.plan.name.clone()).collect::<Vec<_>>() {
             tracing::info!(target: "daemon", pipeline = %name, "its file is gone: draining");
-            fleet.running[name].stop();
+            fleet.next.remove(&name);
+            fleet.drain(&name);
         }
         for ready in loaded.ready {
-            match fleet.running.get(&ready.plan.name) {
+            let name = ready.plan.name.clone();
+            match fleet.running.get(&name) {
                 None => {
-                    tracing::info!(target: "daemon", pipeline = %ready.plan.name, "new: starting");
+                    tracing::info!(target: "daemon", pipeline = %name, "new: starting");
                     fleet.start(ready)?;
                 }
-                Some(running) if ready.is_what_runs_in(running) => {}
-                Some(running) => {
-                    tracing::info!(target: "daemon", pipeline = %ready.plan.name, "changed: draining, then starting anew");
-                    running.stop();
-                    fleet.next.insert(ready.plan.name.clone(), ready);
+                Some(running) if ready.is_what_runs_in(running) && !fleet.draining.contains(&name) => {}
+                Some(_) => {
+                    tracing::info!(target: "daemon", pipeline = %name, "changed: draining, then starting anew");
+                    fleet.drain(&name);
+                    fleet.next.insert(name, ready);
                 }
             }
         }
@@ -187,21 +201,29 @@ impl Fleet {
         Ok(())
     }
 
-    fn on_stop_signal(&mut self, name: &str) {
-        if self.stopping.is_some_and(|since| since.elapsed() < SAME_SIGNAL) {
-            return;
+    fn drain(&mut self, name: &Arc<str>) {
+        if let Some(running) = self.running.get(name) {
+            running.stop();
+            self.draining.insert(name.clone());
         }
-        if self.stopping.is_some() {
-            tracing::warn!(target: "daemon", "{name} again: stopping at once, what is in flight stays uncommitted");
-            // Nothing is flushed or left in order: that is what the second signal asks for.
-            std::process::exit(1);
+    }
+
+    fn on_stop_signal(&mut self, name: &str) {
+        match self.signalled {
+            Some(since) if since.elapsed() < SAME_SIGNAL => return,
+            Some(_) => {
+                tracing::warn!(target: "daemon", "{name} again: stopping at once, what is in flight stays uncommitted");
+                // Nothing is flushed or left in order: that is what the second signal asks for.
+                std::process::exit(1);
+            }
+            None => self.signalled = Some(Instant::now()),
         }
         tracing::info!(target: "daemon", "{name}: draining");
         self.stop();
     }
 
     fn stop(&mut self) {
-        self.stopping.get_or_insert_with(Instant::now);
+        self.stopping = true;
         self.next.clear();
         self.running.values().for_each(Pipeline::stop);
     }

@@ -20,7 +20,7 @@ use crate::source::Source;
 use crate::stage::Stage;
 use crate::stage::breaker::Breaker;
 use crate::status::{Phase, Stats};
-use crate::worker::{Job, Shared, Worker};
+use crate::worker::{Message, Shared, Worker};
 
 /// How long the brokers have to answer one question about topics.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
@@ -176,7 +176,7 @@ fn consume(
     plan: &Arc<Plan>,
     shared: &Arc<Shared>,
     events: Receiver<Event>,
-    jobs: Vec<Sender<Job>>,
+    jobs: Vec<Sender<Message>>,
     begun: Instant,
 ) -> Result<(), PipelineError> {
     let consumer = Consumer::new(&plan.name, &plan.consumer)?;
@@ -272,7 +272,7 @@ fn warn_of_tight_dlq(plan: &Plan, last: Option<&TopicLimits>, inputs: &[TopicLim
     }
 }
 
-type Workers = (Vec<Sender<Job>>, Vec<JoinHandle<()>>);
+type Workers = (Vec<Sender<Message>>, Vec<JoinHandle<()>>);
 
 fn start_workers(plan: &Arc<Plan>, plugins: &[Plugin], shared: &Arc<Shared>) -> Result<Workers, PipelineError> {
     let (ready, started) = mpsc::channel();

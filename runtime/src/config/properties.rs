@@ -115,6 +115,8 @@ fn consumer_defaults(about: &About<'_>) -> BTreeMap<String, String> {
         ("group.id", about.group),
         ("group.protocol", "classic"),
         ("queued.max.messages.kbytes", "16384"),
+        // A topic that has grown is noticed within this time, not after librdkafka's five minutes.
+        ("topic.metadata.refresh.interval.ms", "10000"),
     ];
     defaults.extend(about.instance.map(|instance| ("group.instance.id", instance)));
     if about.delivery == Delivery::ExactlyOnce {
@@ -283,6 +285,11 @@ fn group_protocol<'e>(
     if consumer["group.protocol"].eq_ignore_ascii_case("classic") {
         let strategy = consumer.entry("partition.assignment.strategy".to_owned());
         strategy.or_insert_with(|| "cooperative-sticky".to_owned());
+        if !consumer.contains_key("group.instance.id") {
+            // While a copy that died is not given up, the others cannot commit: librdkafka's 45 s are for static
+            // members alone, which may be back within them.
+            consumer.entry("session.timeout.ms".to_owned()).or_insert_with(|| "10000".to_owned());
+        }
         return;
     }
     for entry in entries {

@@ -11,6 +11,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+#[cfg(test)]
+mod tests;
+
 pub use self::progress::{Progress, Settled};
 use crate::batch::{Arena, Field, Record, Source};
 use crate::config::plan::OnError;

@@ -58,7 +58,7 @@ impl Chain {
                 }
             }
             run.waiting = false;
-            run.probed |= run.probe == Some(run.stage) && !run.records.is_empty();
+            run.probed |= run.probe == Some(run.stage) && run.any_is_ours();
             if self.is_no_better(run, shared) {
                 return Step::ProbeFailed;
             }

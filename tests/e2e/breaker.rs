@@ -1,0 +1,80 @@
+//! A stage that fails on everything: the breaker opens before the topic is drained into the dead letters.
+
+use serde_json::json;
+use sluicebox_tests::{Feeder, Folder, Group, Kafka, Pipeline, Record, Sluice, audit};
+
+use crate::{STOP, by_timestamp, records, stop};
+
+const MIN_RECORDS: usize = 100;
+const BATCH: usize = 20;
+
+/// What can be in flight beside the batch that trips: one at work and one that waits for it.
+const IN_FLIGHT: usize = 3 * BATCH;
+
+/// A pipeline of one partition with so many rejects in its input, and good records behind them.
+fn failing(kafka: &Kafka, test: &str, bad: usize, good: usize) -> (Pipeline, Vec<Record>) {
+    let mut pipeline = Pipeline::with_topics(kafka, test, 1);
+    pipeline.stage("misbehave", json!(null));
+    pipeline.set("workers", json!(1)).set("batch", json!({ "max_records": BATCH }));
+    pipeline.set("breaker", json!({ "share": 0.5, "window": "30s", "min_records": MIN_RECORDS }));
+    let records = records(0, bad + good, |n| if n < bad { format!("!reject {n}") } else { n.to_string() });
+    Feeder::new(kafka, &[]).feed(&pipeline.input, &records);
+    (pipeline, records)
+}
+
+fn wait_until_open(sluice: &mut Sluice, name: &str) {
+    sluice.wait_for_line("an open breaker", |line| line.is_status_of(name) && line.field("breaker") == "open");
+}
+
+#[test]
+fn an_open_breaker_leaves_the_offsets_and_a_failed_probe_writes_nothing() {
+    let (kafka, folder) = (Kafka::shared(), Folder::new());
+    let (mut pipeline, records) = failing(&kafka, "breaker", 2_000, 0);
+    let group = Group::new(&kafka, &pipeline.name);
+    let mut sluice = Sluice::run(&[&pipeline.write(&folder)]);
+    wait_until_open(&mut sluice, &pipeline.name);
+    let letters = kafka.read(&pipeline.dlq).len();
+    assert!((MIN_RECORDS..=MIN_RECORDS + IN_FLIGHT).contains(&letters), "{letters} dead letters");
+    let said = sluice.errors().join("\n");
+    assert!(said.contains(&format!("{}/0", pipeline.input)), "the message names a record: {said}");
+
+    sluice.wait_for_line("a failed probe", |line| line.message().contains("probe failed"));
+    assert_eq!(kafka.read(&pipeline.dlq).len(), letters);
+    stop(&mut sluice);
+    assert_eq!(kafka.read(&pipeline.dlq).len(), letters);
+    assert_eq!(group.committed(&pipeline.input), [Some(letters as i64)]);
+
+    // Who wants them all among the dead letters says so, and gets each of them once.
+    pipeline.set("breaker", json!("off"));
+    let mut sluice = Sluice::run(&[&pipeline.write(&folder)]);
+    sluice.wait_until_caught_up(&group, &pipeline.input);
+    stop(&mut sluice);
+    audit(&records, &kafka.read(&pipeline.dlq).inputs(), by_timestamp).assert_exact();
+}
+
+#[test]
+fn a_probe_that_passes_closes_the_breaker_and_nothing_is_lost_or_repeated() {
+    let (kafka, folder) = (Kafka::shared(), Folder::new());
+    let (pipeline, records) = failing(&kafka, "closes", MIN_RECORDS, 1_000);
+    let mut sluice = Sluice::run(&[&pipeline.write(&folder)]);
+    wait_until_open(&mut sluice, &pipeline.name);
+    sluice.wait_for_line("a probe that passed", |line| line.message().contains("probe passed"));
+    sluice.wait_until_caught_up(&Group::new(&kafka, &pipeline.name), &pipeline.input);
+    stop(&mut sluice);
+    let (bad, good) = records.split_at(MIN_RECORDS);
+    audit(bad, &kafka.read(&pipeline.dlq).inputs(), by_timestamp).assert_exact();
+    audit(good, &kafka.read(&pipeline.output).records(), by_timestamp).assert_exact();
+}
+
+#[test]
+fn on_break_stop_ends_the_pipeline() {
+    let (kafka, folder) = (Kafka::shared(), Folder::new());
+    let (mut pipeline, _records) = failing(&kafka, "break-stop", 2_000, 0);
+    pipeline.set_in("breaker", "on_break", json!("stop"));
+    let mut sluice = Sluice::run(&[&pipeline.write(&folder)]);
+    assert_eq!(sluice.wait_for_end(STOP), 1);
+    let letters = kafka.read(&pipeline.dlq).len();
+    assert!((MIN_RECORDS..=MIN_RECORDS + IN_FLIGHT).contains(&letters), "{letters} dead letters");
+    assert_eq!(Group::new(&kafka, &pipeline.name).committed(&pipeline.input), [Some(letters as i64)]);
+    assert!(sluice.errors().iter().any(|error| error.contains("stage \"stage\"")), "{:?}", sluice.errors());
+}

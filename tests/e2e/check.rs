@@ -1,0 +1,172 @@
+//! `sluice check`: wrong files and wrong plugins are answered with the place, the cause and exit code 2.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+use sluicebox_tests::{Finished, Folder, plugin, repository, sluice};
+
+/// A right file, which the tests then spoil.
+const RIGHT: &str = "\
+name: orders
+kafka: { bootstrap.servers: localhost:9092 }
+input: { topics: [orders] }
+stages:
+  - name: keep
+    plugin: identity
+outputs:
+  default: { topic: orders.clean }
+dlq: { topic: orders.dlq }
+";
+
+fn check(path: &Path) -> Finished {
+    Finished::of(sluice().arg("check").arg(path))
+}
+
+/// Checks a file with `from` replaced by `to`. The answer must begin with the place, and hold every part.
+fn assert_wrong(from: &str, to: &str, place: &str, parts: &[&str]) {
+    let folder = Folder::new();
+    let text = RIGHT.replacen(from, to, 1);
+    assert_ne!(text, RIGHT, "{from}");
+    let file = folder.write("orders.yaml", text);
+    let answer = check(&file);
+    assert_eq!(answer.code, Some(2), "{to}: {}", answer.err);
+    let beginning = format!("{}:{place}:", file.display());
+    assert!(answer.err.starts_with(&beginning), "{beginning}\n{}", answer.err);
+    assert!(!answer.err.contains("panicked"), "{}", answer.err);
+    for part in parts {
+        assert!(answer.err.contains(part), "{to}: {part} in\n{}", answer.err);
+    }
+}
+
+#[test]
+fn a_right_file_and_the_shipped_pipelines_are_right() {
+    let folder = Folder::new();
+    let answer = check(&folder.write("orders.yaml", RIGHT));
+    assert_eq!((answer.code, answer.err.as_str()), (Some(0), ""), "{}", answer.out);
+    assert!(answer.out.contains("ok") && answer.out.contains("orders"), "{}", answer.out);
+
+    let answer = check(&repository().join("pipelines"));
+    assert_eq!(answer.code, Some(0), "{}", answer.err);
+    assert!(answer.out.contains("order-status") && answer.out.contains("flights"), "{}", answer.out);
+}
+
+#[test]
+fn a_wrong_file_is_answered_with_line_column_cause_and_help() {
+    assert_wrong("outputs:", "outptus:", "7:1", &["outptus", "did you mean", "outputs", "^"]);
+    assert_wrong("plugin: identity", "plugin: identiti", "6:13", &["identiti", "identity"]);
+    assert_wrong("kafka: {", "kafka: [", "2:8", &["kafka"]);
+    assert_wrong("name: keep", "name: [keep]", "4:", &[]);
+}
+
+#[test]
+fn contradictions_between_the_parts_of_a_file_are_found_with_their_places() {
+    assert_wrong("name: orders", "name: orders\nname: again", "2:1", &["name"]);
+    assert_wrong("dlq: { topic: orders.dlq }\n", "", "4:", &["dlq"]);
+    assert_wrong("default:", "other:", "7:", &["default"]);
+    assert_wrong("topic: orders.clean", "topic: orders", "8:", &["allow_loop"]);
+    assert_wrong(
+        "bootstrap.servers: localhost:9092",
+        "bootstrap.servers: h, enable.auto.commit: true",
+        "2:",
+        &["enable.auto.commit"],
+    );
+    assert_wrong(
+        "bootstrap.servers: localhost:9092",
+        "bootstrap.servers: \"${NOT_SET_ANYWHERE}\"",
+        "2:",
+        &["NOT_SET_ANYWHERE"],
+    );
+    assert_wrong("plugin: identity", "plugin: identity\n    limits: { time: soon }", "7:", &["soon"]);
+    assert_wrong(
+        "    plugin: identity\n",
+        "    plugin: identity\n  - name: keep\n    plugin: identity\n",
+        "7:",
+        &["keep"],
+    );
+}
+
+#[test]
+fn a_path_that_is_not_there_is_wrong_use() {
+    let folder = Folder::new();
+    let answer = check(&folder.path().join("missing.yaml"));
+    assert_eq!(answer.code, Some(2));
+    assert!(answer.err.contains("missing.yaml"), "{}", answer.err);
+    assert_eq!(check(folder.path()).code, Some(2), "a folder without pipelines");
+    assert_eq!(Finished::of(&mut sluice()).code, Some(2));
+    assert_eq!(Finished::of(sluice().args(["run", "--no-such-flag"])).code, Some(2));
+}
+
+#[test]
+fn two_pipelines_of_one_name_are_refused() {
+    let folder = Folder::new();
+    folder.write("a.yaml", RIGHT);
+    folder.write("b.yaml", RIGHT);
+    let answer = check(folder.path());
+    assert_eq!(answer.code, Some(2));
+    assert!(answer.err.contains("a.yaml") && answer.err.contains("b.yaml"), "{}", answer.err);
+}
+
+/// Checks a pipeline whose plugin is this file.
+fn check_plugin(content: &[u8]) -> Finished {
+    let folder = Folder::new();
+    folder.write("odd.wasm", content);
+    check(&folder.write("orders.yaml", RIGHT.replace("plugin: identity", "plugin: ./odd.wasm")))
+}
+
+fn assert_refused(content: &[u8], parts: &[&str]) {
+    let answer = check_plugin(content);
+    assert_eq!(answer.code, Some(2), "{}", answer.err);
+    assert!(!answer.err.contains("panicked"), "{}", answer.err);
+    for part in ["odd.wasm", "keep"].iter().chain(parts) {
+        assert!(answer.err.contains(part), "{part} in\n{}", answer.err);
+    }
+}
+
+#[test]
+fn a_plugin_that_is_none_is_refused_by_what_it_is() {
+    assert_refused(b"#!/bin/sh\n", &["not WebAssembly"]);
+    assert_refused(b"", &["not WebAssembly"]);
+    assert_refused(b"\0asm\x01\0\0\0", &["core module"]);
+    // An empty component: right in itself, and no plugin.
+    assert_refused(b"\0asm\x0d\0\x01\0", &["world"]);
+    let mut cut = fs::read(plugin("identity")).unwrap();
+    cut.truncate(cut.len() / 2);
+    assert_refused(&cut, &[]);
+}
+
+#[test]
+fn a_plugin_that_imports_what_it_is_not_granted_is_refused_by_the_imports_name() {
+    // (component (import "wasi:cli/environment@0.2.0" (instance (export "f" (func)))))
+    let name = b"wasi:cli/environment@0.2.0";
+    let mut component = b"\0asm\x0d\0\x01\0".to_vec();
+    // A type section: an instance type with a function type, and an export of that type.
+    let instance_type = [1, 0x42, 2, 0x01, 0x40, 0, 1, 0, 0x04, 0x00, 1, b'f', 0x01, 0];
+    component.extend([7, u8::try_from(instance_type.len()).unwrap()]);
+    component.extend(instance_type);
+    let mut import = vec![1, 0x00, u8::try_from(name.len()).unwrap()];
+    import.extend(name);
+    import.extend([0x05, 0]);
+    component.extend([10, u8::try_from(import.len()).unwrap()]);
+    component.extend(import);
+    assert_refused(&component, &["wasi:cli/environment"]);
+}
+
+#[test]
+fn a_config_that_its_plugin_refuses_is_answered_in_the_plugins_words() {
+    let folder = Folder::new();
+    let wrong = RIGHT.replace("plugin: identity", "plugin: misbehave\n    config: { init: error }");
+    let answer = check(&folder.write("orders.yaml", wrong));
+    assert_eq!(answer.code, Some(2));
+    assert!(answer.err.contains("keep") && answer.err.contains("it was to fail, so it fails"), "{}", answer.err);
+}
+
+#[test]
+fn the_schema_is_json_and_knows_the_sections() {
+    let answer = Finished::of(sluice().args(["check", "--schema"]));
+    assert_eq!(answer.code, Some(0));
+    let schema: Value = serde_json::from_str(&answer.out).unwrap();
+    for section in ["name", "kafka", "input", "stages", "outputs", "dlq", "breaker"] {
+        assert!(schema["properties"].get(section).is_some(), "{section}");
+    }
+}

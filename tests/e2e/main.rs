@@ -1,0 +1,60 @@
+//! The program against real Kafka: one module for each subject, and what they share here.
+#![expect(clippy::unwrap_used, reason = "in a test a failed unwrap is a failed test, in its helpers too")]
+
+mod breaker;
+mod check;
+mod copies;
+mod copy;
+mod crash;
+mod dev;
+mod failures;
+mod growth;
+mod lost_offset;
+mod misbehave;
+mod missing_topics;
+mod order_status;
+mod reload;
+mod retries;
+mod secure;
+mod signals;
+mod sizes;
+mod stall;
+mod transactions;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use sluicebox_tests::{Record, Sluice};
+
+/// How long the program may take to drain and end.
+const STOP: Duration = Duration::from_secs(30);
+
+/// Test data begins at this time.
+const EPOCH: i64 = 1_767_225_600_000;
+
+/// Tests that load the machine come one after the other.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    // A test that has failed before this one has left nothing behind.
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What a record is known by: each has a timestamp of its own.
+fn by_timestamp(record: &Record) -> i64 {
+    record.timestamp
+}
+
+/// Records with values of `value`, keys in turns, and timestamps of their own from `first` on.
+fn records(first: usize, count: usize, value: impl Fn(usize) -> String) -> Vec<Record> {
+    (first..first + count).map(|n| Record::new(format!("key-{}", n % 97), value(n), EPOCH + n as i64)).collect()
+}
+
+/// Records that a plugin is busy with for a while: `misbehave` keeps them after so many turns of a loop.
+fn busy_records(first: usize, count: usize, turns: u32) -> Vec<Record> {
+    records(first, count, |n| format!("!spin:{turns} {n}"))
+}
+
+/// Tells the program to stop, and expects that it ends well.
+fn stop(sluice: &mut Sluice) {
+    assert_eq!(sluice.terminate(STOP), 0, "errors in the log: {:?}", sluice.errors());
+}

@@ -1,0 +1,53 @@
+//! Brokers with TLS and SASL/SCRAM.
+
+use serde_json::json;
+use sluicebox_test_broker::{Cluster, ClusterConfig, Login};
+use sluicebox_tests::{Feeder, Finished, Folder, Group, Kafka, Pipeline, Sluice, audit, sluice};
+
+use crate::{by_timestamp, records, stop};
+
+const PASSWORD: &str = "correct-horse-battery";
+
+#[test]
+fn a_pipeline_works_with_tls_and_scram_and_never_shows_its_password() {
+    let login = Login { user: "alice".to_owned(), password: PASSWORD.to_owned() };
+    let cluster = Cluster::start(ClusterConfig { secure: Some(login), ..ClusterConfig::default() });
+    let cluster = cluster.unwrap_or_else(|error| panic!("{error:#}"));
+    let secure = cluster.secure().unwrap();
+    let (kafka, folder) = (Kafka::at(&cluster.bootstrap()), Folder::new());
+    let mut pipeline = Pipeline::with_topics(&kafka, "secure", 2);
+    pipeline.stage("identity", json!({})).set(
+        "kafka",
+        json!({
+            "bootstrap.servers": secure.bootstrap,
+            "security.protocol": "SASL_SSL",
+            "sasl.mechanism": secure.mechanism,
+            "sasl.username": secure.login.user,
+            "sasl.password": "${SECURE_PASSWORD}",
+            "ssl.ca.location": secure.ca_pem,
+        }),
+    );
+    let file = pipeline.write(&folder);
+    let records = records(0, 1_000, |n| n.to_string());
+    Feeder::new(&kafka, &[]).feed(&pipeline.input, &records);
+
+    let mut running = Sluice::run_with(&[&file], |command| {
+        command.env("SECURE_PASSWORD", PASSWORD).env("RUST_LOG", "debug");
+    });
+    running.wait_until_caught_up(&Group::new(&kafka, &pipeline.name), &pipeline.input);
+    stop(&mut running);
+    audit(&records, &kafka.read(&pipeline.output).records(), by_timestamp).assert_exact();
+    assert!(running.lines().iter().all(|line| !line.text.contains(PASSWORD)));
+
+    let check = |file| Finished::of(sluice().env("SECURE_PASSWORD", PASSWORD).args(["check", "--broker"]).arg(file));
+    let right = check(&file);
+    assert_eq!(right.code, Some(0), "{}", right.err);
+    // A file that is wrong beside its password, which is written out here.
+    let wrong = pipeline.yaml().replace("${SECURE_PASSWORD}", PASSWORD).replace("SASL_SSL", "SASL_SLS");
+    let wrong = check(&folder.write("wrong.yaml", wrong));
+    assert_eq!(wrong.code, Some(2));
+    assert!(wrong.err.contains("security.protocol"), "{}", wrong.err);
+    for shown in [right.out, right.err, wrong.out, wrong.err] {
+        assert!(!shown.contains(PASSWORD), "{shown}");
+    }
+}

@@ -1,0 +1,51 @@
+//! Being told to stop while a plugin does not come back.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use sluicebox_tests::{Feeder, Folder, Group, Kafka, Pipeline, Sluice};
+
+use crate::{EPOCH, records};
+
+/// A program whose one pipeline has delivered a record, and is in a call that will not end.
+fn stuck(kafka: &Kafka, folder: &Folder, drain: &str) -> (Sluice, Pipeline) {
+    let mut pipeline = Pipeline::with_topics(kafka, "stuck", 1);
+    pipeline.stage("misbehave", json!(null)).set_stage("limits", json!({ "time": "10m" }));
+    pipeline.set("drain", json!(drain));
+    let (feeder, group) = (Feeder::new(kafka, &[]), Group::new(kafka, &pipeline.name));
+    feeder.feed(&pipeline.input, &records(0, 1, |_| "delivered".to_owned()));
+    let mut sluice = Sluice::run(&[&pipeline.write(folder)]);
+    sluice.wait_until_caught_up(&group, &pipeline.input);
+    let values = ["!log:in-the-call", "!loop"];
+    let poison: Vec<_> = values.iter().zip(1..).map(|(value, n)| crate::Record::new("k", *value, EPOCH + n)).collect();
+    feeder.feed(&pipeline.input, &poison);
+    sluice.wait_for_line("the call", |line| line.message().contains("in-the-call"));
+    (sluice, pipeline)
+}
+
+fn assert_only_the_first_is_committed(kafka: &Kafka, pipeline: &Pipeline) {
+    let committed = Group::new(kafka, &pipeline.name).committed(&pipeline.input)[0].unwrap();
+    // The record that says that the call has begun may be a batch of its own.
+    assert!((1..=2).contains(&committed), "{committed}");
+}
+
+#[test]
+fn a_second_signal_stops_at_once() {
+    let (kafka, folder) = (Kafka::shared(), Folder::new());
+    let (mut sluice, pipeline) = stuck(&kafka, &folder, "5m");
+    sluice.signal(libc::SIGTERM);
+    sluice.wait_for_line("the first signal", |line| line.message().contains("draining"));
+    let told = Instant::now();
+    assert_eq!(sluice.terminate(Duration::from_secs(5)), 1);
+    assert!(told.elapsed() < Duration::from_secs(5));
+    assert_only_the_first_is_committed(&kafka, &pipeline);
+}
+
+#[test]
+fn a_drain_that_misses_its_deadline_ends_with_an_error_and_commits_nothing_more() {
+    let (kafka, folder) = (Kafka::shared(), Folder::new());
+    let (mut sluice, pipeline) = stuck(&kafka, &folder, "1s");
+    assert_eq!(sluice.terminate(Duration::from_secs(15)), 1);
+    assert!(sluice.errors().iter().any(|error| error.contains("drain")), "{:?}", sluice.errors());
+    assert_only_the_first_is_committed(&kafka, &pipeline);
+}

@@ -1,0 +1,130 @@
+//! Records that a topic does not take: too large, or with a null key where that is not allowed.
+
+use serde_json::json;
+use sluicebox_tests::{Feeder, Folder, Group, Kafka, Pipeline, Record, Sluice, audit};
+
+use crate::{EPOCH, STOP, by_timestamp, records, stop};
+
+const LIMIT: usize = 20_000;
+
+/// Text that hardly compresses, and is no order to a plugin.
+fn noise(len: usize, seed: usize) -> String {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64 ^ (seed as u64).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        char::from(b'#' + (state % 92) as u8)
+    };
+    (0..len).map(|_| next()).collect()
+}
+
+/// A pipeline with a stage that keeps, with these limits of its output and its dead-letter topic.
+fn pipeline(kafka: &Kafka, test: &str, output: usize, dlq: usize) -> Pipeline {
+    let mut pipeline = Pipeline::new(kafka, test);
+    pipeline.stage("misbehave", json!(null));
+    kafka.create_topic(&pipeline.input, 2, &[]);
+    kafka.create_topic(&pipeline.output, 2, &[("max.message.bytes", &output.to_string())]);
+    kafka.create_topic(&pipeline.dlq, 2, &[("max.message.bytes", &dlq.to_string())]);
+    pipeline
+}
+
+fn run_to_the_end(kafka: &Kafka, pipeline: &Pipeline) {
+    let folder = Folder::new();
+    let mut sluice = Sluice::run(&[&pipeline.write(&folder)]);
+    sluice.wait_until_caught_up(&Group::new(kafka, &pipeline.name), &pipeline.input);
+    stop(&mut sluice);
+}
+
+#[test]
+fn an_output_over_its_topics_limit_is_dead_lettered_and_its_neighbours_are_delivered() {
+    let kafka = Kafka::shared();
+    let pipeline = pipeline(&kafka, "oversize", LIMIT, 1_048_588);
+    let records = records(0, 500, |n| match n % 50 {
+        20 => noise(3 * LIMIT, n),
+        // Over the limit, but not once it is compressed: the broker decides.
+        30 => "x".repeat(3 * LIMIT),
+        _ => noise(300, n),
+    });
+    Feeder::new(&kafka, &[]).feed(&pipeline.input, &records);
+    run_to_the_end(&kafka, &pipeline);
+    let is_large = |record: &Record| record.text().len() > LIMIT && !record.text().starts_with("xx");
+    let (large, small): (Vec<Record>, Vec<Record>) = records.into_iter().partition(is_large);
+    audit(&small, &kafka.read(&pipeline.output).records(), by_timestamp).assert_exact();
+    let letters = kafka.read(&pipeline.dlq);
+    audit(&large, &letters.inputs(), by_timestamp).assert_exact();
+    let classes: Vec<_> = letters.0.iter().map(|stored| stored.record.header("sluice.error.class")).collect();
+    assert_eq!(classes, [Some("oversize"); 10]);
+}
+
+#[test]
+fn an_output_over_its_topics_limit_stops_a_pipeline_without_dead_letters() {
+    let (kafka, folder) = (Kafka::shared(), Folder::new());
+    let mut pipeline = pipeline(&kafka, "no-dlq", LIMIT, LIMIT);
+    pipeline.remove("stages").remove("dlq");
+    let records = [Record::new("a", "small", EPOCH), Record::new("a", noise(3 * LIMIT, 1), EPOCH + 1)];
+    Feeder::new(&kafka, &[]).feed_partition(&pipeline.input, 0, &records);
+    let mut sluice = Sluice::run(&[&pipeline.write(&folder)]);
+    assert_eq!(sluice.wait_for_end(STOP), 1);
+    assert!(sluice.errors().iter().any(|error| error.contains(&pipeline.output)), "{:?}", sluice.errors());
+    let committed = Group::new(&kafka, &pipeline.name).committed(&pipeline.input)[0];
+    assert!(committed.unwrap_or(0) <= 1, "{committed:?}");
+}
+
+#[test]
+fn a_dead_letter_over_its_topics_limit_stops_the_pipeline_or_goes_without_its_value() {
+    let (kafka, folder) = (Kafka::shared(), Folder::new());
+    let mut pipeline = pipeline(&kafka, "large-letter", 1_048_588, LIMIT);
+    let bad = Record::new("key", format!("!reject {}", noise(3 * LIMIT, 1)), EPOCH).with_header("trace", "t");
+    Feeder::new(&kafka, &[]).feed(&pipeline.input, [&bad]);
+    let group = Group::new(&kafka, &pipeline.name);
+
+    let mut sluice = Sluice::run(&[&pipeline.write(&folder)]);
+    assert_eq!(sluice.wait_for_end(STOP), 1);
+    assert!(sluice.errors().iter().any(|error| error.contains(&pipeline.dlq)), "{:?}", sluice.errors());
+    assert!(group.committed(&pipeline.input).iter().all(|committed| committed.unwrap_or(0) == 0));
+
+    pipeline.set_in("dlq", "oversize", json!("drop_value"));
+    run_to_the_end(&kafka, &pipeline);
+    let letters = kafka.read(&pipeline.dlq);
+    assert_eq!(letters.inputs(), [Record { value: None, ..bad }]);
+    assert_eq!(letters.0[0].record.header("sluice.error.class"), Some("reject"));
+}
+
+#[test]
+fn a_null_key_for_a_compacted_output_is_dead_lettered_as_refused() {
+    let kafka = Kafka::shared();
+    let mut pipeline = Pipeline::new(&kafka, "compacted");
+    pipeline.stage("misbehave", json!(null));
+    kafka.create_topic(&pipeline.input, 1, &[]);
+    kafka.create_topic(&pipeline.output, 2, &[("cleanup.policy", "compact")]);
+    kafka.create_topic(&pipeline.dlq, 1, &[]);
+    let mut records = records(0, 20, |n| n.to_string());
+    records[7].key = None;
+    Feeder::new(&kafka, &[]).feed(&pipeline.input, &records);
+    run_to_the_end(&kafka, &pipeline);
+    let letters = kafka.read(&pipeline.dlq);
+    assert_eq!(letters.inputs(), records[7..8]);
+    assert_eq!(letters.0[0].record.header("sluice.error.class"), Some("refused"));
+    records.remove(7);
+    audit(&records, &kafka.read(&pipeline.output).records(), by_timestamp).assert_exact();
+}
+
+#[test]
+fn a_timestamp_that_the_output_does_not_take_is_dead_lettered_as_refused() {
+    let kafka = Kafka::shared();
+    let mut pipeline = Pipeline::new(&kafka, "timestamps");
+    pipeline.stage("misbehave", json!(null));
+    kafka.create_topic(&pipeline.input, 1, &[]);
+    // About 35 years.
+    kafka.create_topic(&pipeline.output, 1, &[("message.timestamp.before.max.ms", &(1_i64 << 40).to_string())]);
+    kafka.create_topic(&pipeline.dlq, 1, &[]);
+    let mut records = records(0, 10, |n| n.to_string());
+    // 1970: far older than the topic takes.
+    records[3].timestamp = 1_000;
+    Feeder::new(&kafka, &[]).feed(&pipeline.input, &records);
+    run_to_the_end(&kafka, &pipeline);
+    let letters = kafka.read(&pipeline.dlq);
+    assert_eq!(letters.inputs(), records[3..4]);
+    assert_eq!(letters.0[0].record.header("sluice.error.class"), Some("refused"));
+}

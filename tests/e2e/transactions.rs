@@ -1,0 +1,31 @@
+//! Input that was written in transactions: markers leave no lag, aborted records are not read.
+
+use sluicebox_tests::{Feeder, Folder, Group, Kafka, Pipeline, Sluice, audit, unique};
+
+use crate::{by_timestamp, records, stop};
+
+#[test]
+fn markers_leave_no_lag_and_aborted_records_are_not_read() {
+    let (kafka, folder) = (Kafka::shared(), Folder::new());
+    let mut pipeline = Pipeline::with_topics(&kafka, "markers", 2);
+    pipeline.remove("dlq");
+    let feeder = Feeder::new(&kafka, &[("transactional.id", &unique("feeder"))]);
+    feeder.init_transactions();
+    let [first, aborted, second, last] = [0, 100, 200, 300].map(|first| records(first, 50, |n| n.to_string()));
+    feeder.transaction(&pipeline.input, 0, &first, true);
+    feeder.transaction(&pipeline.input, 0, &aborted, false);
+    feeder.transaction(&pipeline.input, 0, &second, true);
+    // Of this partition nothing is ever to be seen but its end.
+    feeder.transaction(&pipeline.input, 1, &aborted, false);
+
+    let group = Group::new(&kafka, &pipeline.name);
+    let mut sluice = Sluice::run(&[&pipeline.write(&folder)]);
+    sluice.wait_until_caught_up(&group, &pipeline.input);
+    feeder.transaction(&pipeline.input, 0, &last, true);
+    sluice.wait_until_caught_up(&group, &pipeline.input);
+    stop(&mut sluice);
+
+    assert_eq!(group.committed(&pipeline.input), [Some(204), Some(51)]);
+    let expected = [first, second, last].concat();
+    audit(&expected, &kafka.read(&pipeline.output).records(), by_timestamp).assert_exact();
+}
