@@ -15,7 +15,7 @@ use crate::shown;
 /// Stands before the number and the exit code of a command that has ended. No command writes it.
 const ENDED: char = '\u{1e}';
 /// More than any document takes, in seconds.
-const LIMIT: &str = "900";
+const LIMIT: &str = "300";
 
 /// Where commands are typed.
 #[derive(Clone, Copy, PartialEq, Eq)]
