@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 
+use crate::config::Position;
 use crate::config::plan::{self, Plan, Target};
 use crate::error::PipelineError;
 use crate::event::Event;
-use crate::kafka::admin::{Admin, TopicError, TopicLimits};
+use crate::kafka::admin::{Admin, Create, DEFAULT_MAX_MESSAGE_BYTES, TopicError, TopicLimits};
 use crate::kafka::consumer::Consumer;
 use crate::plugin::{Engine, Plugin, StageSetup};
 use crate::sink::letter::Origin;
@@ -50,18 +51,17 @@ impl Pipeline {
     /// Loads the plugins of a plan and tries each stage's start: what `check` does, and every start after it.
     ///
     /// # Errors
-    /// The first stage of which the plugin does not load or start, in words.
-    pub fn load(engine: &Engine, plan: &Plan) -> Result<Vec<Plugin>, PipelineError> {
-        let failed = |error: &dyn std::fmt::Display| PipelineError::Plugin(error.to_string());
-        let mut plugins = Vec::with_capacity(plan.stages.len());
-        for stage in &plan.stages {
+    /// The first stage of which the plugin does not load or start: where it stands in the file, and why.
+    pub fn load(engine: &Engine, plan: &Plan) -> Result<Vec<Plugin>, (Position, String)> {
+        let load = |stage: &plan::Stage| {
+            let failed = |error: &dyn std::fmt::Display| (stage.plugin_at, error.to_string());
             let plugin = engine
                 .load(&stage.path, &stage.grants)
                 .map_err(|error| failed(&format_args!("stage \"{}\": {error}", stage.name)))?;
             plugin.instantiate(&setup(plan, stage), Arc::default()).map_err(|error| failed(&error))?;
-            plugins.push(plugin);
-        }
-        Ok(plugins)
+            Ok(plugin)
+        };
+        plan.stages.iter().map(load).collect()
     }
 
     /// Starts a pipeline on threads of its own. `ended` is called, on one of them, when it has ended.
@@ -191,12 +191,28 @@ fn consume(
     result
 }
 
-/// Asks the brokers what can be known before start: every topic that is written to exists, or may be made.
+/// Asks the brokers what can be known before start: every topic that is named exists, or will be made. Changes nothing.
 ///
 /// # Errors
 /// The first topic that does not, in words; no broker answers.
-pub fn check_topics(plan: &Plan) -> Result<(), PipelineError> {
-    topics(plan).map(|_| ()).map_err(|error| PipelineError::Topic(error.to_string()))
+pub fn check_topics(plan: &Plan) -> anyhow::Result<()> {
+    let admin = Admin::new(&plan.name, &plan.producer, ANSWER_TIMEOUT)?;
+    for (role, topic) in written_topics(plan).iter().flatten().filter(|(_, topic)| topic.create.is_none()) {
+        admin.ensure_topic(role, topic, None)?;
+    }
+    for name in plan.input.topics.iter().filter(|topic| !topic.starts_with('^')) {
+        admin.ensure_topic("input", &plan::Topic { name: name.clone(), create: None }, None)?;
+    }
+    Ok(())
+}
+
+/// What is written to, by role: the outputs in the plan's order, none where one is dropped, then the DLQ if there is one.
+fn written_topics(plan: &Plan) -> Vec<Option<(String, &plan::Topic)>> {
+    let outputs = plan.outputs.iter().map(|output| match &output.target {
+        Target::Topic(topic) => Some((format!("output \"{}\"", output.name), topic)),
+        Target::Drop => None,
+    });
+    outputs.chain(plan.dlq.iter().map(|dlq| Some(("dlq".to_owned(), &dlq.topic)))).collect()
 }
 
 /// Asks until a broker answers; none where the pipeline is told to stop meanwhile.
@@ -224,12 +240,7 @@ type Topics = (Vec<Option<Known>>, Option<Known>);
 
 /// Makes sure that every topic exists that is written to, and asks what each takes.
 fn topics(plan: &Plan) -> Result<Topics, TopicError> {
-    let outputs = plan.outputs.iter().map(|output| match &output.target {
-        Target::Topic(topic) => Some((format!("output \"{}\"", output.name), topic)),
-        Target::Drop => None,
-    });
-    let dlq = plan.dlq.iter().map(|dlq| Some(("dlq".to_owned(), &dlq.topic)));
-    let all: Vec<Option<(String, &plan::Topic)>> = outputs.chain(dlq).collect();
+    let all = written_topics(plan);
     let written: Vec<_> = all.iter().flatten().collect();
     let limits = if plan.embedded || written.is_empty() {
         // The embedded broker's topics are made by whoever embeds it, and it answers no such questions.
@@ -238,7 +249,11 @@ fn topics(plan: &Plan) -> Result<Topics, TopicError> {
         let admin = Admin::new(&plan.name, &plan.producer, ANSWER_TIMEOUT)
             .map_err(|error| TopicError::Topic(format!("{error:#}")))?;
         for (role, topic) in &written {
-            admin.ensure_topic(role, topic)?;
+            // A DLQ of our own making takes whatever an input topic with the brokers' defaults does.
+            let is_dlq = plan.dlq.as_ref().is_some_and(|dlq| std::ptr::eq(&raw const dlq.topic, *topic));
+            let max_message_bytes = is_dlq.then_some(DEFAULT_MAX_MESSAGE_BYTES + DEAD_LETTER_HEADERS);
+            let create = topic.create.map(|topic| Create { topic, max_message_bytes });
+            admin.ensure_topic(role, topic, create.as_ref())?;
         }
         let mut names: Vec<&str> = written.iter().map(|(_, topic)| topic.name.as_str()).collect();
         names.extend(plan.input.topics.iter().map(String::as_str).filter(|topic| !topic.starts_with('^')));

@@ -1,12 +1,10 @@
 //! From paths to pipelines that are ready to start: planned, with their plugins loaded and tried.
 
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::config::plan::{Delivery, Plan};
 use crate::config::{self, Errors, PlanOptions, Warning};
-use crate::error::PipelineError;
 use crate::pipeline::Pipeline;
 use crate::plugin::{Engine, Plugin};
 
@@ -25,30 +23,12 @@ impl Ready {
     }
 }
 
-/// Why a file cannot be run.
-#[derive(Debug)]
-pub enum Broken {
-    /// The file itself is wrong.
-    Config(Errors),
-    /// A plugin does not load or start.
-    Plugin(PathBuf, PipelineError),
-}
-
-impl fmt::Display for Broken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Broken::Config(errors) => errors.fmt(f),
-            Broken::Plugin(file, error) => write!(f, "{}: {error}", file.display()),
-        }
-    }
-}
-
 /// What paths hold.
 pub struct Loaded {
     /// What can be started.
     pub ready: Vec<Ready>,
     /// What cannot, by file.
-    pub broken: Vec<(PathBuf, Broken)>,
+    pub broken: Vec<(PathBuf, Errors)>,
     /// What is odd, but no error.
     pub warnings: Vec<Warning>,
 }
@@ -85,14 +65,13 @@ pub fn load_all(engine: &Engine, paths: &[PathBuf], options: &PlanOptions) -> Re
 ///
 /// # Errors
 /// Why it cannot be run.
-pub fn load_one(engine: &Engine, file: &Path, options: &PlanOptions) -> Result<(Ready, Vec<Warning>), Broken> {
+pub fn load_one(engine: &Engine, file: &Path, options: &PlanOptions) -> Result<(Ready, Vec<Warning>), Errors> {
     let environment = |name: &str| std::env::var(name).ok();
-    let (plan, warnings) = config::load(file, &environment, options).map_err(Broken::Config)?;
-    let broken = |error| Broken::Plugin(file.to_owned(), error);
+    let (plan, warnings) = config::load(file, &environment, options)?;
     if plan.delivery == Delivery::ExactlyOnce {
-        let text = "`delivery: exactly_once` is not available yet: use at_least_once";
-        return Err(broken(anyhow::anyhow!(text).into()));
+        let message = "delivery: exactly_once is not available yet: use at_least_once";
+        return Err(config::finding(file, plan.delivery_at, message));
     }
-    let plugins = Pipeline::load(engine, &plan).map_err(broken)?;
+    let plugins = Pipeline::load(engine, &plan).map_err(|(at, message)| config::finding(file, at, &message))?;
     Ok((Ready { plan: Arc::new(plan), plugins }, warnings))
 }

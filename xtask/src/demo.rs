@@ -11,8 +11,14 @@ use crate::toolchain::Toolchain;
 use crate::workspace::Workspace;
 
 /// What `sluice` is asked to do; the plugin path is added.
-const ARGUMENTS: [&str; 4] =
-    ["dev", "pipelines/order-status.yaml", "--records", "pipelines/samples/order-status.jsonl"];
+const ARGUMENTS: [&str; 6] = [
+    "dev",
+    "pipelines/order-status.yaml",
+    "--records",
+    "pipelines/samples/order-status.jsonl",
+    "--records-format",
+    "record",
+];
 
 /// Sets up, builds the program and becomes it: its output, its exit code.
 pub fn run(workspace: &Workspace) -> Result<()> {

@@ -62,6 +62,10 @@ impl Dev {
                 eprintln!("{error}");
                 Ok(WRONG_USE)
             }
+            // Whoever read the results has seen enough.
+            Err(error) if error.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe) => {
+                Ok(0)
+            }
             Err(error) => {
                 eprintln!("error: {error:#}");
                 Ok(FAILED)

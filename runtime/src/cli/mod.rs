@@ -44,12 +44,25 @@ enum Command {
     Dev(dev::Dev),
     /// Everything that can be known before start: YAML, plugins, grants, limits.
     Check(check::Check),
+    /// Pipeline tests.
+    #[command(hide = true)]
+    Test(NotYet),
+    /// Building plugins.
+    #[command(hide = true)]
+    Plugin(NotYet),
+    /// Looking into dead letters, and replaying them.
+    #[command(hide = true)]
+    Dlq(NotYet),
     /// Where a record went, and why.
     #[command(hide = true)]
-    Explain {
-        #[arg(num_args = 0..)]
-        rest: Vec<String>,
-    },
+    Explain(NotYet),
+}
+
+/// A command that is not available yet, with whatever stands behind it.
+#[derive(clap::Args)]
+struct NotYet {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    _rest: Vec<String>,
 }
 
 /// How pipelines find what they need.
@@ -77,10 +90,10 @@ pub fn main() -> ExitCode {
         Command::Run(run) => run.execute(),
         Command::Dev(dev) => dev.execute(),
         Command::Check(check) => check.execute(),
-        Command::Explain { .. } => {
-            eprintln!("error: `sluice explain` is not available yet");
-            Ok(WRONG_USE)
-        }
+        Command::Test(_) => Ok(not_yet("test", "feed a pipeline its records with `sluice dev`")),
+        Command::Plugin(_) => Ok(not_yet("plugin", "`cargo xtask plugin DIR` builds a plugin in Rust")),
+        Command::Dlq(_) => Ok(not_yet("dlq", "any Kafka consumer shows what lies in a dead-letter topic")),
+        Command::Explain(_) => Ok(not_yet("explain", "a dead letter's headers say where it came from and why")),
     };
     match result {
         Ok(code) => ExitCode::from(code),
@@ -89,6 +102,11 @@ pub fn main() -> ExitCode {
             ExitCode::from(FAILED)
         }
     }
+}
+
+fn not_yet(command: &str, instead: &str) -> u8 {
+    eprintln!("error: `sluice {command}` is not available yet\nhelp: {instead}");
+    WRONG_USE
 }
 
 fn log_to_stderr(format: LogFormat) {

@@ -43,6 +43,13 @@ impl Run {
             return Ok(WRONG_USE);
         }
         let Run { paths, on_failure, ready_file, .. } = self;
+        if let Some(path) = &ready_file {
+            // One of an earlier run would say too much; and whether it can be written is better known now.
+            if let Err(error) = std::fs::write(path, "").and_then(|()| std::fs::remove_file(path)) {
+                eprintln!("--ready-file {}: {error}", path.display());
+                return Ok(WRONG_USE);
+            }
+        }
         let daemon = Daemon { paths, options, on_failure, ready_file };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let all_well = runtime.block_on(daemon.run(engine, loaded.ready))?;

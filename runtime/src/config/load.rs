@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-use super::error::{Diagnostic, Errors, Source, Warning};
+use super::error::{Diagnostic, Errors, Position, Source, Warning};
 use super::expand::Env;
 use super::file;
 use super::plan::{BatchLimits, Breaker, Delivery, Input, OnBreak, OnLostOffset, Plan, Start};
@@ -43,6 +43,12 @@ pub fn load(file: &Path, env: Env<'_>, options: &PlanOptions) -> Result<(Plan, V
         Diagnostic::of_file(file, format!("line {line} is not UTF-8"))
     })?;
     load_text(file, &text, env, options)
+}
+
+/// A finding about a place in a pipeline file that was planned before, quoted from the file as it is now.
+pub fn finding(file: &Path, at: Position, message: &str) -> Errors {
+    let text = fs::read_to_string(file).unwrap_or_default();
+    Source::new(file, &text).diagnostic(at, message).into()
 }
 
 /// Plans a pipeline file whose text is given. `file` names it in findings, and paths in it are relative to that.
@@ -100,6 +106,7 @@ fn plan(
         producer: clients.producer,
         input,
         delivery,
+        delivery_at: pipeline.delivery.as_ref().map(|delivery| delivery.at).unwrap_or_default(),
         instance,
         workers: NonZeroUsize::new(workers).unwrap_or(NonZeroUsize::MIN),
         batch,

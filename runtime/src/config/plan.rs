@@ -30,6 +30,8 @@ pub struct Plan {
     pub input: Input,
     /// What is promised.
     pub delivery: Delivery,
+    /// Where that stands in the file, if it does.
+    pub delivery_at: Position,
     /// The name that no other running copy has.
     pub instance: Option<String>,
     /// Worker threads.
@@ -127,6 +129,8 @@ pub struct Stage {
     pub name: Arc<str>,
     /// The plugin as the file has it.
     pub plugin: String,
+    /// Where it stands in the file, for what only its start can find out.
+    pub plugin_at: Position,
     /// The component's file.
     pub path: PathBuf,
     /// The stage's `config:` as JSON text; `null` where there is none.

@@ -50,6 +50,7 @@ pub(super) fn stages(planner: &mut Planner<'_>, written: &[file::Stage], plugins
         stages.chain.push(Stage {
             name: name.into(),
             plugin,
+            plugin_at: stage.plugin.at,
             path,
             config: config.unwrap_or_default().to_string(),
             limits: limits(planner, &stage.limits),

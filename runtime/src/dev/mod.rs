@@ -105,8 +105,8 @@ impl Bench {
             self.read_results(result)?;
             let Some(pipeline) = &self.pipeline else { bail!("the pipeline has ended") };
             let (tally, state) = (pipeline.stats.tally(), pipeline.stats.state());
-            if let Some(breaker) = state.breaker {
-                bail!("{breaker}");
+            if let Some(breaker) = state.breaker.filter(|_| self.read >= tally.out + tally.dead_letters) {
+                bail!("the breaker is open, and here nobody waits for a probe: {breaker}");
             }
             if state.phase.is_over() {
                 return Err(self.end().err().map_or_else(|| anyhow::anyhow!("the pipeline has ended"), Into::into));

@@ -49,7 +49,12 @@ impl DevRecord {
     /// # Errors
     /// The line is no JSON, or has another shape.
     pub fn from_json(line: &[u8]) -> Result<DevRecord, RecordError> {
-        let parsed: Value = serde_json::from_slice(line).map_err(|error| RecordError::Json(error.to_string()))?;
+        let parsed: Value = serde_json::from_slice(line).map_err(|error| {
+            let text = error.to_string();
+            // The line is ours to name.
+            let what = text.split(" at line ").next().unwrap_or_default();
+            RecordError::Json(format!("{what}, at column {}", error.column()))
+        })?;
         let Value::Object(fields) = parsed else { return Err(shape("a record is a JSON object")) };
         let mut record = DevRecord {
             key: bytes(&fields, "key", "key_base64")?,

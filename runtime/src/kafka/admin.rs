@@ -9,7 +9,7 @@ use rdkafka::admin::{AdminClient, AdminOptions, ConfigResource, NewTopic, Resour
 use rdkafka::types::{RDKafkaErrorCode, RDKafkaRespErr};
 
 use super::log::Logging;
-use crate::config::plan::Topic;
+use crate::config::plan::{CreateTopic, Topic};
 
 /// What a broker takes where a topic's limit cannot be read: its default `max.message.bytes`.
 pub const DEFAULT_MAX_MESSAGE_BYTES: usize = 1_048_588;
@@ -38,7 +38,15 @@ impl Default for TopicLimits {
     }
 }
 
-/// Why a topic cannot be written to.
+/// How to create a topic.
+pub struct Create {
+    /// As the pipeline file says.
+    pub topic: CreateTopic,
+    /// A limit other than the brokers' default.
+    pub max_message_bytes: Option<usize>,
+}
+
+/// Why a topic cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum TopicError {
     /// No broker answers: that may pass.
@@ -75,11 +83,11 @@ impl Admin {
         Ok(Admin { client, runtime, servers, timeout })
     }
 
-    /// Makes sure that a topic exists, creating it where its `create:` asks for that.
+    /// Makes sure that a topic exists. One that does not is created where `create` says how.
     ///
     /// # Errors
     /// See [`TopicError`].
-    pub fn ensure_topic(&self, role: &str, topic: &Topic) -> Result<(), TopicError> {
+    pub fn ensure_topic(&self, role: &str, topic: &Topic, create: Option<&Create>) -> Result<(), TopicError> {
         use RDKafkaRespErr::{RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC, RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART};
         let name = &topic.name;
         let metadata = self.client.inner().fetch_metadata(Some(name), self.timeout).map_err(|error| {
@@ -89,7 +97,7 @@ impl Admin {
         match metadata.topics().first().and_then(|topic| topic.error()) {
             None => Ok(()),
             Some(RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART | RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC) => {
-                self.create_topic(role, topic)
+                self.create_topic(role, name, create)
             }
             Some(code) => {
                 Err(TopicError::Topic(format!("topic \"{name}\" ({role}): {}", RDKafkaErrorCode::from(code))))
@@ -97,15 +105,18 @@ impl Admin {
         }
     }
 
-    fn create_topic(&self, role: &str, topic: &Topic) -> Result<(), TopicError> {
-        let name = &topic.name;
-        let Some(create) = topic.create else {
+    fn create_topic(&self, role: &str, name: &str, create: Option<&Create>) -> Result<(), TopicError> {
+        let Some(Create { topic: create, max_message_bytes }) = create else {
             return Err(TopicError::Topic(format!(
                 "topic \"{name}\" ({role}) does not exist: create it, or let the pipeline do so with \
                  `create: {{ partitions: 4, replication: 3 }}` beside its name"
             )));
         };
-        let new = NewTopic::new(name, create.partitions, TopicReplication::Fixed(create.replication));
+        let limit = max_message_bytes.map(|bytes| bytes.to_string());
+        let mut new = NewTopic::new(name, create.partitions, TopicReplication::Fixed(create.replication));
+        if let Some(limit) = &limit {
+            new = new.set("max.message.bytes", limit);
+        }
         let options = AdminOptions::new().operation_timeout(Some(self.timeout)).request_timeout(Some(self.timeout));
         let failed = |why: &dyn std::fmt::Display| {
             TopicError::Topic(format!("topic \"{name}\" ({role}) could not be created: {why}"))

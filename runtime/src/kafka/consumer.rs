@@ -275,17 +275,20 @@ impl Consumer {
     /// time is left to the end of the process: librdkafka's own clean-up would wait without a bound.
     pub fn close(self, timeout: Duration) -> bool {
         let deadline = Instant::now() + timeout;
+        // Before the close: it answers a revoke that was not answered yet, which would keep the group from ending; and
+        // once the group has ended librdkafka never answers the call itself.
+        if let Ok(assignment) = self.base.assignment() {
+            // Nothing can be done about a refusal here; `closed` and the deadline decide.
+            let _ = if self.incremental() { self.base.incremental_unassign(&assignment) } else { self.base.unassign() };
+        }
         if self.base.close_queue().is_err() {
             return false;
         }
-        // A revoke that was not answered yet would keep it from closing. Refused where nothing is assigned.
-        let _ = self.base.unassign();
         while !self.base.closed() {
             if Instant::now() > deadline {
                 return false;
             }
             if let Polled::Revoked { partitions, .. } = self.poll(Duration::from_millis(20)) {
-                // Nothing can be done about a refusal here; `closed` and the deadline decide.
                 let _ = self.unassign(&partitions);
             }
         }

@@ -15,12 +15,12 @@ pub enum LoadError {
     Unreadable { path: PathBuf, source: io::Error },
     #[error(
         "{}: this is not WebAssembly (it begins with {found}); a plugin is a WebAssembly component: \
-         build one with `sluice plugin build`",
+         build one with the SDK and `cargo xtask plugin`",
         path.display()
     )]
     NotWasm { path: PathBuf, found: String },
     #[error(
-        "{}: this is a core module, not a component: make it one with `sluice plugin build`",
+        "{}: this is a core module, not a component: make it one with `cargo xtask plugin`",
         path.display()
     )]
     CoreModule { path: PathBuf },
@@ -85,9 +85,7 @@ impl fmt::Display for ListOfImports<'_> {
         if self.0.len() > NAMED_IMPORTS {
             write!(f, " and {} more", self.0.len() - NAMED_IMPORTS)?;
         }
-        f.write_str(
-            "; what a language's runtime imports only to start is answered by stubs that `sluice plugin build` links in",
-        )
+        f.write_str("; what a language's runtime imports only to start is to be answered by stubs inside the component")
     }
 }
 

@@ -379,7 +379,7 @@ impl<'a> Source<'a> {
                 (None, None) => Phase::Starting,
             },
             partitions: self.slots.len(),
-            lag: lags.collect::<Option<Vec<u64>>>().map(|lags| lags.iter().sum()),
+            lag: lags.collect::<Option<Vec<u64>>>().filter(|lags| !lags.is_empty()).map(|lags| lags.iter().sum()),
             breaker: self.gate.as_ref().map(Gate::describe),
             held: self.slots.iter().filter(|slot| slot.is_paused(Pause::Held)).count(),
             idle,

@@ -30,12 +30,12 @@ fn a_file_that_is_no_plugin_is_refused_by_what_it_is() {
     assert_eq!(
         refusal(b"#!/bin/sh\necho", &none),
         "this is not WebAssembly (it begins with \"#!/bin/sh\\necho\"); a plugin is a WebAssembly component: \
-         build one with `sluice plugin build`"
+         build one with the SDK and `cargo xtask plugin`"
     );
     assert!(refusal(b"", &none).starts_with("this is not WebAssembly (it begins with nothing, it is empty)"));
     assert_eq!(
         refusal(&Core::keep_all().module(), &none),
-        "this is a core module, not a component: make it one with `sluice plugin build`"
+        "this is a core module, not a component: make it one with `cargo xtask plugin`"
     );
     let broken = component(&Core::keep_all());
     assert!(refusal(&broken[..broken.len() / 2], &none).starts_with("the component does not compile: "));
@@ -103,8 +103,7 @@ fn every_import_that_is_not_granted_is_named_with_what_grants_it() {
     );
     let interfaces = ["filesystem/preopens", "clocks/monotonic-clock", "random/insecure-seed", "cli/environment"];
     let bytes = encode(core.module(), &wit_importing(&interfaces), "fast");
-    let stubs =
-        "; what a language's runtime imports only to start is answered by stubs that `sluice plugin build` links in";
+    let stubs = "; what a language's runtime imports only to start is to be answered by stubs inside the component";
     assert_eq!(
         refusal(&bytes, &Grants::default()),
         format!(
