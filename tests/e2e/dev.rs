@@ -91,7 +91,8 @@ fn flights_on_its_sample_gives_exactly_what_it_should() {
     };
     let mut values = |topic: &str| {
         let records = topics.remove(topic).unwrap_or_default();
-        let mut values: Vec<String> = records.iter().map(|record| record["value"].as_str().unwrap().to_owned()).collect();
+        let mut values: Vec<String> =
+            records.iter().map(|record| record["value"].as_str().unwrap().to_owned()).collect();
         values.sort();
         values
     };
@@ -132,9 +133,8 @@ fn a_line_that_is_no_record_is_wrong_use_and_named() {
     let folder = Folder::new();
     let records = folder.write("records.jsonl", "{\"value\": \"1\"}\n{\"vlaue\": \"2\"}\n");
     let pipeline = repository().join("pipelines/flights.yaml");
-    let answer = Finished::of(
-        sluice().arg("dev").arg(pipeline).args(["--records-format", "record", "--records"]).arg(&records),
-    );
+    let answer =
+        Finished::of(sluice().arg("dev").arg(pipeline).args(["--records-format", "record", "--records"]).arg(&records));
     assert_eq!(answer.code, Some(2), "{}", answer.err);
     assert!(answer.err.contains(&format!("{}:2: ", records.display())), "{}", answer.err);
     assert!(answer.err.contains("vlaue"), "{}", answer.err);

@@ -66,10 +66,14 @@ fn every_kind_of_refusal_is_a_dead_letter_with_its_class_and_reason() {
     case.run_to_the_end();
     assert_eq!(case.output().texts(), ["good 1", "good 2"]);
     let letters = case.letters();
-    let said: Vec<_> = letters.0.iter().map(|stored| {
-        let record = &stored.record;
-        (record.text(), error_header(record, "class"), error_header(record, "reason"))
-    }).collect();
+    let said: Vec<_> = letters
+        .0
+        .iter()
+        .map(|stored| {
+            let record = &stored.record;
+            (record.text(), error_header(record, "class"), error_header(record, "reason"))
+        })
+        .collect();
     assert_eq!(said[0], ("!reject:because", "reject".into(), "because".into()));
     assert_eq!((said[1].0, said[1].1.as_str()), ("!output:nowhere", "output"));
     assert!(said[1].2.contains("nowhere"), "{}", said[1].2);

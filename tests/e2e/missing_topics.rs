@@ -66,9 +66,12 @@ fn a_dead_letter_topic_that_goes_away_stops_the_pipeline_with_the_offset_uncommi
     let (kafka, folder) = (Kafka::shared(), Folder::new());
     let mut pipeline = Pipeline::with_topics(&kafka, "goes-away", 1);
     pipeline.stage("misbehave", json!(null));
-    pipeline.set("producer", json!({
-        "topic.metadata.refresh.interval.ms": 500, "topic.metadata.propagation.max.ms": 1_000
-    }));
+    pipeline.set(
+        "producer",
+        json!({
+            "topic.metadata.refresh.interval.ms": 500, "topic.metadata.propagation.max.ms": 1_000
+        }),
+    );
     let (feeder, group) = (Feeder::new(&kafka, &[]), Group::new(&kafka, &pipeline.name));
     let (good, bad) = (records(0, 10, |n| n.to_string()), records(10, 2, |_| "!reject".to_owned()));
     feeder.feed(&pipeline.input, &good);

@@ -38,12 +38,15 @@ fn a_hang_up_starts_what_is_new_drains_what_is_gone_and_restarts_what_has_change
     added.write(&folder);
     fs::remove_file(gone_file).unwrap();
     sluice.signal(libc::SIGHUP);
-    sluice.wait_for_line("the end of what is gone", |line| line.is_status_of(&gone.name) && line.field("state") == "stopped");
+    sluice.wait_for_line("the end of what is gone", |line| {
+        line.is_status_of(&gone.name) && line.field("state") == "stopped"
+    });
     assert_works(&kafka, &mut sluice, &added, 10);
     assert_works(&kafka, &mut sluice, &kept, 20);
     assert_works(&kafka, &mut sluice, &changed, 10);
     assert_eq!(kafka.read(&elsewhere).len(), 10);
-    let ended = |name: &str| sluice.lines().iter().any(|line| line.is_status_of(name) && line.field("state") == "stopped");
+    let ended =
+        |name: &str| sluice.lines().iter().any(|line| line.is_status_of(name) && line.field("state") == "stopped");
     assert!(ended(&changed.name) && !ended(&kept.name), "what has not changed goes on");
     stop(&mut sluice);
 }

@@ -102,7 +102,8 @@ impl Feeder {
     pub fn transaction(&self, topic: &str, partition: i32, records: &[Record], commit: bool) {
         self.producer.begin_transaction().expect("a transaction");
         self.feed_partition(topic, partition, records);
-        let ended = if commit { self.producer.commit_transaction(FLUSH) } else { self.producer.abort_transaction(FLUSH) };
+        let ended =
+            if commit { self.producer.commit_transaction(FLUSH) } else { self.producer.abort_transaction(FLUSH) };
         ended.unwrap_or_else(|error| panic!("ending a transaction: {error}"));
     }
 

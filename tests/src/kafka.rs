@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
+use rdkafka::Offset;
 use rdkafka::TopicPartitionList;
 use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaResult;
-use rdkafka::Offset;
 
 use crate::needs;
 use crate::wait::{LIMIT, wait_for};

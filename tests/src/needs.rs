@@ -40,7 +40,8 @@ pub fn plugin(name: &str) -> PathBuf {
 /// # Panics
 /// `SLUICE_TEST_BROKERS` is not set.
 pub(crate) fn brokers() -> String {
-    env::var("SLUICE_TEST_BROKERS").unwrap_or_else(|_| panic!("no Kafka to test against: set SLUICE_TEST_BROKERS, or {HELP}"))
+    env::var("SLUICE_TEST_BROKERS")
+        .unwrap_or_else(|_| panic!("no Kafka to test against: set SLUICE_TEST_BROKERS, or {HELP}"))
 }
 
 fn target() -> PathBuf {
