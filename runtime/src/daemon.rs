@@ -1,9 +1,9 @@
 //! The daemon: runs many pipelines in one process, and obeys signals.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -19,6 +19,9 @@ use crate::status::{Phase, State, Tally};
 const STATUS_INTERVAL: Duration = Duration::from_secs(5);
 /// How often it is looked whether every pipeline has its assignment, for `--ready-file`.
 const READY_INTERVAL: Duration = Duration::from_millis(50);
+
+/// Signals that come closer together are one: some supervisors signal the process and its group.
+const SAME_SIGNAL: Duration = Duration::from_millis(10);
 
 /// What happens to the others when a pipeline fails.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -46,11 +49,16 @@ pub struct Daemon {
 struct Fleet {
     engine: Engine,
     running: BTreeMap<Arc<str>, Pipeline>,
+    // Told to drain by a reload, and not ended yet.
+    draining: BTreeSet<Arc<str>>,
     // Started when the pipeline of that name has ended.
     next: BTreeMap<Arc<str>, Ready>,
     ended: UnboundedSender<Arc<str>>,
     failed: bool,
+    // All pipelines are being stopped.
     stopping: bool,
+    // When a signal first said so.
+    signalled: Option<Instant>,
 }
 
 struct Signals {
@@ -72,7 +80,9 @@ impl Daemon {
             next: BTreeMap::new(),
             ended,
             failed: false,
+            draining: BTreeSet::new(),
             stopping: false,
+            signalled: None,
         };
         let mut signals = Signals {
             terminate: signal(SignalKind::terminate())?,
@@ -114,6 +124,7 @@ impl Daemon {
 
     fn on_ended(&self, fleet: &mut Fleet, name: &Arc<str>) -> anyhow::Result<()> {
         let Some(pipeline) = fleet.running.remove(name) else { return Ok(()) };
+        fleet.draining.remove(name);
         let stats = pipeline.stats.clone();
         let result = pipeline.join();
         log_status(name, &stats.state(), &stats.tally());
@@ -153,22 +164,24 @@ impl Daemon {
                 "this file is broken, its pipeline goes on as it was if it runs:\n{error}"
             );
         }
-        let kept: Vec<Arc<str>> = fleet.running.keys().filter(|name| loaded.keeps(&fleet.running[*name])).cloned().collect();
-        for name in fleet.running.keys().filter(|name| !kept.contains(name)) {
+        let gone: Vec<_> = fleet.running.values().filter(|running| !loaded.keeps(running)).collect();
+        for name in gone.iter().map(|running| running.plan.name.clone()).collect::<Vec<_>>() {
             tracing::info!(target: "daemon", pipeline = %name, "its file is gone: draining");
-            fleet.running[name].stop();
+            fleet.next.remove(&name);
+            fleet.drain(&name);
         }
         for ready in loaded.ready {
-            match fleet.running.get(&ready.plan.name) {
+            let name = ready.plan.name.clone();
+            match fleet.running.get(&name) {
                 None => {
-                    tracing::info!(target: "daemon", pipeline = %ready.plan.name, "new: starting");
+                    tracing::info!(target: "daemon", pipeline = %name, "new: starting");
                     fleet.start(ready)?;
                 }
-                Some(running) if ready.is_what_runs_in(running) => {}
-                Some(running) => {
-                    tracing::info!(target: "daemon", pipeline = %ready.plan.name, "changed: draining, then starting anew");
-                    running.stop();
-                    fleet.next.insert(ready.plan.name.clone(), ready);
+                Some(running) if ready.is_what_runs_in(running) && !fleet.draining.contains(&name) => {}
+                Some(_) => {
+                    tracing::info!(target: "daemon", pipeline = %name, "changed: draining, then starting anew");
+                    fleet.drain(&name);
+                    fleet.next.insert(name, ready);
                 }
             }
         }
@@ -188,11 +201,22 @@ impl Fleet {
         Ok(())
     }
 
+    fn drain(&mut self, name: &Arc<str>) {
+        if let Some(running) = self.running.get(name) {
+            running.stop();
+            self.draining.insert(name.clone());
+        }
+    }
+
     fn on_stop_signal(&mut self, name: &str) {
-        if self.stopping {
-            tracing::warn!(target: "daemon", "{name} again: stopping at once, what is in flight stays uncommitted");
-            // Nothing is flushed or left in order: that is what the second signal asks for.
-            std::process::exit(1);
+        match self.signalled {
+            Some(since) if since.elapsed() < SAME_SIGNAL => return,
+            Some(_) => {
+                tracing::warn!(target: "daemon", "{name} again: stopping at once, what is in flight stays uncommitted");
+                // Nothing is flushed or left in order: that is what the second signal asks for.
+                std::process::exit(1);
+            }
+            None => self.signalled = Some(Instant::now()),
         }
         tracing::info!(target: "daemon", "{name}: draining");
         self.stop();
@@ -233,4 +257,3 @@ fn every(period: Duration) -> Interval {
     interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
     interval
 }
-

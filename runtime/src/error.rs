@@ -20,7 +20,7 @@ pub enum PipelineError {
     Undeliverable {
         /// Its input partition.
         from: TopicPartition,
-        /// The first offset of the part of a batch that it belongs to.
+        /// Its offset, or, where only its batch is known, the first of that.
         offset: i64,
         /// The topic it was meant for, and why not.
         cause: String,
@@ -80,8 +80,15 @@ pub enum PipelineError {
     )]
     Fenced(String),
     /// The deadline for draining has passed.
-    #[error("not everything in flight was delivered within `drain: {0:?}`; what was not stays uncommitted and is read again")]
+    #[error(
+        "not everything in flight was delivered within `drain: {0:?}`; what was not stays uncommitted and is read again"
+    )]
     Drain(std::time::Duration),
+    /// A batch of the input that the client cannot read.
+    #[error(
+        "the input cannot be read: {0}; nothing behind it is committed: check the topic's log, or move the group past it"
+    )]
+    Unreadable(KafkaError),
     /// A client that cannot go on.
     #[error("Kafka: {0}")]
     Kafka(#[from] KafkaError),

@@ -21,7 +21,7 @@ pub enum Event {
     /// A span was given up: nothing of it may be committed.
     Abandoned(Span),
     /// A broker refused a record as too large for its topic.
-    Oversize(Box<Oversize>),
+    Oversize(Oversize),
     /// A partition waits for a retry.
     Held(Arc<Lease>),
     /// It no longer waits.

@@ -11,7 +11,7 @@ use anyhow::Context as _;
 use crate::config::plan::{self, Plan, Target};
 use crate::error::PipelineError;
 use crate::event::Event;
-use crate::kafka::admin::{Admin, TopicLimits};
+use crate::kafka::admin::{Admin, TopicError, TopicLimits};
 use crate::kafka::consumer::Consumer;
 use crate::plugin::{Engine, Plugin, StageSetup};
 use crate::sink::letter::Origin;
@@ -20,10 +20,16 @@ use crate::source::Source;
 use crate::stage::Stage;
 use crate::stage::breaker::Breaker;
 use crate::status::{Phase, Stats};
-use crate::worker::{Job, Shared, Worker};
+use crate::worker::{Message, Shared, Worker};
 
-/// How long the brokers have to answer questions about topics before the pipeline gives up its start.
-const TOPICS_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long the brokers have to answer one question about topics.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long to wait before they are asked again; also how late a stop is noticed then.
+const RETRY_WAIT: Duration = Duration::from_millis(500);
+/// How often it is logged that no broker answers.
+const COMPLAINT_INTERVAL: Duration = Duration::from_secs(30);
+/// What a dead letter's own headers may take.
+const DEAD_LETTER_HEADERS: usize = 64 << 10;
 /// How long leaving the group may take at the end.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -136,7 +142,7 @@ fn run(
     receiver: Receiver<Event>,
 ) -> Result<(), PipelineError> {
     let begun = Instant::now();
-    let (outputs, dlq) = topics(plan)?;
+    let Some((outputs, dlq)) = wait_for_topics(plan, &receiver)? else { return Ok(()) };
     let origin = Origin {
         pipeline: plan.name.to_string(),
         stages: std::iter::zip(&plan.stages, plugins)
@@ -170,7 +176,7 @@ fn consume(
     plan: &Arc<Plan>,
     shared: &Arc<Shared>,
     events: Receiver<Event>,
-    jobs: Vec<Sender<Job>>,
+    jobs: Vec<Sender<Message>>,
     begun: Instant,
 ) -> Result<(), PipelineError> {
     let consumer = Consumer::new(&plan.name, &plan.consumer)?;
@@ -188,15 +194,36 @@ fn consume(
 /// Asks the brokers what can be known before start: every topic that is written to exists, or may be made.
 ///
 /// # Errors
-/// The first topic that does not, in words.
+/// The first topic that does not, in words; no broker answers.
 pub fn check_topics(plan: &Plan) -> Result<(), PipelineError> {
-    topics(plan).map(|_| ())
+    topics(plan).map(|_| ()).map_err(|error| PipelineError::Topic(error.to_string()))
+}
+
+/// Asks until a broker answers; none where the pipeline is told to stop meanwhile.
+fn wait_for_topics(plan: &Plan, events: &Receiver<Event>) -> Result<Option<Topics>, PipelineError> {
+    let mut said: Option<Instant> = None;
+    loop {
+        match topics(plan) {
+            Ok(topics) => return Ok(Some(topics)),
+            Err(error @ TopicError::Topic(_)) => return Err(PipelineError::Topic(error.to_string())),
+            Err(error @ TopicError::NoBroker { .. }) => {
+                if said.is_none_or(|at| at.elapsed() > COMPLAINT_INTERVAL) {
+                    tracing::warn!(target: "pipeline", pipeline = %plan.name, "{error}: trying on");
+                    said = Some(Instant::now());
+                }
+            }
+        }
+        // Nothing but a stop can come before anything has started.
+        if events.recv_timeout(RETRY_WAIT).is_ok() {
+            return Ok(None);
+        }
+    }
 }
 
 type Topics = (Vec<Option<Known>>, Option<Known>);
 
 /// Makes sure that every topic exists that is written to, and asks what each takes.
-fn topics(plan: &Plan) -> Result<Topics, PipelineError> {
+fn topics(plan: &Plan) -> Result<Topics, TopicError> {
     let outputs = plan.outputs.iter().map(|output| match &output.target {
         Target::Topic(topic) => Some((format!("output \"{}\"", output.name), topic)),
         Target::Drop => None,
@@ -208,12 +235,17 @@ fn topics(plan: &Plan) -> Result<Topics, PipelineError> {
         // The embedded broker's topics are made by whoever embeds it, and it answers no such questions.
         vec![TopicLimits::default(); written.len()]
     } else {
-        let topic_error = |error: anyhow::Error| PipelineError::Topic(format!("{error:#}"));
-        let admin = Admin::new(&plan.name, &plan.producer, TOPICS_TIMEOUT).map_err(topic_error)?;
+        let admin = Admin::new(&plan.name, &plan.producer, ANSWER_TIMEOUT)
+            .map_err(|error| TopicError::Topic(format!("{error:#}")))?;
         for (role, topic) in &written {
-            admin.ensure_topic(role, topic).map_err(topic_error)?;
+            admin.ensure_topic(role, topic)?;
         }
-        admin.limits(&written.iter().map(|(_, topic)| topic.name.as_str()).collect::<Vec<_>>())
+        let mut names: Vec<&str> = written.iter().map(|(_, topic)| topic.name.as_str()).collect();
+        names.extend(plan.input.topics.iter().map(String::as_str).filter(|topic| !topic.starts_with('^')));
+        let mut limits = admin.limits(&names);
+        let inputs = limits.split_off(written.len());
+        warn_of_tight_dlq(plan, limits.last(), &inputs);
+        limits
     };
     let mut limits = limits.into_iter();
     let mut known: Vec<_> = all
@@ -227,7 +259,20 @@ fn topics(plan: &Plan) -> Result<Topics, PipelineError> {
     Ok((known, dlq))
 }
 
-type Workers = (Vec<Sender<Job>>, Vec<JoinHandle<()>>);
+/// A dead letter is its input record and our headers: a DLQ that takes no more than the input may not take it.
+fn warn_of_tight_dlq(plan: &Plan, last: Option<&TopicLimits>, inputs: &[TopicLimits]) {
+    let (Some(dlq), Some(limits)) = (&plan.dlq, last) else { return };
+    let largest = inputs.iter().map(|input| input.max_message_bytes).max().unwrap_or_default();
+    let (has, needs) = (limits.max_message_bytes, largest + DEAD_LETTER_HEADERS);
+    if has < needs {
+        tracing::warn!(
+            target: "pipeline", pipeline = %plan.name, topic = dlq.topic.name, max_message_bytes = has,
+            "the dead-letter topic may not take every record: raise its max.message.bytes to {needs} (the input's and 64 KiB)"
+        );
+    }
+}
+
+type Workers = (Vec<Sender<Message>>, Vec<JoinHandle<()>>);
 
 fn start_workers(plan: &Arc<Plan>, plugins: &[Plugin], shared: &Arc<Shared>) -> Result<Workers, PipelineError> {
     let (ready, started) = mpsc::channel();

@@ -31,7 +31,7 @@ Usage: cargo xtask COMMAND
   setup           prepare everything: WebAssembly toolchain, plugins, Apache Kafka for tests
   test [FILTER]   set-up, a broker, then every test of the workspace and of the plugins (whose name contains FILTER)
   demo            the example pipeline order-status on the embedded broker, fed from sample records
-  bench [PART]    set-up, a broker where the part needs one, then the benchmarks
+  bench [PART]    set-up, a broker where the part needs one, then the benchmarks; more arguments are the part's own
   plugin DIR      build the Rust plugin crate in DIR to DIR/NAME.wasm
   help            this text
 
@@ -46,7 +46,7 @@ enum Command {
     Setup,
     Test { filter: Option<OsString> },
     Demo,
-    Bench { part: Option<OsString> },
+    Bench { arguments: Vec<OsString> },
     Plugin { folder: PathBuf },
     Help,
 }
@@ -76,6 +76,9 @@ fn parse(mut arguments: lexopt::Parser) -> Result<Command, lexopt::Error> {
     while let Some(argument) = arguments.next()? {
         match argument {
             Short('h') | Long("help") => return Ok(Command::Help),
+            Value(word) if words.is_empty() && word == "bench" => {
+                return Ok(Command::Bench { arguments: arguments.raw_args()?.collect() });
+            }
             Value(word) => words.push(word),
             other => return Err(other.unexpected()),
         }
@@ -86,7 +89,6 @@ fn parse(mut arguments: lexopt::Parser) -> Result<Command, lexopt::Error> {
         Some("setup") => Command::Setup,
         Some("test") => Command::Test { filter: words.next() },
         Some("demo") => Command::Demo,
-        Some("bench") => Command::Bench { part: words.next() },
         Some("plugin") => Command::Plugin { folder: words.next().ok_or("plugin: name the crate's folder")?.into() },
         Some("help") => Command::Help,
         _ => return Err(format!("no command {}", name.display()).into()),
@@ -107,7 +109,7 @@ fn execute(command: Command) -> Result<()> {
         }
         Command::Test { filter } => test::run(&workspace, filter.as_deref()),
         Command::Demo => demo::run(&workspace),
-        Command::Bench { part } => bench::run(&workspace, part.as_deref()),
+        Command::Bench { arguments } => bench::run(&workspace, &arguments),
         Command::Plugin { folder } => plugins::build_crate(&workspace, &folder),
         Command::Help => {
             print!("{HELP}");
@@ -135,5 +137,13 @@ mod tests {
         assert!(parse_words(&["demo", "extra"]).is_err());
         assert!(parse_words(&["plugin"]).is_err());
         assert!(parse_words(&["test", "--release"]).is_err());
+    }
+
+    #[test]
+    fn what_follows_bench_is_left_to_the_benchmarks() {
+        let Ok(Command::Bench { arguments }) = parse_words(&["bench", "copy", "--rounds", "3"]) else {
+            panic!("it is a command")
+        };
+        assert_eq!(arguments, ["copy", "--rounds", "3"]);
     }
 }

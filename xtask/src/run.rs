@@ -1,5 +1,6 @@
 //! Running other programs, and what becomes of them when this one is told to stop.
 
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock};
@@ -81,15 +82,17 @@ fn line(command: &Command) -> String {
     words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
 }
 
+/// Starts a command in a process group of its own, so that a signal reaches all that it has started in turn: a
+/// test of `cargo test` as well as cargo.
 fn spawn(command: &mut Command) -> Result<Child> {
     if interrupted() {
         bail!("interrupted");
     }
-    command.stdin(Stdio::null()).spawn().with_context(|| format!("cannot run {}", line(command)))
+    command.stdin(Stdio::null()).process_group(0).spawn().with_context(|| format!("cannot run {}", line(command)))
 }
 
-/// Waits for the end of a child and passes on what signals come meanwhile. By polling: so the signal can only go to
-/// a child that has not been waited for, and never to a stranger with its process id.
+/// Waits for the end of a child and passes on what signals come meanwhile. By polling: so a signal can only go to a
+/// child that has not been waited for, and never to a stranger with its process id.
 fn wait(child: &mut Child, limit: Option<Duration>) -> Result<ExitStatus> {
     let started = Instant::now();
     loop {
@@ -100,23 +103,21 @@ fn wait(child: &mut Child, limit: Option<Duration>) -> Result<ExitStatus> {
             0 => {}
             signal => {
                 INTERRUPTED.store(true, Ordering::Relaxed);
-                pass_on(child, i32::try_from(signal)?)?;
+                signal_group(child, i32::try_from(signal)?)?;
             }
         }
         if limit.is_some_and(|limit| started.elapsed() >= limit) {
-            child.kill().and_then(|()| child.wait().map(drop)).context("cannot end a process")?;
+            signal_group(child, libc::SIGKILL)?;
+            child.wait().context("cannot wait for a process")?;
             bail!("not done within {} s", started.elapsed().as_secs());
         }
         thread::sleep(POLL);
     }
 }
 
-fn pass_on(child: &Child, signal: i32) -> Result<()> {
-    // Ctrl-C has gone to the child already: the terminal sends it to the whole foreground group.
-    if signal != libc::SIGINT {
-        let pid = i32::try_from(child.id()).context("process id out of range")?;
-        // SAFETY: kill() touches no memory. An error means that the child has just ended, which is what is wanted.
-        unsafe { libc::kill(pid, signal) };
-    }
+fn signal_group(child: &Child, signal: i32) -> Result<()> {
+    let leader = i32::try_from(child.id()).context("process id out of range")?;
+    // SAFETY: kill() touches no memory. An error means that the group has just ended, which is what is wanted.
+    unsafe { libc::kill(-leader, signal) };
     Ok(())
 }

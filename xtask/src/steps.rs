@@ -17,11 +17,15 @@ struct Step {
 }
 
 impl Steps {
-    /// Runs a step under a heading and remembers how it went; its error is shown here and now.
+    /// Runs a step under a heading and remembers how it went; its error is shown here and now. After an
+    /// interruption nothing is run any more.
     pub fn run<T>(&mut self, name: &'static str, work: impl FnOnce() -> Result<T>) -> Option<T> {
+        if run::interrupted() {
+            return None;
+        }
         eprintln!("\n== {name}");
         let started = Instant::now();
-        let outcome = if run::interrupted() { Err(anyhow::anyhow!("interrupted")) } else { work() };
+        let outcome = work();
         self.0.push(Step { name, took: started.elapsed(), passed: outcome.is_ok() });
         outcome.inspect_err(|error| eprintln!("error: {error:#}")).ok()
     }

@@ -1,9 +1,8 @@
 //! `cargo xtask test`: everything that the project promises, against a real broker.
 
 use std::ffi::OsStr;
-use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::kafka::{Kafka, SharedBroker};
 use crate::plugins;
@@ -33,16 +32,18 @@ fn run_steps(workspace: &Workspace, filter: Option<&OsStr>, steps: &mut Steps) -
     steps.run("build", || run::run(workspace.cargo().arg("build").args(HOST).args(["--bins", "--tests"])))?;
     // The broker starts when the compiler has finished and ends before the plugins' tests are compiled.
     let broker = steps.run("broker", || kafka.start())?;
-    steps.run("host tests", || run::run(&mut host_tests(workspace, &broker, filter)));
+    steps.run("host tests", || host_tests(workspace, &broker, filter));
     drop(broker);
     steps.run("xtask tests", || run::run(workspace.cargo().args(["test", "--package", "xtask"]).args(filter)));
     steps.run("plugin tests", || run::run(workspace.cargo_for_plugins().args(["test", "--no-fail-fast"]).args(filter)))
 }
 
-fn host_tests(workspace: &Workspace, broker: &SharedBroker, filter: Option<&OsStr>) -> Command {
+fn host_tests(workspace: &Workspace, broker: &SharedBroker, filter: Option<&OsStr>) -> Result<()> {
+    // A test that is killed cannot remove its temporary files.
+    let temporary = tempfile::tempdir_in(&workspace.target).context("cannot make a folder for temporary files")?;
     let mut command = workspace.cargo();
-    command.arg("test").args(HOST).arg("--no-fail-fast").args(filter);
+    command.arg("test").args(HOST).arg("--no-fail-fast").args(filter).env("TMPDIR", temporary.path());
     broker.export(&mut command);
     workspace.export(&mut command);
-    command
+    run::run(&mut command)
 }

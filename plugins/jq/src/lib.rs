@@ -4,12 +4,13 @@
 
 mod log;
 mod program;
+mod read;
 mod report;
 mod write;
 
 use std::ops::Range;
 
-use jaq_json::{Val, read};
+use jaq_json::Val;
 use serde::Deserialize;
 use sluicebox_plugin::{Emit, Error, Fields, Plugin, Record, Stage, Verdict, emit};
 
@@ -55,8 +56,7 @@ impl Plugin for Jq {
 
     fn process<'a>(&'a mut self, record: &Record<'a>) -> Result<Verdict<'a>, Error> {
         let Some(json) = record.value() else { return Ok(Verdict::Keep) };
-        json_scan::validate(json)?; // jaq reads more than JSON, and to any depth
-        let input = read::parse_single(json)?;
+        let input = read::json(json)?;
         self.written.clear();
         self.results.clear();
         for result in self.program.run(input) {

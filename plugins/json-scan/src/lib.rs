@@ -19,5 +19,5 @@ pub use each::{Paths, each};
 pub use find::{find, validate};
 pub use invalid::Invalid;
 pub use path::{Path, PathError};
-pub use scanner::MAX_DEPTH;
+pub use scanner::{MAX_DEPTH, Quoted, Scanner};
 pub use value::{Kind, Value, escape};

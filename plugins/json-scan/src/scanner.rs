@@ -6,8 +6,9 @@ use crate::value::Value;
 /// How many arrays and objects may lie inside one another: bounds the stack, whatever a record holds.
 pub const MAX_DEPTH: u32 = 128;
 
-/// A position in JSON text. What lies before it has been validated.
-pub(crate) struct Scanner<'a> {
+/// A position in JSON text, for readers that build something of their own: what lies before it has been validated.
+#[derive(Debug)]
+pub struct Scanner<'a> {
     text: &'a str,
     bytes: &'a [u8],
     at: usize,
@@ -15,16 +16,16 @@ pub(crate) struct Scanner<'a> {
 }
 
 /// A string as it is written, without its quotes.
-#[derive(Clone, Copy)]
-pub(crate) struct Quoted<'a> {
+#[derive(Clone, Copy, Debug)]
+pub struct Quoted<'a> {
     /// What stands between the quotes.
-    pub bytes: &'a [u8],
+    pub(crate) bytes: &'a [u8],
     /// Whether there is an escape in it.
-    pub escaped: bool,
+    pub(crate) escaped: bool,
 }
 
 impl<'a> Scanner<'a> {
-    /// The start of a text.
+    /// The start of a text, which has to be UTF-8.
     pub fn new(json: &'a [u8]) -> Result<Scanner<'a>, Invalid> {
         let text = std::str::from_utf8(json).map_err(|error| {
             let at = error.valid_up_to();
@@ -46,7 +47,8 @@ impl<'a> Scanner<'a> {
         if self.at == self.bytes.len() { Ok(()) } else { Err(self.invalid("the end")) }
     }
 
-    /// Steps into an object or array; whether anything is in it.
+    /// Steps into the object or array that comes next (as [`peek`](Scanner::peek) has told) and that ends with
+    /// `close`; whether anything is in it.
     pub fn open(&mut self, close: u8) -> Result<bool, Invalid> {
         if self.depth == MAX_DEPTH {
             return Err(self.invalid("at most 128 arrays and objects inside one another"));
@@ -249,8 +251,8 @@ pub(crate) fn plain_until(bytes: &[u8], mut at: usize) -> usize {
     const HIGH: u64 = ONES << 7;
     while let Some(chunk) = bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) {
         let word = u64::from_le_bytes(*chunk);
-        let quote = word ^ ONES * u64::from(b'"');
-        let backslash = word ^ ONES * u64::from(b'\\');
+        let quote = word ^ (ONES * u64::from(b'"'));
+        let backslash = word ^ (ONES * u64::from(b'\\'));
         let control = word.wrapping_sub(ONES * 0x20) & !word;
         let quote = quote.wrapping_sub(ONES) & !quote;
         let backslash = backslash.wrapping_sub(ONES) & !backslash;

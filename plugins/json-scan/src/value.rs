@@ -72,11 +72,17 @@ impl<'a> Value<'a> {
     }
 }
 
-impl Quoted<'_> {
+impl<'a> Quoted<'a> {
+    /// What the string says. Allocates only where there is an escape.
+    pub fn text(&self) -> Cow<'a, str> {
+        let text = String::from_utf8_lossy(self.bytes);
+        if self.escaped { unescape(&text).into() } else { text }
+    }
+
     /// Whether the string says this.
     pub fn is(&self, text: &str) -> bool {
         if self.escaped {
-            return std::str::from_utf8(self.bytes).is_ok_and(|key| unescape(key) == text);
+            return self.text() == text;
         }
         self.bytes == text.as_bytes()
     }

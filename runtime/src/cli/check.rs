@@ -45,12 +45,12 @@ impl Check {
         let mut well = loaded.broken.is_empty();
         for ready in &loaded.ready {
             let (file, name) = (ready.plan.file.display(), &ready.plan.name);
-            if self.broker {
-                if let Err(error) = check_topics(&ready.plan) {
-                    eprintln!("{file}: {error}");
-                    well = false;
-                    continue;
-                }
+            if self.broker
+                && let Err(error) = check_topics(&ready.plan)
+            {
+                eprintln!("{file}: {error}");
+                well = false;
+                continue;
             }
             println!("{file}: ok (pipeline {name}, stages: {})", ready.plan.stages.len());
         }

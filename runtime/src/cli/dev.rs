@@ -70,8 +70,8 @@ impl Dev {
     }
 
     fn feed_all(self) -> anyhow::Result<()> {
-        let (ready, warnings) =
-            load_one(&engine()?, &self.pipeline, &self.planning.options(true)).map_err(|broken| WrongInput(broken.to_string()))?;
+        let (ready, warnings) = load_one(&engine()?, &self.pipeline, &self.planning.options(true))
+            .map_err(|broken| WrongInput(broken.to_string()))?;
         for warning in warnings {
             eprintln!("{warning}");
         }
@@ -88,7 +88,12 @@ impl Dev {
         Ok(ended?)
     }
 
-    fn feed_chunks(&self, bench: &mut Bench, lines: &Receiver<io::Result<Vec<u8>>>, printer: &mut Printer) -> anyhow::Result<()> {
+    fn feed_chunks(
+        &self,
+        bench: &mut Bench,
+        lines: &Receiver<io::Result<Vec<u8>>>,
+        printer: &mut Printer,
+    ) -> anyhow::Result<()> {
         let mut number = 0;
         while let Ok(first) = lines.recv() {
             let (mut chunk, mut bytes, mut line) = (Vec::new(), 0, Some(first));
@@ -167,13 +172,19 @@ impl Printer {
             return Ok(writeln!(self.out, "{}", record.to_json())?);
         }
         let topic = record.topic.as_deref().unwrap_or_default();
-        let text = |bytes: &Option<Vec<u8>>| bytes.as_deref().map_or("null".into(), |bytes| shorten(&String::from_utf8_lossy(bytes)));
+        let text = |bytes: &Option<Vec<u8>>| {
+            bytes.as_deref().map_or("null".into(), |bytes| shorten(&String::from_utf8_lossy(bytes)))
+        };
         let (key, value) = (text(&record.key), text(&record.value));
         if self.dlq.as_deref() == Some(topic) {
             let header = |name| record.header(name).unwrap_or_default();
             let (class, stage, reason) =
                 (header("sluice.error.class"), header("sluice.error.stage"), header("sluice.error.reason"));
-            return Ok(writeln!(self.out, "x {topic}  {key}  {value}\n    {class} in stage \"{stage}\": {}", shorten(reason))?);
+            return Ok(writeln!(
+                self.out,
+                "x {topic}  {key}  {value}\n    {class} in stage \"{stage}\": {}",
+                shorten(reason)
+            )?);
         }
         Ok(writeln!(self.out, "> {topic}  {key}  {value}")?)
     }

@@ -1,18 +1,27 @@
 //! The plan: a pipeline file resolved, validated and typed. After the plan nothing is checked again.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::error::Position;
+use super::secret::redact;
+
 /// One pipeline, ready to start.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq)]
 pub struct Plan {
     /// The file it came from, as it was named.
     pub file: PathBuf,
     /// The pipeline's name.
     pub name: Arc<str>,
+    /// Where the name stands in the file, for findings that concern several files.
+    pub name_at: Position,
     /// librdkafka properties of the consumer: `kafka:`, then `consumer:`, over our defaults.
     pub consumer: BTreeMap<String, String>,
     /// librdkafka properties of the producer: `kafka:`, then `producer:`, over our defaults.
@@ -39,10 +48,24 @@ pub struct Plan {
     pub commit_interval: Duration,
     /// The deadline on revoke and at stop.
     pub drain: Duration,
+    /// Whether the broker is the embedded one.
+    pub embedded: bool,
+}
+
+/// Shows what identifies the plan, and no secret.
+impl fmt::Debug for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Plan")
+            .field("file", &self.file)
+            .field("name", &self.name)
+            .field("consumer", &redact(&self.consumer))
+            .field("producer", &redact(&self.producer))
+            .finish_non_exhaustive()
+    }
 }
 
 /// What a pipeline reads.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Input {
     /// Topic names, or `^regex`.
     pub topics: Vec<String>,
@@ -55,7 +78,8 @@ pub struct Input {
 }
 
 /// Where to start where the group has no offset.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Start {
     /// At the oldest record.
     Earliest,
@@ -64,7 +88,8 @@ pub enum Start {
 }
 
 /// What to do where the committed offset is gone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum OnLostOffset {
     /// Stop the pipeline and name the gap.
     Stop,
@@ -75,7 +100,8 @@ pub enum OnLostOffset {
 }
 
 /// What a pipeline promises.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Delivery {
     /// Nothing is lost; after a crash something may come twice.
     AtLeastOnce,
@@ -84,7 +110,7 @@ pub enum Delivery {
 }
 
 /// When a batch is full: whichever comes first.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct BatchLimits {
     /// Records in a batch.
     pub max_records: usize,
@@ -95,7 +121,7 @@ pub struct BatchLimits {
 }
 
 /// One configured use of a plugin.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Stage {
     /// The stage's name, unique in the pipeline.
     pub name: Arc<str>,
@@ -114,7 +140,7 @@ pub struct Stage {
 }
 
 /// What a call may use.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Limits {
     /// For a whole batch.
     pub time: Duration,
@@ -134,7 +160,7 @@ pub struct Grants {
 }
 
 /// What becomes of what fails.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct OnError {
     /// Calls after the first.
     pub retries: u32,
@@ -147,7 +173,8 @@ pub struct OnError {
 }
 
 /// What becomes of a record that a stage could not process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Then {
     /// It goes to the DLQ.
     Dlq,
@@ -158,7 +185,7 @@ pub enum Then {
 }
 
 /// A named output.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Output {
     /// The name that plugins use.
     pub name: Arc<str>,
@@ -167,7 +194,7 @@ pub struct Output {
 }
 
 /// Where an output goes.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Target {
     /// To a topic.
     Topic(Topic),
@@ -176,7 +203,7 @@ pub enum Target {
 }
 
 /// A topic that is written to.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Topic {
     /// Its name.
     pub name: String,
@@ -185,7 +212,7 @@ pub struct Topic {
 }
 
 /// How to create a topic.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct CreateTopic {
     /// Number of partitions.
     pub partitions: i32,
@@ -194,7 +221,7 @@ pub struct CreateTopic {
 }
 
 /// The dead-letter topic.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Dlq {
     /// The topic.
     pub topic: Topic,
@@ -205,7 +232,8 @@ pub struct Dlq {
 }
 
 /// What becomes of a dead letter over its topic's limit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Oversize {
     /// The pipeline stops.
     Stop,
@@ -214,7 +242,7 @@ pub enum Oversize {
 }
 
 /// When a stage that fails too much pauses the pipeline.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Breaker {
     /// The failing share of a stage's records, 0 to 1.
     pub share: f64,
@@ -227,7 +255,8 @@ pub struct Breaker {
 }
 
 /// What happens when a breaker opens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum OnBreak {
     /// Intake pauses; probes find out when to go on.
     Pause,

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 
 use self::record::DevRecord;
+use crate::batch::{Arena, Partition};
 use crate::config::plan::{Plan, Target};
 use crate::error::PipelineError;
 use crate::kafka::consumer::{Consumer, From, Polled};
@@ -17,7 +18,6 @@ use crate::kafka::embedded::Embedded;
 use crate::kafka::producer::{Outgoing, OutputTopic, Producer, Sent};
 use crate::kafka::{KafkaError, TopicPartition};
 use crate::pipeline::Pipeline;
-use crate::batch::{Arena, Partition};
 use crate::ready::Ready;
 use crate::status::Tally;
 
@@ -69,9 +69,11 @@ impl Bench {
         let plan = Arc::new(embed(&ready.plan, &broker, &input));
         let feeder = Producer::new(&plan.name, &broker.point(&feeder_properties()), report)?;
         let results = Consumer::new(&plan.name, &broker.point(&reader_properties()))?;
-        let all = written.iter().flat_map(|topic| (0..PARTITIONS).map(move |partition| {
-            (TopicPartition { topic: topic.as_str().into(), partition: Partition(partition) }, From::Beginning)
-        }));
+        let all = written.iter().flat_map(|topic| {
+            (0..PARTITIONS).map(move |partition| {
+                (TopicPartition { topic: topic.as_str().into(), partition: Partition(partition) }, From::Beginning)
+            })
+        });
         results.assign(&all.collect::<Vec<_>>())?;
         let input = feeder.topic(&input)?;
         let pipeline = Some(Pipeline::start(plan, ready.plugins, || {})?);
@@ -177,7 +179,9 @@ impl Bench {
 
 fn input_topic(plan: &Plan) -> anyhow::Result<String> {
     let named = plan.input.topics.iter().find(|topic| !topic.starts_with('^'));
-    named.cloned().context("`dev` feeds the first topic of `input.topics` that is a name, and all are patterns: add one")
+    named
+        .cloned()
+        .context("`dev` feeds the first topic of `input.topics` that is a name, and all are patterns: add one")
 }
 
 fn written_topics(plan: &Plan) -> Vec<String> {

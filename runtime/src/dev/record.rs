@@ -59,7 +59,9 @@ impl DevRecord {
         for (name, value) in &fields {
             match (name.as_str(), value) {
                 ("key" | "key_base64" | "value" | "value_base64", _) => {}
-                ("headers", Value::Array(list)) => record.headers = list.iter().map(header).collect::<Result<_, _>>()?,
+                ("headers", Value::Array(list)) => {
+                    record.headers = list.iter().map(header).collect::<Result<_, _>>()?;
+                }
                 ("timestamp", Value::Null) => {}
                 ("timestamp", Value::Number(at)) if at.is_i64() => record.timestamp = at.as_i64(),
                 ("topic", Value::String(topic)) => record.topic = Some(topic.clone()),

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, ConfigResource, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::types::{RDKafkaErrorCode, RDKafkaRespErr};
@@ -39,10 +38,27 @@ impl Default for TopicLimits {
     }
 }
 
+/// Why a topic cannot be written to.
+#[derive(Debug, thiserror::Error)]
+pub enum TopicError {
+    /// No broker answers: that may pass.
+    #[error("no broker answers at {servers} ({cause})")]
+    NoBroker {
+        /// Where they were looked for.
+        servers: String,
+        /// What the client says.
+        cause: String,
+    },
+    /// The topic itself.
+    #[error("{0}")]
+    Topic(String),
+}
+
 /// A connection for questions about topics.
 pub struct Admin {
     client: AdminClient<Logging>,
     runtime: tokio::runtime::Runtime,
+    servers: String,
     timeout: Duration,
 }
 
@@ -55,45 +71,48 @@ impl Admin {
         let config: ClientConfig = properties.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
         let client = config.create_with_context(Logging { pipeline: pipeline.clone() })?;
         let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-        Ok(Admin { client, runtime, timeout })
+        let servers = properties.get("bootstrap.servers").cloned().unwrap_or_default();
+        Ok(Admin { client, runtime, servers, timeout })
     }
 
     /// Makes sure that a topic exists, creating it where its `create:` asks for that.
     ///
     /// # Errors
-    /// It does not exist, may not be seen, or cannot be created; no broker answers.
-    pub fn ensure_topic(&self, role: &str, topic: &Topic) -> anyhow::Result<()> {
+    /// See [`TopicError`].
+    pub fn ensure_topic(&self, role: &str, topic: &Topic) -> Result<(), TopicError> {
+        use RDKafkaRespErr::{RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC, RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART};
         let name = &topic.name;
-        let metadata = self
-            .client
-            .inner()
-            .fetch_metadata(Some(name), self.timeout)
-            .with_context(|| format!("no broker answers for topic \"{name}\" ({role})"))?;
-        let found = metadata.topics().first().and_then(|topic| topic.error());
-        match found {
+        let metadata = self.client.inner().fetch_metadata(Some(name), self.timeout).map_err(|error| {
+            let cause = error.rdkafka_error_code().map_or_else(|| error.to_string(), |code| code.to_string());
+            TopicError::NoBroker { servers: self.servers.clone(), cause }
+        })?;
+        match metadata.topics().first().and_then(|topic| topic.error()) {
             None => Ok(()),
-            Some(
-                RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART | RDKafkaRespErr::RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC,
-            ) => self.create_topic(role, topic),
-            Some(code) => bail!("topic \"{name}\" ({role}): {}", RDKafkaErrorCode::from(code)),
+            Some(RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART | RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC) => {
+                self.create_topic(role, topic)
+            }
+            Some(code) => {
+                Err(TopicError::Topic(format!("topic \"{name}\" ({role}): {}", RDKafkaErrorCode::from(code))))
+            }
         }
     }
 
-    fn create_topic(&self, role: &str, topic: &Topic) -> anyhow::Result<()> {
+    fn create_topic(&self, role: &str, topic: &Topic) -> Result<(), TopicError> {
         let name = &topic.name;
         let Some(create) = topic.create else {
-            bail!(
+            return Err(TopicError::Topic(format!(
                 "topic \"{name}\" ({role}) does not exist: create it, or let the pipeline do so with \
                  `create: {{ partitions: 4, replication: 3 }}` beside its name"
-            );
+            )));
         };
         let new = NewTopic::new(name, create.partitions, TopicReplication::Fixed(create.replication));
         let options = AdminOptions::new().operation_timeout(Some(self.timeout)).request_timeout(Some(self.timeout));
+        let failed = |why: &dyn std::fmt::Display| {
+            TopicError::Topic(format!("topic \"{name}\" ({role}) could not be created: {why}"))
+        };
         let results = self.runtime.block_on(self.client.create_topics([&new], &options));
-        match results.with_context(|| format!("topic \"{name}\" ({role}) could not be created"))?.pop() {
-            Some(Err((_, code))) if code != RDKafkaErrorCode::TopicAlreadyExists => {
-                bail!("topic \"{name}\" ({role}) could not be created: {code}")
-            }
+        match results.map_err(|error| failed(&error))?.pop() {
+            Some(Err((_, code))) if code != RDKafkaErrorCode::TopicAlreadyExists => Err(failed(&code)),
             _ => {
                 tracing::info!(topic = name, partitions = create.partitions, "created topic");
                 Ok(())
@@ -112,14 +131,20 @@ impl Admin {
                 return vec![TopicLimits::default(); names.len()];
             }
         };
-        names.iter().zip(answers).map(|(name, answer)| match answer {
-            Ok(resource) => parse_limits(&resource),
-            Err(code) => {
-                tracing::warn!(topic = name, "the topic's limits cannot be read ({code}): assuming the brokers' defaults");
-                TopicLimits::default()
-            }
-        })
-        .collect()
+        names
+            .iter()
+            .zip(answers)
+            .map(|(name, answer)| match answer {
+                Ok(resource) => parse_limits(&resource),
+                Err(code) => {
+                    tracing::warn!(
+                        topic = name,
+                        "the topic's limits cannot be read ({code}): assuming the brokers' defaults"
+                    );
+                    TopicLimits::default()
+                }
+            })
+            .collect()
     }
 }
 

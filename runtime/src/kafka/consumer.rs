@@ -13,7 +13,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rdkafka::bindings as sys;
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerContext, RebalanceProtocol};
+use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext, RebalanceProtocol};
+use rdkafka::topic_partition_list::TopicPartitionListElem;
 use rdkafka::types::{RDKafkaErrorCode, RDKafkaRespErr};
 use rdkafka::{ClientConfig, Offset as KafkaOffset, TopicPartitionList};
 
@@ -40,8 +41,8 @@ pub enum Polled<'a> {
         /// Whether the membership is gone, so that nothing can be committed any more.
         lost: bool,
     },
-    /// A commit has ended.
-    Committed(Result<(), KafkaError>, Vec<(TopicPartition, Offset)>),
+    /// A commit has ended: how, for each partition.
+    Committed(Vec<(TopicPartition, Offset, Result<(), KafkaError>)>),
     /// The broker no longer has, or never had, the offset to read from.
     OffsetGone(TopicPartition, String),
     /// An error of one partition or of the client; it goes on by itself.
@@ -57,6 +58,15 @@ pub enum From {
     Offset(Offset),
     /// At the oldest record that there is.
     Beginning,
+}
+
+/// What a group has committed of a partition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Committed {
+    /// The offset.
+    pub offset: Offset,
+    /// What we noted beside it, or nothing.
+    pub note: String,
 }
 
 /// The consumer of one pipeline.
@@ -101,9 +111,9 @@ impl Consumer {
         let event = unsafe { sys::rd_kafka_queue_poll(self.queue.as_ptr(), millis) };
         let Some(event) = NonNull::new(event).map(Event) else { return Polled::Nothing };
         match event.kind() {
-            sys::RD_KAFKA_EVENT_FETCH => Fetched::new(event),
+            sys::RD_KAFKA_EVENT_FETCH => Fetched::take_from(event),
             sys::RD_KAFKA_EVENT_REBALANCE => self.rebalance(&event),
-            sys::RD_KAFKA_EVENT_OFFSET_COMMIT => Polled::Committed(event.result(), event.offsets()),
+            sys::RD_KAFKA_EVENT_OFFSET_COMMIT => Polled::Committed(event.committed()),
             sys::RD_KAFKA_EVENT_ERROR => event.failure(),
             sys::RD_KAFKA_EVENT_LOG => {
                 event.log(&self.pipeline);
@@ -114,14 +124,15 @@ impl Consumer {
     }
 
     fn rebalance(&self, event: &Event) -> Polled<'_> {
-        let partitions = event.offsets().into_iter().map(|(partition, _)| partition).collect();
+        let partitions = event.elements().into_iter().map(|(partition, ..)| partition).collect();
         match event.code() {
             RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => Polled::Assigned(partitions),
             _ => Polled::Revoked { partitions, lost: self.base.assignment_lost() },
         }
     }
 
-    fn incremental(&self) -> bool {
+    /// Whether partitions can be taken and given up one by one. Under an eager protocol [`Consumer::assign`] names all.
+    pub fn incremental(&self) -> bool {
         matches!(self.base.rebalance_protocol(), RebalanceProtocol::Cooperative)
     }
 
@@ -130,14 +141,7 @@ impl Consumer {
     /// # Errors
     /// What librdkafka refuses, e.g. after the membership was lost.
     pub fn assign(&self, partitions: &[(TopicPartition, From)]) -> Result<(), KafkaError> {
-        let mut list = partition_list(&[]);
-        for (at, from) in partitions {
-            let from = match from {
-                From::Offset(offset) => KafkaOffset::Offset(offset.0),
-                From::Beginning => KafkaOffset::Beginning,
-            };
-            list.add_partition_offset(&at.topic, at.partition.0, from)?;
-        }
+        let list = start_list(partitions)?;
         if self.incremental() {
             return Ok(self.base.incremental_assign(&list)?);
         }
@@ -171,27 +175,48 @@ impl Consumer {
         Ok(self.base.resume(&partition_list(partitions))?)
     }
 
-    /// Goes on from other offsets.
+    /// Makes sure that partitions are fetched, each from where it is read next, and answers those of which fetching has
+    /// stopped. A pause may throw away the one event that tells of an offset that is gone.
     ///
     /// # Errors
     /// What librdkafka refuses, or no answer within `timeout`.
-    pub fn seek(&self, to: &[(TopicPartition, Offset)], timeout: Duration) -> Result<(), KafkaError> {
-        let list = self.base.seek_partitions(offset_list(to), timeout)?;
-        for element in list.elements() {
-            element.error()?;
-        }
-        Ok(())
+    pub fn stopped(
+        &self,
+        next: &[(TopicPartition, From)],
+        timeout: Duration,
+    ) -> Result<Vec<TopicPartition>, KafkaError> {
+        let list = self.base.seek_partitions(start_list(next)?, timeout)?;
+        let stopped = |element: &TopicPartitionListElem<'_>| {
+            let code = element.error().err().and_then(|error| error.rdkafka_error_code());
+            code == Some(RDKafkaErrorCode::State)
+        };
+        let elements = list.elements();
+        Ok(elements.iter().filter(|e| stopped(e)).map(|e| topic_partition(e.topic(), e.partition())).collect())
     }
 
-    /// Asks for a commit; the answer comes as [`Polled::Committed`].
+    /// Asks for a commit, with a note for each partition; the answer comes as [`Polled::Committed`].
     ///
     /// # Errors
     /// What librdkafka refuses at once.
-    pub fn commit(&self, offsets: &[(TopicPartition, Offset)]) -> Result<(), KafkaError> {
-        Ok(self.base.commit(&offset_list(offsets), CommitMode::Async)?)
+    pub fn commit(&self, offsets: &[(TopicPartition, Committed)]) -> Result<(), KafkaError> {
+        let mut list = TopicPartitionList::with_capacity(offsets.len());
+        for (at, committed) in offsets {
+            let mut element = list.add_partition(&at.topic, at.partition.0);
+            element.set_offset(KafkaOffset::Offset(committed.offset.0))?;
+            element.set_metadata(&committed.note);
+        }
+        let client = self.base.client().native_ptr();
+        // rdkafka's own `commit` would tell nobody: librdkafka answers a commit without a queue only to a callback.
+        // SAFETY: client, list and queue are good for the call, which copies the list; no callback.
+        let code =
+            unsafe { sys::rd_kafka_commit_queue(client, list.ptr(), self.queue.as_ptr(), None, ptr::null_mut()) };
+        if code == RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR {
+            return Ok(());
+        }
+        Err(KafkaError::new(code, ""))
     }
 
-    /// The group's committed offsets; none where it has none.
+    /// What the group has committed; none where it has nothing.
     ///
     /// # Errors
     /// The broker's, or no answer within `timeout`.
@@ -199,17 +224,19 @@ impl Consumer {
         &self,
         partitions: &[TopicPartition],
         timeout: Duration,
-    ) -> Result<Vec<(TopicPartition, Option<Offset>)>, KafkaError> {
+    ) -> Result<Vec<(TopicPartition, Option<Committed>)>, KafkaError> {
         let list = self.base.committed_offsets(partition_list(partitions), timeout)?;
         list.elements()
             .iter()
             .map(|element| {
                 element.error()?;
-                let offset = match element.offset() {
-                    KafkaOffset::Offset(offset) => Some(Offset(offset)),
+                let committed = match element.offset() {
+                    KafkaOffset::Offset(offset) => {
+                        Some(Committed { offset: Offset(offset), note: element.metadata().to_owned() })
+                    }
                     _ => None,
                 };
-                Ok((topic_partition(element.topic(), element.partition()), offset))
+                Ok((topic_partition(element.topic(), element.partition()), committed))
             })
             .collect()
     }
@@ -251,6 +278,8 @@ impl Consumer {
         if self.base.close_queue().is_err() {
             return false;
         }
+        // A revoke that was not answered yet would keep it from closing. Refused where nothing is assigned.
+        let _ = self.base.unassign();
         while !self.base.closed() {
             if Instant::now() > deadline {
                 return false;
@@ -295,14 +324,18 @@ impl Event {
         KafkaError::new(self.code(), &text)
     }
 
-    fn result(&self) -> Result<(), KafkaError> {
-        match self.code() {
-            RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR | RDKafkaRespErr::RD_KAFKA_RESP_ERR__NO_OFFSET => Ok(()),
+    /// The request's own error concerns every partition; without one each has its own.
+    fn committed(&self) -> Vec<(TopicPartition, Offset, Result<(), KafkaError>)> {
+        use RDKafkaRespErr::{RD_KAFKA_RESP_ERR__NO_OFFSET, RD_KAFKA_RESP_ERR_NO_ERROR};
+        let request = self.code();
+        let result = |own| match if request == RD_KAFKA_RESP_ERR_NO_ERROR { own } else { request } {
+            RD_KAFKA_RESP_ERR_NO_ERROR | RD_KAFKA_RESP_ERR__NO_OFFSET => Ok(()),
             code => Err(KafkaError::new(code, "")),
-        }
+        };
+        self.elements().into_iter().map(|(at, offset, own)| (at, offset, result(own))).collect()
     }
 
-    fn offsets(&self) -> Vec<(TopicPartition, Offset)> {
+    fn elements(&self) -> Vec<(TopicPartition, Offset, RDKafkaRespErr)> {
         // SAFETY: the list belongs to the event and lives as long.
         unsafe {
             let list = sys::rd_kafka_event_topic_partition_list(self.0.as_ptr());
@@ -310,7 +343,7 @@ impl Event {
             (0..list.cnt as usize)
                 .map(|i| {
                     let element = &*list.elems.add(i);
-                    (topic_partition(&text(element.topic), element.partition), Offset(element.offset))
+                    (topic_partition(&text(element.topic), element.partition), Offset(element.offset), element.err)
                 })
                 .collect()
         }
@@ -356,7 +389,7 @@ pub struct Fetched<'a> {
 }
 
 impl Fetched<'_> {
-    fn new(event: Event) -> Polled<'static> {
+    fn take_from(event: Event) -> Polled<'static> {
         // SAFETY: a fetch event holds one message, which it owns.
         let message = unsafe { sys::rd_kafka_event_message_next(event.0.as_ptr()) };
         let Some(message) = NonNull::new(message.cast_mut()) else { return Polled::Nothing };
@@ -469,11 +502,14 @@ fn partition_list(partitions: &[TopicPartition]) -> TopicPartitionList {
     list
 }
 
-fn offset_list(offsets: &[(TopicPartition, Offset)]) -> TopicPartitionList {
-    let mut list = partition_list(&[]);
-    for (partition, offset) in offsets {
-        list.add_partition_offset(&partition.topic, partition.partition.0, KafkaOffset::Offset(offset.0))
-            .expect("an offset that Kafka gave is one that it takes");
+fn start_list(partitions: &[(TopicPartition, From)]) -> Result<TopicPartitionList, KafkaError> {
+    let mut list = TopicPartitionList::with_capacity(partitions.len());
+    for (at, from) in partitions {
+        let from = match from {
+            From::Offset(offset) => KafkaOffset::Offset(offset.0),
+            From::Beginning => KafkaOffset::Beginning,
+        };
+        list.add_partition_offset(&at.topic, at.partition.0, from)?;
     }
-    list
+    Ok(list)
 }

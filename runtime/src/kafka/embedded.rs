@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 use std::ffi::{CStr, CString};
 use std::ptr::NonNull;
 
+use rdkafka::ClientConfig;
 use rdkafka::bindings as sys;
 use rdkafka::producer::{BaseProducer, DefaultProducerContext, Producer as _};
 use rdkafka::types::RDKafkaRespErr;
-use rdkafka::ClientConfig;
 
 use super::KafkaError;
 
@@ -67,7 +67,8 @@ impl Embedded {
 
     /// A client's properties, pointed at this broker: without what secures the way to a real one.
     pub fn point(&self, properties: &BTreeMap<String, String>) -> BTreeMap<String, String> {
-        let secures = |name: &String| ["security.", "sasl.", "ssl.", "broker.", "metadata."].iter().any(|p| name.starts_with(p));
+        let secures =
+            |name: &String| ["security.", "sasl.", "ssl.", "broker.", "metadata."].iter().any(|p| name.starts_with(p));
         let mut own: BTreeMap<_, _> =
             properties.iter().filter(|(name, _)| !secures(name)).map(|(n, v)| (n.clone(), v.clone())).collect();
         own.insert("bootstrap.servers".to_owned(), self.bootstrap_servers());

@@ -42,14 +42,23 @@ impl KafkaError {
     /// The error of a code; `detail` is what the library added, or empty.
     pub(crate) fn new(code: RDKafkaRespErr, detail: &str) -> KafkaError {
         let code = RDKafkaErrorCode::from(code);
-        let text = if detail.is_empty() { code.to_string() } else { format!("{detail} ({code})") };
+        let text = if detail.is_empty() { code.to_string() } else { format!("{detail} ({code:?})") };
         KafkaError { code, text }
+    }
+}
+
+impl KafkaError {
+    /// The same error, with what it is about before it.
+    pub(crate) fn about(self, subject: &str) -> KafkaError {
+        KafkaError { text: format!("{subject}: {}", self.text), ..self }
     }
 }
 
 impl From<rdkafka::error::KafkaError> for KafkaError {
     fn from(error: rdkafka::error::KafkaError) -> Self {
-        let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail);
-        KafkaError { code, text: error.to_string() }
+        match error.rdkafka_error_code() {
+            Some(code) => KafkaError { code, text: code.to_string() },
+            None => KafkaError { code: RDKafkaErrorCode::Fail, text: error.to_string() },
+        }
     }
 }

@@ -3,6 +3,7 @@
 //! librdkafka is called directly to enqueue: rdkafka's `send` takes header names that are UTF-8 alone, and looks the
 //! topic up by its name for every record.
 
+use std::any::Any;
 use std::collections::BTreeMap;
 use std::ffi::CString;
 use std::ptr::{self, NonNull};
@@ -16,6 +17,7 @@ use rdkafka::bindings as sys;
 use rdkafka::bindings::rd_kafka_vtype_t as vtype;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::message::Message as _;
 use rdkafka::producer::{BaseProducer, DeliveryResult, Producer as _, ProducerContext, PurgeConfig};
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::util::IntoOpaque;
@@ -32,6 +34,8 @@ pub type Report<T> = fn(Arc<T>, Result<(), KafkaError>);
 pub struct OutputTopic {
     name: String,
     handle: NonNull<sys::rd_kafka_topic_t>,
+    // The handle must not outlive its client.
+    _client: Arc<dyn Any + Send + Sync>,
 }
 
 // SAFETY: librdkafka's handles may be used from any thread.
@@ -122,7 +126,9 @@ impl<T: Send + Sync + 'static> ProducerContext for Context<T> {
     fn delivery(&self, result: &DeliveryResult<'_>, receipt: Arc<T>) {
         let result = match result {
             Ok(_) => Ok(()),
-            Err((error, _)) => Err(KafkaError::from(error.clone())),
+            Err((error, message)) => {
+                Err(KafkaError::from(error.clone()).about(&format!("topic \"{}\"", message.topic())))
+            }
         };
         (self.report)(receipt, result);
         self.room.notify();
@@ -171,7 +177,8 @@ impl<T: Send + Sync + 'static> Producer<T> {
         let client = self.base.client().native_ptr();
         // SAFETY: client and name are good for the call; no configuration of its own.
         let handle = unsafe { sys::rd_kafka_topic_new(client, c_name.as_ptr(), ptr::null_mut()) };
-        Ok(OutputTopic { name: name.to_owned(), handle: NonNull::new(handle).ok_or_else(invalid)? })
+        let handle = NonNull::new(handle).ok_or_else(invalid)?;
+        Ok(OutputTopic { name: name.to_owned(), handle, _client: self.base.clone() })
     }
 
     /// Enqueues one record; never waits. The bytes are copied.

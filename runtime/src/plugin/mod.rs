@@ -1,1 +1,36 @@
-//! The host side of plugins.
+//! The host side of plugins: loading components, running instances, and what crosses the boundary.
+//!
+//! An [`Engine`] loads a file as a [`Plugin`]; each stage of each worker starts an [`Instance`] of it and hands it
+//! batches. wasmtime's types do not leave this module.
+
+mod answer;
+mod cache;
+mod counters;
+mod engine;
+mod error;
+mod exports;
+mod grants;
+mod instance;
+mod limits;
+mod load;
+mod log;
+mod packed;
+mod post_return;
+mod records;
+mod state;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
+mod trap;
+mod unpack;
+mod wire;
+
+pub use answer::{Answer, Change, HeadersChange, OutputName, Produced, Verdict};
+pub use cache::default_cache_dir;
+pub use counters::Counters;
+pub use engine::{Engine, EngineError, TICK};
+pub use error::{CallError, LoadError, StartError, Ungranted};
+pub use instance::{Instance, Manifest, StageSetup};
+pub use load::{Interface, Plugin};
+pub use wire::Fields;

@@ -68,7 +68,8 @@ impl Sink {
         origin: Origin,
         cut_off: Arc<AtomicBool>,
     ) -> anyhow::Result<Sink> {
-        let limits: Vec<usize> = outputs.iter().flatten().chain(&dlq).map(|known| known.limits.max_message_bytes).collect();
+        let limits: Vec<usize> =
+            outputs.iter().flatten().chain(&dlq).map(|known| known.limits.max_message_bytes).collect();
         let properties = with_limits(&plan.producer, &limits);
         let producer = Producer::new(&plan.name, &properties, Receipt::report)?;
         let open = |known: Known| -> anyhow::Result<Destination> {
@@ -112,7 +113,10 @@ impl Sink {
         let Some(destination) = &self.outputs[output] else { return Ok(()) };
         let (key, value) = (arena.get(record.key), arena.get(record.value));
         if let Some(reason) = refusal(&destination.limits, key, record.timestamp, now) {
-            return Err(NotWritten::Refused(Class::Refused, format!("topic \"{}\": {reason}", destination.topic.name())));
+            return Err(NotWritten::Refused(
+                Class::Refused,
+                format!("topic \"{}\": {reason}", destination.topic.name()),
+            ));
         }
         let headers = arena.headers(record.headers);
         let outgoing = Outgoing { key, value, headers, more_headers: &[], timestamp: record.timestamp };
@@ -139,7 +143,7 @@ impl Sink {
     ///
     /// # Errors
     /// It cannot be written at all: the span that it belongs to, and why.
-    pub fn resend(&self, mut oversize: Box<Oversize>) -> Result<Option<Box<Oversize>>, (Span, String)> {
+    pub fn resend(&self, mut oversize: Oversize) -> Result<Option<Oversize>, (Span, String)> {
         let destination = match self.fit(&mut oversize.letter) {
             Ok(destination) => destination,
             Err(reason) => return Err((oversize.span, reason)),
@@ -223,7 +227,8 @@ fn with_limits(properties: &BTreeMap<String, String>, limits: &[usize]) -> BTree
 
 /// At least what a record takes in a batch of its own, uncompressed.
 fn size(record: &Outgoing<'_>) -> usize {
-    let headers: usize = record.headers.clone().map(|(name, value)| name.len() + value.map_or(0, <[u8]>::len) + HEADER_OVERHEAD).sum();
+    let headers: usize =
+        record.headers.clone().map(|(name, value)| name.len() + value.map_or(0, <[u8]>::len) + HEADER_OVERHEAD).sum();
     let more: usize = record.more_headers.iter().map(|(name, value)| name.len() + value.len() + HEADER_OVERHEAD).sum();
     BATCH_OVERHEAD + record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len) + headers + more
 }
@@ -241,7 +246,9 @@ fn refusal(limits: &TopicLimits, key: Option<&[u8]>, timestamp: i64, now: i64) -
         return Some(format!("the timestamp {timestamp} is older than its message.timestamp.before.max.ms allows"));
     }
     if limits.timestamp_after.is_some_and(|bound| timestamp > now.saturating_add(bound)) {
-        return Some(format!("the timestamp {timestamp} is further ahead than its message.timestamp.after.max.ms allows"));
+        return Some(format!(
+            "the timestamp {timestamp} is further ahead than its message.timestamp.after.max.ms allows"
+        ));
     }
     None
 }

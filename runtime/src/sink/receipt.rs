@@ -96,7 +96,7 @@ impl Receipt {
                 match (letter, &**parent) {
                     (Some(letter), Receipt::Span(span)) if is_too_large(&error) => {
                         let oversize = Oversize { letter, receipt: parent.clone(), span: span.span.clone() };
-                        let _ = span.events.send(Event::Oversize(Box::new(oversize)));
+                        let _ = span.events.send(Event::Oversize(oversize));
                     }
                     _ => Receipt::report(parent.clone(), Err(error)),
                 }

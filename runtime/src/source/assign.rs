@@ -1,20 +1,23 @@
-//! Who has which partition: where to start, when to give up, what to do where the offset to read from is gone.
+//! Who has which partition: where to start, and when and how to give up.
 
+use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::Source;
-use super::slot::Pause;
-use crate::batch::Offset;
-use crate::config::plan::{OnLostOffset, Start};
-use crate::error::PipelineError;
-use crate::kafka::consumer::From;
+use super::slot::{Pause, Start};
+use crate::batch::Partition;
+use crate::config::plan::Start as FirstStart;
+use crate::kafka::consumer::{Committed, From};
 use crate::kafka::{KafkaError, TopicPartition};
 
+/// Before the number in what is noted beside commits.
+const NOTE: &str = "sluice:partitions=";
 /// How long a question to the brokers may take before it is asked again.
-const ASK: Duration = Duration::from_secs(5);
+pub(super) const ASK: Duration = Duration::from_secs(5);
 /// How long to wait before a question that failed is asked again.
-const ASK_AGAIN: Duration = Duration::from_millis(500);
+pub(super) const ASK_AGAIN: Duration = Duration::from_millis(500);
 /// How long a revoke waits for the answer to its last commit.
 const COMMIT_WAIT: Duration = Duration::from_secs(5);
 
@@ -28,9 +31,24 @@ pub struct Pending {
 pub struct Revoke {
     partitions: Vec<TopicPartition>,
     deadline: Instant,
-    /// When to wait for its last commit no longer; none before that is asked for.
-    commit_deadline: Option<Instant>,
+    last_commit: Option<LastCommit>,
 }
+
+/// The last commit of partitions that are being given up.
+struct LastCommit {
+    /// When it is waited for no longer.
+    deadline: Instant,
+    /// When it is asked for again if it has failed, as it may in the middle of a rebalance.
+    again: Instant,
+}
+
+/// What is known of a topic that the group begins with.
+struct Topic {
+    partitions_at_start: i32,
+}
+
+/// Where to start, and what cannot be told yet.
+type Starts = (Vec<(TopicPartition, Start)>, Option<(KafkaError, Vec<TopicPartition>)>);
 
 impl Source<'_> {
     pub(super) fn on_assigned(&mut self, partitions: Vec<TopicPartition>) {
@@ -40,65 +58,105 @@ impl Source<'_> {
 
     pub(super) fn go_on_assigning(&mut self, now: Instant) {
         let Some(pending) = self.pending.take_if(|pending| now >= pending.again) else { return };
-        if let Err(error) = self.assign(&pending.partitions) {
-            tracing::warn!(target: "source", pipeline = %self.plan.name, "cannot begin with the assignment yet: {error}");
-            self.pending = Some(Pending { again: now + ASK_AGAIN, ..pending });
+        if let Some((error, partitions)) = self.assign(&pending.partitions) {
+            let waiting = list_of(&partitions);
+            tracing::warn!(target: "source", pipeline = %self.plan.name, %waiting, "cannot begin with partitions yet: {error}");
+            self.pending = Some(Pending { partitions, again: now + ASK_AGAIN });
         }
     }
 
-    fn assign(&mut self, partitions: &[TopicPartition]) -> Result<(), KafkaError> {
-        let mut starts = Vec::with_capacity(partitions.len());
-        let committed = if partitions.is_empty() { Vec::new() } else { self.consumer.committed(partitions, ASK)? };
-        for (at, committed) in &committed {
-            let start = match committed {
-                Some(offset) => From::Offset(*offset),
-                None => self.start(at)?,
-            };
-            starts.push((at.clone(), start, *committed));
+    /// Begins with every partition of which it can be known where. Answers the others, and why.
+    fn assign(&mut self, partitions: &[TopicPartition]) -> Option<(KafkaError, Vec<TopicPartition>)> {
+        let (starts, unresolved) = match self.starts(partitions) {
+            Ok(resolved) => resolved,
+            Err(error) => return Some((error, partitions.to_vec())),
+        };
+        let from = |start: &Start| start.position.map_or(From::Beginning, From::Offset);
+        let mut list: Vec<_> = starts.iter().map(|(at, start)| (at.clone(), from(start))).collect();
+        let added: Vec<_> = starts.iter().map(|(at, _)| at.clone()).collect();
+        if !self.consumer.incremental() {
+            // An eager assignment names all partitions, those that are ours already too.
+            list.extend(self.slots.iter().map(|slot| (slot.lease.at.clone(), slot.from())));
         }
-        let list: Vec<_> = starts.iter().map(|(at, start, _)| (at.clone(), *start)).collect();
-        self.consumer.assign(&list)?;
-        for (at, start, committed) in starts {
-            let position = match start {
-                From::Offset(offset) => Some(offset),
-                From::Beginning => None,
-            };
-            self.slots.add(&at, self.slots.least_loaded(self.intake.workers()), position, committed);
+        // A partition that was ours before keeps its pause in librdkafka.
+        if let Err(error) = self.consumer.assign(&list).and_then(|()| self.consumer.resume(&added)) {
+            return Some((error, partitions.to_vec()));
         }
-        if self.gate.is_some() {
-            self.set_all_paused(Pause::Breaker, true);
+        for (at, start) in starts {
+            let worker = self.slots.least_loaded(self.intake.workers());
+            self.slots.add(&at, worker, start);
+            if self.intake.is_paused(worker) {
+                self.set_worker_paused(worker, true);
+            }
         }
+        self.gather_probe_again();
         if self.end.is_some() {
             self.set_all_paused(Pause::Leaving, true);
         }
         tracing::info!(
-            target: "source", pipeline = %self.plan.name, partitions = self.slots.len(), added = %list_of(partitions),
-            "assigned"
+            target: "source", pipeline = %self.plan.name, partitions = self.slots.len(), added = %list_of(&added), "assigned"
         );
         self.shared.assigned.store(true, Ordering::Release);
-        Ok(())
+        self.find_stopped(|slot| !added.contains(&slot.lease.at));
+        unresolved
     }
 
-    /// Where to start in a partition that the group has no offset of.
-    fn start(&self, at: &TopicPartition) -> Result<From, KafkaError> {
-        if self.plan.input.start == Start::Earliest {
-            return Ok(From::Beginning);
+    /// Where to start in each partition, and which cannot be told yet.
+    fn starts(&self, partitions: &[TopicPartition]) -> Result<Starts, KafkaError> {
+        let (mut starts, mut unresolved) = (Vec::with_capacity(partitions.len()), None::<(KafkaError, Vec<_>)>);
+        if partitions.is_empty() {
+            return Ok((starts, unresolved));
         }
-        // The topic has grown if the group knows other partitions of it: then nothing of this one was ever read.
-        let count = self.consumer.partition_count(&at.topic, ASK)?;
-        let all: Vec<_> = (0..count)
-            .map(|partition| TopicPartition { partition: crate::batch::Partition(partition), ..at.clone() })
-            .collect();
-        if self.consumer.committed(&all, ASK)?.iter().any(|(_, committed)| committed.is_some()) {
-            return Ok(From::Beginning);
+        let mut topics = HashMap::new();
+        for (at, committed) in self.consumer.committed(partitions, ASK)? {
+            let start = match committed {
+                Some(Committed { offset, note }) => Ok(Start { position: Some(offset), committed: Some(offset), note }),
+                None => self.first_start(&at, &mut topics),
+            };
+            match start {
+                Ok(start) => starts.push((at, start)),
+                Err(error) => unresolved.get_or_insert_with(|| (error, Vec::new())).1.push(at),
+            }
+        }
+        Ok((starts, unresolved))
+    }
+
+    /// Where to start in a partition that the group has no offset of. Under `start: latest` the group notes, beside
+    /// each commit, how many partitions the topic had when it began: a partition beyond those was added later, and
+    /// nothing of it was ever read.
+    fn first_start(&self, at: &TopicPartition, topics: &mut HashMap<Arc<str>, Topic>) -> Result<Start, KafkaError> {
+        let first = |position, note| Start { position, committed: None, note };
+        if self.plan.input.start == FirstStart::Earliest {
+            return Ok(first(None, String::new()));
+        }
+        if !topics.contains_key(&at.topic) {
+            topics.insert(at.topic.clone(), self.ask_topic(at)?);
+        }
+        let at_start = topics[&at.topic].partitions_at_start;
+        let note = format!("{NOTE}{at_start}");
+        if at.partition.0 >= at_start {
+            return Ok(first(None, note));
         }
         // Fixed now, and committed: what comes while we are away is not skipped.
-        Ok(From::Offset(self.consumer.watermarks(at, ASK)?.1))
+        Ok(first(Some(self.consumer.watermarks(at, ASK)?.1), note))
+    }
+
+    fn ask_topic(&self, at: &TopicPartition) -> Result<Topic, KafkaError> {
+        let count = self.consumer.partition_count(&at.topic, ASK)?;
+        let all: Vec<_> =
+            (0..count).map(|number| TopicPartition { partition: Partition(number), ..at.clone() }).collect();
+        let committed = self.consumer.committed(&all, ASK)?;
+        let notes =
+            committed.iter().filter_map(|(_, committed)| committed.as_ref()?.note.strip_prefix(NOTE)?.parse().ok());
+        // A group that began under other hands has no notes: what it has offsets of is what there was.
+        let known = committed.iter().filter(|(_, committed)| committed.is_some()).map(|(at, _)| at.partition.0 + 1);
+        Ok(Topic { partitions_at_start: notes.min().or(known.max()).unwrap_or(count) })
     }
 
     pub(super) fn on_revoked(&mut self, partitions: Vec<TopicPartition>, lost: bool) {
         self.last = None;
         self.pending = None;
+        self.gather_probe_again();
         // What was assigned and never begun with is not librdkafka's to give up either.
         let partitions: Vec<_> = partitions.into_iter().filter(|at| self.slots.place(at).is_some()).collect();
         if lost {
@@ -108,18 +166,17 @@ impl Source<'_> {
             );
             return self.discard(&partitions);
         }
-        let (now, leaving) = (Instant::now(), |at: &TopicPartition| partitions.contains(at));
+        let now = Instant::now();
         // What is gathered of them goes on its way: it is drained like the rest.
         self.intake.dispatch(true, now, super::dispatched(&mut self.slots));
-        let places: Vec<_> = self.slots.iter().filter(|slot| leaving(&slot.lease.at)).map(|slot| slot.lease.clone()).collect();
-        for lease in places {
-            if self.slots.of_lease(&lease).is_some_and(|slot| slot.is_paused(Pause::Held)) {
-                // A retry is not waited for: the next owner begins with it.
-                lease.end();
-            }
+        let leaving = |at: &TopicPartition| partitions.contains(at);
+        let leases: Vec<_> =
+            self.slots.iter().map(|slot| slot.lease.clone()).filter(|lease| leaving(&lease.at)).collect();
+        for lease in leases {
             self.set_paused(lease.slot, lease.generation, Pause::Leaving, true);
         }
-        self.revokes.push_back(Revoke { partitions, deadline: now + self.plan.drain, commit_deadline: None });
+        self.abandon_retries(|slot| leaving(&slot.lease.at));
+        self.revokes.push_back(Revoke { partitions, deadline: now + self.plan.drain, last_commit: None });
     }
 
     /// The partitions are others' already: nothing of them is written or committed any more.
@@ -134,20 +191,28 @@ impl Source<'_> {
     pub(super) fn go_on_revoking(&mut self, now: Instant) {
         let Some(mut revoke) = self.revokes.pop_front() else { return };
         let is_its = |at: &TopicPartition| revoke.partitions.contains(at);
-        match revoke.commit_deadline {
-            None if now >= revoke.deadline || self.slots.are_drained(is_its) => {
+        let drained = || {
+            let mut its = self.slots.iter().filter(|slot| is_its(&slot.lease.at));
+            its.all(|slot| slot.tracker.is_drained() && !self.intake.gathers(&slot.lease))
+        };
+        match &mut revoke.last_commit {
+            None if now >= revoke.deadline || drained() => {
                 for slot in self.slots.iter().filter(|slot| is_its(&slot.lease.at)) {
                     slot.lease.end();
                 }
                 self.commit(is_its);
-                revoke.commit_deadline = Some(now + COMMIT_WAIT);
+                revoke.last_commit = Some(LastCommit { deadline: now + COMMIT_WAIT, again: now + ASK_AGAIN });
             }
-            Some(deadline) if now >= deadline || self.is_committed(is_its) => {
+            Some(last) if now >= last.deadline || self.is_committed(is_its) => {
                 let partitions = revoke.partitions;
                 partitions.iter().for_each(|at| self.slots.remove(at));
                 self.unassign(&partitions);
                 tracing::info!(target: "source", pipeline = %self.plan.name, partitions = %list_of(&partitions), "revoked");
-                return;
+                return self.find_stopped(|_| true);
+            }
+            Some(last) if now >= last.again => {
+                last.again = now + ASK_AGAIN;
+                self.commit(is_its);
             }
             _ => {}
         }
@@ -160,52 +225,6 @@ impl Source<'_> {
             tracing::warn!(target: "source", pipeline = %self.plan.name, "giving partitions up: {error}");
         }
     }
-
-    /// The offset to read from is not in the log: retention has passed it, or the log was cut short.
-    pub(super) fn on_offset_gone(&mut self, at: &TopicPartition, why: &str) {
-        let Some(slot) = self.slots.of(at) else { return };
-        let (place, wanted) = (slot.lease.slot, slot.next);
-        let (low, high) = match self.consumer.watermarks(at, ASK) {
-            Ok(watermarks) => watermarks,
-            Err(error) => {
-                tracing::warn!(target: "source", pipeline = %self.plan.name, partition = %at, "{why}: {error}");
-                return self.begin_end(Some(error.into()));
-            }
-        };
-        // Nothing was read yet and nothing is committed: there is no gap.
-        let Some(wanted) = wanted else { return self.go_on_from(place, at, low) };
-        let gap = gap(wanted, low, high);
-        let to = match self.plan.input.on_lost_offset {
-            OnLostOffset::Stop => {
-                let (low, high) = (low.0, high.0);
-                let error = PipelineError::OffsetLost { at: at.clone(), wanted: wanted.0, low, high, gap };
-                return self.begin_end(Some(error));
-            }
-            OnLostOffset::Earliest => low,
-            OnLostOffset::Latest => high,
-        };
-        tracing::warn!(
-            target: "source", pipeline = %self.plan.name, partition = %at, wanted = wanted.0, low = low.0, high = high.0,
-            "the offset to read from is gone, {gap}; going on from {to} as `on_lost_offset` says"
-        );
-        self.go_on_from(place, at, to);
-    }
-
-    pub(super) fn go_on_from(&mut self, place: usize, at: &TopicPartition, to: Offset) {
-        self.last = None;
-        self.slots.renew(place, Some(to));
-        if let Err(error) = self.consumer.seek(&[(at.clone(), to)], ASK) {
-            self.begin_end(Some(error.into()));
-        }
-    }
-}
-
-fn gap(wanted: Offset, low: Offset, high: Offset) -> String {
-    if wanted < low {
-        let gone = low.0 - wanted.0;
-        return format!("and offsets {wanted} to {} ({gone} of them) were removed before they were read", low.0 - 1);
-    }
-    format!("and the log now ends at {high}: it was cut short or the topic was made anew")
 }
 
 fn list_of(partitions: &[TopicPartition]) -> String {

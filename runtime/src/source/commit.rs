@@ -2,20 +2,32 @@
 
 use std::time::{Duration, Instant};
 
+use rdkafka::types::RDKafkaErrorCode;
+
 use super::Source;
 use crate::batch::Offset;
+use crate::kafka::consumer::Committed;
 use crate::kafka::{KafkaError, TopicPartition};
 
 /// When to commit next.
 pub struct Commits {
     interval: Duration,
     due: Instant,
+    // Asked for and not answered.
+    outstanding: usize,
 }
 
 impl Commits {
     /// Every `interval`.
     pub fn new(interval: Duration, now: Instant) -> Commits {
-        Commits { interval, due: now + interval }
+        Commits { interval, due: now + interval, outstanding: 0 }
+    }
+}
+
+impl Commits {
+    /// Whether every commit that was asked for is answered.
+    pub fn are_answered(&self) -> bool {
+        self.outstanding == 0
     }
 }
 
@@ -31,17 +43,21 @@ impl Source<'_> {
     pub(super) fn commit(&mut self, which: impl Fn(&TopicPartition) -> bool) {
         let mut offsets = Vec::new();
         for slot in self.slots.iter_mut().filter(|slot| which(&slot.lease.at)) {
-            let Some(position) = slot.tracker.position() else { continue };
-            if slot.requested.is_none_or(|requested| requested < position) {
-                slot.requested = Some(position);
-                offsets.push((slot.lease.at.clone(), position));
+            let Some(offset) = slot.tracker.position() else { continue };
+            if slot.requested.is_none_or(|requested| requested < offset) {
+                slot.requested = Some(offset);
+                offsets.push((slot.lease.at.clone(), Committed { offset, note: slot.note.clone() }));
             }
         }
         if offsets.is_empty() {
             return;
         }
-        if let Err(error) = self.consumer.commit(&offsets) {
-            self.on_committed(Err(error), &offsets);
+        match self.consumer.commit(&offsets) {
+            Ok(()) => self.commits.outstanding += 1,
+            Err(error) => {
+                let failed = |(at, committed): (TopicPartition, Committed)| (at, committed.offset, Err(error.clone()));
+                self.note_committed(offsets.into_iter().map(failed).collect());
+            }
         }
     }
 
@@ -51,21 +67,33 @@ impl Source<'_> {
         slots.all(|slot| slot.tracker.position().is_none_or(|position| slot.committed >= Some(position)))
     }
 
-    pub(super) fn on_committed(&mut self, result: Result<(), KafkaError>, offsets: &[(TopicPartition, Offset)]) {
-        for (at, offset) in offsets {
-            let Some(slot) = self.slots.of(at) else { continue };
-            match &result {
-                Ok(()) => slot.committed = slot.committed.max(Some(*offset)),
-                // Asked for again with the next commit.
-                Err(_) => slot.requested = slot.committed,
+    pub(super) fn on_committed(&mut self, results: Vec<(TopicPartition, Offset, Result<(), KafkaError>)>) {
+        self.commits.outstanding = self.commits.outstanding.saturating_sub(1);
+        self.note_committed(results);
+    }
+
+    fn note_committed(&mut self, results: Vec<(TopicPartition, Offset, Result<(), KafkaError>)>) {
+        use RDKafkaErrorCode::{IllegalGeneration, RebalanceInProgress, UnknownMemberId};
+        let mut failed = None;
+        for (at, offset, result) in results {
+            let Some(slot) = self.slots.of(&at) else { continue };
+            match result {
+                Ok(()) => slot.committed = slot.committed.max(Some(offset)),
+                Err(error) => {
+                    // Asked for again with the next commit.
+                    slot.requested = slot.committed;
+                    failed = Some((at, error));
+                }
             }
         }
-        if let Err(error) = result {
-            let partitions = offsets.len();
-            tracing::warn!(
-                target: "source", pipeline = %self.plan.name, partitions,
-                "a commit failed and is tried again: {error}; nothing is lost, but after a crash more would be repeated"
-            );
+        let Some((at, error)) = failed else { return };
+        if matches!(error.code, IllegalGeneration | RebalanceInProgress | UnknownMemberId) {
+            tracing::debug!(target: "source", pipeline = %self.plan.name, partition = %at, "a commit met a rebalance: {error}");
+            return;
         }
+        tracing::warn!(
+            target: "source", pipeline = %self.plan.name, partition = %at,
+            "a commit failed and is tried again: {error}; nothing is lost, but after a crash more would be repeated"
+        );
     }
 }

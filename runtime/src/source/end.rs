@@ -11,12 +11,16 @@ const COMMIT_SHARE: u32 = 10;
 /// And no more than this.
 const COMMIT_MOST: Duration = Duration::from_secs(2);
 
+/// How often the last commit is asked for again while it fails.
+const COMMIT_AGAIN: Duration = Duration::from_millis(500);
+
 /// An end that has begun.
 pub struct End {
     error: Option<PipelineError>,
     deadline: Instant,
     commit_deadline: Instant,
-    committing: bool,
+    // When to ask for the last commit again; none before it was asked for.
+    commit_again: Option<Instant>,
 }
 
 impl Source<'_> {
@@ -30,26 +34,26 @@ impl Source<'_> {
         }
         let commit_deadline = Instant::now() + self.plan.drain;
         let deadline = commit_deadline - (self.plan.drain / COMMIT_SHARE).min(COMMIT_MOST);
-        self.end = Some(End { error, deadline, commit_deadline, committing: false });
+        self.end = Some(End { error, deadline, commit_deadline, commit_again: None });
         self.intake.clear();
-        for slot in self.slots.iter().filter(|slot| slot.is_paused(Pause::Held)) {
-            // A retry is not waited for: the next run begins with it.
-            slot.lease.end();
-        }
+        self.abandon_retries(|_| true);
         self.set_all_paused(Pause::Leaving, true);
     }
 
     /// The result, once everything is over.
     pub(super) fn is_over(&mut self, now: Instant) -> Option<Result<(), PipelineError>> {
         let end = self.end.as_ref()?;
-        if !end.committing {
-            let drained = self.oversize.is_empty() && self.slots.are_drained(|_| true);
-            if !drained && now < end.deadline {
-                return None;
+        match end.commit_again {
+            None => {
+                let drained = self.oversize.is_empty() && self.slots.are_drained(|_| true);
+                if !drained && now < end.deadline {
+                    return None;
+                }
+                self.begin_last_commit(drained, now);
             }
-            self.begin_last_commit(drained);
+            Some(again) if now >= again => self.ask_last_commit(now),
+            Some(_) => {}
         }
-        self.commit(|_| true);
         let committed = self.is_committed(|_| true);
         let end = self.end.as_mut()?;
         if !committed && now < end.commit_deadline {
@@ -63,16 +67,21 @@ impl Source<'_> {
         })
     }
 
-    fn begin_last_commit(&mut self, drained: bool) {
+    fn begin_last_commit(&mut self, drained: bool, now: Instant) {
         for slot in self.slots.iter() {
             slot.lease.end();
         }
         self.cut_off();
+        if let Some(end) = self.end.as_mut().filter(|end| !drained && end.error.is_none()) {
+            end.error = Some(PipelineError::Drain(self.plan.drain));
+        }
+        self.ask_last_commit(now);
+    }
+
+    fn ask_last_commit(&mut self, now: Instant) {
+        self.commit(|_| true);
         if let Some(end) = &mut self.end {
-            end.committing = true;
-            if !drained && end.error.is_none() {
-                end.error = Some(PipelineError::Drain(self.plan.drain));
-            }
+            end.commit_again = Some(now + COMMIT_AGAIN);
         }
     }
 }

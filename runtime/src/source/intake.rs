@@ -8,8 +8,9 @@ use super::slot::Slot;
 use crate::batch::{Batch, NO_TIMESTAMP, Offset, Record, Source};
 use crate::config::plan::BatchLimits;
 use crate::kafka::consumer::Fetched;
+use crate::lease::Lease;
 use crate::sink::receipt::Span;
-use crate::worker::Job;
+use crate::worker::{Job, Message};
 
 /// Batches that a worker may have: one in work and one that waits for it.
 const QUEUED: usize = 2;
@@ -89,10 +90,13 @@ impl Open {
 
 /// A worker as the source sees it.
 struct Link {
-    jobs: Sender<Job>,
+    messages: Sender<Message>,
     queued: usize,
     open: Open,
+    // Since when it has a full batch that it has no room for.
     stalled: Option<Instant>,
+    // Its partitions are paused, so that the consumer can be polled for the others.
+    paused: bool,
 }
 
 /// The open batches, and the ways to the workers.
@@ -104,9 +108,9 @@ pub struct Intake {
 
 impl Intake {
     /// Ways to these workers.
-    pub fn new(limits: BatchLimits, jobs: Vec<Sender<Job>>) -> Intake {
-        let link = |jobs| Link { jobs, queued: 0, open: Open::default(), stalled: None };
-        Intake { limits, links: jobs.into_iter().map(link).collect(), spares: Vec::new() }
+    pub fn new(limits: BatchLimits, workers: Vec<Sender<Message>>) -> Intake {
+        let link = |messages| Link { messages, queued: 0, open: Open::default(), stalled: None, paused: false };
+        Intake { limits, links: workers.into_iter().map(link).collect(), spares: Vec::new() }
     }
 
     /// How many workers there are.
@@ -143,7 +147,17 @@ impl Intake {
         let link = &mut self.links[worker];
         link.queued += 1;
         // A worker that has ended has said why, and the pipeline is ending; the job's spans end with it.
-        let _ = link.jobs.send(job);
+        let _ = link.messages.send(Message::Job(job));
+    }
+
+    /// Tells a worker that retries of a partition are not waited for.
+    pub fn abandon(&self, worker: usize, lease: &Arc<Lease>) {
+        let _ = self.links[worker].messages.send(Message::Abandon(lease.clone()));
+    }
+
+    /// Whether records of a partition are gathered and not handed on.
+    pub fn gathers(&self, lease: &Arc<Lease>) -> bool {
+        self.links.iter().any(|link| link.open.spans.iter().any(|span| Arc::ptr_eq(&span.lease, lease)))
     }
 
     /// A worker is done with a batch.
@@ -159,16 +173,28 @@ impl Intake {
         self.links.iter().all(|link| link.queued == 0 && link.open.len() == 0)
     }
 
-    /// Whether a worker has worked everything off.
-    pub fn has_room(&self, worker: usize) -> bool {
-        self.links[worker].queued == 0
+    /// A worker has worked everything off: it is paused no longer. Answers whether it was.
+    pub fn unpause_idle(&mut self, worker: usize) -> bool {
+        let link = &mut self.links[worker];
+        link.queued == 0 && std::mem::take(&mut link.paused)
     }
 
-    /// Whether a worker has a full batch that it has no room for, and since when.
+    /// A worker's partitions are paused: its full batch stalls nobody.
+    pub fn pause(&mut self, worker: usize) {
+        self.links[worker].paused = true;
+    }
+
+    /// Whether a worker's partitions are paused.
+    pub fn is_paused(&self, worker: usize) -> bool {
+        self.links[worker].paused
+    }
+
+    /// The worker that has had a full batch without room for it the longest, and for how long. Nothing may be taken
+    /// in while there is one, for its records could come next.
     pub fn stalled(&mut self, now: Instant) -> Option<(usize, Duration)> {
         let mut longest = None;
         for (worker, link) in self.links.iter_mut().enumerate() {
-            if link.queued < QUEUED || !is_full(&link.open, &self.limits) {
+            if link.paused || link.queued < QUEUED || !is_full(&link.open, &self.limits) {
                 link.stalled = None;
                 continue;
             }

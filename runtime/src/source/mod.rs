@@ -9,6 +9,7 @@ mod commit;
 mod end;
 mod gate;
 mod intake;
+mod lost;
 mod probe;
 mod slot;
 
@@ -25,7 +26,7 @@ use self::commit::Commits;
 use self::end::End;
 use self::gate::{Gate, Phase as GatePhase};
 use self::intake::Intake;
-use self::slot::{Pause, Slots};
+use self::slot::{Pause, Slot, Slots};
 use crate::batch::{Offset, Partition};
 use crate::config::plan::Plan;
 use crate::error::PipelineError;
@@ -34,7 +35,7 @@ use crate::kafka::consumer::{Consumer, Fetched, Polled};
 use crate::kafka::{KafkaError, TopicPartition};
 use crate::sink::receipt::Oversize;
 use crate::status::{Phase, State};
-use crate::worker::{Job, Shared};
+use crate::worker::{Message, Shared};
 
 /// How long a poll waits where nothing is on its way: also how late a stop is noticed then.
 const IDLE_POLL: Duration = Duration::from_millis(100);
@@ -61,9 +62,11 @@ pub struct Source<'a> {
     commits: Commits,
     pending: Option<Pending>,
     revokes: VecDeque<Revoke>,
+    /// When to ask again about an offset that is gone.
+    lost_again: Instant,
     gate: Option<Gate>,
     end: Option<End>,
-    oversize: Vec<Box<Oversize>>,
+    oversize: Vec<Oversize>,
     /// The handle and partition that the last record came from, and its slot.
     last: Option<(usize, Partition, usize)>,
     complaint: Option<(RDKafkaErrorCode, Instant)>,
@@ -77,7 +80,7 @@ impl<'a> Source<'a> {
         consumer: &'a Consumer,
         shared: Arc<Shared>,
         events: Receiver<Event>,
-        jobs: Vec<Sender<Job>>,
+        workers: Vec<Sender<Message>>,
     ) -> Source<'a> {
         let now = Instant::now();
         Source {
@@ -86,10 +89,11 @@ impl<'a> Source<'a> {
             shared,
             events,
             slots: Slots::default(),
-            intake: Intake::new(plan.batch, jobs),
+            intake: Intake::new(plan.batch, workers),
             commits: Commits::new(plan.commit_interval, now),
             pending: None,
             revokes: VecDeque::new(),
+            lost_again: now,
             gate: None,
             end: None,
             oversize: Vec::new(),
@@ -172,6 +176,10 @@ impl<'a> Source<'a> {
         let Some(place) = self.place_of(record) else { return false };
         let Some(slot) = self.slots.get(place) else { return false };
         let offset = record.offset();
+        if slot.next.is_some_and(|next| offset < next) {
+            // Taken already: a fetch may come twice around a pause.
+            return false;
+        }
         slot.first.get_or_insert(offset);
         slot.next = Some(Offset(offset.0 + 1));
         slot.end = None;
@@ -212,8 +220,8 @@ impl<'a> Source<'a> {
             }
             Polled::Assigned(partitions) => self.on_assigned(partitions),
             Polled::Revoked { partitions, lost } => self.on_revoked(partitions, lost),
-            Polled::Committed(result, offsets) => self.on_committed(result, &offsets),
-            Polled::OffsetGone(at, why) => self.on_offset_gone(&at, &why),
+            Polled::Committed(results) => self.on_committed(results),
+            Polled::OffsetGone(at, why) => self.on_offset_gone(&at, why),
             Polled::Failed(error) => self.on_failed(error),
             Polled::Fatal(error) if error.code == RDKafkaErrorCode::FencedInstanceId => {
                 let name = self.plan.instance.clone().unwrap_or_default();
@@ -225,9 +233,17 @@ impl<'a> Source<'a> {
 
     /// What a client complains of and mends by itself is logged; what it cannot mend ends the pipeline.
     fn on_failed(&mut self, error: KafkaError) {
+        use RDKafkaErrorCode::{BadCompression, BadMessage, NotImplemented};
         use RDKafkaErrorCode::{ClusterAuthorizationFailed, GroupAuthorizationFailed, TopicAuthorizationFailed};
-        if matches!(error.code, GroupAuthorizationFailed | TopicAuthorizationFailed | ClusterAuthorizationFailed) {
-            return self.begin_end(Some(error.into()));
+        match error.code {
+            GroupAuthorizationFailed | TopicAuthorizationFailed | ClusterAuthorizationFailed => {
+                return self.begin_end(Some(error.into()));
+            }
+            // librdkafka would skip what it cannot read, and later offsets would be committed over it.
+            BadMessage | BadCompression | NotImplemented => {
+                return self.begin_end(Some(PipelineError::Unreadable(error)));
+            }
+            _ => {}
         }
         let now = Instant::now();
         let said = self.complaint.is_some_and(|(code, at)| code == error.code && now - at < COMPLAINT_INTERVAL);
@@ -241,7 +257,7 @@ impl<'a> Source<'a> {
         match event {
             Event::Processed { worker, batch } => {
                 self.intake.processed(worker, batch);
-                if self.intake.has_room(worker) {
+                if self.intake.unpause_idle(worker) {
                     self.set_worker_paused(worker, false);
                 }
             }
@@ -264,7 +280,10 @@ impl<'a> Source<'a> {
                 self.shared.stats.refused();
                 self.oversize.push(oversize);
             }
-            Event::Held(lease) => self.set_paused(lease.slot, lease.generation, Pause::Held, true),
+            Event::Held(lease) => {
+                self.set_paused(lease.slot, lease.generation, Pause::Held, true);
+                self.abandon_retries(|slot| slot.is_paused(Pause::Leaving));
+            }
             Event::Released(lease) => self.set_paused(lease.slot, lease.generation, Pause::Held, false),
             Event::BreakerOpened(tripped) => self.on_breaker_opened(tripped),
             Event::Probed(probe) => self.on_probed(probe),
@@ -277,6 +296,7 @@ impl<'a> Source<'a> {
         self.resend_oversize();
         self.go_on_assigning(now);
         self.go_on_revoking(now);
+        self.go_on_with_lost(now);
         self.go_on_probing(now);
         self.commit_when_due(now);
         self.set_state(now, false);
@@ -302,8 +322,12 @@ impl<'a> Source<'a> {
         if let Some(stop) = slot.pause(why, on) {
             let at = [slot.lease.at.clone()];
             let result = if stop { self.consumer.pause(&at) } else { self.consumer.resume(&at) };
-            if let Err(error) = result {
-                tracing::warn!(target: "source", pipeline = %self.plan.name, partition = %at[0], "pausing: {error}");
+            match result {
+                Ok(()) if !stop => self.find_stopped(|slot| slot.lease.at == at[0]),
+                Ok(()) => {}
+                Err(error) => {
+                    tracing::warn!(target: "source", pipeline = %self.plan.name, partition = %at[0], "pausing: {error}");
+                }
             }
         }
     }
@@ -327,10 +351,17 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// Its partitions are not fetched until it has worked its batches off; then the consumer can be polled.
+    /// Its partitions are not fetched until it has worked its batches off, so that the others get theirs.
     fn pause_worker(&mut self, worker: usize) {
+        self.intake.pause(worker);
         self.set_worker_paused(worker, true);
-        self.poll(Instant::now());
+    }
+
+    /// Retries of these partitions are not waited for: whoever reads them next begins with them.
+    fn abandon_retries(&self, which: impl Fn(&Slot) -> bool) {
+        for slot in self.slots.iter().filter(|slot| slot.is_paused(Pause::Held) && which(slot)) {
+            self.intake.abandon(slot.worker, &slot.lease);
+        }
     }
 
     fn set_state(&mut self, now: Instant, last: bool) {

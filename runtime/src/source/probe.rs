@@ -46,22 +46,23 @@ impl Source<'_> {
     }
 
     pub(super) fn go_on_probing(&mut self, now: Instant) {
-        let Some(gate) = &mut self.gate else { return };
-        match gate.phase {
+        let Some(phase) = self.gate.as_ref().map(|gate| gate.phase) else { return };
+        match phase {
             Phase::Settling { probe_at } => {
-                if self.intake.is_idle() && self.slots.iter().all(|slot| slot.tracker.is_settled()) {
-                    gate.phase = Phase::Waiting { probe_at };
+                let settled = self.intake.is_idle() && self.slots.iter().all(|slot| slot.tracker.is_settled());
+                if settled && self.may_reassign() {
+                    self.set_gate(Phase::Waiting { probe_at });
                     self.go_back();
                 }
             }
             Phase::Waiting { probe_at } => {
                 if now >= probe_at && self.end.is_none() {
-                    gate.phase = Phase::Collecting;
+                    self.set_gate(Phase::Collecting);
                     self.set_all_paused(Pause::Breaker, false);
                 }
             }
             Phase::Collecting => {
-                if gate.probe_is_ready(now) {
+                if self.gate.as_ref().is_some_and(|gate| gate.probe_is_ready(now)) {
                     self.send_probe();
                 }
             }
@@ -69,17 +70,32 @@ impl Source<'_> {
         }
     }
 
+    fn set_gate(&mut self, phase: Phase) {
+        if let Some(gate) = &mut self.gate {
+            gate.phase = phase;
+        }
+    }
+
+    /// What was gathered for a probe may no longer be ours, or not be all: it is gathered again.
+    pub(super) fn gather_probe_again(&mut self) {
+        let Some(gate) = &mut self.gate else { return };
+        if gate.phase == Phase::Collecting {
+            gate.probe.clear();
+            // Back to what is delivered first.
+            gate.phase = Phase::Settling { probe_at: Instant::now() };
+        }
+        self.set_all_paused(Pause::Breaker, true);
+    }
+
     /// Every partition is read again from what is delivered on.
     fn go_back(&mut self) {
         let back: Vec<_> = self
             .slots
             .iter()
-            .filter(|slot| slot.next != slot.tracker.position())
-            .filter_map(|slot| Some((slot.lease.slot, slot.lease.at.clone(), slot.resume_at()?)))
+            .filter(|slot| slot.gone.is_none() && slot.next != slot.tracker.position())
+            .filter_map(|slot| Some((slot.lease.slot, slot.resume_at()?)))
             .collect();
-        for (place, at, to) in back {
-            self.go_on_from(place, &at, to);
-        }
+        self.go_on_from(&back);
     }
 
     fn send_probe(&mut self) {
@@ -92,4 +108,3 @@ impl Source<'_> {
         self.intake.send(worker, job);
     }
 }
-

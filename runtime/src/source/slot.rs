@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::batch::Offset;
 use crate::kafka::TopicPartition;
+use crate::kafka::consumer::From;
 use crate::lease::Lease;
 use crate::tracker::Tracker;
 
@@ -40,6 +41,10 @@ pub struct Slot {
     pub committed: Option<Offset>,
     /// What we last asked to commit.
     pub requested: Option<Offset>,
+    /// What we note beside each commit: see `assign`.
+    pub note: String,
+    /// Why the offset to read next cannot be read, until that is dealt with.
+    pub gone: Option<String>,
     pauses: u8,
 }
 
@@ -54,6 +59,16 @@ impl Slot {
     /// Whether a reason holds.
     pub fn is_paused(&self, why: Pause) -> bool {
         self.pauses & why as u8 != 0
+    }
+
+    /// Where the next record is looked for.
+    pub fn from(&self) -> From {
+        self.next.map_or(From::Beginning, From::Offset)
+    }
+
+    /// Whether any reason holds.
+    pub fn any_pause(&self) -> bool {
+        self.pauses != 0
     }
 
     /// Where to read again whatever is not delivered; none where nothing was taken.
@@ -75,6 +90,16 @@ impl Slot {
     }
 }
 
+/// Where a partition begins.
+pub struct Start {
+    /// Its first offset, where that is known.
+    pub position: Option<Offset>,
+    /// What the group has committed.
+    pub committed: Option<Offset>,
+    /// What to note beside each commit.
+    pub note: String,
+}
+
 /// All slots, with places that stay while a partition is ours.
 #[derive(Default)]
 pub struct Slots {
@@ -85,7 +110,8 @@ pub struct Slots {
 
 impl Slots {
     /// Takes a partition, to be read from `position` on where that is known.
-    pub fn add(&mut self, at: &TopicPartition, worker: usize, position: Option<Offset>, committed: Option<Offset>) {
+    pub fn add(&mut self, at: &TopicPartition, worker: usize, start: Start) {
+        let Start { position, committed, note } = start;
         let place = self.slots.iter().position(Option::is_none).unwrap_or(self.slots.len());
         self.generation += 1;
         let lease = Arc::new(Lease::new(at.clone(), place, self.generation));
@@ -98,6 +124,8 @@ impl Slots {
             end: None,
             committed,
             requested: committed,
+            note,
+            gone: None,
             pauses: 0,
         };
         match self.slots.get_mut(place) {
@@ -123,7 +151,9 @@ impl Slots {
         slot.lease.end();
         slot.lease = Arc::new(Lease::new(slot.lease.at.clone(), place, generation));
         slot.tracker = Tracker::new(position);
-        (slot.first, slot.next, slot.end) = (None, position, None);
+        (slot.first, slot.next, slot.end, slot.gone) = (None, position, None, None);
+        // A retry of the old generation is over.
+        slot.pauses &= !(Pause::Held as u8);
     }
 
     /// The place of a partition.
@@ -164,7 +194,7 @@ impl Slots {
     /// Whether nothing of these partitions is on its way that could still be committed.
     pub fn are_drained(&self, which: impl Fn(&TopicPartition) -> bool) -> bool {
         let mut its = self.iter().filter(|slot| which(&slot.lease.at));
-        its.all(|slot| slot.lease.ended() || slot.tracker.is_drained())
+        its.all(|slot| slot.tracker.is_drained())
     }
 
     /// The worker with the fewest partitions.

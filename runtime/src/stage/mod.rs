@@ -11,6 +11,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+#[cfg(test)]
+mod tests;
+
 pub use self::progress::{Progress, Settled};
 use crate::batch::{Arena, Field, Record, Source};
 use crate::config::plan::OnError;
@@ -88,7 +91,8 @@ impl Stage {
 
     /// The wait before the call with this number, counted from 0.
     pub fn backoff(&self, call: u32) -> Duration {
-        let doubled = self.on_error.backoff.saturating_mul(1u32.checked_shl(call.saturating_sub(1)).unwrap_or(u32::MAX));
+        let doubled =
+            self.on_error.backoff.saturating_mul(1u32.checked_shl(call.saturating_sub(1)).unwrap_or(u32::MAX));
         doubled.min(self.on_error.max_backoff)
     }
 

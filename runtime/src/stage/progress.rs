@@ -136,7 +136,12 @@ impl Progress {
     pub(super) fn refuse_unreadable_headers(&mut self, records: &[Record]) {
         for (index, record) in records.iter().enumerate() {
             if !record.headers.utf8 && self.is_pending(index) {
-                self.fail(index, Class::Reject, "a header name is not UTF-8, and this stage reads headers".to_owned(), 0);
+                self.fail(
+                    index,
+                    Class::Reject,
+                    "a header name is not UTF-8, and this stage reads headers".to_owned(),
+                    0,
+                );
             }
         }
     }

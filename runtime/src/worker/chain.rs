@@ -58,7 +58,7 @@ impl Chain {
                 }
             }
             run.waiting = false;
-            run.probed |= run.probe == Some(run.stage) && !run.records.is_empty();
+            run.probed |= run.probe == Some(run.stage) && run.any_is_ours();
             if self.is_no_better(run, shared) {
                 return Step::ProbeFailed;
             }
@@ -74,8 +74,7 @@ impl Chain {
 
     fn settle(&mut self, run: &mut Run, shared: &Shared) -> Result<Round, Step> {
         let stage = &mut self.stages[run.stage];
-        let mut work =
-            Work { arena: &mut run.batch.arena, sources: &run.batch.sources, records: &run.records };
+        let mut work = Work { arena: &mut run.batch.arena, sources: &run.batch.sources, records: &run.records };
         stage.settle(&mut work, &mut run.progress).map_err(|error| {
             let name = stage.name().to_string();
             match error {
@@ -208,7 +207,8 @@ fn undeclared(progress: &Progress, first: u32, count: u32) -> Option<crate::batc
 
 /// Records that are no longer ours are not given to a plugin.
 fn discard_cut(run: &mut Run) {
-    let is_whole = |span: &Option<crate::sink::receipt::OpenSpan>| span.as_ref().is_none_or(|span| span.lease().whole());
+    let is_whole =
+        |span: &Option<crate::sink::receipt::OpenSpan>| span.as_ref().is_none_or(|span| span.lease().whole());
     if run.spans.iter().all(is_whole) {
         return;
     }
@@ -221,6 +221,7 @@ fn discard_cut(run: &mut Run) {
 }
 
 fn restart_error(error: &StartError) -> PipelineError {
-    PipelineError::Plugin(format!("{error}; the plugin had started before, and failed to start anew after a failed call"))
+    PipelineError::Plugin(format!(
+        "{error}; the plugin had started before, and failed to start anew after a failed call"
+    ))
 }
-

@@ -2,6 +2,7 @@
 
 use super::Shared;
 use super::run::{Leaving, Run};
+use crate::batch::Offset;
 use crate::error::PipelineError;
 use crate::event::{Event, Probe};
 use crate::sink::letter::{Class, DeadLetter, Failure};
@@ -9,8 +10,7 @@ use crate::sink::receipt::OpenSpan;
 use crate::sink::{NotWritten, now_ms};
 use crate::status::Tally;
 
-/// Writes what left the chain, and seals the spans. A span of which something cannot be written stays open, is
-/// dropped, and so stays uncommitted.
+/// Writes what left the chain, and seals the spans. One of which something cannot be written ends before that.
 pub fn deliver(run: &mut Run, shared: &Shared) {
     let mut leaving = std::mem::take(&mut run.leaving);
     if !leaving.is_sorted_by_key(Leaving::input) {
@@ -20,11 +20,15 @@ pub fn deliver(run: &mut Run, shared: &Shared) {
     for leaving in &leaving {
         let input = run.batch.records[leaving.input() as usize];
         let Some(mut span) = run.spans[input.source as usize].take() else { continue };
-        if span.lease().takes(input.offset) {
-            if let Err(error) = delivery.write(run, shared, leaving, &mut span) {
-                give_up(shared, &span, input.offset.0, error);
-                continue;
+        let written =
+            if span.lease().takes(input.offset) { delivery.write(run, shared, leaving, &mut span) } else { Ok(()) };
+        match written {
+            // Dropped unsealed: nobody waits for it any more.
+            Err(NotWritten::GivenUp) => continue,
+            Err(NotWritten::Refused(_, cause) | NotWritten::Impossible(cause)) => {
+                give_up(shared, &span, input.offset, cause);
             }
+            Ok(()) => {}
         }
         run.spans[input.source as usize] = Some(span);
     }
@@ -62,7 +66,8 @@ impl Delivery {
                     self.tally.dropped += 1;
                     return Ok(());
                 }
-                let too_large = || failure(Class::Oversize, "a broker refused it as too large for its topic".to_owned());
+                let too_large =
+                    || failure(Class::Oversize, "a broker refused it as too large for its topic".to_owned());
                 match shared.sink.write(output, &run.batch.arena, record, self.now, span, too_large) {
                     Err(NotWritten::Refused(class, reason)) if shared.sink.has_dlq() => {
                         self.tally.dead_letters += 1;
@@ -85,13 +90,10 @@ fn letter(run: &Run, shared: &Shared, input: u32, failure: &Failure) -> Box<Dead
     Box::new(DeadLetter::new(&run.batch.arena, record, shared.sink.origin().headers(record, source, failure)))
 }
 
-/// Nothing from this record on is written or committed.
-fn give_up(shared: &Shared, span: &OpenSpan, offset: i64, error: NotWritten) {
-    let cause = match error {
-        NotWritten::GivenUp => return,
-        NotWritten::Refused(_, reason) | NotWritten::Impossible(reason) => reason,
-    };
+/// Nothing from this record on is written or committed; what came before it is.
+fn give_up(shared: &Shared, span: &OpenSpan, offset: Offset, cause: String) {
     let lease = span.lease();
-    lease.cut(crate::batch::Offset(offset));
-    shared.send(Event::Broken(PipelineError::Undeliverable { from: lease.at.clone(), offset, cause }));
+    lease.cut(offset);
+    let (from, offset) = (lease.at.clone(), offset.0);
+    shared.send(Event::Broken(PipelineError::Undeliverable { from, offset, cause }));
 }

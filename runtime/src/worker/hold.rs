@@ -37,6 +37,12 @@ impl Holds {
         self.0.iter_mut().find(|hold| Arc::ptr_eq(&hold.lease, lease))
     }
 
+    /// Takes out the hold of a partition.
+    pub fn take(&mut self, lease: &Arc<Lease>) -> Option<Hold> {
+        let its = self.0.iter().position(|hold| Arc::ptr_eq(&hold.lease, lease))?;
+        Some(self.0.swap_remove(its))
+    }
+
     /// Takes out one that is due, or that nobody waits for any more.
     pub fn take_due(&mut self, now: Instant) -> Option<Hold> {
         let due = self.0.iter().position(|hold| hold.wake <= now || hold.lease.ended())?;

@@ -11,11 +11,12 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
 use self::chain::{Chain, Step};
-use self::hold::{Hold, Holds};
 use self::deliver::deliver;
+use self::hold::{Hold, Holds};
 use self::run::Run;
 use crate::batch::Batch;
 use crate::event::{Event, Probe};
+use crate::lease::Lease;
 use crate::sink::Sink;
 use crate::sink::receipt::{OpenSpan, Span};
 use crate::stage::Stage;
@@ -33,6 +34,14 @@ pub struct Job {
     pub spans: Vec<Span>,
     /// The stage that a probe is meant for.
     pub probe: Option<usize>,
+}
+
+/// What the source tells a worker.
+pub enum Message {
+    /// Work on this.
+    Job(Job),
+    /// Retries of this partition are not waited for any more: it is being given up.
+    Abandon(Arc<Lease>),
 }
 
 /// What the workers of one pipeline share.
@@ -85,11 +94,13 @@ impl Worker {
     }
 
     /// Works until nobody sends any more. What still waits for a retry then is abandoned.
-    pub fn work(mut self, jobs: &Receiver<Job>) {
+    pub fn work(mut self, messages: &Receiver<Message>) {
         loop {
             let due = self.holds.next_wake().map_or(IDLE, |wake| wake.saturating_duration_since(Instant::now()));
-            match jobs.recv_timeout(due) {
-                Ok(job) => self.take(job),
+            match messages.recv_timeout(due) {
+                Ok(Message::Job(job)) => self.take(job),
+                // Its spans are abandoned as they are dropped.
+                Ok(Message::Abandon(lease)) => drop(self.holds.take(&lease)),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }

@@ -112,6 +112,14 @@ impl Run {
         batch
     }
 
+    /// Whether any record in the chain is still ours to process.
+    pub fn any_is_ours(&self) -> bool {
+        let is_ours = |record: &Record| {
+            self.spans[record.source as usize].as_ref().is_some_and(|span| span.lease().takes(record.offset))
+        };
+        self.records.iter().any(is_ours)
+    }
+
     /// The origin of the record with number `index` that a stage emitted in place of one with `origin`.
     pub fn emitted(&mut self, origin: Origin, stage: usize, index: u32) -> Origin {
         if index == 0 {

@@ -1,4 +1,4 @@
-//! Write [Sluicebox](https://github.com/sluicebox/sluicebox) plugins in Rust: an init and one function from a
+//! Write Sluicebox plugins in Rust: an init and one function from a
 //! record to a verdict.
 //!
 //! ```

@@ -88,6 +88,9 @@ pub struct Source<'a> {
     pub offset: i64,
 }
 
+/// A header: its name and value; a value of none is null.
+type Header<'a> = (&'a str, Option<&'a [u8]>);
+
 /// The headers of a record, in order: name and value; a value of none is null.
 #[derive(Clone, Debug)]
 pub struct Headers<'a> {
@@ -102,12 +105,12 @@ impl<'a> Headers<'a> {
     }
 
     /// The next header; an error where it reaches past the bytes or its name is not UTF-8.
-    pub(crate) fn try_next(&mut self) -> Option<Result<(&'a str, Option<&'a [u8]>), &'static str>> {
+    pub(crate) fn try_next(&mut self) -> Option<Result<Header<'a>, &'static str>> {
         self.left = self.left.checked_sub(1)?;
         Some(self.take().ok_or("headers reach past the end of data, or a name is not UTF-8"))
     }
 
-    fn take(&mut self) -> Option<(&'a str, Option<&'a [u8]>)> {
+    fn take(&mut self) -> Option<Header<'a>> {
         let (lengths, rest) = self.bytes.split_first_chunk::<8>()?;
         let (name, rest) = rest.split_at_checked(word_at(lengths, 0) as usize)?;
         let name = std::str::from_utf8(name).ok()?;
@@ -123,7 +126,7 @@ impl<'a> Headers<'a> {
 }
 
 impl<'a> Iterator for Headers<'a> {
-    type Item = (&'a str, Option<&'a [u8]>);
+    type Item = Header<'a>;
 
     fn next(&mut self) -> Option<Self::Item> {
         self.try_next().map(|header| header.expect("the host sends whole headers with UTF-8 names"))

@@ -1,0 +1,135 @@
+//! The copy loop that a careful Rust programmer writes by hand with rdkafka: what Sluicebox is compared with.
+//!
+//! It runs in a process of its own, on the same settings of librdkafka as the pipeline it is compared with, and gives
+//! the same promise: offsets are committed once all that came before them is acknowledged.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::path::Path;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail, ensure};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{BorrowedMessage, Message};
+use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer as _, ProducerContext};
+use rdkafka::{ClientConfig, ClientContext, Offset, TopicPartitionList};
+use sluicebox::config::plan::{Plan, Target};
+use sluicebox::config::{PlanOptions, load};
+
+/// Records between two looks at delivery reports and the clock.
+const BURST: u64 = 256;
+/// How long a poll waits.
+const POLL: Duration = Duration::from_millis(100);
+const FLUSH: Duration = Duration::from_secs(60);
+
+/// Keeps the first delivery that failed.
+#[derive(Default)]
+struct Deliveries {
+    failed: Mutex<Option<KafkaError>>,
+}
+
+impl ClientContext for Deliveries {}
+
+impl ProducerContext for Deliveries {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
+        if let (Err((error, _)), Ok(mut failed)) = (result, self.failed.lock()) {
+            failed.get_or_insert(error.clone());
+        }
+    }
+}
+
+/// The writing half: what is on its way, and what to commit once that has arrived.
+struct Writer {
+    producer: BaseProducer<Deliveries>,
+    input: String,
+    output: String,
+    /// What to commit next, indexed by partition; -1 where nothing was read.
+    next: Vec<i64>,
+}
+
+/// Copies `records` records as the pipeline file says, commits, and ends.
+///
+/// # Errors
+/// The file's, the broker's; a record that was not delivered.
+pub fn run(pipeline: &Path, records: u64) -> Result<()> {
+    let (plan, _) = load(pipeline, &|name| env::var(name).ok(), &PlanOptions::default())?;
+    let (consumer, mut writer) = start(&plan)?;
+    let mut commit_due = Instant::now() + plan.commit_interval;
+    let mut copied = 0;
+    while copied < records {
+        if let Some(record) = consumer.poll(POLL) {
+            writer.write(&record?)?;
+            copied += 1;
+        }
+        if copied % BURST == 0 {
+            writer.producer.poll(Duration::ZERO);
+            if Instant::now() >= commit_due {
+                writer.commit(&consumer, CommitMode::Async)?;
+                commit_due = Instant::now() + plan.commit_interval;
+            }
+        }
+    }
+    writer.commit(&consumer, CommitMode::Sync)
+}
+
+fn start(plan: &Plan) -> Result<(BaseConsumer, Writer)> {
+    let config = |properties: &BTreeMap<String, String>| -> ClientConfig {
+        properties.iter().map(|(name, value)| (name.clone(), value.clone())).collect()
+    };
+    // What the pipeline's source decides by itself is left to librdkafka here.
+    let mut consumer = config(&plan.consumer);
+    consumer.set("auto.offset.reset", "earliest").set("enable.partition.eof", "false");
+    let consumer: BaseConsumer = consumer.create()?;
+    let producer = config(&plan.producer).create_with_context(Deliveries::default())?;
+    let output = plan.outputs.first().map(|output| &output.target);
+    let (Some(Target::Topic(output)), [input]) = (output, plan.input.topics.as_slice()) else {
+        bail!("{}: a copy has one input topic and one output topic", plan.file.display())
+    };
+    consumer.subscribe(&[input])?;
+    Ok((consumer, Writer { producer, input: input.clone(), output: output.name.clone(), next: Vec::new() }))
+}
+
+impl Writer {
+    fn write(&mut self, record: &BorrowedMessage<'_>) -> Result<()> {
+        let mut outgoing = BaseRecord {
+            topic: self.output.as_str(),
+            partition: None,
+            payload: record.payload(),
+            key: record.key(),
+            timestamp: record.timestamp().to_millis(),
+            headers: record.headers().map(|headers| headers.detach()),
+            delivery_opaque: (),
+        };
+        while let Err((error, back)) = self.producer.send(outgoing) {
+            ensure!(error == KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), "{error}");
+            self.producer.poll(POLL);
+            outgoing = back;
+        }
+        let partition = record.partition() as usize;
+        if self.next.len() <= partition {
+            self.next.resize(partition + 1, -1);
+        }
+        self.next[partition] = record.offset() + 1;
+        Ok(())
+    }
+
+    /// Waits until everything written is acknowledged, then commits.
+    fn commit(&self, consumer: &BaseConsumer, mode: CommitMode) -> Result<()> {
+        self.producer.flush(FLUSH)?;
+        if let Ok(Some(error)) = self.producer.context().failed.lock().as_deref() {
+            bail!("a record was not delivered: {error}");
+        }
+        let mut list = TopicPartitionList::new();
+        for (partition, next) in self.next.iter().enumerate().filter(|(_, next)| **next >= 0) {
+            list.add_partition_offset(&self.input, partition as i32, Offset::Offset(*next))?;
+        }
+        if list.count() > 0 {
+            consumer.commit(&list, mode)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,54 @@
+//! What is said of several rounds: the median, and how far they lie apart.
+
+use serde::Serialize;
+
+/// The figures of several rounds, all in one unit.
+#[derive(Clone, Debug, Default)]
+pub struct Rounds(Vec<f64>);
+
+/// What is said of them.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Figure {
+    /// The middle one; of an even number the mean of the two in the middle.
+    pub median: f64,
+    /// The smallest.
+    pub min: f64,
+    /// The largest.
+    pub max: f64,
+}
+
+impl Rounds {
+    /// Adds a round.
+    pub fn push(&mut self, figure: f64) {
+        self.0.push(figure);
+    }
+
+    /// What is said of them.
+    ///
+    /// # Panics
+    /// Where there was no round.
+    pub fn figure(&self) -> Figure {
+        let mut sorted = self.0.clone();
+        sorted.sort_by(f64::total_cmp);
+        let (min, max) = (sorted[0], sorted[sorted.len() - 1]);
+        let middle = sorted.len() / 2;
+        let median = if sorted.len() % 2 == 1 { sorted[middle] } else { (sorted[middle - 1] + sorted[middle]) / 2.0 };
+        Figure { median, min, max }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn figure_of(figures: &[f64]) -> Figure {
+        Rounds(figures.to_vec()).figure()
+    }
+
+    #[test]
+    fn the_median_lies_in_the_middle_of_the_sorted_rounds() {
+        assert_eq!(figure_of(&[3.0, 1.0, 9.0]), Figure { median: 3.0, min: 1.0, max: 9.0 });
+        assert_eq!(figure_of(&[4.0, 1.0, 2.0, 9.0]), Figure { median: 3.0, min: 1.0, max: 9.0 });
+        assert_eq!(figure_of(&[5.0]), Figure { median: 5.0, min: 5.0, max: 5.0 });
+    }
+}

@@ -1,0 +1,50 @@
+//! The benchmarks. `cargo xtask bench` builds what they need and starts the broker; `README.md` says how to read them.
+
+mod boundary;
+mod copy;
+mod figures;
+mod orders;
+mod report;
+mod usage;
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "sluicebox-bench", about = "Measures; bench/README.md says how to read it")]
+struct Arguments {
+    /// What to measure; everything where nothing is named
+    #[command(subcommand)]
+    part: Option<Part>,
+}
+
+#[derive(Subcommand)]
+enum Part {
+    /// What a stage costs a record, from the host to the plugin and back; no Kafka
+    Boundary(boundary::Options),
+    /// What copying a topic costs: by hand, by sluice, by sluice through three stages
+    Copy(copy::Options),
+    /// The hand-written loop that `copy` compares with
+    #[command(hide = true)]
+    NativeCopy {
+        /// The pipeline file to do as
+        pipeline: PathBuf,
+        /// How many records there are
+        records: u64,
+    },
+}
+
+fn main() -> Result<()> {
+    match Arguments::parse().part {
+        Some(Part::Boundary(options)) => boundary::run(&options),
+        Some(Part::Copy(options)) => copy::run(&options),
+        Some(Part::NativeCopy { pipeline, records }) => copy::native::run(&pipeline, records),
+        None => {
+            boundary::run(&boundary::Options::default())?;
+            println!();
+            copy::run(&copy::Options::default())
+        }
+    }
+}

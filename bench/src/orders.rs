@@ -1,0 +1,91 @@
+//! Order-status records: what an order system tells its consumers. Record N is the same in every run, so that whoever
+//! reads one can say what it must be.
+
+/// Bytes of a value.
+pub const VALUE: usize = 233;
+
+/// The first six are what `pipelines/order-status.yaml` keeps.
+const STATUSES: [&str; 10] =
+    ["shipped", "shipped", "shipped", "delivered", "delivered", "cancelled", "created", "created", "paid", "packed"];
+const NAMES: [&str; 8] = ["ada", "barbara", "donald", "edsger", "frances", "grace", "katherine", "niklaus"];
+
+/// Milliseconds since the epoch of record 0; each further record is a millisecond later.
+const FIRST_TIMESTAMP: i64 = 1_767_225_600_000;
+
+/// The key of a record.
+pub fn key(number: u64) -> String {
+    format!("o-{number:010}")
+}
+
+/// The number of the record with this key.
+pub fn number(key: &[u8]) -> Option<u64> {
+    std::str::from_utf8(key).ok()?.strip_prefix("o-")?.parse().ok()
+}
+
+/// The timestamp of a record, in milliseconds since the epoch.
+pub fn timestamp(number: u64) -> i64 {
+    FIRST_TIMESTAMP + number as i64
+}
+
+/// The value of a record: JSON of [`VALUE`] bytes.
+pub fn value(number: u64) -> String {
+    let chance = scatter(number);
+    let status = STATUSES[(chance % 10) as usize];
+    let (name, host) = (NAMES[(chance >> 8) as usize % NAMES.len()], NAMES[(chance >> 16) as usize % NAMES.len()]);
+    let (quantity, price) = (1 + (chance >> 24) % 9, 99 + (chance >> 32) % 20_000);
+    let mut value = format!(
+        r#"{{"order_id":"{}","status":"{status}","quantity":{quantity},"price_cents":{price},"customer":{{"name":"{name}","email":"{name}{:x}@{host}.example.org"}},"internal_note":""#,
+        key(number),
+        chance >> 44,
+    );
+    let end = "\"}";
+    // A note of words that do not repeat at once, so that it compresses as text does.
+    let mut words = chance;
+    while value.len() + end.len() < VALUE {
+        words = scatter(words);
+        value.push_str(NAMES[words as usize % NAMES.len()]);
+        value.push(' ');
+    }
+    value.truncate(VALUE - end.len());
+    value + end
+}
+
+/// Spreads numbers (splitmix64), so that neighbours have nothing in common.
+fn scatter(number: u64) -> u64 {
+    let mut mixed = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    #[test]
+    fn every_value_is_json_of_one_length() {
+        for number in (0..2_000_000).step_by(997) {
+            let value = value(number);
+            assert_eq!(value.len(), VALUE, "{value}");
+            let parsed: Value = serde_json::from_str(&value).unwrap();
+            assert_eq!(parsed["order_id"], key(number));
+            assert!(parsed["customer"]["email"].as_str().unwrap().contains('@'));
+        }
+    }
+
+    #[test]
+    fn six_of_ten_have_a_status_that_the_example_keeps() {
+        let kept = (0..10_000).filter(|&number| {
+            ["\"shipped\"", "\"delivered\"", "\"cancelled\""].iter().any(|status| value(number).contains(status))
+        });
+        assert!((5_900..6_100).contains(&kept.count()));
+    }
+
+    #[test]
+    fn the_number_is_read_from_the_key() {
+        assert_eq!(number(key(1_234_567).as_bytes()), Some(1_234_567));
+        assert_eq!(number(b"x-1"), None);
+    }
+}

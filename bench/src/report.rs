@@ -1,0 +1,123 @@
+//! How results are told: a table for people, JSON lines for programs.
+
+use std::env;
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use anyhow::{Context, Result};
+use serde::Serialize;
+
+/// A table: the first column is text, the others are figures.
+pub struct Table {
+    rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    /// A table with these names of columns.
+    pub fn new(columns: &[&str]) -> Table {
+        Table { rows: vec![columns.iter().map(|&name| name.to_owned()).collect()] }
+    }
+
+    /// Adds a row, with a cell for each column.
+    pub fn row(&mut self, cells: Vec<String>) {
+        self.rows.push(cells);
+    }
+
+    /// The table with its columns under one another.
+    pub fn text(&self) -> String {
+        let columns = self.rows[0].len();
+        let width = |column: usize| self.rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
+        let widths: Vec<usize> = (0..columns).map(width).collect();
+        let line = |row: &Vec<String>| {
+            let mut line = format!("{:<width$}", row[0], width = widths[0]);
+            for (cell, width) in row.iter().zip(&widths).skip(1) {
+                line.push_str(&format!("  {cell:>width$}"));
+            }
+            line.truncate(line.trim_end().len());
+            line + "\n"
+        };
+        self.rows.iter().map(line).collect()
+    }
+}
+
+/// One part's results, appended to `bench/PART.jsonl` in the target folder.
+pub struct Log {
+    path: PathBuf,
+    part: &'static str,
+    run: String,
+    lines: String,
+}
+
+/// What every line says, beside the result itself.
+#[derive(Serialize)]
+struct Line<'a, T> {
+    part: &'a str,
+    run: &'a str,
+    machine: &'a str,
+    cores: usize,
+    #[serde(flatten)]
+    result: &'a T,
+}
+
+impl Log {
+    /// A log of one run of a part, which is told from others by the time it began.
+    pub fn new(part: &'static str) -> Log {
+        let path = target_folder().join("bench").join(format!("{part}.jsonl"));
+        Log { path, part, run: jiff::Timestamp::now().to_string(), lines: String::new() }
+    }
+
+    /// Adds a result.
+    ///
+    /// # Errors
+    /// It has no form in JSON.
+    pub fn line<T: Serialize>(&mut self, result: &T) -> Result<()> {
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        let line = Line { part: self.part, run: &self.run, machine: &machine(), cores, result };
+        self.lines.push_str(&serde_json::to_string(&line)?);
+        self.lines.push('\n');
+        Ok(())
+    }
+
+    /// Writes all lines, and answers where they are.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn write(self) -> Result<PathBuf> {
+        let folder = self.path.parent().context("the file lies in a folder")?;
+        fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        let mut file = OpenOptions::new().create(true).append(true).open(&self.path)?;
+        file.write_all(self.lines.as_bytes()).with_context(|| format!("cannot write {}", self.path.display()))?;
+        Ok(self.path)
+    }
+}
+
+/// The folder with the repository's `Cargo.toml`.
+pub fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."))
+}
+
+fn target_folder() -> PathBuf {
+    env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+}
+
+/// The processor's name, as the system gives it.
+fn machine() -> String {
+    let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let name = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+    name.map_or_else(|| env::consts::ARCH.to_owned(), |(_, name)| name.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_are_flush_right_under_their_column() {
+        let mut table = Table::new(&["what", "ns", "ratio"]);
+        table.row(vec!["identity".to_owned(), "1234.5".to_owned(), String::new()]);
+        table.row(vec!["jq".to_owned(), "1".to_owned(), "2.50".to_owned()]);
+        assert_eq!(table.text(), "what          ns  ratio\nidentity  1234.5\njq             1   2.50\n");
+    }
+}

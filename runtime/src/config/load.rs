@@ -1,0 +1,218 @@
+//! From a pipeline file to a plan.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+use super::error::{Diagnostic, Errors, Source, Warning};
+use super::expand::Env;
+use super::file;
+use super::plan::{BatchLimits, Breaker, Delivery, Input, OnBreak, OnLostOffset, Plan, Start};
+use super::planner::Planner;
+use super::plugins::PluginPath;
+use super::properties::{self, About};
+use super::scalar::Size;
+use super::written::Written;
+use super::{shape, stages, topics};
+
+/// What the command line adds to a file.
+#[derive(Clone, Debug, Default)]
+pub struct PlanOptions {
+    /// Folders of plugins, searched before those of `SLUICE_PLUGIN_PATH` and `plugins/` beside the file.
+    pub plugin_path: Vec<PathBuf>,
+    /// An instance name, over the file's.
+    pub instance: Option<String>,
+    /// Whether the plan is for the embedded broker, which honours no transactions.
+    pub embedded: bool,
+}
+
+/// The shortest and the longest time for which something may be set to happen again or to be over.
+const PERIOD: (Duration, Duration) = (Duration::from_millis(1), Duration::from_secs(24 * 3600));
+
+/// Reads a pipeline file and plans it. Contacts no broker and loads no plugin.
+///
+/// # Errors
+/// Everything that is wrong with the file, each finding with its place.
+pub fn load(file: &Path, env: Env<'_>, options: &PlanOptions) -> Result<(Plan, Vec<Warning>), Errors> {
+    let bytes = fs::read(file).map_err(|error| Diagnostic::of_file(file, format!("cannot be read: {error}")))?;
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let line = error.as_bytes()[..error.utf8_error().valid_up_to()].split(|byte| *byte == b'\n').count();
+        Diagnostic::of_file(file, format!("line {line} is not UTF-8"))
+    })?;
+    load_text(file, &text, env, options)
+}
+
+/// Plans a pipeline file whose text is given. `file` names it in findings, and paths in it are relative to that.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_text(file: &Path, text: &str, env: Env<'_>, options: &PlanOptions) -> Result<(Plan, Vec<Warning>), Errors> {
+    let source = Source::new(file, text.strip_prefix('\u{feff}').unwrap_or(text));
+    let pipeline = shape::parse(&source)?;
+    let plugins = PluginPath::new(file, &options.plugin_path, env);
+    let mut planner = Planner::new(&source, env);
+    let plan = plan(&mut planner, &pipeline, file, &plugins, options);
+    planner.finish(plan)
+}
+
+fn plan(
+    planner: &mut Planner<'_>,
+    pipeline: &file::Pipeline,
+    file: &Path,
+    plugins: &PluginPath,
+    options: &PlanOptions,
+) -> Plan {
+    let name = topics::name(planner, "name", &pipeline.name).map(|name| name.value).unwrap_or_default();
+    let delivery = delivery(planner, pipeline.delivery.as_ref(), options.embedded);
+    let instance = instance(planner, pipeline.instance.as_ref(), options.instance.as_deref());
+    let stages = stages::stages(planner, &pipeline.stages, plugins);
+    let (outputs, mut destinations) = topics::outputs(planner, &pipeline.outputs);
+    let dlq = pipeline.dlq.as_ref().map(|dlq| topics::dlq(planner, dlq, &mut destinations));
+    if let (None, Some((stage, at))) = (&dlq, stages.first_to_dlq) {
+        let message = format!("stage {stage} sends what fails to the DLQ, and there is none");
+        let help = "add dlq: { topic: NAME }, or on_error: { then: drop } or { then: stop } to the stage";
+        planner.error_with_help(at, message, help);
+    }
+    let input = input(planner, &pipeline.input, &destinations, &name);
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let workers = planner.within_or("workers", pipeline.workers.as_ref(), 1..=1024, cores);
+    let period = PERIOD.0..=PERIOD.1;
+    let commit_interval = pipeline.commit_interval.as_ref();
+    let commit_interval = planner.within_or("commit_interval", commit_interval, period.clone(), Duration::from_secs(1));
+    let drain = planner.within_or("drain", pipeline.drain.as_ref(), period, Duration::from_secs(20));
+    let batch = batch(planner, &pipeline.batch);
+    let breaker = breaker(planner, pipeline.breaker.as_ref());
+    let about =
+        About { folder: plugins.beside(), name: &name, group: &input.group, instance: instance.as_deref(), delivery };
+    // Last, since what librdkafka says of all properties together is only asked where nothing else is wrong.
+    let clients = properties::clients(planner, pipeline, &about);
+    if delivery == Delivery::ExactlyOnce {
+        fits_transaction(planner, pipeline, commit_interval, &clients.producer);
+    }
+    Plan {
+        file: file.to_owned(),
+        name: name.as_str().into(),
+        name_at: pipeline.name.at,
+        consumer: clients.consumer,
+        producer: clients.producer,
+        input,
+        delivery,
+        instance,
+        workers: NonZeroUsize::new(workers).unwrap_or(NonZeroUsize::MIN),
+        batch,
+        stages: stages.chain,
+        outputs,
+        dlq,
+        breaker,
+        commit_interval,
+        drain,
+        embedded: options.embedded,
+    }
+}
+
+fn delivery(planner: &mut Planner<'_>, written: Option<&Written<Delivery>>, embedded: bool) -> Delivery {
+    let delivery = planner.read_or("delivery", written, Delivery::AtLeastOnce);
+    if let (Delivery::ExactlyOnce, Some(written), true) = (delivery, written, embedded) {
+        planner.error_with_help(
+            written.at,
+            "delivery: the embedded broker honours no transactions, so exactly_once would be an empty promise",
+            "run it on a real cluster, or make it ${DELIVERY:-exactly_once} and set DELIVERY=at_least_once here",
+        );
+    }
+    delivery
+}
+
+/// Under exactly_once a transaction lasts for a commit interval, and then has to be committed before it times out.
+fn fits_transaction(
+    planner: &mut Planner<'_>,
+    pipeline: &file::Pipeline,
+    commit_interval: Duration,
+    producer: &BTreeMap<String, String>,
+) {
+    let Some(written) = &pipeline.commit_interval else { return };
+    let timeout = producer.get(properties::TRANSACTION_TIMEOUT).and_then(|millis| millis.parse().ok());
+    let timeout = timeout.map_or(Duration::from_secs(60), Duration::from_millis);
+    if commit_interval > timeout / 2 {
+        let message = format!("commit_interval: under exactly_once it may be at most {:?}", timeout / 2);
+        let help = "that is half of the producer's transaction.timeout.ms, after which the broker aborts";
+        planner.error_with_help(written.at, message, help);
+    }
+}
+
+fn instance(planner: &mut Planner<'_>, written: Option<&Written<String>>, given: Option<&str>) -> Option<String> {
+    if let Some(given) = given.filter(|given| !given.is_empty()) {
+        if let Some(flaw) = topics::name_flaw(given) {
+            planner.error_of_file(format!("the instance name \"{given}\" {flaw}"));
+        }
+        return Some(given.to_owned());
+    }
+    let written = written?;
+    let read = planner.read("instance", written)?;
+    // An empty instance is none: `${POD_NAME:-}` is static membership only where there is a pod's name.
+    if read.value.is_empty() {
+        return None;
+    }
+    topics::legal_name(planner, "instance", read).map(|read| read.value)
+}
+
+fn input(
+    planner: &mut Planner<'_>,
+    input: &file::Input,
+    destinations: &[topics::Destination],
+    pipeline: &str,
+) -> Input {
+    let read = topics::input(planner, &input.topics);
+    if !planner.read_or("input.allow_loop", input.allow_loop.as_ref(), false) {
+        topics::no_loop(planner, &read, destinations);
+    }
+    let group = planner.read_or("input.group", input.group.as_ref(), pipeline.to_owned());
+    if let (true, Some(written)) = (group.trim().is_empty() || group.contains(char::is_control), &input.group) {
+        planner.error(written.at, "input.group: a consumer group needs a name, without control characters");
+    }
+    Input {
+        topics: read.into_iter().map(|topic| topic.value).collect(),
+        group,
+        start: planner.read_or("input.start", input.start.as_ref(), Start::Earliest),
+        on_lost_offset: planner.read_or("input.on_lost_offset", input.on_lost_offset.as_ref(), OnLostOffset::Stop),
+    }
+}
+
+fn batch(planner: &mut Planner<'_>, batch: &file::Batch) -> BatchLimits {
+    let bytes = Size(1 << 10)..=Size(1 << 30);
+    let wait = Duration::ZERO..=Duration::from_secs(60);
+    BatchLimits {
+        max_records: planner.within_or("batch.max_records", batch.max_records.as_ref(), 1..=1_000_000, 1024),
+        max_bytes: planner.within_or("batch.max_bytes", batch.max_bytes.as_ref(), bytes, Size(1 << 20)).0,
+        max_wait: planner.within_or("batch.max_wait", batch.max_wait.as_ref(), wait, Duration::from_millis(5)),
+    }
+}
+
+fn breaker(planner: &mut Planner<'_>, written: Option<&file::Breaker>) -> Option<Breaker> {
+    let none = file::BreakerRules::default();
+    let rules = match written {
+        None => &none,
+        Some(file::Breaker::Rules(rules)) => rules,
+        Some(file::Breaker::Word(word)) => {
+            let read = planner.read("breaker", word)?;
+            if read.value != "off" {
+                planner.error(read.at, format!("breaker: {} is neither off nor a mapping", read.shown));
+            }
+            return None;
+        }
+    };
+    let window = Duration::from_secs(1)..=Duration::from_secs(3600);
+    let share = planner.read_or("breaker.share", rules.share.as_ref(), 0.5);
+    if let (false, Some(written)) = (share > 0.0 && share <= 1.0, &rules.share) {
+        planner.error(written.at, "breaker.share: must be above 0 and at most 1; `breaker: off` turns it off");
+    }
+    Some(Breaker {
+        share,
+        window: planner.within_or("breaker.window", rules.window.as_ref(), window, Duration::from_secs(30)),
+        min_records: planner.within_or("breaker.min_records", rules.min_records.as_ref(), 1..=1_000_000_000, 100)
+            as u64,
+        on_break: planner.read_or("breaker.on_break", rules.on_break.as_ref(), OnBreak::Pause),
+    })
+}

@@ -1,0 +1,58 @@
+//! Asks librdkafka whether properties are right. No broker is contacted.
+
+use std::collections::BTreeMap;
+
+use rdkafka::ClientConfig;
+use rdkafka::client::{Client, DefaultClientContext};
+use rdkafka::error::KafkaError;
+use rdkafka::types::{RDKafkaConfRes, RDKafkaType};
+
+/// Which of the two clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// The consumer.
+    Consumer,
+    /// The producer.
+    Producer,
+}
+
+/// What is wrong with a property.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Flaw {
+    /// librdkafka knows no such name.
+    Unknown,
+    /// The value is wrong; librdkafka's own words, which may hold the value.
+    Invalid(String),
+}
+
+/// Checks one property by itself.
+pub(super) fn check(name: &str, value: &str) -> Result<(), Flaw> {
+    match ClientConfig::new().set(name, value).create_native_config() {
+        Ok(_) => Ok(()),
+        Err(KafkaError::ClientConfig(RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN, ..)) => Err(Flaw::Unknown),
+        Err(KafkaError::ClientConfig(_, reason, ..)) => Err(Flaw::Invalid(one_line(&reason))),
+        Err(other) => Err(Flaw::Invalid(one_line(&other.to_string()))),
+    }
+}
+
+/// Checks all properties of a client together, by making one that knows no broker: contradictions, and files that
+/// cannot be read. The error is librdkafka's own words.
+pub(super) fn check_together(kind: Kind, properties: &BTreeMap<String, String>) -> Result<(), String> {
+    let mut config = ClientConfig::new();
+    config.extend(properties.clone());
+    config.remove("bootstrap.servers");
+    let kind = match kind {
+        Kind::Consumer => RDKafkaType::RD_KAFKA_CONSUMER,
+        Kind::Producer => RDKafkaType::RD_KAFKA_PRODUCER,
+    };
+    let native = config.create_native_config().map_err(|error| error.to_string())?;
+    match Client::new(&config, native, kind, DefaultClientContext) {
+        Ok(_) => Ok(()),
+        Err(KafkaError::ClientCreation(reason)) => Err(one_line(&reason)),
+        Err(other) => Err(one_line(&other.to_string())),
+    }
+}
+
+fn one_line(reason: &str) -> String {
+    reason.split_whitespace().collect::<Vec<_>>().join(" ")
+}

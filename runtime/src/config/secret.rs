@@ -1,0 +1,189 @@
+//! Secrets: which keys name one, and how their values are kept out of messages and logs.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+/// What stands for a secret.
+pub(super) const HIDDEN: &str = "***";
+
+/// What a key contains that names a secret, in lower case.
+const MARKS: [&str; 6] = ["password", "passphrase", "secret", "token", "key.pem", "jaas"];
+
+/// Words that are marks even when they are misspelt, as in a key that is an error for that very reason.
+const WORDS: [(&str, usize); 4] = [("password", 2), ("passphrase", 2), ("secret", 1), ("token", 1)];
+
+/// Whether the value of a key is a secret.
+pub(super) fn names_secret(key: &str) -> bool {
+    !marks(&key.to_ascii_lowercase()).is_empty()
+}
+
+/// Where in a text, in lower case, something marks a secret.
+fn marks(text: &str) -> Vec<Range<usize>> {
+    static WORD: LazyLock<Regex> = LazyLock::new(|| Regex::new("[a-z]+").expect("a regular expression"));
+    let misspelt = |word: &str| WORDS.iter().any(|(mark, most)| strsim::damerau_levenshtein(word, mark) <= *most);
+    let words = WORD.find_iter(text).filter(|word| word.len() < 16 && misspelt(word.as_str())).map(|word| word.range());
+    let marks = MARKS.iter().flat_map(|mark| text.match_indices(mark)).map(|(at, mark)| at..at + mark.len());
+    words.chain(marks).collect()
+}
+
+/// Properties as a log may show them: `***` for the values of keys that name a secret.
+pub fn redact(properties: &BTreeMap<String, String>) -> BTreeMap<&str, &str> {
+    let shown = |(key, value)| (String::as_str(key), if names_secret(key) { HIDDEN } else { String::as_str(value) });
+    properties.iter().map(shown).collect()
+}
+
+/// For each line of a YAML text, the byte from which on it may not be shown.
+///
+/// It works on lines, so that it holds for text that is no valid YAML, where nothing better than lines is known.
+/// Where it is in doubt it hides more.
+pub(super) fn hidden(lines: &[&str]) -> Vec<Option<usize>> {
+    let mut hidden = vec![None; lines.len()];
+    let mut anchors = Vec::new();
+    for (number, line) in lines.iter().enumerate() {
+        if let Some(key) = SecretKey::find(line) {
+            if let Some(alias) = line[key.value_at..].trim().strip_prefix('*') {
+                anchors.push(format!("&{}", alias.split([' ', ',', '}', ']']).next().unwrap_or(alias)));
+            }
+            hide(&mut hidden, lines, number, &key);
+        }
+    }
+    // A secret that is only referred to under its key stands elsewhere, behind its anchor.
+    for (number, line) in lines.iter().enumerate() {
+        for anchor in &anchors {
+            if let Some(at) = line.find(anchor.as_str()) {
+                let in_flow = in_flow(&line[..at]);
+                let key = SecretKey { column: indentation(line), value_at: at + anchor.len(), in_flow };
+                hide(&mut hidden, lines, number, &key);
+            }
+        }
+    }
+    hidden
+}
+
+/// A key in a line whose value is a secret.
+struct SecretKey {
+    /// Where the key begins, in bytes; what is indented deeper belongs to its value.
+    column: usize,
+    /// Where the value begins, in bytes.
+    value_at: usize,
+    /// Whether it stands in `{ }`, where indentation says nothing.
+    in_flow: bool,
+}
+
+impl SecretKey {
+    fn find(line: &str) -> Option<SecretKey> {
+        let lower = line.to_ascii_lowercase();
+        let keys = marks(&lower).into_iter().filter_map(|mark| Some((mark.start, key_end(&lower, mark.end)?)));
+        let (mark_at, value_at) = keys.min()?;
+        let before = &line[..mark_at];
+        let column = before.len() - before.trim_start_matches([' ', '\t', '-']).len();
+        Some(SecretKey { column, value_at, in_flow: in_flow(before) })
+    }
+}
+
+/// Where the key ends that goes on at a byte of a line: behind a colon that ends a key, or at the end of a `? key` line.
+fn key_end(line: &str, from: usize) -> Option<usize> {
+    let colon = line[from..].match_indices(':').map(|(at, _)| from + at).find(|&at| {
+        let quoted = line[..at].ends_with(['"', '\'']);
+        quoted || line[at + 1..].chars().next().is_none_or(char::is_whitespace)
+    });
+    match colon {
+        Some(at) => Some(at + 1),
+        None => line.trim_start().starts_with("? ").then_some(line.len()),
+    }
+}
+
+/// Hides a key's value and the lines on which it goes on.
+fn hide(hidden: &mut [Option<usize>], lines: &[&str], number: usize, key: &SecretKey) {
+    let mut hide_from = |line: usize, byte: usize| {
+        hidden[line] = Some(hidden[line].map_or(byte, |already| already.min(byte)));
+    };
+    hide_from(number, key.value_at);
+    let value = lines[number][key.value_at..].trim_start();
+    let quote = value.chars().next().filter(|c| matches!(c, '"' | '\''));
+    let mut open_quote = quote.filter(|&quote| !value[1..].contains(quote));
+    let mut open_flow = key.in_flow && !value.contains([',', '}', ']']);
+    for (next, line) in lines.iter().enumerate().skip(number + 1) {
+        let indent = indentation(line);
+        let rest = line.trim_start();
+        let deeper = rest.is_empty() || indent > key.column;
+        let same = indent == key.column && rest.starts_with(['-', ':']);
+        if !(open_quote.is_some() || open_flow || (!key.in_flow && (deeper || same))) {
+            break;
+        }
+        hide_from(next, indent);
+        open_quote = open_quote.filter(|&quote| !line.contains(quote));
+        open_flow = open_flow && !line.contains([',', '}', ']']);
+    }
+}
+
+/// Whether what follows on a line may stand in `{ }` or `[ ]`.
+fn in_flow(before: &str) -> bool {
+    before.contains(['{', '[', ','])
+}
+
+fn indentation(line: &str) -> usize {
+    line.len() - line.trim_start().len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(text: &str) -> String {
+        let lines: Vec<&str> = text.split('\n').collect();
+        let hidden = hidden(&lines);
+        let line = |(line, hidden): (&&str, &Option<usize>)| match hidden {
+            Some(byte) => format!("{}{HIDDEN}", &line[..*byte]),
+            None => (*line).to_owned(),
+        };
+        lines.iter().zip(&hidden).map(line).collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn values_of_secret_keys_are_hidden_whatever_their_form() {
+        for text in [
+            "sasl.password: hunter2\nnext: 1",
+            "Sasl.PASSWORD: hunter2\nnext: 1",
+            "sasl.pasword: hunter2\nnext: 1",
+            "client-secrte: hunter2\nnext: 1",
+            "ssl.key.pem: |\n  -----BEGIN\n\n  hunter2\nnext: 1",
+            "sasl.jaas.config: >-\n  x password=\"hunter2\";\nnext: 1",
+            "{ user: bob, sasl.password: hunter2 }\nnext: 1",
+            "{ user: bob, sasl.password:\nhunter2 }\nnext: 1",
+            "{\"sasl.password\":\"hunter2\"}\nnext: 1",
+            "sasl.password: \"a\nhunter2\"\nnext: 1",
+            "- token: hunter2\n  next: 1",
+            "tokens:\n- hunter2\nnext: 1",
+            "- token:\n    hunter2\n  next: 1",
+            "? token\n: hunter2\nnext: 1",
+            "x: &p hunter2\nsasl.password: *p\nnext: 1",
+            "x: &p\n  hunter2\ny: { token: *p }\nnext: 1",
+        ] {
+            let shown = shown(text);
+            assert!(!shown.contains("hunter2"), "{shown}");
+            assert!(shown.contains("next: 1"), "{shown}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_secret_is_shown() {
+        for text in ["bootstrap.servers: secret-host:9092", "field: token", "name: x # no password here"] {
+            assert_eq!(shown(text), text);
+        }
+    }
+
+    #[test]
+    fn redacted_properties_keep_their_keys() {
+        let properties = BTreeMap::from([
+            ("sasl.username".to_owned(), "bob".to_owned()),
+            ("sasl.password".to_owned(), "hunter2".to_owned()),
+            ("SSL.KEY.PEM".to_owned(), "hunter2".to_owned()),
+        ]);
+        let shown: Vec<_> = redact(&properties).into_iter().collect();
+        assert_eq!(shown, [("SSL.KEY.PEM", "***"), ("sasl.password", "***"), ("sasl.username", "bob")]);
+    }
+}

@@ -1,0 +1,315 @@
+//! What a pipeline file promises, from text to plan.
+
+mod fuzz;
+mod golden;
+mod schema;
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use super::plan::{Delivery, OnBreak, OnLostOffset, Oversize, Plan, Start, Target, Then};
+use super::{Errors, PlanOptions, Warning, load, load_text};
+
+/// The folder that files are named in; it has a `plugins/`.
+const FOLDER: &str = "src/config/testdata";
+
+/// The example of the contract, and all else that a file may say.
+const FULL: &str = r#"
+name: order-status
+kafka:
+  bootstrap.servers: ${KAFKA_BROKERS:-localhost:9092}
+  message.max.bytes: 2000000
+consumer: { session.timeout.ms: 10000 }
+producer: { linger.ms: 10, compression.type: zstd }
+input:
+  topics: [order_status, "^orders\\.[a-z]+$"]
+  group: order-status
+  start: latest
+  on_lost_offset: earliest
+  allow_loop: false
+delivery: at_least_once
+instance: ${POD_NAME}
+workers: ${N:-2}
+batch: { max_records: 512, max_bytes: 256KiB, max_wait: "${WAIT:-7ms}" }
+stages:
+  - name: only-changes
+    plugin: filter-json
+    config: { field: status, one_of: [shipped, cancelled], limit: 3, share: 0.5, region: "${REGION}-1", n: "${N:-2}" }
+    limits: { time: 2s, memory: 64MiB }
+    grants: { clock: true, random: true, env: [REGION] }
+    on_error: { retries: 5, backoff: 10ms, max_backoff: 1m, then: drop }
+  - name: by-file
+    plugin: ./plugins/filter-json.wasm
+    config:
+      plain: ${N:-2}
+      yes_is_text: yes
+      escaped: $${N}
+outputs:
+  default: { topic: order_status.clean, create: { partitions: 4, replication: 3 } }
+  audit: { topic: order_status.audit }
+  rest: { drop: true }
+dlq: { topic: order_status.dlq, oversize: drop_value, connect_headers: true, create: { partitions: 1, replication: 1 } }
+breaker: { share: 0.25, window: 10s, min_records: 50, on_break: stop }
+commit_interval: 500ms
+drain: 10s
+"#;
+
+/// The least that a file must say.
+const LEAST: &str = "
+name: copy
+kafka: { bootstrap.servers: localhost }
+input: { topics: [a] }
+outputs: { default: { topic: b } }
+";
+
+fn env(name: &str) -> Option<String> {
+    match name {
+        "POD_NAME" => Some("pod-1".to_owned()),
+        "REGION" => Some("eu".to_owned()),
+        "SECRET_VALUE" => Some("hunter2".to_owned()),
+        "EMPTY" => Some(String::new()),
+        _ => None,
+    }
+}
+
+fn planned(text: &str) -> Result<(Plan, Vec<Warning>), Errors> {
+    planned_with(text, &PlanOptions::default())
+}
+
+fn planned_with(text: &str, options: &PlanOptions) -> Result<(Plan, Vec<Warning>), Errors> {
+    load_text(&Path::new(FOLDER).join("p.yaml"), text, &env, options)
+}
+
+fn good(text: &str) -> Plan {
+    planned(text).unwrap_or_else(|errors| panic!("{errors}")).0
+}
+
+fn bad(text: &str) -> String {
+    planned(text).unwrap_err().to_string()
+}
+
+#[test]
+fn everything_that_a_file_says_is_in_the_plan() {
+    let (plan, warnings) = planned(FULL).unwrap_or_else(|errors| panic!("{errors}"));
+    assert_eq!(warnings, []);
+    assert_eq!(&*plan.name, "order-status");
+    assert_eq!((plan.name_at.line, plan.name_at.column), (2, 7));
+    assert_eq!(plan.input.topics, ["order_status", "^orders\\.[a-z]+$"]);
+    assert_eq!(plan.input.start, Start::Latest);
+    assert_eq!(plan.input.on_lost_offset, OnLostOffset::Earliest);
+    assert_eq!(plan.delivery, Delivery::AtLeastOnce);
+    assert_eq!(plan.instance.as_deref(), Some("pod-1"));
+    assert_eq!(plan.workers.get(), 2);
+    assert_eq!((plan.batch.max_records, plan.batch.max_bytes), (512, 256 << 10));
+    assert_eq!(plan.batch.max_wait, Duration::from_millis(7));
+    let [first, second] = &plan.stages[..] else { panic!("two stages") };
+    let config = r#"{"field":"status","one_of":["shipped","cancelled"],"limit":3,"share":0.5,"region":"eu-1","n":"2"}"#;
+    assert_eq!(first.config, config);
+    assert_eq!(first.path, Path::new(FOLDER).join("plugins/filter-json.wasm"));
+    assert_eq!((first.limits.time, first.limits.memory), (Duration::from_secs(2), 64 << 20));
+    assert!(first.grants.clock && first.grants.random && first.grants.env == ["REGION"]);
+    assert_eq!((first.on_error.retries, first.on_error.then), (5, Then::Drop));
+    assert_eq!(first.on_error.max_backoff, Duration::from_secs(60));
+    assert_eq!(second.config, r#"{"plain":2,"yes_is_text":"yes","escaped":"${N}"}"#);
+    assert_eq!(second.plugin, "./plugins/filter-json.wasm");
+    let names: Vec<&str> = plan.outputs.iter().map(|output| &*output.name).collect();
+    assert_eq!(names, ["default", "audit", "rest"]);
+    let Target::Topic(topic) = &plan.outputs[0].target else { panic!("a topic") };
+    assert_eq!((topic.create.unwrap().partitions, topic.create.unwrap().replication), (4, 3));
+    assert!(matches!(plan.outputs[2].target, Target::Drop));
+    let dlq = plan.dlq.unwrap();
+    assert!(dlq.oversize == Oversize::DropValue && dlq.connect_headers && dlq.topic.create.is_some());
+    let breaker = plan.breaker.unwrap();
+    assert_eq!((breaker.share, breaker.min_records, breaker.on_break), (0.25, 50, OnBreak::Stop));
+    assert_eq!((plan.commit_interval, plan.drain), (Duration::from_millis(500), Duration::from_secs(10)));
+}
+
+#[test]
+fn a_file_may_leave_out_all_that_has_a_default() {
+    let plan = good(LEAST);
+    assert_eq!((&*plan.input.group, plan.input.start), ("copy", Start::Earliest));
+    assert_eq!((plan.delivery, plan.input.on_lost_offset), (Delivery::AtLeastOnce, OnLostOffset::Stop));
+    assert_eq!((plan.batch.max_records, plan.batch.max_bytes), (1024, 1 << 20));
+    assert_eq!(plan.batch.max_wait, Duration::from_millis(5));
+    assert_eq!((plan.commit_interval, plan.drain), (Duration::from_secs(1), Duration::from_secs(20)));
+    let breaker = plan.breaker.unwrap();
+    assert_eq!((breaker.share, breaker.min_records, breaker.on_break), (0.5, 100, OnBreak::Pause));
+    assert!(plan.instance.is_none() && plan.dlq.is_none() && plan.stages.is_empty());
+    let plan = good(&format!("{LEAST}dlq: {{ topic: d }}\nstages: [{{ name: a, plugin: filter-json }}]\n"));
+    let stage = &plan.stages[0];
+    assert_eq!((stage.limits.time, stage.limits.memory), (Duration::from_secs(1), 256 << 20));
+    assert_eq!((stage.config.as_str(), stage.on_error.retries, stage.on_error.then), ("null", 3, Then::Dlq));
+    assert_eq!(
+        (stage.on_error.backoff, stage.on_error.max_backoff),
+        (Duration::from_millis(100), Duration::from_secs(10))
+    );
+}
+
+#[test]
+fn both_clients_have_the_properties_that_the_promises_need() {
+    let plan = good(FULL);
+    for (name, value) in [
+        ("bootstrap.servers", "localhost:9092"),
+        ("group.id", "order-status"),
+        ("group.instance.id", "pod-1"),
+        ("enable.auto.commit", "false"),
+        ("enable.auto.offset.store", "false"),
+        ("auto.offset.reset", "error"),
+        ("enable.partition.eof", "true"),
+        ("partition.assignment.strategy", "cooperative-sticky"),
+        ("allow.auto.create.topics", "false"),
+        ("client.id", "sluice-order-status"),
+        ("session.timeout.ms", "10000"),
+        ("message.max.bytes", "2000000"),
+    ] {
+        assert_eq!(plan.consumer.get(name).map(String::as_str), Some(value), "{name}");
+    }
+    for (name, value) in [
+        ("enable.idempotence", "true"),
+        ("acks", "all"),
+        ("partitioner", "murmur2_random"),
+        ("message.timeout.ms", "0"),
+        ("allow.auto.create.topics", "false"),
+        ("linger.ms", "10"),
+        ("compression.type", "zstd"),
+        ("message.max.bytes", "2000000"),
+    ] {
+        assert_eq!(plan.producer.get(name).map(String::as_str), Some(value), "{name}");
+    }
+    assert!(!plan.producer.contains_key("session.timeout.ms") && !plan.consumer.contains_key("linger.ms"));
+}
+
+#[test]
+fn properties_for_both_go_only_to_the_client_that_has_them_and_the_narrower_section_wins() {
+    let text = "name: copy\nkafka: { bootstrap.servers: x, fetch.min.bytes: 2, linger.ms: 7, client.id: both }\n\
+                consumer: { client.id: reader }\ninput: { topics: [a] }\noutputs: { default: { topic: b } }\n";
+    let plan = good(text);
+    assert!(plan.consumer["fetch.min.bytes"] == "2" && !plan.producer.contains_key("fetch.min.bytes"));
+    assert!(plan.producer["linger.ms"] == "7" && !plan.consumer.contains_key("linger.ms"));
+    assert_eq!((&*plan.consumer["client.id"], &*plan.producer["client.id"]), ("reader", "both"));
+}
+
+#[test]
+fn an_alias_takes_the_place_of_the_default_it_means() {
+    let plan = good(&LEAST.replace("localhost", "x, compression.codec: zstd, queue.buffering.max.ms: 50"));
+    assert_eq!((&*plan.producer["compression.type"], &*plan.producer["linger.ms"]), ("zstd", "50"));
+    assert!(!plan.producer.contains_key("compression.codec"));
+}
+
+#[test]
+fn a_plan_shows_no_secret() {
+    let plan = good(&LEAST.replace("localhost", "x, sasl.password: hunter2"));
+    assert_eq!(plan.consumer["sasl.password"], "hunter2");
+    assert!(!format!("{plan:?}").contains("hunter2"));
+}
+
+#[test]
+fn paths_are_relative_to_the_file() {
+    let text = LEAST.replace("localhost", "x, ssl.ca.location: plugins");
+    assert_eq!(good(&text).consumer["ssl.ca.location"], format!("{FOLDER}/plugins"));
+    let missing = bad(&text.replace("plugins", "none.pem").replace("x,", "x, security.protocol: ssl,"));
+    assert!(missing.contains(":3:56: kafka: librdkafka refuses this: ssl.ca.location"), "{missing}");
+}
+
+#[test]
+fn exactly_once_reads_committed_and_leaves_the_timeout_to_the_transaction() {
+    let text = format!("{LEAST}delivery: exactly_once\n");
+    let plan = good(&text);
+    assert_eq!(plan.consumer["isolation.level"], "read_committed");
+    assert_eq!(plan.producer["transaction.timeout.ms"], "15000");
+    assert!(!plan.producer.contains_key("message.timeout.ms"));
+    assert!(!good(&format!("{text}instance: a\n")).producer.contains_key("transaction.timeout.ms"));
+}
+
+#[test]
+fn exactly_once_is_refused_on_the_embedded_broker() {
+    let text = format!("{LEAST}delivery: exactly_once\n");
+    let options = PlanOptions { embedded: true, ..PlanOptions::default() };
+    let errors = planned_with(&text, &options).unwrap_err().to_string();
+    assert!(errors.contains("p.yaml:6:11: delivery: the embedded broker honours no transactions"), "{errors}");
+    assert!(planned_with(LEAST, &options).is_ok());
+}
+
+#[test]
+fn kip_848_keeps_the_classic_strategy_away() {
+    let plan = good(&LEAST.replace("localhost", "x, group.protocol: consumer"));
+    assert!(!plan.consumer.contains_key("partition.assignment.strategy"));
+}
+
+#[test]
+fn an_instance_comes_from_the_command_line_before_the_file_and_empty_is_none() {
+    assert_eq!(good(&format!("{LEAST}instance: ${{GONE:-}}\n")).instance, None);
+    assert_eq!(good(&format!("{LEAST}instance: ${{EMPTY}}\n")).instance, None);
+    let options = PlanOptions { instance: Some("given".to_owned()), ..PlanOptions::default() };
+    let (plan, _) = planned_with(&format!("{LEAST}instance: written\n"), &options).unwrap();
+    assert_eq!(plan.consumer["group.instance.id"], "given");
+    let options = PlanOptions { instance: Some("not legal".to_owned()), ..PlanOptions::default() };
+    assert!(planned_with(LEAST, &options).unwrap_err().to_string().contains("\"not legal\" may hold only"));
+}
+
+#[test]
+fn a_dlq_may_be_missing_where_no_stage_can_send_to_it() {
+    for then in ["drop", "stop"] {
+        let stage = format!("stages: [{{ name: a, plugin: filter-json, on_error: {{ then: {then} }} }}]\n");
+        assert!(good(&format!("{LEAST}{stage}")).dlq.is_none());
+    }
+}
+
+#[test]
+fn a_loop_is_allowed_where_it_is_meant() {
+    let text = LEAST.replace("topics: [a]", "topics: [b]");
+    assert!(bad(&text).contains("is written, and read by input.topics"));
+    good(&text.replace("[b]", "[b], allow_loop: true"));
+}
+
+#[test]
+fn breaker_off_is_none() {
+    assert!(good(&format!("{LEAST}breaker: off\n")).breaker.is_none());
+    assert!(good(&format!("{LEAST}breaker: ${{BREAKER:-off}}\n")).breaker.is_none());
+}
+
+#[test]
+fn anchors_and_merges_are_expanded_in_place() {
+    let text = format!(
+        "{LEAST}dlq: {{ topic: d }}\nstages:\n  - {{ name: a, plugin: filter-json, limits: &l {{ time: 3s }} }}\n  \
+         - {{ name: b, plugin: filter-json, limits: *l }}\n  - {{ name: c, plugin: filter-json, limits: {{ <<: *l, memory: 1MiB }} }}\n"
+    );
+    let plan = good(&text);
+    assert!(plan.stages.iter().all(|stage| stage.limits.time == Duration::from_secs(3)));
+    assert_eq!(plan.stages[2].limits.memory, 1 << 20);
+}
+
+#[test]
+fn a_grant_of_a_variable_that_is_not_set_is_a_warning() {
+    let text = format!(
+        "{LEAST}dlq: {{ topic: d }}\nstages: [{{ name: a, plugin: filter-json, grants: {{ env: [GONE] }} }}]\n"
+    );
+    let (plan, warnings) = planned(&text).unwrap();
+    assert_eq!(plan.stages[0].grants.env, ["GONE"]);
+    assert!(warnings[0].to_string().contains("p.yaml:7:58: grants.env: \"GONE\" is not set"), "{}", warnings[0]);
+}
+
+#[test]
+fn a_byte_order_mark_and_windows_line_ends_change_nothing() {
+    good(&format!("\u{feff}{}", LEAST.trim_start().replace('\n', "\r\n")));
+    assert!(bad("\u{feff}nam: x\r\n").starts_with("src/config/testdata/p.yaml:1:1: "));
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_named() {
+    let load = |file: &Path| load(file, &env, &PlanOptions::default()).unwrap_err().to_string();
+    assert!(load(Path::new("none.yaml")).starts_with("none.yaml: cannot be read: "));
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(file.path(), b"name: x\nkafka: \xff").unwrap();
+    assert!(load(file.path()).ends_with("line 2 is not UTF-8"));
+}
+
+#[test]
+fn an_alias_bomb_is_refused_before_it_grows() {
+    let level = |n: usize| format!("  a{n}: &a{n} [{}]\n", vec![format!("*a{}", n - 1); 10].join(", "));
+    let bomb: String = (1..30).map(level).collect();
+    let stage = "stages:\n- name: a\n  plugin: filter-json\n  config:\n  ";
+    let errors = bad(&format!("{LEAST}{stage}  a0: &a0 x\n{}", bomb.replace("  a", "    a")));
+    assert!(errors.contains("too many anchors and aliases"), "{errors}");
+}

@@ -1,0 +1,203 @@
+//! Names that Kafka takes, the topics that are read and written, and that no record comes back.
+
+use regex::Regex;
+
+use super::error::Position;
+use super::file;
+use super::plan::{CreateTopic, Dlq, Output, Oversize, Target, Topic};
+use super::planner::{Planner, Value};
+use super::written::{Located, Map, Written};
+
+/// The longest topic name, as Kafka has it.
+const LONGEST_TOPIC: usize = 249;
+/// The longest name of a pipeline, stage, output or instance.
+const LONGEST_NAME: usize = 100;
+/// The output that takes what comes out of the last stage.
+const DEFAULT: &str = "default";
+
+/// A topic that the file says is written to, for the check against what is read.
+pub(super) struct Destination {
+    /// The key in the file: `outputs.audit`.
+    key: String,
+    /// The topic.
+    topic: Value<String>,
+}
+
+/// Reads the name of a pipeline, stage, output or instance. None: there is a finding.
+pub(super) fn name(planner: &mut Planner<'_>, key: &str, written: &Written<String>) -> Option<Value<String>> {
+    let name = planner.read(key, written)?;
+    legal_name(planner, key, name)
+}
+
+/// Checks the name of a pipeline, stage, output or instance. None: there is a finding.
+pub(super) fn legal_name(planner: &mut Planner<'_>, key: &str, name: Value<String>) -> Option<Value<String>> {
+    legal(planner, key, name, LONGEST_NAME)
+}
+
+fn topic(planner: &mut Planner<'_>, key: &str, written: &Written<String>) -> Option<Value<String>> {
+    let topic = planner.read(key, written)?;
+    legal(planner, key, topic, LONGEST_TOPIC)
+}
+
+fn legal(planner: &mut Planner<'_>, key: &str, name: Value<String>, longest: usize) -> Option<Value<String>> {
+    if let Some(flaw) = flaw(&name.value, longest) {
+        planner.error(name.at, format!("{key}: {} {flaw}", name.shown));
+        return None;
+    }
+    Some(name)
+}
+
+/// What is wrong with a name of a pipeline, stage, output or instance; none: nothing.
+pub(super) fn name_flaw(name: &str) -> Option<String> {
+    flaw(name, LONGEST_NAME)
+}
+
+fn flaw(name: &str, longest: usize) -> Option<String> {
+    let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    match name {
+        "" => Some("is empty".to_owned()),
+        "." | ".." => Some("is not a name that Kafka takes".to_owned()),
+        name if name.len() > longest => Some(format!("is longer than {longest} characters")),
+        name if !name.chars().all(legal) => Some("may hold only letters, digits, \".\", \"_\" and \"-\"".to_owned()),
+        _ => None,
+    }
+}
+
+/// Reads the topics of `input`.
+pub(super) fn input(planner: &mut Planner<'_>, topics: &Located<Vec<Written<String>>>) -> Vec<Value<String>> {
+    let key = "input.topics";
+    if topics.value.is_empty() {
+        planner.error(topics.at, format!("{key}: at least one topic is needed"));
+    }
+    let mut read: Vec<Value<String>> = Vec::new();
+    for written in &topics.value {
+        let Some(topic) = planner.read(key, written) else { continue };
+        let topic = if topic.value.starts_with('^') {
+            pattern(planner, key, topic)
+        } else {
+            legal(planner, key, topic, LONGEST_TOPIC)
+        };
+        let Some(topic) = topic else { continue };
+        if read.iter().any(|earlier| earlier.value == topic.value) {
+            planner.error(topic.at, format!("{key}: {} is here twice", topic.shown));
+        }
+        read.push(topic);
+    }
+    read
+}
+
+fn pattern(planner: &mut Planner<'_>, key: &str, pattern: Value<String>) -> Option<Value<String>> {
+    if let Err(error) = Regex::new(&pattern.value) {
+        let error = error.to_string();
+        let reason = error.lines().last().and_then(|line| line.strip_prefix("error: ")).unwrap_or("it is too large");
+        planner.error(pattern.at, format!("{key}: {} is not a regular expression: {reason}", pattern.shown));
+        return None;
+    }
+    if pattern.value.contains("\\d") {
+        let message = format!("{key}: {} holds \\d, which librdkafka does not know; write [0-9]", pattern.shown);
+        planner.warn(pattern.at, message);
+    }
+    Some(pattern)
+}
+
+/// Reads `outputs`, in the order of the file.
+pub(super) fn outputs(
+    planner: &mut Planner<'_>,
+    outputs: &Located<Map<file::Output>>,
+) -> (Vec<Output>, Vec<Destination>) {
+    let (mut read, mut destinations) = (Vec::new(), Vec::new());
+    for (written, output) in &outputs.value.entries {
+        // An output's name is what plugins say, so it is taken as it is written.
+        let shown = format!("\"{}\"", written.text);
+        let name = Value { value: written.text.clone(), shown, replaced: false, at: written.at };
+        let Some(name) = legal_name(planner, "outputs", name) else { continue };
+        let key = format!("outputs.{}", name.value);
+        let target = target(planner, &key, name.at, output, &mut destinations);
+        read.push(Output { name: name.value.into(), target });
+    }
+    if !outputs.value.entries.iter().any(|(name, _)| name.text == DEFAULT) {
+        planner.error_with_help(
+            outputs.at,
+            "outputs: there is no \"default\" for what comes out of the last stage",
+            "add default: { topic: NAME }, or default: { drop: true } if nothing is to be written",
+        );
+    }
+    (read, destinations)
+}
+
+fn target(
+    planner: &mut Planner<'_>,
+    key: &str,
+    at: Position,
+    output: &file::Output,
+    destinations: &mut Vec<Destination>,
+) -> Target {
+    let drop = planner.read_or(&format!("{key}.drop"), output.drop.as_ref(), false);
+    match &output.topic {
+        Some(written) if drop => {
+            planner.error(written.at, format!("{key}: either a topic or `drop: true`, not both"));
+            Target::Drop
+        }
+        Some(written) => Target::Topic(destination(planner, key, written, output.create.as_ref(), destinations)),
+        None if drop => {
+            if let Some(create) = &output.create {
+                planner.error(create.partitions.at, format!("{key}: with `drop: true` there is no topic to create"));
+            }
+            Target::Drop
+        }
+        None => {
+            let help = "write { topic: NAME }, or { drop: true } if nothing is to be written";
+            planner.error_with_help(at, format!("{key}: no topic"), help);
+            Target::Drop
+        }
+    }
+}
+
+/// Reads `dlq`.
+pub(super) fn dlq(planner: &mut Planner<'_>, dlq: &file::Dlq, destinations: &mut Vec<Destination>) -> Dlq {
+    Dlq {
+        topic: destination(planner, "dlq", &dlq.topic, dlq.create.as_ref(), destinations),
+        oversize: planner.read_or("dlq.oversize", dlq.oversize.as_ref(), Oversize::Stop),
+        connect_headers: planner.read_or("dlq.connect_headers", dlq.connect_headers.as_ref(), false),
+    }
+}
+
+fn destination(
+    planner: &mut Planner<'_>,
+    key: &str,
+    written: &Written<String>,
+    create: Option<&file::Create>,
+    destinations: &mut Vec<Destination>,
+) -> Topic {
+    let topic = topic(planner, &format!("{key}.topic"), written);
+    let name = topic.as_ref().map(|topic| topic.value.clone()).unwrap_or_default();
+    destinations.extend(topic.map(|topic| Destination { key: key.to_owned(), topic }));
+    let create = create.map(|create| CreateTopic {
+        partitions: number(planner, &format!("{key}.create.partitions"), &create.partitions, 10_000),
+        replication: number(planner, &format!("{key}.create.replication"), &create.replication, 1_000),
+    });
+    Topic { name, create }
+}
+
+fn number(planner: &mut Planner<'_>, key: &str, written: &Written<usize>, most: u16) -> i32 {
+    let read = planner.read_within(key, written, 1..=usize::from(most));
+    read.and_then(|read| i32::try_from(read.value).ok()).unwrap_or(1)
+}
+
+/// Finds topics that are read and written.
+pub(super) fn no_loop(planner: &mut Planner<'_>, topics: &[Value<String>], destinations: &[Destination]) {
+    for Destination { key, topic: written } in destinations {
+        for read in topics {
+            let same = read.value == written.value;
+            // Like librdkafka, which looks for a match anywhere behind the `^`: `^orders` reads orders.dlq too.
+            let matches = || Regex::new(&read.value).is_ok_and(|pattern| pattern.is_match(&written.value));
+            if same || (read.value.starts_with('^') && matches()) {
+                planner.error_with_help(
+                    written.at,
+                    format!("{key}: {} is written, and read by input.topics ({})", written.shown, read.shown),
+                    "every record would come back; choose another topic, or say `allow_loop: true` under `input`",
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! The engine: wasmtime's configuration, the compile cache and the clock that time limits are counted in.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use wasmtime::OptLevel;
+
+use super::cache::Cache;
+
+/// The unit that time limits are counted in. A limit is kept to within one of these.
+pub const TICK: Duration = Duration::from_millis(10);
+
+/// Compiles and runs plugins. One for a process; a clone is the same engine.
+#[derive(Clone)]
+pub struct Engine {
+    pub(super) wasmtime: wasmtime::Engine,
+    pub(super) cache: Option<Arc<Cache>>,
+}
+
+/// Why there is no engine.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// wasmtime does not run on this machine.
+    #[error("the WebAssembly engine does not start on this machine: {0}")]
+    Configuration(String),
+    /// There is no thread for the clock.
+    #[error("the WebAssembly engine cannot start the thread that counts its time limits: {0}")]
+    Thread(#[source] io::Error),
+}
+
+impl Engine {
+    /// Starts the engine. Compiled plugins are kept in `cache_dir`; without one, or with one that cannot be used
+    /// (one warning is logged), every start compiles anew.
+    ///
+    /// # Errors
+    /// Where the machine can run no WebAssembly or no thread can be started.
+    pub fn new(cache_dir: Option<PathBuf>) -> Result<Engine, EngineError> {
+        let mut config = wasmtime::Config::new();
+        config
+            .wasm_component_model(true)
+            .concurrency_support(false)
+            .epoch_interruption(true)
+            .wasm_simd(true)
+            .cranelift_opt_level(OptLevel::Speed);
+        let wasmtime =
+            wasmtime::Engine::new(&config).map_err(|error| EngineError::Configuration(format!("{error:#}")))?;
+        start_clock(&wasmtime).map_err(EngineError::Thread)?;
+        let cache = cache_dir.and_then(|dir| match Cache::open(&dir) {
+            Ok(cache) => Some(Arc::new(cache)),
+            Err(error) => {
+                tracing::warn!("compiled plugins are not kept, each start compiles them anew: {error}");
+                None
+            }
+        });
+        Ok(Engine { wasmtime, cache })
+    }
+}
+
+/// Starts the thread that counts ticks. It ends once the engine and all that was loaded with it are dropped, so
+/// that no plugin ever runs without its time limit.
+///
+/// It sleeps and counts one, and makes up for nothing: a process that was stopped, or a machine that stood still, has
+/// used up no plugin's time.
+fn start_clock(engine: &wasmtime::Engine) -> io::Result<()> {
+    let engine = engine.weak();
+    std::thread::Builder::new().name("sluice-ticks".to_owned()).spawn(move || {
+        loop {
+            std::thread::sleep(TICK);
+            match engine.upgrade() {
+                Some(engine) => engine.increment_epoch(),
+                None => break,
+            }
+        }
+    })?;
+    Ok(())
+}

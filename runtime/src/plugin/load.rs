@@ -1,0 +1,134 @@
+//! Loading: from a file to a plugin that can be started.
+
+use std::fmt::Write;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+use wasmparser::Parser;
+use wasmtime::component::{Component, InstancePre};
+
+use super::engine::Engine;
+use super::error::LoadError;
+use super::exports::{Exports, Process};
+use super::grants;
+use super::post_return::process_may_free_its_answer;
+use super::state::State;
+use crate::config::plan::Grants;
+
+/// A component that is compiled, checked and linked to what it is granted. A clone is the same plugin.
+#[derive(Clone)]
+pub struct Plugin(Arc<Loaded>);
+
+struct Loaded {
+    path: PathBuf,
+    digest: String,
+    linked: InstancePre<State>,
+    exports: Exports,
+    frees_answer: bool,
+}
+
+/// Which form of the interface a plugin speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interface {
+    /// One arena and one index for a batch.
+    Packed,
+    /// Typed records.
+    Records,
+}
+
+impl Engine {
+    /// Loads a plugin: reads the file, compiles it (or takes it from the cache), and checks what it exports and that all it
+    /// imports is granted.
+    ///
+    /// # Errors
+    /// Each names the file, what was found and what to do.
+    pub fn load(&self, path: &Path, grants: &Grants) -> Result<Plugin, LoadError> {
+        let bytes = fs::read(path).map_err(|source| match source.kind() {
+            io::ErrorKind::NotFound => LoadError::Missing { path: path.to_owned() },
+            _ => LoadError::Unreadable { path: path.to_owned(), source },
+        })?;
+        if Parser::is_core_wasm(&bytes) {
+            return Err(LoadError::CoreModule { path: path.to_owned() });
+        }
+        if !Parser::is_component(&bytes) {
+            return Err(LoadError::NotWasm { path: path.to_owned(), found: beginning(&bytes) });
+        }
+        let invalid = |reason| LoadError::Invalid { path: path.to_owned(), reason };
+        let digest = digest(&bytes);
+        let component = self.compile(&bytes, &digest).map_err(|error| invalid(format!("{error:#}")))?;
+        let frees_answer = process_may_free_its_answer(&bytes).map_err(|error| invalid(error.to_string()))?;
+
+        let exports = Exports::find(&component, path)?;
+        let linker = grants::link(&component, grants, path)?;
+        let linked = linker.instantiate_pre(&component).map_err(|error| LoadError::WrongTypes {
+            path: path.to_owned(),
+            name: "an import".to_owned(),
+            reason: format!("{error:#}"),
+        })?;
+        Ok(Plugin(Arc::new(Loaded { path: path.to_owned(), digest, linked, exports, frees_answer })))
+    }
+
+    fn compile(&self, bytes: &[u8], digest: &str) -> wasmtime::Result<Component> {
+        if let Some(component) = self.cache.as_ref().and_then(|cache| cache.get(&self.wasmtime, digest)) {
+            return Ok(component);
+        }
+        let component = Component::from_binary(&self.wasmtime, bytes)?;
+        if let Some(cache) = &self.cache {
+            cache.put(&self.wasmtime, digest, &component);
+        }
+        Ok(component)
+    }
+}
+
+impl Plugin {
+    /// The file it came from, as it was named.
+    pub fn path(&self) -> &Path {
+        &self.0.path
+    }
+
+    /// `sha256:<hex>` of the file.
+    pub fn digest(&self) -> &str {
+        &self.0.digest
+    }
+
+    /// Which form of the interface it speaks.
+    pub fn interface(&self) -> Interface {
+        match self.0.exports.process {
+            Process::Packed(_) => Interface::Packed,
+            Process::Records(_) => Interface::Records,
+        }
+    }
+
+    pub(super) fn linked(&self) -> &InstancePre<State> {
+        &self.0.linked
+    }
+
+    pub(super) fn exports(&self) -> &Exports {
+        &self.0.exports
+    }
+
+    /// Whether an answer is gone once the call has returned.
+    pub(super) fn frees_answer(&self) -> bool {
+        self.0.frees_answer
+    }
+}
+
+fn digest(bytes: &[u8]) -> String {
+    let mut text = String::from("sha256:");
+    for byte in Sha256::digest(bytes) {
+        write!(text, "{byte:02x}").expect("a string takes all that is written");
+    }
+    text
+}
+
+/// The first bytes of a file, for an error.
+fn beginning(bytes: &[u8]) -> String {
+    const SHOWN: usize = 16;
+    match bytes {
+        [] => "nothing, it is empty".to_owned(),
+        bytes => format!("\"{}\"", bytes[..bytes.len().min(SHOWN)].escape_ascii()),
+    }
+}

@@ -1,0 +1,131 @@
+//! What a plugin says through `log.write`: bounded in length and rate, and kept for the report of a trap.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::wire::Level;
+
+/// Bytes of a message; the rest is cut.
+pub(super) const MAX_MESSAGE: usize = 4096;
+/// Messages of an instance in each window.
+const MAX_IN_WINDOW: u32 = 100;
+const WINDOW: Duration = Duration::from_secs(1);
+
+/// One instance's voice in the host's log.
+#[derive(Debug)]
+pub(super) struct PluginLog {
+    pipeline: Arc<str>,
+    stage: Arc<str>,
+    window: Instant,
+    in_window: u32,
+    suppressed: u64,
+    last_error: Option<String>,
+}
+
+impl PluginLog {
+    pub(super) fn new(pipeline: Arc<str>, stage: Arc<str>) -> PluginLog {
+        PluginLog { pipeline, stage, window: Instant::now(), in_window: 0, suppressed: 0, last_error: None }
+    }
+
+    /// Writes a message, or counts it where the plugin has said too much.
+    pub(super) fn write(&mut self, level: Level, message: &str, now: Instant) {
+        let message = &message[..message.floor_char_boundary(MAX_MESSAGE)];
+        if level == Level::Error {
+            self.last_error = Some(message.to_owned());
+        }
+        if !self.admit(now) {
+            return;
+        }
+        let (pipeline, stage) = (&*self.pipeline, &*self.stage);
+        match level {
+            Level::Error => tracing::error!(target: "plugin", pipeline, stage, "{message}"),
+            Level::Warn => tracing::warn!(target: "plugin", pipeline, stage, "{message}"),
+            Level::Info => tracing::info!(target: "plugin", pipeline, stage, "{message}"),
+            Level::Debug => tracing::debug!(target: "plugin", pipeline, stage, "{message}"),
+        }
+    }
+
+    /// The last error since [`PluginLog::forget_error`].
+    pub(super) fn last_error(&self) -> Option<&str> {
+        self.last_error.as_deref()
+    }
+
+    /// Forgets the last error: a trap is explained by what was said in its own call.
+    pub(super) fn forget_error(&mut self) {
+        self.last_error = None;
+    }
+
+    /// Says how many messages were left out, once their window is over.
+    pub(super) fn report_suppressed(&mut self, now: Instant) {
+        if self.suppressed > 0 && now.duration_since(self.window) >= WINDOW {
+            self.say_suppressed();
+        }
+    }
+
+    fn admit(&mut self, now: Instant) -> bool {
+        self.report_suppressed(now);
+        if now.duration_since(self.window) >= WINDOW {
+            self.window = now;
+            self.in_window = 0;
+        }
+        if self.in_window == MAX_IN_WINDOW {
+            self.suppressed += 1;
+            return false;
+        }
+        self.in_window += 1;
+        true
+    }
+
+    fn say_suppressed(&mut self) {
+        let (pipeline, stage, count) = (&*self.pipeline, &*self.stage, self.suppressed);
+        tracing::warn!(target: "plugin", pipeline, stage, "{count} suppressed: more than {MAX_IN_WINDOW} messages a second");
+        self.suppressed = 0;
+    }
+}
+
+impl Drop for PluginLog {
+    fn drop(&mut self) {
+        if self.suppressed > 0 {
+            self.say_suppressed();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn log() -> PluginLog {
+        PluginLog::new("orders".into(), "redact".into())
+    }
+
+    #[test]
+    fn messages_beyond_the_rate_are_counted_and_not_written() {
+        let mut log = log();
+        let start = log.window;
+        let written = (0..250).filter(|_| log.admit(start)).count();
+        assert_eq!((written, log.suppressed), (100, 150));
+    }
+
+    #[test]
+    fn a_new_window_lets_messages_through_again() {
+        let mut log = log();
+        let start = log.window;
+        (0..250).for_each(|_| _ = log.admit(start));
+        log.report_suppressed(start + WINDOW / 2);
+        assert_eq!(log.suppressed, 150, "the window is not over");
+        assert!(log.admit(start + WINDOW));
+        assert_eq!(log.suppressed, 0, "reported");
+    }
+
+    #[test]
+    fn the_last_error_is_kept_cut_and_forgotten() {
+        let mut log = log();
+        let now = log.window;
+        log.write(Level::Error, &"é".repeat(MAX_MESSAGE), now);
+        log.write(Level::Info, "later", now);
+        assert_eq!(log.last_error(), Some("é".repeat(MAX_MESSAGE / 2).as_str()));
+        log.forget_error();
+        assert_eq!(log.last_error(), None);
+    }
+}
