@@ -31,7 +31,7 @@ fn assert_wrong(from: &str, to: &str, place: &str, parts: &[&str]) {
     let file = folder.write("orders.yaml", text);
     let answer = check(&file);
     assert_eq!(answer.code, Some(2), "{to}: {}", answer.err);
-    let beginning = format!("{}:{place}:", file.display());
+    let beginning = format!("{}:{place}", file.display());
     assert!(answer.err.starts_with(&beginning), "{beginning}\n{}", answer.err);
     assert!(!answer.err.contains("panicked"), "{}", answer.err);
     for part in parts {
@@ -53,17 +53,17 @@ fn a_right_file_and_the_shipped_pipelines_are_right() {
 
 #[test]
 fn a_wrong_file_is_answered_with_line_column_cause_and_help() {
-    assert_wrong("outputs:", "outptus:", "7:1", &["outptus", "did you mean", "outputs", "^"]);
-    assert_wrong("plugin: identity", "plugin: identiti", "6:13", &["identiti", "identity"]);
-    assert_wrong("kafka: {", "kafka: [", "2:8", &["kafka"]);
-    assert_wrong("name: keep", "name: [keep]", "4:", &[]);
+    assert_wrong("outputs:", "outptus:", "7:1:", &["outptus", "did you mean", "outputs", "^"]);
+    assert_wrong("plugin: identity", "plugin: identiti", "6:13:", &["identiti", "identity"]);
+    assert_wrong("kafka: {", "kafka: [", "2:8:", &["kafka"]);
+    assert_wrong("name: keep", "name: [keep]", "5:11:", &["[keep]"]);
 }
 
 #[test]
 fn contradictions_between_the_parts_of_a_file_are_found_with_their_places() {
     assert_wrong("name: orders", "name: orders\nname: again", "2:1", &["name"]);
-    assert_wrong("dlq: { topic: orders.dlq }\n", "", "4:", &["dlq"]);
-    assert_wrong("default:", "other:", "7:", &["default"]);
+    assert_wrong("dlq: { topic: orders.dlq }\n", "", "5:", &["dlq", "keep"]);
+    assert_wrong("default:", "other:", "8:3:", &["default"]);
     assert_wrong("topic: orders.clean", "topic: orders", "8:", &["allow_loop"]);
     assert_wrong(
         "bootstrap.servers: localhost:9092",
@@ -135,21 +135,26 @@ fn a_plugin_that_is_none_is_refused_by_what_it_is() {
     assert_refused(&cut, &[]);
 }
 
+/// A built plugin with a name in it replaced by one of the same length, wherever it stands.
+fn renamed(name: &str, from: &str, to: &str) -> Vec<u8> {
+    assert_eq!(from.len(), to.len());
+    let mut bytes = fs::read(plugin(name)).unwrap();
+    let places: Vec<usize> = (0..bytes.len()).filter(|&at| bytes[at..].starts_with(from.as_bytes())).collect();
+    assert!(!places.is_empty(), "no {from} in {name}");
+    places.into_iter().for_each(|at| bytes[at..at + to.len()].copy_from_slice(to.as_bytes()));
+    bytes
+}
+
 #[test]
 fn a_plugin_that_imports_what_it_is_not_granted_is_refused_by_the_imports_name() {
-    // (component (import "wasi:cli/environment@0.2.0" (instance (export "f" (func)))))
-    let name = b"wasi:cli/environment@0.2.0";
-    let mut component = b"\0asm\x0d\0\x01\0".to_vec();
-    // A type section: an instance type with a function type, and an export of that type.
-    let instance_type = [1, 0x42, 2, 0x01, 0x40, 0, 1, 0, 0x04, 0x00, 1, b'f', 0x01, 0];
-    component.extend([7, u8::try_from(instance_type.len()).unwrap()]);
-    component.extend(instance_type);
-    let mut import = vec![1, 0x00, u8::try_from(name.len()).unwrap()];
-    import.extend(name);
-    import.extend([0x05, 0]);
-    component.extend([10, u8::try_from(import.len()).unwrap()]);
-    component.extend(import);
-    assert_refused(&component, &["wasi:cli/environment"]);
+    let component = renamed("misbehave", "sluicebox:plugin/log@0.1.0", "wasi:sockets/network@0.2.0");
+    assert_refused(&component, &["not granted", "wasi:sockets/network@0.2.0"]);
+}
+
+#[test]
+fn a_plugin_of_another_version_of_the_interface_is_refused_by_that_version() {
+    let component = renamed("identity", "sluicebox:plugin/packed@0.1.0", "sluicebox:plugin/packed@0.2.0");
+    assert_refused(&component, &["sluicebox:plugin/packed@0.2.0", "0.1"]);
 }
 
 #[test]

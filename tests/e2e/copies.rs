@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use sluicebox_tests::{Feeder, Folder, Group, Kafka, Pipeline, Record, Sluice, audit};
 
 use crate::{alone, busy_records, by_timestamp, stop};
@@ -32,13 +32,12 @@ fn records_in(copy: &Sluice, name: &str) -> usize {
     last.field("records_in").parse().unwrap()
 }
 
-#[test]
-fn copies_come_and_go_under_load_and_no_record_is_lost_or_processed_twice() {
+/// One copy, then two, then three, then one again, all under load, with these properties of their consumers.
+fn come_and_go(test: &str, consumer: Value) {
     let _alone = alone();
     let (kafka, folder) = (Kafka::shared(), Folder::new());
-    let mut pipeline = Pipeline::with_topics(&kafka, "copies", 6);
-    pipeline.stage("misbehave", json!(null));
-    pipeline.set("workers", json!(2));
+    let mut pipeline = Pipeline::with_topics(&kafka, test, 6);
+    pipeline.stage("misbehave", json!(null)).set("workers", json!(2)).set("consumer", consumer);
     let (file, group) = (pipeline.write(&folder), Group::new(&kafka, &pipeline.name));
     let done = AtomicBool::new(false);
 
@@ -69,6 +68,41 @@ fn copies_come_and_go_under_load_and_no_record_is_lost_or_processed_twice() {
     let shares: Vec<usize> = copies.iter().map(|copy| records_in(copy, &pipeline.name)).collect();
     assert!(shares.iter().all(|&share| share > 0), "{shares:?}");
     assert_eq!(shares.iter().sum::<usize>(), fed.len(), "{shares:?}");
+}
+
+#[test]
+fn copies_come_and_go_under_load_and_no_record_is_lost_or_processed_twice() {
+    come_and_go("cooperative", json!({}));
+}
+
+#[test]
+fn copies_come_and_go_under_load_with_an_eager_strategy_too() {
+    come_and_go("eager", json!({ "partition.assignment.strategy": "range" }));
+}
+
+#[test]
+fn copies_come_and_go_under_load_with_the_newer_group_protocol_too() {
+    come_and_go("newer", json!({ "group.protocol": "consumer" }));
+}
+
+#[test]
+fn a_copy_that_crashes_leaves_its_share_to_the_others_and_nothing_is_lost() {
+    let _alone = alone();
+    let (kafka, folder) = (Kafka::shared(), Folder::new());
+    let mut pipeline = Pipeline::with_topics(&kafka, "crashes", 6);
+    pipeline.stage("misbehave", json!(null));
+    pipeline.set("consumer", json!({ "session.timeout.ms": 3_000, "heartbeat.interval.ms": 500 }));
+    let (file, group) = (pipeline.write(&folder), Group::new(&kafka, &pipeline.name));
+    let records = busy_records(0, 100_000, 50_000);
+    Feeder::new(&kafka, &[]).feed(&pipeline.input, &records);
+    let mut copies = [Sluice::run(&[&file]), Sluice::run(&[&file])];
+    copies.iter_mut().for_each(Sluice::wait_until_ready);
+    kafka.wait_for_size(&pipeline.output, 20_000);
+    copies[1].kill();
+    copies[0].wait_until_caught_up(&group, &pipeline.input);
+    stop(&mut copies[0]);
+    audit(&records, &kafka.read(&pipeline.output).records(), by_timestamp).assert_nothing_lost();
+    assert!(kafka.read(&pipeline.dlq).is_empty());
 }
 
 struct Finish<'a>(&'a AtomicBool);

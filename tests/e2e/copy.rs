@@ -3,19 +3,7 @@
 use serde_json::json;
 use sluicebox_tests::{Feeder, Folder, Group, Kafka, Pipeline, Record, Sluice, audit, java_partition};
 
-use crate::{EPOCH, by_timestamp, stop};
-
-/// Bytes that do not compress.
-fn noise(len: usize) -> Vec<u8> {
-    let mut state = 0x2545_f491_4f6c_dd1d_u64;
-    let mut next = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state as u8
-    };
-    (0..len).map(|_| next()).collect()
-}
+use crate::{EPOCH, by_timestamp, noise, stop};
 
 /// The corners of what a record can be.
 fn odd_records() -> Vec<Record> {
@@ -30,11 +18,11 @@ fn odd_records() -> Vec<Record> {
         Record { value: None, ..plain() },
         Record { value: Some(Vec::new()), ..plain() },
         Record::new(b"\xff\x00\xfe key".to_vec(), b"\x00\xc3\x28 value\xff".to_vec(), 0),
-        Record::new("large", noise(900_000), 0),
+        Record::new("large", noise(900_000, 0), 0),
         Record::new("large", vec![b'x'; 900_000], 0),
-        Record::new(noise(100_000), "a large key", 0),
+        Record::new(noise(100_000, 0), "a large key", 0),
         Record { headers: (0..500).map(|n| header(format!("h-{n}").as_bytes(), Some(b"v"))).collect(), ..plain() },
-        Record { headers: vec![header(b"large", Some(&noise(300_000)))], ..plain() },
+        Record { headers: vec![header(b"large", Some(&noise(300_000, 0)))], ..plain() },
         Record {
             headers: vec![
                 header(b"same", Some(b"1")),
@@ -50,7 +38,7 @@ fn odd_records() -> Vec<Record> {
         },
     ];
     // Keys of every length, for the partitioner.
-    records.extend((0..64).map(|len| Record::new(noise(len), format!("a key of {len} bytes"), 0)));
+    records.extend((0..64).map(|len| Record::new(noise(len, 0), format!("a key of {len} bytes"), 0)));
     number(&mut records);
     records
 }
@@ -137,7 +125,7 @@ fn keys_land_where_a_java_client_puts_them() {
     let kafka = Kafka::shared();
     let mut pipeline = Pipeline::new(&kafka, "partitions");
     pipeline.stage("misbehave", json!(null));
-    let mut records: Vec<Record> = (0..500).map(|n| Record::new(noise(n % 41), format!("value {n}"), 0)).collect();
+    let mut records: Vec<Record> = (0..500).map(|n| Record::new(noise(n % 41, n), format!("value {n}"), 0)).collect();
     records.extend((0..500).map(|n| Record::new(format!("order-{n}"), "!reject", 0)));
     number(&mut records);
     pipeline.set("breaker", json!("off"));

@@ -54,6 +54,18 @@ fn busy_records(first: usize, count: usize, turns: u32) -> Vec<Record> {
     records(first, count, |n| format!("!spin:{turns} {n}"))
 }
 
+/// Bytes that do not compress, the same for the same seed.
+fn noise(len: usize, seed: usize) -> Vec<u8> {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64 ^ (seed as u64).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state as u8
+    };
+    (0..len).map(|_| next()).collect()
+}
+
 /// Tells the program to stop, and expects that it ends well.
 fn stop(sluice: &mut Sluice) {
     assert_eq!(sluice.terminate(STOP), 0, "errors in the log: {:?}", sluice.errors());

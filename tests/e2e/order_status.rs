@@ -2,13 +2,12 @@
 
 use std::env;
 use std::fs;
-use std::path::PathBuf;
-use std::time::Duration;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use sluicebox_tests::{Feeder, Folder, Group, Kafka, Record, Sluice, audit, repository, unique};
+use sluicebox_tests::{Feeder, Folder, Group, Kafka, Record, Sluice, Stored, audit, repository, unique};
 
-use crate::{EPOCH, STOP, alone, by_timestamp, stop};
+use crate::{EPOCH, alone, by_timestamp, stop};
 
 const MEMORY: u64 = 300 << 20;
 const PARTITIONS: i32 = 4;
@@ -36,7 +35,7 @@ fn order(n: usize) -> Record {
     if n % BROKEN == BROKEN / 2 {
         value.truncate(value.len() * 2 / 3);
     }
-    let source = if n % 2 == 0 { "shop" } else { "web" };
+    let source = if n.is_multiple_of(2) { "shop" } else { "web" };
     Record::new(format!("o-{}", n % 20_011), value, EPOCH + n as i64).with_header("source", source)
 }
 
@@ -54,7 +53,7 @@ fn cleaned(record: &Record) -> Option<Record> {
     Some(Record { value: Some(order.to_string().into_bytes()), ..record.clone() })
 }
 
-fn assert_dead_letter(letter: &Record, source: &sluicebox_tests::Stored, name: &str) {
+fn assert_dead_letter(letter: &Record, source: &Stored, name: &str) {
     let header =
         |suffix: &str| letter.header(&format!("sluice.error.{suffix}")).unwrap_or_else(|| panic!("no {suffix}"));
     assert_eq!((header("class"), header("stage"), header("plugin")), ("reject", "only-changes", "filter-json"));
@@ -108,12 +107,12 @@ fn order_status_cleans_every_order_and_dead_letters_every_broken_one() {
     assert_eq!(kafka.read(&output).len() + kafka.read(&dlq).len(), expected.len() + broken.len());
 }
 
-fn reads_nothing_again(file: &std::path::Path, name: &str) {
+fn reads_nothing_again(file: &Path, name: &str) {
     let mut sluice = Sluice::run(&[file]);
     sluice.wait_until_ready();
     let status = sluice.wait_for_line("its status", |line| line.is_status_of(name) && line.field("state") == "running");
     assert_eq!((status.field("records_in").as_str(), status.field("lag").as_str()), ("0", "0"), "{}", status.text);
-    assert_eq!(sluice.terminate(Duration::min(STOP, Duration::from_secs(10))), 0);
+    stop(&mut sluice);
     let last = sluice.lines().into_iter().rfind(|line| line.is_status_of(name)).unwrap();
     assert_eq!((last.field("records_in").as_str(), last.field("state").as_str()), ("0", "stopped"), "{}", last.text);
 }

@@ -3,20 +3,13 @@
 use serde_json::json;
 use sluicebox_tests::{Feeder, Folder, Group, Kafka, Pipeline, Record, Sluice, audit};
 
-use crate::{EPOCH, STOP, by_timestamp, records, stop};
+use crate::{EPOCH, STOP, by_timestamp, noise, records, stop};
 
 const LIMIT: usize = 20_000;
 
 /// Text that hardly compresses, and is no order to a plugin.
-fn noise(len: usize, seed: usize) -> String {
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64 ^ (seed as u64).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let mut next = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        char::from(b'#' + (state % 92) as u8)
-    };
-    (0..len).map(|_| next()).collect()
+fn text(len: usize, seed: usize) -> String {
+    noise(len, seed).into_iter().map(|byte| char::from(b'#' + byte % 92)).collect()
 }
 
 /// A pipeline with a stage that keeps, with these limits of its output and its dead-letter topic.
@@ -41,10 +34,10 @@ fn an_output_over_its_topics_limit_is_dead_lettered_and_its_neighbours_are_deliv
     let kafka = Kafka::shared();
     let pipeline = pipeline(&kafka, "oversize", LIMIT, 1_048_588);
     let records = records(0, 500, |n| match n % 50 {
-        20 => noise(3 * LIMIT, n),
+        20 => text(3 * LIMIT, n),
         // Over the limit, but not once it is compressed: the broker decides.
         30 => "x".repeat(3 * LIMIT),
-        _ => noise(300, n),
+        _ => text(300, n),
     });
     Feeder::new(&kafka, &[]).feed(&pipeline.input, &records);
     run_to_the_end(&kafka, &pipeline);
@@ -62,7 +55,7 @@ fn an_output_over_its_topics_limit_stops_a_pipeline_without_dead_letters() {
     let (kafka, folder) = (Kafka::shared(), Folder::new());
     let mut pipeline = pipeline(&kafka, "no-dlq", LIMIT, LIMIT);
     pipeline.remove("stages").remove("dlq");
-    let records = [Record::new("a", "small", EPOCH), Record::new("a", noise(3 * LIMIT, 1), EPOCH + 1)];
+    let records = [Record::new("a", "small", EPOCH), Record::new("a", text(3 * LIMIT, 1), EPOCH + 1)];
     Feeder::new(&kafka, &[]).feed_partition(&pipeline.input, 0, &records);
     let mut sluice = Sluice::run(&[&pipeline.write(&folder)]);
     assert_eq!(sluice.wait_for_end(STOP), 1);
@@ -75,7 +68,7 @@ fn an_output_over_its_topics_limit_stops_a_pipeline_without_dead_letters() {
 fn a_dead_letter_over_its_topics_limit_stops_the_pipeline_or_goes_without_its_value() {
     let (kafka, folder) = (Kafka::shared(), Folder::new());
     let mut pipeline = pipeline(&kafka, "large-letter", 1_048_588, LIMIT);
-    let bad = Record::new("key", format!("!reject {}", noise(3 * LIMIT, 1)), EPOCH).with_header("trace", "t");
+    let bad = Record::new("key", format!("!reject {}", text(3 * LIMIT, 1)), EPOCH).with_header("trace", "t");
     Feeder::new(&kafka, &[]).feed(&pipeline.input, [&bad]);
     let group = Group::new(&kafka, &pipeline.name);
 
