@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Map, Value, json};
 
-use crate::kafka::consumer::Fetched;
+use crate::kafka::polled::Fetched;
 
 /// One record outside of Kafka.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -5,8 +5,7 @@
 //! revoke that is acknowledged later than its event.
 
 use std::collections::BTreeMap;
-use std::ffi::{CStr, CString, c_int, c_void};
-use std::marker::PhantomData;
+use std::ffi::{CString, c_int};
 use std::mem::ManuallyDrop;
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
@@ -18,38 +17,12 @@ use rdkafka::topic_partition_list::TopicPartitionListElem;
 use rdkafka::types::{RDKafkaErrorCode, RDKafkaRespErr};
 use rdkafka::{ClientConfig, Offset as KafkaOffset, TopicPartitionList};
 
-use super::log::{self, Logging};
+use super::log::Logging;
+use super::polled::{Event, Fetched, Polled};
 use super::{KafkaError, TopicPartition};
-use crate::batch::{Offset, Partition};
+use crate::batch::Offset;
 
 impl ConsumerContext for Logging {}
-
-/// What one poll brings.
-pub enum Polled<'a> {
-    /// Nothing, within the time given; or something that was only logged.
-    Nothing,
-    /// A record.
-    Record(Fetched<'a>),
-    /// There is nothing behind this offset for now: the next record will have it, or a later one.
-    End(TopicPartition, Offset),
-    /// These partitions are ours once [`Consumer::assign`] is called.
-    Assigned(Vec<TopicPartition>),
-    /// These partitions are to be given up with [`Consumer::unassign`]; `lost`: others may have them already.
-    Revoked {
-        /// The partitions.
-        partitions: Vec<TopicPartition>,
-        /// Whether the membership is gone, so that nothing can be committed any more.
-        lost: bool,
-    },
-    /// A commit has ended: how, for each partition.
-    Committed(Vec<(TopicPartition, Offset, Result<(), KafkaError>)>),
-    /// The broker no longer has, or never had, the offset to read from.
-    OffsetGone(TopicPartition, String),
-    /// An error of one partition or of the client; it goes on by itself.
-    Failed(KafkaError),
-    /// The client cannot go on.
-    Fatal(KafkaError),
-}
 
 /// Where to begin with a partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,9 +80,8 @@ impl Consumer {
     /// Waits up to `timeout` for one event. Must be called often, or the group takes the partitions away.
     pub fn poll(&self, timeout: Duration) -> Polled<'_> {
         let millis = c_int::try_from(timeout.as_millis()).unwrap_or(c_int::MAX);
-        // SAFETY: the queue is ours; the event is owned by `Event` from here on.
-        let event = unsafe { sys::rd_kafka_queue_poll(self.queue.as_ptr(), millis) };
-        let Some(event) = NonNull::new(event).map(Event) else { return Polled::Nothing };
+        // SAFETY: the queue is ours.
+        let Some(event) = (unsafe { Event::next(self.queue, millis) }) else { return Polled::Nothing };
         match event.kind() {
             sys::RD_KAFKA_EVENT_FETCH => Fetched::take_from(event),
             sys::RD_KAFKA_EVENT_REBALANCE => self.rebalance(&event),
@@ -191,7 +163,7 @@ impl Consumer {
             code == Some(RDKafkaErrorCode::State)
         };
         let elements = list.elements();
-        Ok(elements.iter().filter(|e| stopped(e)).map(|e| topic_partition(e.topic(), e.partition())).collect())
+        Ok(elements.iter().filter(|e| stopped(e)).map(|e| TopicPartition::new(e.topic(), e.partition())).collect())
     }
 
     /// Asks for a commit, with a note for each partition; the answer comes as [`Polled::Committed`].
@@ -236,7 +208,7 @@ impl Consumer {
                     }
                     _ => None,
                 };
-                Ok((topic_partition(element.topic(), element.partition()), committed))
+                Ok((TopicPartition::new(element.topic(), element.partition()), committed))
             })
             .collect()
     }
@@ -298,203 +270,6 @@ impl Consumer {
         drop(ManuallyDrop::into_inner(base));
         true
     }
-}
-
-/// An event of librdkafka, given back when dropped.
-struct Event(NonNull<sys::rd_kafka_event_t>);
-
-impl Drop for Event {
-    fn drop(&mut self) {
-        // SAFETY: made by `rd_kafka_queue_poll`, destroyed once.
-        unsafe { sys::rd_kafka_event_destroy(self.0.as_ptr()) }
-    }
-}
-
-impl Event {
-    fn kind(&self) -> c_int {
-        // SAFETY: the event lives.
-        unsafe { sys::rd_kafka_event_type(self.0.as_ptr()) }
-    }
-
-    fn code(&self) -> RDKafkaRespErr {
-        // SAFETY: the event lives.
-        unsafe { sys::rd_kafka_event_error(self.0.as_ptr()) }
-    }
-
-    fn error(&self) -> KafkaError {
-        // SAFETY: the string lives as long as the event.
-        let text = unsafe { text(sys::rd_kafka_event_error_string(self.0.as_ptr())) };
-        KafkaError::new(self.code(), &text)
-    }
-
-    /// The request's own error concerns every partition; without one each has its own.
-    fn committed(&self) -> Vec<(TopicPartition, Offset, Result<(), KafkaError>)> {
-        use RDKafkaRespErr::{RD_KAFKA_RESP_ERR__NO_OFFSET, RD_KAFKA_RESP_ERR_NO_ERROR};
-        let request = self.code();
-        let result = |own| match if request == RD_KAFKA_RESP_ERR_NO_ERROR { own } else { request } {
-            RD_KAFKA_RESP_ERR_NO_ERROR | RD_KAFKA_RESP_ERR__NO_OFFSET => Ok(()),
-            code => Err(KafkaError::new(code, "")),
-        };
-        self.elements().into_iter().map(|(at, offset, own)| (at, offset, result(own))).collect()
-    }
-
-    fn elements(&self) -> Vec<(TopicPartition, Offset, RDKafkaRespErr)> {
-        // SAFETY: the list belongs to the event and lives as long.
-        unsafe {
-            let list = sys::rd_kafka_event_topic_partition_list(self.0.as_ptr());
-            let Some(list) = list.as_ref() else { return Vec::new() };
-            (0..list.cnt as usize)
-                .map(|i| {
-                    let element = &*list.elems.add(i);
-                    (topic_partition(&text(element.topic), element.partition), Offset(element.offset), element.err)
-                })
-                .collect()
-        }
-    }
-
-    fn failure(&self) -> Polled<'static> {
-        let error = self.error();
-        // SAFETY: the partition is a copy that is ours to destroy.
-        let at = unsafe {
-            let at = sys::rd_kafka_event_topic_partition(self.0.as_ptr());
-            at.as_ref().map(|raw| {
-                let found = (topic_partition(&text(raw.topic), raw.partition), Offset(raw.offset));
-                sys::rd_kafka_topic_partition_destroy(at);
-                found
-            })
-        };
-        match (error.code, at) {
-            (RDKafkaErrorCode::PartitionEOF, Some((partition, offset))) => Polled::End(partition, offset),
-            (RDKafkaErrorCode::AutoOffsetReset, Some((partition, _))) => Polled::OffsetGone(partition, error.text),
-            // SAFETY: the event lives.
-            _ if unsafe { sys::rd_kafka_event_error_is_fatal(self.0.as_ptr()) } != 0 => Polled::Fatal(error),
-            _ => Polled::Failed(error),
-        }
-    }
-
-    fn log(&self, pipeline: &str) {
-        let (mut fac, mut line, mut level) = (ptr::null(), ptr::null(), 0);
-        // SAFETY: the strings live as long as the event.
-        unsafe {
-            if sys::rd_kafka_event_log(self.0.as_ptr(), &mut fac, &mut line, &mut level) == 0 {
-                log::write(pipeline, level, &text(fac), &text(line));
-            }
-        }
-    }
-}
-
-/// A record as librdkafka holds it; it goes back when dropped.
-pub struct Fetched<'a> {
-    message: NonNull<sys::rd_kafka_message_t>,
-    // The message belongs to the event.
-    _event: Event,
-    _consumer: PhantomData<&'a Consumer>,
-}
-
-impl Fetched<'_> {
-    fn take_from(event: Event) -> Polled<'static> {
-        // SAFETY: a fetch event holds one message, which it owns.
-        let message = unsafe { sys::rd_kafka_event_message_next(event.0.as_ptr()) };
-        let Some(message) = NonNull::new(message.cast_mut()) else { return Polled::Nothing };
-        let fetched = Fetched { message, _event: event, _consumer: PhantomData };
-        let raw = fetched.raw();
-        if raw.err == RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR {
-            return Polled::Record(fetched);
-        }
-        Polled::Failed(KafkaError::new(raw.err, ""))
-    }
-
-    fn raw(&self) -> &sys::rd_kafka_message_t {
-        // SAFETY: the message lives as long as the event.
-        unsafe { self.message.as_ref() }
-    }
-
-    /// The address of the topic's handle: the same for all records of a partition while it is assigned, and so a
-    /// cheap way to see that a record comes from where the last one did.
-    pub fn topic_handle(&self) -> usize {
-        self.raw().rkt as usize
-    }
-
-    /// The topic.
-    pub fn topic(&self) -> String {
-        // SAFETY: the handle lives as long as the message; the name as long as the handle.
-        unsafe { text(sys::rd_kafka_topic_name(self.raw().rkt)) }
-    }
-
-    /// The partition.
-    pub fn partition(&self) -> Partition {
-        Partition(self.raw().partition)
-    }
-
-    /// The offset.
-    pub fn offset(&self) -> Offset {
-        Offset(self.raw().offset)
-    }
-
-    /// The key; none is null.
-    pub fn key(&self) -> Option<&[u8]> {
-        // SAFETY: pointer and length belong together and live as long as the message.
-        unsafe { bytes(self.raw().key, self.raw().key_len) }
-    }
-
-    /// The value; none is null.
-    pub fn value(&self) -> Option<&[u8]> {
-        // SAFETY: as for the key.
-        unsafe { bytes(self.raw().payload, self.raw().len) }
-    }
-
-    /// Milliseconds since the epoch; none where the record has none.
-    pub fn timestamp(&self) -> Option<i64> {
-        let mut kind = sys::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
-        // SAFETY: the message lives.
-        let at = unsafe { sys::rd_kafka_message_timestamp(self.message.as_ptr(), &mut kind) };
-        (kind != sys::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE && at != -1).then_some(at)
-    }
-
-    /// Names and values in order. A name may be any bytes; one with a zero byte in it ends there, because that is
-    /// all that librdkafka tells of it.
-    pub fn headers(&self) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
-        let mut headers = ptr::null_mut();
-        // SAFETY: the message lives; `headers` belongs to it. No headers leaves it null.
-        unsafe { sys::rd_kafka_message_headers(self.message.as_ptr(), &mut headers) };
-        let mut index = 0;
-        std::iter::from_fn(move || {
-            if headers.is_null() {
-                return None;
-            }
-            let (mut name, mut value, mut len) = (ptr::null(), ptr::null(), 0);
-            // SAFETY: name and value belong to the message and live as long.
-            unsafe {
-                let code = sys::rd_kafka_header_get_all(headers, index, &mut name, &mut value, &mut len);
-                if code != RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR {
-                    return None;
-                }
-                index += 1;
-                Some((CStr::from_ptr(name).to_bytes(), bytes(value, len)))
-            }
-        })
-    }
-}
-
-/// # Safety
-/// `start` is null or points to `len` bytes that outlive `'a`.
-unsafe fn bytes<'a>(start: *const c_void, len: usize) -> Option<&'a [u8]> {
-    // SAFETY: as the caller promises.
-    (!start.is_null()).then(|| unsafe { std::slice::from_raw_parts(start.cast(), len) })
-}
-
-/// # Safety
-/// `start` is null or points to a C string.
-unsafe fn text(start: *const std::ffi::c_char) -> String {
-    if start.is_null() {
-        return String::new();
-    }
-    // SAFETY: as the caller promises.
-    unsafe { CStr::from_ptr(start).to_string_lossy().into_owned() }
-}
-
-fn topic_partition(topic: &str, partition: i32) -> TopicPartition {
-    TopicPartition { topic: topic.into(), partition: Partition(partition) }
 }
 
 fn partition_list(partitions: &[TopicPartition]) -> TopicPartitionList {

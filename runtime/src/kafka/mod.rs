@@ -4,6 +4,7 @@ pub mod admin;
 pub mod consumer;
 pub mod embedded;
 pub mod log;
+pub mod polled;
 pub mod producer;
 
 use std::fmt;
@@ -20,6 +21,13 @@ pub struct TopicPartition {
     pub topic: Arc<str>,
     /// The partition.
     pub partition: Partition,
+}
+
+impl TopicPartition {
+    /// A partition by its topic's name and its number.
+    pub(crate) fn new(topic: &str, partition: i32) -> TopicPartition {
+        TopicPartition { topic: topic.into(), partition: Partition(partition) }
+    }
 }
 
 impl fmt::Display for TopicPartition {

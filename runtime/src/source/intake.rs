@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::slot::Slot;
 use crate::batch::{Batch, NO_TIMESTAMP, Offset, Record, Source};
 use crate::config::plan::BatchLimits;
-use crate::kafka::consumer::Fetched;
+use crate::kafka::polled::Fetched;
 use crate::lease::Lease;
 use crate::sink::receipt::Span;
 use crate::worker::{Job, Message};
