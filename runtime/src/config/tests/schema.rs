@@ -101,3 +101,13 @@ fn the_schema_refuses_what_has_the_wrong_shape() {
         assert!(planned(&text).is_err() && !accepts(&text), "{output}");
     }
 }
+
+#[test]
+fn the_example_pipelines_fit_the_schema() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../pipelines");
+    let examples = crate::config::find(&[folder.into()]).unwrap();
+    assert!(examples.len() >= 2, "{examples:?}");
+    for example in examples {
+        assert!(accepts(&std::fs::read_to_string(&example).unwrap()), "{}", example.display());
+    }
+}
