@@ -260,6 +260,7 @@ fn topics(plan: &Plan) -> Result<Topics, TopicError> {
         let mut limits = admin.limits(&names);
         let inputs = limits.split_off(written.len());
         warn_of_tight_dlq(plan, limits.last(), &inputs);
+        admin.leave();
         limits
     };
     let mut limits = limits.into_iter();

@@ -131,6 +131,11 @@ impl Admin {
         }
     }
 
+    /// Ends the connection on a thread of its own: it waits for one that looks up every 100 ms only, and a start need not.
+    pub fn leave(self) {
+        std::thread::spawn(move || drop(self));
+    }
+
     /// What topics refuse, in the order of `names`; what may not be read has the brokers' defaults.
     pub fn limits(&self, names: &[&str]) -> Vec<TopicLimits> {
         let asked: Vec<_> = names.iter().map(|name| ResourceSpecifier::Topic(name)).collect();
