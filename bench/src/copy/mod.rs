@@ -27,11 +27,14 @@ pub struct Options {
     /// Records in the input.
     #[arg(long, default_value_t = 1_000_000)]
     records: u64,
+    /// A librdkafka property for every variant, the native loop too, as the `kafka:` of a pipeline takes it; may repeat
+    #[arg(long, value_name = "NAME=VALUE")]
+    kafka: Vec<String>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { rounds: 5, records: 1_000_000 }
+        Options { rounds: 5, records: 1_000_000, kafka: Vec::new() }
     }
 }
 
@@ -46,11 +49,12 @@ struct Variants {
 
 /// What is written of a variant.
 #[derive(Serialize)]
-struct Measured {
+struct Measured<'a> {
     variant: String,
     records: u64,
     value_bytes: usize,
     rounds: u32,
+    kafka: &'a [String],
     cpu_us_per_record: Figure,
     user_us_per_record: Figure,
     system_us_per_record: Figure,
@@ -73,13 +77,21 @@ pub fn run(options: &Options) -> Result<()> {
     let input = format!("{prefix}-input");
     cluster.create(&input)?;
     records::write(&cluster, &input, options.records)?;
+    let properties = properties(options)?;
     let mut variants: [Variants; ALL.len()] = Default::default();
     for round in 0..options.rounds as usize {
         // Each round begins with another one, so that none always comes after the same.
         for turn in 0..ALL.len() {
             let number = (round + turn) % ALL.len();
             let name = format!("{prefix}-{round}-{number}");
-            let run = Run { cluster: &cluster, input: &input, records: options.records, name, folder: folder.path() };
+            let run = Run {
+                cluster: &cluster,
+                input: &input,
+                records: options.records,
+                properties: &properties,
+                name,
+                folder: folder.path(),
+            };
             let measured = ALL[number].run(&run)?;
             let a_record = |time: std::time::Duration| time.as_secs_f64() * 1e6 / options.records as f64;
             let (user, system) = (a_record(measured.usage.user), a_record(measured.usage.system));
@@ -95,8 +107,18 @@ pub fn run(options: &Options) -> Result<()> {
     report(&variants, options)
 }
 
+/// The properties that were asked for, as lines of a pipeline's `kafka:`.
+fn properties(options: &Options) -> Result<String> {
+    let mut lines = String::new();
+    for property in &options.kafka {
+        let (name, value) = property.split_once('=').context("--kafka takes NAME=VALUE")?;
+        lines.push_str(&format!("  {name}: {value}\n"));
+    }
+    Ok(lines)
+}
+
 fn report(variants: &[Variants], options: &Options) -> Result<()> {
-    let &Options { rounds, records } = options;
+    let Options { rounds, records, ref kafka } = *options;
     let columns = ["a copy", "CPU us/record", "min", "max", "user", "system", "ratio", "records/s", "min", "max"];
     let mut table = Table::new(&columns);
     let mut log = Log::new("copy");
@@ -115,6 +137,7 @@ fn report(variants: &[Variants], options: &Options) -> Result<()> {
             records,
             value_bytes: orders::VALUE,
             rounds,
+            kafka,
             cpu_us_per_record: cpu,
             user_us_per_record: user,
             system_us_per_record: system,

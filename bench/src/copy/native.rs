@@ -20,9 +20,11 @@ use sluicebox::config::{PlanOptions, load};
 
 /// Records between two looks at delivery reports and the clock.
 const BURST: u64 = 256;
-/// How long a poll waits.
+/// How long the consumer is waited for.
 const POLL: Duration = Duration::from_millis(100);
-const FLUSH: Duration = Duration::from_secs(60);
+/// How long the producer is waited for at a time. Short, because rdkafka's poll takes all the time that it gets; for
+/// the same reason its flush, which waits a tenth of a second at the least, would leave the loop idle.
+const SERVE: Duration = Duration::from_millis(1);
 
 /// Keeps the first delivery that failed.
 #[derive(Default)]
@@ -106,7 +108,7 @@ impl Writer {
         };
         while let Err((error, back)) = self.producer.send(outgoing) {
             ensure!(error == KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), "{error}");
-            self.producer.poll(POLL);
+            self.producer.poll(SERVE);
             outgoing = back;
         }
         let partition = record.partition() as usize;
@@ -119,7 +121,9 @@ impl Writer {
 
     /// Waits until everything written is acknowledged, then commits.
     fn commit(&self, consumer: &BaseConsumer, mode: CommitMode) -> Result<()> {
-        self.producer.flush(FLUSH)?;
+        while self.producer.in_flight_count() > 0 {
+            self.producer.poll(SERVE);
+        }
         if let Ok(Some(error)) = self.producer.context().failed.lock().as_deref() {
             bail!("a record was not delivered: {error}");
         }

@@ -14,6 +14,8 @@ use crate::orders;
 
 /// Records that are looked at from the beginning and from the end of each partition.
 const SAMPLE: u64 = 1000;
+/// How long a full queue is given to empty; rdkafka's poll takes all the time that it gets.
+const ROOM: Duration = Duration::from_millis(10);
 const FLUSH: Duration = Duration::from_secs(60);
 
 /// Writes order-status records 0 to `count` to a topic.
@@ -32,7 +34,7 @@ pub fn write(cluster: &Cluster, topic: &str, count: u64) -> Result<()> {
         let mut record = BaseRecord::to(topic).key(&key).payload(&value).timestamp(orders::timestamp(number));
         while let Err((error, back)) = producer.send(record) {
             ensure!(error == KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), "topic {topic}: {error}");
-            producer.poll(ASK);
+            producer.poll(ROOM);
             record = back;
         }
     }

@@ -43,6 +43,8 @@ pub struct Run<'a> {
     pub input: &'a str,
     /// How many records that are.
     pub records: u64,
+    /// Lines of `kafka:` that come beside the brokers.
+    pub properties: &'a str,
     /// The group, the output topic and the files of this run have this name.
     pub name: String,
     /// Where its files go.
@@ -71,7 +73,7 @@ impl Variant {
     }
 
     fn measure(self, run: &Run<'_>) -> Result<Measured> {
-        let Run { cluster, input, records, name, folder } = run;
+        let Run { cluster, input, records, name, folder, .. } = run;
         let goal = Goal { cluster, input, group: name, output: name, records: *records };
         let pipeline = folder.join(format!("{name}.yaml"));
         fs::write(&pipeline, self.pipeline(run)).with_context(|| format!("cannot write {}", pipeline.display()))?;
@@ -114,10 +116,11 @@ impl Variant {
         let stages: String = (0..count).map(stage).collect();
         let stages = if count == 0 { " []" } else { &stages };
         format!(
-            "name: {name}\nkafka: {{ bootstrap.servers: \"{bootstrap}\" }}\ninput: {{ topics: [{input}] }}\n\
+            "name: {name}\nkafka:\n  bootstrap.servers: \"{bootstrap}\"\n{properties}input: {{ topics: [{input}] }}\n\
              stages:{stages}\noutputs: {{ default: {{ topic: {name} }} }}\n",
             name = run.name,
             bootstrap = run.cluster.bootstrap,
+            properties = run.properties,
             input = run.input,
         )
     }
