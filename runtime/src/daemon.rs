@@ -1,11 +1,10 @@
 //! The daemon: runs many pipelines in one process, and obeys signals.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::Context as _;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::{Interval, MissedTickBehavior, interval};
@@ -114,7 +113,7 @@ impl Daemon {
                 _ = status.tick() => fleet.log_status(),
                 _ = readiness.tick(), if ready_file.is_some() => {
                     if let Some(path) = ready_file.take_if(|_| fleet.is_ready()) {
-                        std::fs::write(path, "ready\n").with_context(|| format!("--ready-file {}", path.display()))?;
+                        fleet.write_ready_file(path);
                     }
                 }
             }
@@ -199,6 +198,15 @@ impl Fleet {
         })?;
         self.running.insert(name, pipeline);
         Ok(())
+    }
+
+    /// Without the file whoever waits for it waits for ever, so everything is stopped in order.
+    fn write_ready_file(&mut self, path: &Path) {
+        if let Err(error) = std::fs::write(path, "ready\n") {
+            tracing::error!(target: "daemon", "--ready-file {}: {error}: draining", path.display());
+            self.failed = true;
+            self.stop();
+        }
     }
 
     fn drain(&mut self, name: &Arc<str>) {

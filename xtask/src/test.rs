@@ -40,7 +40,8 @@ fn run_steps(workspace: &Workspace, filter: Option<&OsStr>, steps: &mut Steps) -
 
 fn host_tests(workspace: &Workspace, broker: &SharedBroker, filter: Option<&OsStr>) -> Result<()> {
     // A test that is killed cannot remove its temporary files.
-    let temporary = tempfile::tempdir_in(&workspace.target).context("cannot make a folder for temporary files")?;
+    // Outside of the workspace, or a crate that a test makes would become a member of it.
+    let temporary = tempfile::tempdir().context("cannot make a folder for temporary files")?;
     let mut command = workspace.cargo();
     command.arg("test").args(HOST).arg("--no-fail-fast").args(filter).env("TMPDIR", temporary.path());
     broker.export(&mut command);

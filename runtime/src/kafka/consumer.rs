@@ -18,7 +18,7 @@ use rdkafka::types::{RDKafkaErrorCode, RDKafkaRespErr};
 use rdkafka::{ClientConfig, Offset as KafkaOffset, TopicPartitionList};
 
 use super::log::Logging;
-use super::polled::{Event, Fetched, Polled};
+use super::polled::{Event, Fetched, Polled, bytes, list_elements, text};
 use super::{KafkaError, TopicPartition};
 use crate::batch::Offset;
 
@@ -41,6 +41,9 @@ pub struct Committed {
     /// What we noted beside it, or nothing.
     pub note: String,
 }
+
+/// What a group has committed of one partition, or why that cannot be told.
+pub type CommittedOf = Result<Option<Committed>, KafkaError>;
 
 /// The consumer of one pipeline.
 pub struct Consumer {
@@ -188,29 +191,32 @@ impl Consumer {
         Err(KafkaError::new(code, ""))
     }
 
-    /// What the group has committed; none where it has nothing.
+    /// What the group has committed of each partition; none where it has nothing.
     ///
     /// # Errors
-    /// The broker's, or no answer within `timeout`.
+    /// The broker's, for all or for one, or no answer within `timeout`.
     pub fn committed(
         &self,
         partitions: &[TopicPartition],
         timeout: Duration,
-    ) -> Result<Vec<(TopicPartition, Option<Committed>)>, KafkaError> {
+    ) -> Result<Vec<(TopicPartition, CommittedOf)>, KafkaError> {
         let list = self.base.committed_offsets(partition_list(partitions), timeout)?;
-        list.elements()
-            .iter()
+        // SAFETY: the list lives. Read as it is, because rdkafka takes every note for UTF-8.
+        Ok(unsafe { list_elements(list.ptr()) }
             .map(|element| {
-                element.error()?;
-                let committed = match element.offset() {
-                    KafkaOffset::Offset(offset) => {
-                        Some(Committed { offset: Offset(offset), note: element.metadata().to_owned() })
-                    }
-                    _ => None,
+                let committed = match element.err {
+                    RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR => Ok((element.offset >= 0).then(|| Committed {
+                        offset: Offset(element.offset),
+                        // SAFETY: pointer and length belong together, and live as long as the list.
+                        note: unsafe { bytes(element.metadata, element.metadata_size) }
+                            .map_or_else(String::new, |note| String::from_utf8_lossy(note).into_owned()),
+                    })),
+                    code => Err(KafkaError::new(code, "")),
                 };
-                Ok((TopicPartition::new(element.topic(), element.partition()), committed))
+                // SAFETY: the name lives as long as the list.
+                (TopicPartition::new(&unsafe { text(element.topic) }, element.partition), committed)
             })
-            .collect()
+            .collect())
     }
 
     /// How many partitions a topic has.
@@ -260,7 +266,10 @@ impl Consumer {
             if Instant::now() > deadline {
                 return false;
             }
-            if let Polled::Revoked { partitions, .. } = self.poll(Duration::from_millis(20)) {
+            // While it closes, an answer to either gives everything up.
+            if let Polled::Revoked { partitions, .. } | Polled::Assigned(partitions) =
+                self.poll(Duration::from_millis(20))
+            {
                 let _ = self.unassign(&partitions);
             }
         }

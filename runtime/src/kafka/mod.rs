@@ -56,6 +56,11 @@ impl KafkaError {
 }
 
 impl KafkaError {
+    /// What was not asked, because something before it was not answered.
+    pub(crate) fn later() -> KafkaError {
+        KafkaError::new(RDKafkaRespErr::RD_KAFKA_RESP_ERR__IN_PROGRESS, "not asked yet")
+    }
+
     /// The same error, with what it is about before it.
     pub(crate) fn about(self, subject: &str) -> KafkaError {
         KafkaError { text: format!("{subject}: {}", self.text), ..self }

@@ -87,13 +87,10 @@ impl Event {
     }
 
     pub(super) fn elements(&self) -> Vec<(TopicPartition, Offset, RDKafkaRespErr)> {
-        // SAFETY: the list belongs to the event and lives as long.
+        // SAFETY: the list belongs to the event, and the names in it to the list.
         unsafe {
-            let list = sys::rd_kafka_event_topic_partition_list(self.0.as_ptr());
-            let Some(list) = list.as_ref() else { return Vec::new() };
-            (0..list.cnt as usize)
-                .map(|i| {
-                    let element = &*list.elems.add(i);
+            list_elements(sys::rd_kafka_event_topic_partition_list(self.0.as_ptr()))
+                .map(|element| {
                     (TopicPartition::new(&text(element.topic), element.partition), Offset(element.offset), element.err)
                 })
                 .collect()
@@ -224,16 +221,33 @@ impl Fetched<'_> {
     }
 }
 
+/// The elements of a list.
+///
+/// # Safety
+/// `list` is null or lives for `'a`.
+pub(super) unsafe fn list_elements<'a>(
+    list: *const sys::rd_kafka_topic_partition_list_t,
+) -> impl Iterator<Item = &'a sys::rd_kafka_topic_partition_t> {
+    // SAFETY: as the caller promises; librdkafka keeps `cnt` elements from `elems` on.
+    let elements = unsafe {
+        list.as_ref().map_or(&[][..], |list| match list.elems.is_null() {
+            true => &[],
+            false => std::slice::from_raw_parts(list.elems, list.cnt as usize),
+        })
+    };
+    elements.iter()
+}
+
 /// # Safety
 /// `start` is null or points to `len` bytes that outlive `'a`.
-unsafe fn bytes<'a>(start: *const c_void, len: usize) -> Option<&'a [u8]> {
+pub(super) unsafe fn bytes<'a>(start: *const c_void, len: usize) -> Option<&'a [u8]> {
     // SAFETY: as the caller promises.
     (!start.is_null()).then(|| unsafe { std::slice::from_raw_parts(start.cast(), len) })
 }
 
 /// # Safety
 /// `start` is null or points to a C string.
-unsafe fn text(start: *const std::ffi::c_char) -> String {
+pub(super) unsafe fn text(start: *const std::ffi::c_char) -> String {
     if start.is_null() {
         return String::new();
     }

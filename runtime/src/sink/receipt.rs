@@ -177,6 +177,8 @@ impl OpenSpan {
 impl Drop for OpenSpan {
     fn drop(&mut self) {
         if !self.sealed {
+            // What cannot be committed is not written either: nothing overtakes what was given up.
+            self.span.lease.cut(self.span.first);
             let _ = self.events.send(Event::Abandoned(self.span.clone()));
         }
     }

@@ -53,7 +53,12 @@ type Starts = (Vec<(TopicPartition, Start)>, Option<(KafkaError, Vec<TopicPartit
 impl Source<'_> {
     pub(super) fn on_assigned(&mut self, partitions: Vec<TopicPartition>) {
         self.last = None;
-        self.pending = Some(Pending { partitions, again: Instant::now() });
+        // What is still waiting is not offered again, but where an eager assignment names everything anew.
+        let waiting = self.pending.take().filter(|_| self.consumer.incremental());
+        let mut all = waiting.map_or_else(Vec::new, |pending| pending.partitions);
+        all.retain(|at| !partitions.contains(at));
+        all.extend(partitions);
+        self.pending = Some(Pending { partitions: all, again: Instant::now() });
     }
 
     pub(super) fn go_on_assigning(&mut self, now: Instant) {
@@ -110,8 +115,13 @@ impl Source<'_> {
         let mut topics = HashMap::new();
         for (at, committed) in self.consumer.committed(partitions, ASK)? {
             let start = match committed {
-                Some(Committed { offset, note }) => Ok(Start { position: Some(offset), committed: Some(offset), note }),
-                None => self.first_start(&at, &mut topics),
+                Ok(Some(Committed { offset, note })) => {
+                    Ok(Start { position: Some(offset), committed: Some(offset), note })
+                }
+                // One that does not answer is enough to wait for.
+                Ok(None) if unresolved.is_none() => self.first_start(&at, &mut topics),
+                Ok(None) => Err(KafkaError::later()),
+                Err(error) => Err(error),
             };
             match start {
                 Ok(start) => starts.push((at, start)),
@@ -146,6 +156,8 @@ impl Source<'_> {
         let all: Vec<_> =
             (0..count).map(|number| TopicPartition { partition: Partition(number), ..at.clone() }).collect();
         let committed = self.consumer.committed(&all, ASK)?;
+        let committed: Vec<_> =
+            committed.into_iter().map(|(at, committed)| Ok((at, committed?))).collect::<Result<_, KafkaError>>()?;
         let notes =
             committed.iter().filter_map(|(_, committed)| committed.as_ref()?.note.strip_prefix(NOTE)?.parse().ok());
         // A group that began under other hands has no notes: what it has offsets of is what there was.
@@ -155,7 +167,10 @@ impl Source<'_> {
 
     pub(super) fn on_revoked(&mut self, partitions: Vec<TopicPartition>, lost: bool) {
         self.last = None;
-        self.pending = None;
+        if let Some(pending) = &mut self.pending {
+            pending.partitions.retain(|at| !partitions.contains(at));
+        }
+        self.pending.take_if(|pending| pending.partitions.is_empty());
         self.gather_probe_again();
         // What was assigned and never begun with is not librdkafka's to give up either.
         let partitions: Vec<_> = partitions.into_iter().filter(|at| self.slots.place(at).is_some()).collect();
@@ -184,7 +199,10 @@ impl Source<'_> {
         for at in partitions {
             self.slots.remove(at);
         }
-        self.shared.sink.purge();
+        // What is enqueued of partitions that stay is not to be thrown away.
+        if self.slots.len() == 0 {
+            self.shared.sink.purge();
+        }
         self.unassign(partitions);
     }
 

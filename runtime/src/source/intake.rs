@@ -208,7 +208,8 @@ impl Intake {
 
     /// How long the next record may be waited for before an open batch is due; none where none is open.
     pub fn wait(&self, now: Instant) -> Option<Duration> {
-        let since = self.links.iter().filter_map(|link| link.open.since).min()?;
+        let with_room = self.links.iter().filter(|link| link.queued < QUEUED);
+        let since = with_room.filter_map(|link| link.open.since).min()?;
         Some(self.limits.max_wait.saturating_sub(now.duration_since(since)))
     }
 

@@ -1,6 +1,6 @@
 //! What to do where the offset to read next is not in the log: retention has passed it, or the log was cut short.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::Source;
 use super::assign::{ASK, ASK_AGAIN};
@@ -8,7 +8,10 @@ use super::slot::{Pause, Slot};
 use crate::batch::Offset;
 use crate::config::plan::OnLostOffset;
 use crate::error::PipelineError;
-use crate::kafka::TopicPartition;
+use crate::kafka::{KafkaError, TopicPartition};
+
+/// How long a question may take that is asked again and again.
+const ASK_OFTEN: Duration = Duration::from_secs(1);
 
 impl Source<'_> {
     pub(super) fn on_offset_gone(&mut self, at: &TopicPartition, why: String) {
@@ -43,11 +46,11 @@ impl Source<'_> {
         if now < self.lost_again || self.end.is_some() || !self.may_reassign() {
             return;
         }
-        let is_read = |slot: &Slot| slot.tracker.is_idle() && !self.intake.gathers(&slot.lease);
+        let is_read = |slot: &Slot| slot.is_delivered() && slot.tracker.is_idle() && !self.intake.gathers(&slot.lease);
         let is_ready = |slot: &&Slot| slot.gone.is_some() && is_read(slot) && !slot.is_paused(Pause::Leaving);
         let Some(slot) = self.slots.iter().find(is_ready) else { return };
         let (place, at, next) = (slot.lease.slot, slot.lease.at.clone(), slot.next);
-        let (low, high) = match self.consumer.watermarks(&at, ASK) {
+        let (low, high) = match self.consumer.watermarks(&at, ASK_OFTEN) {
             Ok(watermarks) => watermarks,
             Err(error) => {
                 let why = slot.gone.as_deref().unwrap_or_default();
@@ -87,8 +90,8 @@ impl Source<'_> {
         self.commit(|committed| committed == at);
     }
 
-    /// Reads partitions again from other offsets, in a new generation each. They are given up and taken anew: a seek
-    /// is refused where fetching had stopped.
+    /// Reads partitions again from other offsets, in a new generation each: by a seek, and where that is refused because
+    /// fetching had stopped, by giving them up and taking them anew.
     pub(super) fn go_on_from(&mut self, back: &[(usize, Offset)]) {
         if back.is_empty() {
             return;
@@ -97,23 +100,39 @@ impl Source<'_> {
         for (place, to) in back {
             self.slots.renew(*place, Some(*to));
         }
-        let incremental = self.consumer.incremental();
-        let is_anew = |slot: &&Slot| !incremental || back.iter().any(|(place, _)| *place == slot.lease.slot);
-        let anew: Vec<&Slot> = self.slots.iter().filter(is_anew).collect();
-        let starts: Vec<_> = anew.iter().map(|slot| (slot.lease.at.clone(), slot.from())).collect();
-        let names = |slots: &[&Slot]| slots.iter().map(|slot| slot.lease.at.clone()).collect::<Vec<_>>();
-        let all = names(&anew);
-        // Pauses stay with a partition; a retry that is over has lifted its own.
-        let (paused, fetched): (Vec<&Slot>, Vec<&Slot>) = anew.into_iter().partition(|slot| slot.any_pause());
-        let (paused, fetched) = (names(&paused), names(&fetched));
-        let given_up = if incremental { self.consumer.unassign(&all) } else { Ok(()) };
-        let result = given_up
-            .and_then(|()| self.consumer.assign(&starts))
-            .and_then(|()| self.consumer.resume(&fetched))
-            .and_then(|()| self.consumer.pause(&paused));
-        if let Err(error) = result {
+        let is_back = |slot: &&Slot| back.iter().any(|(place, _)| *place == slot.lease.slot);
+        let starts: Vec<_> =
+            self.slots.iter().filter(is_back).map(|slot| (slot.lease.at.clone(), slot.from())).collect();
+        let stopped = self.consumer.stopped(&starts, ASK).and_then(|stopped| self.take_anew(&stopped));
+        // A retry that is over has lifted its pause.
+        let fetched: Vec<_> = self
+            .slots
+            .iter()
+            .filter(is_back)
+            .filter(|slot| !slot.any_pause())
+            .map(|slot| slot.lease.at.clone())
+            .collect();
+        if let Err(error) = stopped.and_then(|()| self.consumer.resume(&fetched)) {
             self.begin_end(Some(error.into()));
         }
+    }
+
+    /// Gives partitions up and takes them again, each from where it is read next.
+    fn take_anew(&self, partitions: &[TopicPartition]) -> Result<(), KafkaError> {
+        if partitions.is_empty() {
+            return Ok(());
+        }
+        let incremental = self.consumer.incremental();
+        // An eager assignment names all partitions.
+        let is_anew = |slot: &&Slot| !incremental || partitions.contains(&slot.lease.at);
+        let anew: Vec<&Slot> = self.slots.iter().filter(is_anew).collect();
+        let starts: Vec<_> = anew.iter().map(|slot| (slot.lease.at.clone(), slot.from())).collect();
+        let paused: Vec<_> = anew.iter().filter(|slot| slot.any_pause()).map(|slot| slot.lease.at.clone()).collect();
+        if incremental {
+            self.consumer.unassign(partitions)?;
+        }
+        self.consumer.assign(&starts)?;
+        self.consumer.pause(&paused)
     }
 }
 

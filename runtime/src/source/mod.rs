@@ -214,7 +214,7 @@ impl<'a> Source<'a> {
                 if let Some(slot) = self.slots.of(&at) {
                     slot.end = Some(end);
                     // What is gathered and not handed on is not known to the tracker yet.
-                    if slot.next.is_none_or(|next| slot.tracker.position().is_some_and(|done| done >= next)) {
+                    if slot.is_delivered() {
                         slot.settle_end();
                     }
                 }

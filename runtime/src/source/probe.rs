@@ -92,7 +92,7 @@ impl Source<'_> {
         let back: Vec<_> = self
             .slots
             .iter()
-            .filter(|slot| slot.gone.is_none() && slot.next != slot.tracker.position())
+            .filter(|slot| slot.next != slot.tracker.position())
             .filter_map(|slot| Some((slot.lease.slot, slot.resume_at()?)))
             .collect();
         self.go_on_from(&back);

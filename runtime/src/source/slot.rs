@@ -66,6 +66,11 @@ impl Slot {
         self.next.map_or(From::Beginning, From::Offset)
     }
 
+    /// Whether everything that was taken in is delivered.
+    pub fn is_delivered(&self) -> bool {
+        self.next.is_none_or(|next| self.tracker.position().is_some_and(|position| position >= next))
+    }
+
     /// Whether any reason holds.
     pub fn any_pause(&self) -> bool {
         self.pauses != 0
