@@ -44,7 +44,8 @@ impl Cluster {
     /// # Errors
     /// The broker's.
     pub fn create(&self, topic: &str) -> Result<()> {
-        let new = NewTopic::new(topic, PARTITIONS, TopicReplication::Fixed(1));
+        // The records have fixed timestamps: retention would remove them, the sooner the older this program gets.
+        let new = NewTopic::new(topic, PARTITIONS, TopicReplication::Fixed(1)).set("retention.ms", "-1");
         let results = self.runtime.block_on(self.admin.create_topics([&new], &AdminOptions::new()))?;
         if let Some(Err((_, code))) = results.into_iter().next() {
             bail!("topic {topic}: {code}");
