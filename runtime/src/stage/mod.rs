@@ -17,7 +17,7 @@ mod tests;
 pub use self::progress::{Progress, Settled};
 use crate::batch::{Arena, Field, Record, Source};
 use crate::config::plan::OnError;
-use crate::plugin::{Answer, CallError, Change, Fields, Instance, Plugin, StageSetup, StartError, Verdict};
+use crate::plugin::{Answer, CallError, Change, Fields, Instance, OutputName, Plugin, StageSetup, StartError, Verdict};
 use crate::sink::letter::Class;
 
 /// Why a stage cannot go on.
@@ -193,10 +193,25 @@ impl Stage {
                 Verdict::Drop => Settled::Drop,
                 Verdict::Emit => {
                     let record = (index - range.start) as u32;
-                    let own = self.answer.produced[produced..].iter().take_while(|p| p.record == record).count();
+                    let of_it = self.answer.produced[produced..].iter().take_while(|p| p.record == record);
+                    let (mut count, mut undeclared) = (0, None);
+                    for emitted in of_it {
+                        count += 1;
+                        if let OutputName::Undeclared(name) = emitted.output {
+                            undeclared = undeclared.or(Some(name));
+                        }
+                    }
                     let first = base + produced as u32;
-                    produced += own;
-                    Settled::Emit { first, count: own as u32 }
+                    produced += count as usize;
+                    if let Some(name) = undeclared {
+                        let reason = format!(
+                            "the plugin named output \"{}\", which the pipeline does not declare",
+                            text(arena, name)
+                        );
+                        progress.fail(index, Class::Output, reason, splits + 1);
+                        continue;
+                    }
+                    Settled::Emit { first, count }
                 }
                 Verdict::Reject => {
                     let reason = reason(arena, self.answer.produced[produced].value);
@@ -238,9 +253,12 @@ fn describe(error: CallError) -> (Class, String) {
 }
 
 fn reason(arena: &Arena, value: Change) -> String {
-    let field = match value {
-        Change::Set(field) => field,
-        Change::Inherit => Field::NULL,
-    };
+    match value {
+        Change::Set(field) => text(arena, field),
+        Change::Inherit => String::new(),
+    }
+}
+
+fn text(arena: &Arena, field: Field) -> String {
     String::from_utf8_lossy(arena.get(field).unwrap_or_default()).into_owned()
 }

@@ -15,6 +15,8 @@ pub enum Settled {
     Keep,
     /// It ends here.
     Drop,
+    /// It is no longer ours: whoever has its partition now reads it again.
+    Gone,
     /// These of [`Progress::produced`] go on in its place.
     Emit {
         /// The first of them.
@@ -119,18 +121,18 @@ impl Progress {
                     own.retries.extend(reason.map(|(_, reason)| (new, reason.clone())));
                     Settled::Pending
                 }
-                settled @ (Settled::Keep | Settled::Drop) => settled,
+                settled @ (Settled::Keep | Settled::Drop | Settled::Gone) => settled,
             });
         }
         own
     }
 
-    /// A record ends here; whether it was pending does not matter.
+    /// A record is no longer ours; whether it was pending does not matter.
     pub fn discard(&mut self, index: usize) {
         if self.is_pending(index) {
             self.pending -= 1;
         }
-        self.settled[index] = Settled::Drop;
+        self.settled[index] = Settled::Gone;
     }
 
     pub(super) fn refuse_unreadable_headers(&mut self, records: &[Record]) {

@@ -86,6 +86,7 @@ impl Bench {
             Settled::Pending => "p",
             Settled::Keep => "k",
             Settled::Drop => "d",
+            Settled::Gone => "g",
             Settled::Emit { .. } => "e",
             Settled::Failed(number) => self.progress.failed()[*number as usize].class.as_str(),
         };

@@ -9,7 +9,7 @@ use crate::error::PipelineError;
 use crate::event::{Event, Tripped};
 use crate::plugin::{OutputName, StartError};
 use crate::sink::letter::{Class, Failure};
-use crate::stage::{Progress, Round, Settled, Stage, StageError, Work};
+use crate::stage::{Round, Settled, Stage, StageError, Work};
 
 /// How far a run came.
 pub enum Step {
@@ -134,18 +134,13 @@ impl Chain {
                     records.push(record);
                     origins.push(origin);
                 }
-                Settled::Drop | Settled::Pending => dropped += 1,
+                Settled::Drop => dropped += 1,
+                Settled::Gone | Settled::Pending => {}
                 Settled::Failed(number) => {
                     let failed = &progress.failed()[number as usize];
                     self.fail(run, shared, index, failed.class, failed.reason.clone(), failed.attempts);
                 }
                 Settled::Emit { first, count } => {
-                    if let Some(name) = undeclared(&progress, first, count) {
-                        let name = String::from_utf8_lossy(run.batch.arena.get(name).unwrap_or_default()).into_owned();
-                        let reason = format!("the plugin named output \"{name}\", which the pipeline does not declare");
-                        self.fail(run, shared, index, Class::Output, reason, progress.rounds());
-                        continue;
-                    }
                     dropped += u64::from(count == 0);
                     for number in 0..count {
                         let produced = &progress.produced()[(first + number) as usize];
@@ -155,6 +150,7 @@ impl Chain {
                             OutputName::Declared(output) => {
                                 run.leaving.push(Leaving::Output { output, record, origin, stage });
                             }
+                            // A name that no output has was a failure of its record already.
                             OutputName::Next | OutputName::Undeclared(_) => {
                                 records.push(record);
                                 origins.push(origin);
@@ -195,14 +191,6 @@ impl Chain {
             }
         }
     }
-}
-
-fn undeclared(progress: &Progress, first: u32, count: u32) -> Option<crate::batch::Field> {
-    let produced = &progress.produced()[first as usize..(first + count) as usize];
-    produced.iter().find_map(|produced| match produced.output {
-        OutputName::Undeclared(name) => Some(name),
-        OutputName::Next | OutputName::Declared(_) => None,
-    })
 }
 
 /// Records that are no longer ours are not given to a plugin.

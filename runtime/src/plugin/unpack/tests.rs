@@ -231,6 +231,8 @@ impl Written {
         match damage {
             Damage::Cut(_, at) => part.truncate(at.index(part.len() + 1)),
             _ if part.is_empty() => {}
+            // A cut may have left less than a word.
+            Damage::Word(..) if part.len() < 4 => {}
             Damage::Byte(_, at, byte) => *at.get_mut(part) = *byte,
             Damage::Word(at, word) => {
                 let at = at.index(part.len() / 4) * 4;
