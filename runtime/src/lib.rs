@@ -7,6 +7,7 @@ pub mod daemon;
 pub mod dev;
 pub mod error;
 pub mod event;
+pub mod failpoint;
 pub mod kafka;
 pub mod lease;
 pub mod pipeline;

@@ -6,6 +6,7 @@ use rdkafka::types::RDKafkaErrorCode;
 
 use super::Source;
 use crate::batch::Offset;
+use crate::failpoint::{self, Failpoint};
 use crate::kafka::consumer::Committed;
 use crate::kafka::{KafkaError, TopicPartition};
 
@@ -52,6 +53,7 @@ impl Source<'_> {
         if offsets.is_empty() {
             return;
         }
+        failpoint::reach(Failpoint::Acknowledged);
         match self.consumer.commit(&offsets) {
             Ok(()) => self.commits.outstanding += 1,
             Err(error) => {
