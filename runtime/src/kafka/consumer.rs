@@ -19,6 +19,7 @@ use rdkafka::{ClientConfig, Offset as KafkaOffset, TopicPartitionList};
 
 use super::log::Logging;
 use super::polled::{Event, Fetched, Polled, bytes, list_elements, text};
+use super::transactions::{GroupMetadata, offset_list};
 use super::{KafkaError, TopicPartition};
 use crate::batch::Offset;
 
@@ -174,12 +175,7 @@ impl Consumer {
     /// # Errors
     /// What librdkafka refuses at once.
     pub fn commit(&self, offsets: &[(TopicPartition, Committed)]) -> Result<(), KafkaError> {
-        let mut list = TopicPartitionList::with_capacity(offsets.len());
-        for (at, committed) in offsets {
-            let mut element = list.add_partition(&at.topic, at.partition.0);
-            element.set_offset(KafkaOffset::Offset(committed.offset.0))?;
-            element.set_metadata(&committed.note);
-        }
+        let list = offset_list(offsets)?;
         let client = self.base.client().native_ptr();
         // rdkafka's own `commit` would tell nobody: librdkafka answers a commit without a queue only to a callback.
         // SAFETY: client, list and queue are good for the call, which copies the list; no callback.
@@ -189,6 +185,12 @@ impl Consumer {
             return Ok(());
         }
         Err(KafkaError::new(code, ""))
+    }
+
+    /// Who this is in the group now, for a transaction's offsets; none while it is no member.
+    pub fn group_metadata(&self) -> Option<GroupMetadata> {
+        // SAFETY: the client lives.
+        unsafe { GroupMetadata::of(self.base.client().native_ptr()) }
     }
 
     /// What the group has committed of each partition; none where it has nothing.

@@ -192,7 +192,7 @@ impl<T: Send + Sync + 'static> Producer<T> {
         // call, which copies key and value and takes the headers on success.
         let code = unsafe {
             sys::rd_kafka_producev(
-                self.base.client().native_ptr(),
+                self.native(),
                 vtype::RD_KAFKA_VTYPE_RKT,
                 topic.handle.as_ptr(),
                 vtype::RD_KAFKA_VTYPE_PARTITION,
@@ -233,6 +233,10 @@ impl<T: Send + Sync + 'static> Producer<T> {
     /// Waits until a record has left the full queue, or for `timeout`.
     pub fn wait_for_room(&self, timeout: Duration) {
         self.base.context().room.wait(timeout);
+    }
+
+    pub(super) fn native(&self) -> *mut sys::rd_kafka_t {
+        self.base.client().native_ptr()
     }
 
     /// Throws away what is enqueued and not on its way to a broker yet; each is reported as failed.
