@@ -123,6 +123,20 @@ impl Kafka {
         });
     }
 
+    /// Waits until every transaction in a topic has ended: what is behind an open one cannot be read. One that a process
+    /// left behind ends with its time-out.
+    ///
+    /// # Panics
+    /// They have not within [`LIMIT`].
+    pub fn wait_for_open_transactions(&self, topic: &str) {
+        let committed: BaseConsumer = self.config().create().expect("a consumer");
+        let all: BaseConsumer = self.config().set("isolation.level", "read_uncommitted").create().expect("a consumer");
+        wait_for(&format!("the open transactions in {topic} to end"), LIMIT * 2, || {
+            let (stable, end) = (size_of(&committed, topic), size_of(&all, topic));
+            if stable == end { Ok(()) } else { Err(format!("{} records are behind the first", end - stable)) }
+        });
+    }
+
     fn wait_for_partitions(&self, topic: &str, count: i32) {
         let consumer: BaseConsumer = self.config().create().expect("a consumer");
         wait_for(&format!("topic {topic} with {count} partitions"), LIMIT, || {

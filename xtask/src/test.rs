@@ -15,6 +15,9 @@ use crate::workspace::Workspace;
 /// more; xtask stays in the profile that it runs in.
 const HOST: [&str; 4] = ["--release", "--workspace", "--exclude", "xtask"];
 
+/// The end-to-end tests alone.
+const EXACTLY_ONCE: [&str; 2] = ["--test", "e2e"];
+
 /// Runs the tests whose names contain `filter`, or all. Tests go on after a failure; the summary names what failed.
 pub fn run(workspace: &Workspace, filter: Option<&OsStr>) -> Result<()> {
     let mut steps = Steps::default();
@@ -32,18 +35,23 @@ fn run_steps(workspace: &Workspace, filter: Option<&OsStr>, steps: &mut Steps) -
     steps.run("build", || run::run(workspace.cargo().arg("build").args(HOST).args(["--bins", "--tests"])))?;
     // The broker starts when the compiler has finished and ends before the plugins' tests are compiled.
     let broker = steps.run("broker", || kafka.start())?;
-    steps.run("host tests", || host_tests(workspace, &broker, filter));
+    steps.run("host tests", || host_tests(workspace, &broker, filter, &[]));
+    // The same promises once more under exactly_once, which the tests take from the environment.
+    steps.run("exactly once", || host_tests(workspace, &broker, filter, &EXACTLY_ONCE));
     drop(broker);
     steps.run("xtask tests", || run::run(workspace.cargo().args(["test", "--package", "xtask"]).args(filter)));
     steps.run("plugin tests", || run::run(workspace.cargo_for_plugins().args(["test", "--no-fail-fast"]).args(filter)))
 }
 
-fn host_tests(workspace: &Workspace, broker: &SharedBroker, filter: Option<&OsStr>) -> Result<()> {
+fn host_tests(workspace: &Workspace, broker: &SharedBroker, filter: Option<&OsStr>, only: &[&str]) -> Result<()> {
     // A test that is killed cannot remove its temporary files.
     // Outside of the workspace, or a crate that a test makes would become a member of it.
     let temporary = tempfile::tempdir().context("cannot make a folder for temporary files")?;
     let mut command = workspace.cargo();
-    command.arg("test").args(HOST).arg("--no-fail-fast").args(filter).env("TMPDIR", temporary.path());
+    command.arg("test").args(HOST).arg("--no-fail-fast").args(only).args(filter).env("TMPDIR", temporary.path());
+    if !only.is_empty() {
+        command.env("SLUICE_TEST_DELIVERY", "exactly_once");
+    }
     broker.export(&mut command);
     workspace.export(&mut command);
     run::run(&mut command)
