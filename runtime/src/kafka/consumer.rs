@@ -52,7 +52,6 @@ pub struct Consumer {
     // Not dropped by itself: its drop waits without a deadline. See `close`.
     base: ManuallyDrop<BaseConsumer<Logging>>,
     queue: NonNull<sys::rd_kafka_queue_t>,
-    pipeline: Arc<str>,
     waker: Waker,
 }
 
@@ -70,14 +69,14 @@ impl Consumer {
         waker: Waker,
     ) -> Result<Consumer, KafkaError> {
         let config: ClientConfig = properties.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
-        let base: BaseConsumer<Logging> = config.create_with_context(Logging { pipeline: pipeline.clone() })?;
+        let base: BaseConsumer<Logging> = config.create_with_context(Logging::new(pipeline))?;
         // SAFETY: the client lives; the queue is a new reference that `drop` gives back.
         let queue = unsafe { sys::rd_kafka_queue_get_consumer(base.client().native_ptr()) };
         let queue = NonNull::new(queue)
             .ok_or_else(|| KafkaError::new(RDKafkaRespErr::RD_KAFKA_RESP_ERR__UNKNOWN_GROUP, "no group.id"))?;
         // SAFETY: `close` detaches it before the queue is given back; where that is not come to, the queue stays.
         unsafe { waker.attach(queue) };
-        Ok(Consumer { base: ManuallyDrop::new(base), queue, pipeline: pipeline.clone(), waker })
+        Ok(Consumer { base: ManuallyDrop::new(base), queue, waker })
     }
 
     /// Joins the group for these topics; a name that begins with `^` is a regular expression.
@@ -100,7 +99,7 @@ impl Consumer {
             sys::RD_KAFKA_EVENT_OFFSET_COMMIT => Polled::Committed(event.committed()),
             sys::RD_KAFKA_EVENT_ERROR => event.failure(),
             sys::RD_KAFKA_EVENT_LOG => {
-                event.log(&self.pipeline);
+                event.log(self.base.client().context());
                 Polled::Nothing
             }
             _ => Polled::Nothing,
