@@ -1,9 +1,11 @@
 //! More than one copy of the pipeline.
 
+use std::time::Instant;
+
 use serde_json::json;
 use sluicebox_tests::{LIMIT, LogLine, Mix, Sluice, wait_for};
 
-use crate::report::{Duplicates, Report};
+use crate::report::Report;
 use crate::trial::{PARTITIONS, Trial};
 
 /// One copy, then three, then one again. Partitions are handed over in good order.
@@ -24,7 +26,7 @@ pub fn come_and_go(mut trial: Trial) -> Report {
         trial.stop(&mut leaver, Some(0));
         trial.go_on_for_a_while();
     }
-    trial.finish(copies, Duplicates::None)
+    trial.finish(copies)
 }
 
 /// The same, where the brokers decide who gets what.
@@ -43,6 +45,7 @@ pub fn frozen(mut trial: Trial) -> Report {
     wait_for_assigned(&mut other, 0, "a share", |count| count > 0);
     trial.go_on_for_a_while();
     frozen.signal(libc::SIGSTOP);
+    trial.may_repeat_from(Instant::now());
     let seen = other.lines().len();
     wait_for_assigned(&mut other, seen, "all partitions", |count| count == PARTITIONS);
     trial.go_on_for_a_while();
@@ -50,7 +53,7 @@ pub fn frozen(mut trial: Trial) -> Report {
     frozen.signal(libc::SIGCONT);
     wait_for_assigned(&mut frozen, seen, "a share of its own again", |count| count > 0);
     trial.go_on_for_a_while();
-    trial.finish(vec![other, frozen], Duplicates::After(1))
+    trial.finish(vec![other, frozen])
 }
 
 /// Two copies with one name: one of them stops and says so, and the other goes on.
@@ -60,16 +63,19 @@ pub fn same_instance(mut trial: Trial) -> Report {
     let mut first = trial.start();
     first.wait_until_ready();
     trial.go_on_for_a_while();
+    let from = Instant::now();
     let mut second = trial.start();
     wait_for("one of two copies with one name to end", LIMIT * 2, || {
         if first.is_running() && second.is_running() { Err("both run".to_owned()) } else { Ok(()) }
     });
     let (mut ended, left) = if first.is_running() { (second, first) } else { (first, second) };
     assert_eq!(ended.wait_for_end(LIMIT), 1);
+    // Who is thrown out can commit no more.
+    trial.may_repeat_from(from);
     let errors = ended.errors();
     assert!(errors.iter().any(|error| error.contains("instance") && error.contains("twin")), "{errors:?}");
     trial.go_on_for_a_while();
-    trial.finish(vec![left], Duplicates::After(1))
+    trial.finish(vec![left])
 }
 
 /// A copy with a name is stopped and started within its session: nobody gets anything that was not his.
@@ -91,7 +97,7 @@ pub fn restart_within_the_session(mut trial: Trial) -> Report {
     trial.go_on_for_a_while();
     let moved = first.lines().into_iter().skip(seen).find(is_change);
     assert!(moved.is_none(), "the other copy was bothered: {moved:?}");
-    trial.finish(vec![first, second], Duplicates::None)
+    trial.finish(vec![first, second])
 }
 
 /// Waits until a copy says, after so many lines of its log, that it has a number of partitions.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use sluicebox_tests::{Flow, Mix, Sluice};
 
 use crate::copies::wait_for_assigned;
-use crate::report::{Duplicates, Report};
+use crate::report::Report;
 use crate::trial::{PARTITIONS, Trial};
 
 /// What a partition that stays may lose.
@@ -37,7 +37,7 @@ pub fn rebalance(mut trial: Trial) -> Report {
     trial.go_on(2_000);
     let gap = longest_gap(&flow, &stayed, from);
     trial.promise("one goes: longest gap", gap, LOSS);
-    trial.finish(vec![first], Duplicates::None)
+    trial.finish(vec![first])
 }
 
 fn longest_gap(flow: &Flow, partitions: &[i32], from: Instant) -> Duration {

@@ -6,21 +6,12 @@ use sluicebox_tests::Findings;
 
 use crate::scenario::Delivery;
 
-/// How many records may come twice under `at_least_once`. Under `exactly_once` none may.
-#[derive(Clone, Copy, Debug)]
-pub enum Duplicates {
-    /// None: nothing was killed, and partitions were handed over in good order.
-    None,
-    /// What was written and not committed yet may be repeated after each of so many crashes or lost partitions.
-    After(usize),
-}
-
 /// What came of a scenario that has come to its end.
 pub struct Report {
     /// Records of the input.
     pub records: usize,
     pub findings: Findings,
-    /// The most records that may come twice.
+    /// The most records that may come twice: none under `exactly_once`, nor where nothing was killed or lost.
     pub bound: usize,
     /// What was measured, in words.
     pub notes: Vec<String>,

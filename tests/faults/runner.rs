@@ -1,8 +1,10 @@
 //! The program itself is killed or told to stop.
 
+use std::time::Instant;
+
 use sluicebox_tests::Mix;
 
-use crate::report::{Duplicates, Report};
+use crate::report::Report;
 use crate::trial::Trial;
 
 /// Killed again and again under load, at moments that the seed decides.
@@ -13,10 +15,11 @@ pub fn kill(mut trial: Trial) -> Report {
         let mut sluice = trial.start();
         trial.go_on_for_a_while();
         sluice.kill();
+        trial.may_repeat_from(Instant::now());
     }
     let last = trial.start();
     trial.go_on(1_000);
-    trial.finish(vec![last], Duplicates::After(kills))
+    trial.finish(vec![last])
 }
 
 /// Told to stop under load, and started again: nothing is repeated.
@@ -29,5 +32,5 @@ pub fn stop(mut trial: Trial) -> Report {
     }
     let last = trial.start();
     trial.go_on(1_000);
-    trial.finish(vec![last], Duplicates::None)
+    trial.finish(vec![last])
 }

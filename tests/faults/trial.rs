@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 use serde_json::{Map, Value, json};
 use sluicebox_tests::{
     CommitWatch, Evidence, Feeder, Folder, Group, Kafka, Load, Mix, Pipeline, Place, Sample, Sluice, WRITER, Workload,
-    busiest, check, program, record_with, wait_for,
+    check, most_written, program, record_with, wait_for,
 };
 
-use crate::report::{Duplicates, Report};
+use crate::report::Report;
 use crate::scenario::Delivery;
 use crate::site::Site;
 
@@ -31,6 +31,9 @@ const STOP_SLACK: Duration = Duration::from_secs(5);
 /// The pipeline's `commit_interval`.
 const COMMIT_INTERVAL: Duration = Duration::from_secs(1);
 
+/// How long a commit may take from when it is due until its answer.
+const COMMIT_SLACK: Duration = Duration::from_millis(500);
+
 /// What can be in flight in one process: each worker has a batch at work and one that waits, and the producer another.
 const IN_FLIGHT: usize = WORKERS * 3 * BATCH;
 
@@ -39,9 +42,6 @@ const BATCH: usize = 256;
 
 /// Partitions of each topic. As many in the input as in what is written: a key has the same number in all of them.
 pub const PARTITIONS: i32 = 6;
-
-/// Records in a second.
-const RATE: usize = 2_000;
 
 /// For what the program brings about by itself.
 const FLOW_LIMIT: Duration = Duration::from_secs(90);
@@ -60,6 +60,8 @@ pub struct Trial {
     pub group: Group,
     /// Keys of the stage that judges records, beside its plugin.
     pub judge: Map<String, Value>,
+    /// Records in a second of load.
+    pub rate: usize,
     /// Whether a process may come back to a partition that it had lost.
     pub may_come_back: bool,
     seed: u64,
@@ -70,6 +72,8 @@ pub struct Trial {
     /// The number of the next record, while there is no load.
     next: usize,
     commits: CommitWatch,
+    /// From when to when something happened after which what was not committed may be repeated.
+    repeats: Vec<(Instant, Instant)>,
     notes: Vec<String>,
     broken: Vec<String>,
 }
@@ -101,6 +105,7 @@ impl Trial {
             kafka,
             pipeline,
             judge: Map::new(),
+            rate: 2_000,
             may_come_back: false,
             seed,
             folder: Folder::new(),
@@ -109,6 +114,7 @@ impl Trial {
             load: None,
             next: 0,
             commits,
+            repeats: Vec::new(),
             notes: Vec::new(),
             broken: Vec::new(),
         }
@@ -123,7 +129,7 @@ impl Trial {
     pub fn load(&mut self, mix: Mix) {
         self.stop_load();
         let workload = Workload::new(self.seed, mix);
-        self.load = Some(Load::start(&self.kafka, &self.pipeline.input, workload, self.next, RATE));
+        self.load = Some(Load::start(&self.kafka, &self.pipeline.input, workload, self.next, self.rate));
     }
 
     /// Ends the load, until there is another.
@@ -174,6 +180,12 @@ impl Trial {
         self.go_on(records);
     }
 
+    /// Since `from` something has happened, a crash or the loss of partitions, after which what was not committed may be
+    /// repeated once, under `at_least_once`. Without it nothing may ever be repeated.
+    pub fn may_repeat_from(&mut self, from: Instant) {
+        self.repeats.push((from, Instant::now()));
+    }
+
     /// Something that was measured, for the table.
     pub fn note(&mut self, text: String) {
         self.notes.push(text);
@@ -206,18 +218,18 @@ impl Trial {
     }
 
     /// Ends the load, lets `running` deliver all of it and stop, and checks everything.
-    pub fn finish(mut self, mut running: Vec<Sluice>, duplicates: Duplicates) -> Report {
+    pub fn finish(mut self, mut running: Vec<Sluice>) -> Report {
         self.stop_load();
         let (first, _) = running.split_first_mut().expect("somebody has to finish the work");
         first.wait_until_caught_up(&self.group, &self.pipeline.input);
         for sluice in &mut running {
             self.stop(sluice, Some(0));
         }
-        self.reckon(duplicates)
+        self.reckon()
     }
 
     /// The same, where nothing is to be delivered any more.
-    pub fn reckon(mut self, duplicates: Duplicates) -> Report {
+    pub fn reckon(mut self) -> Report {
         let samples = self.commits.finish();
         let topics = topics(&self.pipeline);
         let read = |topic: &String| {
@@ -226,9 +238,9 @@ impl Trial {
         };
         let input = read(&self.pipeline.input);
         let written: BTreeMap<Place, _> = topics.iter().map(|(place, topic)| (*place, read(topic))).collect();
-        let bound = match (self.delivery, duplicates) {
-            (Delivery::ExactlyOnce, _) | (Delivery::AtLeastOnce, Duplicates::None) => 0,
-            (Delivery::AtLeastOnce, Duplicates::After(events)) => events * uncommitted(&samples),
+        let bound = match self.delivery {
+            Delivery::ExactlyOnce => 0,
+            Delivery::AtLeastOnce => self.repeats.iter().map(|(from, to)| uncommitted(&samples, *from, *to)).sum(),
         };
         if input.is_empty() || written[&Place::Output].is_empty() {
             self.broken.push("nothing has come out: nothing was tested".to_owned());
@@ -239,10 +251,10 @@ impl Trial {
     }
 }
 
-/// What may be written and not committed at any moment: the most that was written in a commit interval, by the samples
-/// of the run, and what can be in flight.
-fn uncommitted(samples: &[Sample]) -> usize {
-    busiest(samples, COMMIT_INTERVAL) + IN_FLIGHT
+/// What may have been written and not committed at a moment between these two: the most that was written in a commit
+/// interval before it, by the samples of the run, and what can be in flight.
+fn uncommitted(samples: &[Sample], from: Instant, to: Instant) -> usize {
+    most_written(samples, COMMIT_INTERVAL + COMMIT_SLACK, from, to) + IN_FLIGHT
 }
 
 fn audit_topic(pipeline: &Pipeline) -> String {

@@ -86,6 +86,9 @@ pub fn check(evidence: &Evidence) -> Findings {
     findings
 }
 
+/// Where something was to arrive, and the partition and offset at which it was seen first.
+type Seen = (Place, Option<(i32, i64)>);
+
 /// What has to arrive in one place, in the order of the input.
 struct Expected {
     records: Vec<Record>,
@@ -171,7 +174,7 @@ fn committed_when(evidence: &Evidence, place: Place, stored: &Stored, partition:
 
 /// Records whose offset was committed at a moment when not all that came of them was written, and offsets that went
 /// back. `pieces`: of each input record, where each piece of it was seen first.
-fn committed_early(evidence: &Evidence, pieces: &[Vec<(Place, Option<(i32, i64)>)>]) -> Vec<String> {
+fn committed_early(evidence: &Evidence, pieces: &[Vec<Seen>]) -> Vec<String> {
     let mut early = Vec::new();
     // Of each partition: what was committed, and the first record that is not below it.
     let mut reached: BTreeMap<i32, (i64, usize)> = BTreeMap::new();
@@ -199,7 +202,7 @@ fn committed_early(evidence: &Evidence, pieces: &[Vec<(Place, Option<(i32, i64)>
     early
 }
 
-fn was_there(sample: &Sample, (place, at): (Place, Option<(i32, i64)>)) -> bool {
+fn was_there(sample: &Sample, (place, at): Seen) -> bool {
     let Some((partition, offset)) = at else { return false };
     sample.ends.get(&place).is_some_and(|ends| offset < ends[partition as usize])
 }

@@ -106,16 +106,18 @@ fn sample(
     Some(Sample { at: Instant::now(), committed, ends })
 }
 
-/// The most that was written within `interval`, by the samples of a run.
-pub fn busiest(samples: &[Sample], interval: Duration) -> usize {
+/// The most that was written in the `interval` before any moment from `from` to `to`, by the samples of a run. Where no
+/// sample was taken at a moment, the ones around it count: rather too much than too little.
+pub fn most_written(samples: &[Sample], interval: Duration, from: Instant, to: Instant) -> usize {
     let written = |sample: &Sample| sample.ends.values().flatten().sum::<i64>();
-    let mut most = 0.0_f64;
-    for (number, first) in samples.iter().enumerate() {
-        let Some(last) = samples[number..].iter().find(|last| last.at - first.at >= interval) else { break };
-        let share = interval.as_secs_f64() / (last.at - first.at).as_secs_f64();
-        most = most.max((written(last) - written(first)) as f64 * share);
-    }
-    most.ceil() as usize
+    let first = samples.partition_point(|sample| sample.at < from);
+    let last = samples.partition_point(|sample| sample.at < to);
+    let ends = samples.iter().take(last + 1).skip(first);
+    let before = |end: &Sample| {
+        let begin = samples.partition_point(|sample| sample.at + interval <= end.at).saturating_sub(1);
+        written(end) - written(&samples[begin])
+    };
+    usize::try_from(ends.map(before).max().unwrap_or(0)).unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -123,7 +125,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_busiest_interval_is_found() {
+    fn what_was_written_before_a_moment_is_found() {
         let start = Instant::now();
         let sample = |(ms, end): (u64, i64)| Sample {
             at: start + Duration::from_millis(ms),
@@ -132,7 +134,13 @@ mod tests {
         };
         let samples: Vec<_> =
             [(0, 0), (500, 10), (1_000, 20), (1_500, 120), (2_000, 200), (4_000, 210)].map(sample).into();
-        assert_eq!(busiest(&samples, Duration::from_secs(1)), 360);
-        assert_eq!(busiest(&samples[..2], Duration::from_secs(1)), 0);
+        let second = Duration::from_secs(1);
+        let most = |from, to| {
+            most_written(&samples, second, start + Duration::from_millis(from), start + Duration::from_millis(to))
+        };
+        assert_eq!(most(1_000, 1_000), 40, "from the first sample on");
+        assert_eq!(most(1_400, 1_400), 220, "by the sample that comes next");
+        assert_eq!(most(0, 4_000), 360, "in the busiest second");
+        assert_eq!(most(3_900, 9_000), 20, "what was written between the last two");
     }
 }

@@ -28,7 +28,7 @@ mod workload;
 
 pub use audit::{Audit, audit};
 pub use check::{Evidence, Findings, check};
-pub use commits::{CommitWatch, Sample, busiest};
+pub use commits::{CommitWatch, Sample, most_written};
 pub use feeder::Feeder;
 pub use flow::Flow;
 pub use group::Group;

@@ -32,32 +32,32 @@ impl Place {
     pub const ALL: [Place; 3] = [Place::Output, Place::Audit, Place::Letters];
 }
 
-/// How many of a thousand records order the plugin `misbehave` to do what; the rest is kept after a spin.
+/// How many of ten thousand records order the plugin `misbehave` to do what; the rest is kept after a spin.
 #[derive(Clone, Debug)]
 pub struct Mix {
     /// Turns of the plugin's loop, about a nanosecond each.
     pub spin: u32,
-    /// Orders, and of how many in a thousand records each is.
+    /// Orders, and of how many in ten thousand records each is.
     pub orders: Vec<(usize, &'static str)>,
 }
 
 impl Mix {
     /// Keeps and emits, and nothing that fails.
     pub fn harmless() -> Mix {
-        Mix { spin: 2_000, orders: vec![(50, "!drop"), (50, "!emit:3"), (50, "!output:audit")] }
+        Mix { spin: 2_000, orders: vec![(500, "!drop"), (500, "!emit:3"), (500, "!output:audit")] }
     }
 
     /// Some of everything that a healthy plugin says.
     pub fn usual() -> Mix {
         let mut mix = Mix::harmless();
-        mix.orders.push((50, "!reject:no"));
+        mix.orders.push((500, "!reject:no"));
         mix
     }
 
-    /// Plugins that trap, loop and eat memory too.
+    /// A plugin that traps, loops and eats memory too, here and there.
     pub fn poisonous() -> Mix {
         let mut mix = Mix::usual();
-        mix.orders.extend([(1, "!trap"), (1, "!memory"), (1, "!loop"), (1, "!panic")]);
+        mix.orders.extend([(5, "!trap"), (5, "!memory"), (2, "!loop"), (5, "!panic")]);
         mix
     }
 }
@@ -78,7 +78,7 @@ impl Workload {
     /// The record with this number. Its place among those of its key is that of its number.
     pub fn record(&self, number: usize) -> Record {
         let mut random = fastrand::Rng::with_seed(self.seed.wrapping_add((number as u64).wrapping_mul(0x9e37_79b9)));
-        let order = self.order(random.usize(..1_000));
+        let order = self.order(random.usize(..10_000));
         let padding: String = (0..random.usize(..PADDING)).map(|_| random.alphanumeric()).collect();
         let mut record = record_with(number, &format!("key-{}", random.usize(..KEYS)), &format!("{order} {padding}"));
         record = record.with_header("trace", format!("{:016x}", random.u64(..)));
