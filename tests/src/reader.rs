@@ -33,7 +33,7 @@ impl Kafka {
         config.set("fetch.queue.backoff.ms", "2").set("fetch.wait.max.ms", "50").set("check.crcs", "true");
         let consumer: BaseConsumer = config.create().expect("a consumer");
         let count = partitions(&consumer, topic).unwrap_or_else(|| panic!("there is no topic {topic}"));
-        self.wait_for_open_transactions(topic);
+        self.wait_until_no_transaction_is_open(topic);
         let mut list = TopicPartitionList::new();
         for partition in 0..count {
             list.add_partition_offset(topic, partition, Offset::Beginning).expect("an offset");

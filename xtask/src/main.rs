@@ -4,6 +4,7 @@ mod bench;
 mod cargo;
 mod component;
 mod demo;
+mod faults;
 mod fingerprint;
 mod kafka;
 mod plugins;
@@ -32,6 +33,8 @@ Usage: cargo xtask COMMAND
   test [FILTER]   set-up, a broker, then every test of the workspace and of the plugins (whose name contains FILTER)
   demo            the example pipeline order-status on the embedded broker, fed from sample records
   bench [PART]    set-up, a broker where the part needs one, then the benchmarks; more arguments are the part's own
+  faults [WORD]   the whole fault suite (the scenarios whose names contain WORD) with [--repeat N] [--seed S]: real
+                  brokers, kills, cuts; ends with a table; of what failed the logs are in target/faults
   plugin DIR      build the Rust plugin crate in DIR to DIR/NAME.wasm
   help            this text
 
@@ -47,6 +50,7 @@ enum Command {
     Test { filter: Option<OsString> },
     Demo,
     Bench { arguments: Vec<OsString> },
+    Faults { arguments: Vec<OsString> },
     Plugin { folder: PathBuf },
     Help,
 }
@@ -79,6 +83,9 @@ fn parse(mut arguments: lexopt::Parser) -> Result<Command, lexopt::Error> {
             Value(word) if words.is_empty() && word == "bench" => {
                 return Ok(Command::Bench { arguments: arguments.raw_args()?.collect() });
             }
+            Value(word) if words.is_empty() && word == "faults" => {
+                return Ok(Command::Faults { arguments: arguments.raw_args()?.collect() });
+            }
             Value(word) => words.push(word),
             other => return Err(other.unexpected()),
         }
@@ -110,6 +117,7 @@ fn execute(command: Command) -> Result<()> {
         Command::Test { filter } => test::run(&workspace, filter.as_deref()),
         Command::Demo => demo::run(&workspace),
         Command::Bench { arguments } => bench::run(&workspace, &arguments),
+        Command::Faults { arguments } => faults::run(&workspace, &arguments),
         Command::Plugin { folder } => plugins::build_crate(&workspace, &folder),
         Command::Help => {
             print!("{HELP}");
@@ -137,6 +145,14 @@ mod tests {
         assert!(parse_words(&["demo", "extra"]).is_err());
         assert!(parse_words(&["plugin"]).is_err());
         assert!(parse_words(&["test", "--release"]).is_err());
+    }
+
+    #[test]
+    fn what_follows_faults_is_left_to_the_suite() {
+        let Ok(Command::Faults { arguments }) = parse_words(&["faults", "--repeat", "5", "--seed", "7", "kill"]) else {
+            panic!("it is a command")
+        };
+        assert_eq!(arguments, ["--repeat", "5", "--seed", "7", "kill"]);
     }
 
     #[test]
