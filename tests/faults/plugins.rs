@@ -11,8 +11,8 @@ use crate::trial::{PARTITIONS, Trial};
 /// The members' `max.poll.interval.ms`.
 const POLL_INTERVAL: Duration = Duration::from_secs(6);
 
-/// Turns of the plugin's loop that take longer than that on any machine: it does two or three in a nanosecond at best.
-const LONG: u64 = 24_000_000_000;
+/// Turns of the plugin's loop that take longer than that on any machine: it does five in a nanosecond at best.
+const LONG: u64 = 50_000_000_000;
 
 /// Records at which the plugin traps, loops or eats memory are dead letters, each alone; the others go on.
 pub fn poison(mut trial: Trial) -> Report {

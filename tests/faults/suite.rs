@@ -5,7 +5,7 @@ use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -41,7 +41,7 @@ struct Suite {
     lines: Vec<Line>,
 }
 
-#[derive(PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Outcome {
     Ended,
     /// Its thread does not come back: nothing can be run after it.
@@ -71,35 +71,18 @@ impl Suite {
             // Nobody listens any more when it comes far too late.
             let _ = answer.send(report);
         });
-        let result = match ended.recv_timeout(scenario.limit) {
-            Ok(result) => Some(result),
-            Err(RecvTimeoutError::Disconnected) => Some(Err("its thread has ended without a result".to_owned())),
-            Err(RecvTimeoutError::Timeout) => {
-                let waits = waited_for().join("; ");
-                give_up_waiting(true);
-                let late = ended.recv_timeout(GRACE);
-                give_up_waiting(false);
-                let said = format!("not done within {} s; it waited for: {waits}", scenario.limit.as_secs());
-                match late {
-                    Ok(Ok(_)) => Some(Err(said)),
-                    Ok(Err(panic)) => Some(Err(format!("{said}\n{panic}"))),
-                    Err(_) => {
-                        self.note(scenario, mode, seed, started.elapsed(), Err(format!("{said}\nit hangs")), &logs);
-                        None
-                    }
-                }
-            }
-        };
-        let Some(result) = result else { return Outcome::Hangs };
-        // It has sent its last word.
-        let _ = thread.join();
+        let (result, outcome) = wait_for_end(&ended, scenario.limit);
+        if outcome == Outcome::Ended {
+            // It has sent its last word.
+            let _ = thread.join();
+        }
         site.set_traffic(Traffic::Pass);
         if !self.note(scenario, mode, seed, started.elapsed(), result, &logs) {
             site.keep_logs(&logs);
             // Whatever state it is in, the next one is not to find it.
             self.shared = None;
         }
-        Outcome::Ended
+        outcome
     }
 
     fn site(&mut self, ground: Ground) -> Arc<Site> {
@@ -153,6 +136,26 @@ impl Suite {
         }
         println!("{} scenarios, {} failed", self.lines.len(), failed.len());
         failed.is_empty()
+    }
+}
+
+/// Waits for a scenario's end, until its deadline and the grace after it.
+fn wait_for_end(ended: &Receiver<Result<Report, String>>, limit: Duration) -> (Result<Report, String>, Outcome) {
+    match ended.recv_timeout(limit) {
+        Ok(result) => return (result, Outcome::Ended),
+        Err(RecvTimeoutError::Disconnected) => {
+            return (Err("its thread has ended without a result".to_owned()), Outcome::Ended);
+        }
+        Err(RecvTimeoutError::Timeout) => {}
+    }
+    let said = format!("not done within {} s; it waited for: {}", limit.as_secs(), waited_for().join("; "));
+    give_up_waiting(true);
+    let late = ended.recv_timeout(GRACE);
+    give_up_waiting(false);
+    match late {
+        Ok(Ok(_)) => (Err(said), Outcome::Ended),
+        Ok(Err(panic)) => (Err(format!("{said}\n{panic}")), Outcome::Ended),
+        Err(_) => (Err(format!("{said}\nit hangs")), Outcome::Hangs),
     }
 }
 
