@@ -33,4 +33,5 @@ pub use engine::{Engine, EngineError, TICK};
 pub use error::{CallError, LoadError, StartError, Ungranted};
 pub use instance::{Instance, Manifest, StageSetup};
 pub use load::{Interface, Plugin};
+pub use unpack::{PackedResult, unpack};
 pub use wire::Fields;
