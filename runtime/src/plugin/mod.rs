@@ -23,6 +23,7 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 mod trap;
+mod unfolded;
 mod unpack;
 mod wire;
 

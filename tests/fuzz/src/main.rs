@@ -111,9 +111,9 @@ mod tests {
     use super::*;
 
     /// The short form of `cargo xtask fuzz NAME`.
-    fn holds(name: &str) {
+    fn holds(name: &str, inputs: u64) {
         let kind = targets::ALL.iter().find(|kind| kind.name == name).expect("it is a target");
-        let plan = Plan { seed: 1, first: 0, inputs: kind.short, threads: 2, limit: Duration::from_secs(60) };
+        let plan = Plan { seed: 1, first: 0, inputs, threads: 2, limit: Duration::from_secs(60) };
         let report = run::run(kind, plan, |_| {});
         if let Some(failure) = &report.failure {
             panic!("{failure:?}");
@@ -125,32 +125,37 @@ mod tests {
 
     #[test]
     fn packed_answers_are_read_or_refused() {
-        holds("packed");
+        holds("packed", 200_000);
     }
 
     #[test]
     fn typed_answers_are_read_or_refused() {
-        holds("typed");
+        holds("typed", 10_000);
     }
 
     #[test]
     fn dead_letters_keep_their_records() {
-        holds("letters");
+        holds("letters", 50_000);
+    }
+
+    #[test]
+    fn pipeline_files_are_parsed_or_refused() {
+        holds("yaml", 20_000);
     }
 
     #[test]
     fn pipeline_files_are_planned_or_refused() {
-        holds("pipeline");
+        holds("pipeline", 3_000);
     }
 
     #[test]
     fn record_samples_are_read_or_refused() {
-        holds("records");
+        holds("records", 50_000);
     }
 
     #[test]
     fn json_is_scanned_or_refused() {
-        holds("json");
+        holds("json", 200_000);
     }
 
     #[test]

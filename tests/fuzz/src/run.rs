@@ -269,7 +269,6 @@ mod tests {
             name: "panics",
             about: "",
             memory: MEMORY,
-            short: 0,
             open: || Box::new(Seventh(|| panic!("seven is too many"))),
         };
         let what = failure(&KIND).what;
@@ -282,7 +281,6 @@ mod tests {
             name: "hangs",
             about: "",
             memory: MEMORY,
-            short: 0,
             open: || Box::new(Seventh(|| thread::park_timeout(Duration::from_secs(20)))),
         };
         assert_eq!(failure(&KIND).what, "not read within 300ms");
@@ -294,7 +292,6 @@ mod tests {
             name: "eats",
             about: "",
             memory: MEMORY,
-            short: 0,
             open: || Box::new(Seventh(|| drop(std::hint::black_box(vec![1_u8; 1021])))),
         };
         assert_eq!(failure(&KIND).what, "1021 bytes of memory for 2 bytes of input, more than 1020");
@@ -302,8 +299,7 @@ mod tests {
 
     #[test]
     fn a_run_reads_every_input_once() {
-        static KIND: Kind =
-            Kind { name: "behaves", about: "", memory: MEMORY, short: 0, open: || Box::new(Seventh(|| {})) };
+        static KIND: Kind = Kind { name: "behaves", about: "", memory: MEMORY, open: || Box::new(Seventh(|| {})) };
         let plan = Plan { seed: 3, first: 0, inputs: 10_001, threads: 3, limit: Duration::from_secs(10) };
         let report = run(&KIND, plan, |_| {});
         assert!(report.failure.is_none());

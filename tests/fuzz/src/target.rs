@@ -28,8 +28,6 @@ pub struct Kind {
     pub about: &'static str,
     /// The memory that reading may take.
     pub memory: Memory,
-    /// Inputs of the ordinary test run.
-    pub short: u64,
     /// Opens it.
     pub open: fn() -> Box<dyn Target>,
 }

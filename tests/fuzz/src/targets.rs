@@ -10,4 +10,5 @@ mod typed;
 use crate::target::Kind;
 
 /// All targets, in the order in which they are run.
-pub static ALL: [Kind; 6] = [packed::KIND, typed::KIND, letters::KIND, pipeline::KIND, records::KIND, json::KIND];
+pub static ALL: [Kind; 7] =
+    [packed::KIND, typed::KIND, letters::KIND, pipeline::YAML, pipeline::PIPELINE, records::KIND, json::KIND];

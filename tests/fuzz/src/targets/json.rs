@@ -12,7 +12,6 @@ pub const KIND: Kind = Kind {
     about: "the JSON scanner of the plugins",
     // It builds nothing; serde_json keeps what it unescapes, and a number's digits.
     memory: Memory { fixed: 16 << 10, per_byte: 4 },
-    short: 200_000,
     open: || {
         let path = |text| Path::parse(text).expect("the path is right");
         Box::new(Json { one: path("a.b"), all: Paths::new(["a.b", "a", "b.c", "é"].map(path)) })

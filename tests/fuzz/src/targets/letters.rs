@@ -13,7 +13,6 @@ pub const KIND: Kind = Kind {
     about: "dead letters of any record, headers and failure",
     // The headers are copied into the letter; a reason is copied before it is cut, a digest for each stage.
     memory: Memory { fixed: 64 << 10, per_byte: 24 },
-    short: 50_000,
     open: || Box::new(Letters),
 };
 

@@ -14,7 +14,6 @@ pub const KIND: Kind = Kind {
     about: "answers of packed plugins",
     // An entry of 48 bytes becomes a record of 76, and data is copied once.
     memory: Memory { fixed: 4 << 10, per_byte: 3 },
-    short: 200_000,
     open: || Box::new(Packed { outputs: vec!["default".into(), "audit".into()] }),
 };
 

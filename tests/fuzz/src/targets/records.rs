@@ -11,7 +11,6 @@ pub const KIND: Kind = Kind {
     about: "record samples, as lines of JSON",
     // A JSON value is a word or two for each byte of `[0,0,…]`, then a tree becomes text again.
     memory: Memory { fixed: 64 << 10, per_byte: 400 },
-    short: 50_000,
     open: || Box::new(Records),
 };
 

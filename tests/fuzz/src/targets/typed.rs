@@ -19,7 +19,6 @@ pub const KIND: Kind = Kind {
     about: "answers of plugins with typed records",
     // Whatever it points to and however often: what is lifted is bounded by the plugin's memory limit, and copied once more.
     memory: Memory { fixed: 4 * LIMIT, per_byte: 8 },
-    short: 10_000,
     open: || Box::new(Typed::new()),
 };
 
