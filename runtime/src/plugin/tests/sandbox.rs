@@ -279,16 +279,6 @@ fn a_function_that_would_take_minutes_to_compile_is_refused() {
     assert!(started.elapsed() < Duration::from_secs(10));
 }
 
-/// Just below the bound, in a form that is hard to compile.
-#[test]
-fn the_largest_function_that_is_let_in_compiles() {
-    let branches = "(if (local.get 0) (then (local.set 0 (i32.const 7))))".repeat(80_000);
-    let core = Core::keep_all().with(&format!("(func (param i32) {branches})"));
-    let started = Instant::now();
-    load(&component(&core), &Grants::default()).unwrap();
-    eprintln!("compiled in {:?}", started.elapsed());
-}
-
 #[test]
 fn a_file_that_is_too_large_or_no_file_is_not_read() {
     let dir = tempfile::tempdir().unwrap();
