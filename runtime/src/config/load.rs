@@ -56,12 +56,24 @@ pub fn finding(file: &Path, at: Position, message: &str) -> Errors {
 /// # Errors
 /// As [`load`].
 pub fn load_text(file: &Path, text: &str, env: Env<'_>, options: &PlanOptions) -> Result<(Plan, Vec<Warning>), Errors> {
-    let source = Source::new(file, text.strip_prefix('\u{feff}').unwrap_or(text));
+    let source = source(file, text);
     let pipeline = shape::parse(&source)?;
     let plugins = PluginPath::new(file, &options.plugin_path, env);
     let mut planner = Planner::new(&source, env);
     let plan = plan(&mut planner, &pipeline, file, &plugins, options);
     planner.finish(plan)
+}
+
+/// Whether a text has the shape of a pipeline file; what it says is not looked at.
+///
+/// # Errors
+/// What is wrong with its shape.
+pub fn has_shape(file: &Path, text: &str) -> Result<(), Errors> {
+    shape::parse(&source(file, text)).map(|_| ())
+}
+
+fn source<'a>(file: &'a Path, text: &'a str) -> Source<'a> {
+    Source::new(file, text.strip_prefix('\u{feff}').unwrap_or(text))
 }
 
 fn plan(
