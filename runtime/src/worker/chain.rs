@@ -19,6 +19,8 @@ pub enum Step {
     Waits,
     /// It is a probe, and what it was sent to find out is: no better.
     ProbeFailed,
+    /// It is a probe that looks ahead, and comes from the stage that it was meant for.
+    Looked,
     /// It is given up: the pipeline stops, or is being cut off.
     GivenUp,
 }
@@ -62,6 +64,9 @@ impl Chain {
             if self.is_no_better(run, shared) {
                 return Step::ProbeFailed;
             }
+            if run.ahead && run.probe == Some(run.stage) {
+                return Step::Looked;
+            }
             self.sort(run, shared);
             run.stage += 1;
         }
@@ -73,12 +78,14 @@ impl Chain {
     }
 
     fn settle(&mut self, run: &mut Run, shared: &Shared) -> Result<Round, Step> {
-        let stage = &mut self.stages[run.stage];
+        let (stage, ahead) = (&mut self.stages[run.stage], run.ahead);
         let mut work = Work { arena: &mut run.batch.arena, sources: &run.batch.sources, records: &run.records };
         stage.settle(&mut work, &mut run.progress).map_err(|error| {
             let name = stage.name().to_string();
             match error {
                 StageError::Cancelled => {}
+                // It is said again when the record's turn comes.
+                StageError::Fatal(_) if ahead => return Step::ProbeFailed,
                 StageError::Fatal(reason) => shared.send(Event::Broken(PipelineError::Fatal { stage: name, reason })),
                 StageError::Restart(error) => shared.send(Event::Broken(restart_error(&error))),
             }
@@ -138,7 +145,9 @@ impl Chain {
                 Settled::Gone | Settled::Pending => {}
                 Settled::Failed(number) => {
                     let failed = &progress.failed()[number as usize];
-                    self.fail(run, shared, index, failed.class, failed.reason.clone(), failed.attempts);
+                    if !run.ahead {
+                        self.fail(run, shared, index, failed.class, failed.reason.clone(), failed.attempts);
+                    }
                 }
                 Settled::Emit { first, count } => {
                     dropped += u64::from(count == 0);
@@ -160,7 +169,9 @@ impl Chain {
                 }
             }
         }
-        shared.stats.dropped(dropped);
+        if !run.ahead {
+            shared.stats.dropped(dropped);
+        }
         run.progress = progress;
         self.next = (std::mem::replace(&mut run.records, records), std::mem::replace(&mut run.origins, origins));
         self.next.0.clear();

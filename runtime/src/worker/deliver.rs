@@ -16,7 +16,7 @@ pub fn deliver(run: &mut Run, shared: &Shared) {
     if !leaving.is_sorted_by_key(Leaving::input) {
         leaving.sort_by_key(Leaving::input);
     }
-    let mut delivery = Delivery { now: now_ms(), tally: Tally::of(run.batch.records.len()) };
+    let mut delivery = Delivery { now: now_ms(), tally: Tally::of(run.inputs()) };
     for leaving in &leaving {
         let input = run.batch.records[leaving.input() as usize];
         let Some(mut span) = run.spans[input.source as usize].take() else { continue };
