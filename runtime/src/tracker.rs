@@ -46,7 +46,8 @@ impl Tracker {
     /// All that came of the span that begins at `first` is acknowledged, up to `end`, which is short of the
     /// dispatched end where the span was cut.
     pub fn delivered(&mut self, first: Offset, end: Offset) {
-        let Some(index) = self.find(first) else { return };
+        let is_new = |index: &usize| self.spans[*index].state != State::Delivered;
+        let Some(index) = self.find(first).filter(is_new) else { return };
         let span = &mut self.spans[index];
         let cut = end < span.end;
         span.end = end;

@@ -46,8 +46,10 @@ pub struct Look {
 impl Look {
     /// Looks, on a thread of its own, and sends [`Event::Ahead`] in any case.
     pub fn begin(mut self) {
-        // It joins no group.
-        self.properties.remove("group.instance.id");
+        // It joins no group, so nothing of that is to be set.
+        for group in ["group.instance.id", "group.protocol", "group.remote.assignor"] {
+            self.properties.remove(group);
+        }
         let (name, events) = (format!("{}/ahead", self.pipeline), self.events.clone());
         let look = move || {
             let found = self.look().unwrap_or_else(|error| {
