@@ -11,7 +11,7 @@ use crate::{EPOCH, alone, by_timestamp, records, stop};
 const POLL_INTERVAL: Duration = Duration::from_secs(6);
 
 /// Turns of a loop that take longer than that, in one call.
-const TURNS: u64 = 20_000_000_000;
+const TURNS: u64 = 60_000_000_000;
 
 fn rebalances(copy: &Sluice) -> usize {
     let is_one = |line: &&LogLine| {
@@ -45,7 +45,9 @@ fn a_call_longer_than_the_poll_interval_moves_no_partition_and_nothing_is_repeat
     feeder.feed_partition(&pipeline.input, 0, &all);
     // Behind it on both partitions, more than its worker may have.
     for partition in 0..2 {
-        let more = records(1 + partition * 20_000, 20_000, |n| format!("value {n}"));
+        let mut more = records(1 + partition * 20_000, 20_000, |n| format!("value {n}"));
+        // Keys of its own, for one key in two partitions has no order.
+        more.iter_mut().for_each(|record| record.key.iter_mut().for_each(|key| key.push(b'a' + partition as u8)));
         feeder.feed_partition(&pipeline.input, partition as i32, &more);
         all.extend(more);
     }

@@ -1,6 +1,6 @@
 //! What waits for a retry in one worker: the runs that wait, and in order what queues behind each.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -41,28 +41,26 @@ enum Held {
     Keys(HashSet<Box<[u8]>>),
 }
 
-impl Held {
-    fn holds(&self, key: Option<&[u8]>) -> bool {
-        match self {
-            Held::Partition => true,
-            Held::Keys(keys) => key.is_some_and(|key| keys.contains(key)),
-        }
-    }
-}
+/// When a run that waits is due, and which of those that are due then it is.
+type Due = (Instant, u64);
 
 /// A run that waits in the middle of a stage.
 struct Wait {
     run: Run,
     held: Held,
-    wake: Instant,
     /// What came behind it, in order, and has not entered the chain.
     behind: Vec<Run>,
 }
 
-/// A partition of which something waits. A key is held by one of them at the most.
+/// A partition of which something waits.
 struct Hold {
     lease: Arc<Lease>,
-    waits: Vec<Wait>,
+    waits: BTreeMap<Due, Wait>,
+    /// Who holds a key: one at the most.
+    keys: HashMap<Box<[u8]>, Due>,
+    /// Who holds the partition: one at the most.
+    partition: Option<Due>,
+    begun: u64,
     /// What waits, and what came of it.
     records: usize,
     bytes: usize,
@@ -71,42 +69,88 @@ struct Hold {
 }
 
 impl Hold {
-    fn count(&mut self, run: &Run) {
-        self.records += run.inputs();
-        self.bytes += run.batch.arena.len();
-    }
-
-    fn discount(&mut self, wait: &Wait) {
-        for run in wait.behind.iter().chain([&wait.run]) {
-            self.records -= run.inputs();
-            self.bytes -= run.batch.arena.len();
-        }
+    fn new(lease: Arc<Lease>) -> Hold {
+        let (waits, keys) = Default::default();
+        Hold { lease, waits, keys, partition: None, begun: 0, records: 0, bytes: 0, told: None }
     }
 
     /// Whether no more may be taken in. Fetching goes on at half of the bounds, for it is not to stop and go.
     fn is_full(&self) -> bool {
         let part = if self.told == Some(true) { 2 } else { 1 };
-        let holds_all = self.waits.iter().any(|wait| matches!(wait.held, Held::Partition));
-        holds_all || self.records >= MOST_RECORDS / part || self.bytes >= MOST_BYTES / part
+        self.partition.is_some() || self.records >= MOST_RECORDS / part || self.bytes >= MOST_BYTES / part
     }
 
-    /// Records of a source that are held leave their run and queue. What a key's own wait holds came before the
-    /// partition was held, so that comes first.
+    /// Who holds records with this key. Its own holder comes first: what queues there is of its key from before the
+    /// partition was held.
+    fn holder(&self, key: Option<&[u8]>) -> Option<Due> {
+        key.and_then(|key| self.keys.get(key)).or(self.partition.as_ref()).copied()
+    }
+
+    fn begin(&mut self, run: Run, held: Held, wake: Instant) {
+        self.begun += 1;
+        let due = (wake, self.begun);
+        let held = match held {
+            // A key that waited in an earlier stage comes to one that holds partitions, and this one is held already:
+            // what queues there is not to be overtaken.
+            Held::Partition if self.partition.is_some() => Held::Keys(run.keys_of(&run.inputs_of(0, |_| true))),
+            held => held,
+        };
+        match &held {
+            Held::Partition => self.partition = Some(due),
+            Held::Keys(keys) => self.keys.extend(keys.iter().map(|key| (key.clone(), due))),
+        }
+        self.count(&run);
+        self.waits.insert(due, Wait { run, held, behind: Vec::new() });
+    }
+
+    /// Takes out one that is due; it holds nothing any more.
+    fn take_due(&mut self, now: Instant) -> Option<Wait> {
+        let due = self.waits.first_entry().filter(|first| first.key().0 <= now)?;
+        let wait = due.remove();
+        match &wait.held {
+            Held::Partition => self.partition = None,
+            Held::Keys(keys) => keys.iter().for_each(|key| _ = self.keys.remove(key)),
+        }
+        for run in wait.behind.iter().chain([&wait.run]) {
+            self.records -= run.inputs();
+            self.bytes -= run.batch.arena.len();
+        }
+        Some(wait)
+    }
+
+    /// Records of a source that are held leave their run and queue.
     fn queue(&mut self, run: &mut Run, source: u32) {
-        for of_keys in [true, false] {
-            for index in 0..self.waits.len() {
-                let held = &self.waits[index].held;
-                if matches!(held, Held::Keys(_)) != of_keys {
-                    continue;
-                }
-                let inputs = run.inputs_of(source, |key| held.holds(key));
-                if !inputs.is_empty() {
-                    let own = run.split_off(source, &inputs);
-                    self.count(&own);
-                    self.waits[index].behind.push(own);
-                }
+        let mut held: BTreeMap<Due, Vec<u32>> = BTreeMap::new();
+        for input in run.inputs_of(source, |_| true) {
+            if let Some(holder) = self.holder(run.key_of(input)) {
+                held.entry(holder).or_default().push(input);
             }
         }
+        for (holder, inputs) in held {
+            self.push(holder, run.split_off(source, &inputs));
+        }
+    }
+
+    /// A run that has queued before queues again as it is, where one holds all of it; else it comes back.
+    fn queue_whole(&mut self, run: Run) -> Option<Run> {
+        let mut holders = run.inputs_of(0, |_| true).into_iter().map(|input| self.holder(run.key_of(input)));
+        let first = holders.next().flatten();
+        let Some(holder) = first.filter(|_| holders.all(|holder| holder == first)) else { return Some(run) };
+        self.push(holder, run);
+        None
+    }
+
+    fn push(&mut self, holder: Due, run: Run) {
+        self.count(&run);
+        // Whoever holds something is there.
+        if let Some(wait) = self.waits.get_mut(&holder) {
+            wait.behind.push(run);
+        }
+    }
+
+    fn count(&mut self, run: &Run) {
+        self.records += run.inputs();
+        self.bytes += run.batch.arena.len();
     }
 }
 
@@ -117,7 +161,7 @@ pub struct Holds(Vec<Hold>);
 impl Holds {
     /// When the next run is due.
     pub fn next_wake(&self) -> Option<Instant> {
-        self.0.iter().flat_map(|hold| &hold.waits).map(|wait| wait.wake).min()
+        self.0.iter().filter_map(|hold| hold.waits.first_key_value()).map(|((wake, _), _)| *wake).min()
     }
 
     /// Takes a run in: what is held queues, the rest goes as far as it can.
@@ -145,24 +189,6 @@ impl Holds {
                     self.take(&mut run, advance);
                 }
             }
-        }
-    }
-
-    /// A run that has queued before queues again as it is, where one that waits holds all of it; else it comes back.
-    fn queue_whole(&mut self, run: Run) -> Option<Run> {
-        let lease = run.spans[0].as_ref().map(|span| span.lease().clone())?;
-        let Some(hold) = self.of(&lease) else { return Some(run) };
-        let holds_all = |wait: &Wait| run.inputs_of(0, |key| !wait.held.holds(key)).is_empty();
-        // Unless a key of it is held apart from its partition.
-        let mut its = (0..hold.waits.len())
-            .filter(|index| !run.inputs_of(0, |key| hold.waits[*index].held.holds(key)).is_empty());
-        match (its.next(), its.next()) {
-            (Some(only), None) if holds_all(&hold.waits[only]) => {
-                hold.count(&run);
-                hold.waits[only].behind.push(run);
-                None
-            }
-            _ => Some(run),
         }
     }
 
@@ -197,30 +223,23 @@ impl Holds {
     }
 
     fn begin(&mut self, lease: Arc<Lease>, run: Run, held: Held, wake: Instant) {
-        if self.of(&lease).is_none() {
-            self.0.push(Hold { lease: lease.clone(), waits: Vec::new(), records: 0, bytes: 0, told: None });
-        }
-        let Some(hold) = self.of(&lease) else { return };
-        hold.count(&run);
-        let is_held = hold.waits.iter().any(|wait| matches!(wait.held, Held::Partition));
-        let held = match held {
-            // A key that waited in an earlier stage comes to one that holds partitions, and this one is held already:
-            // what queues there is not to be overtaken.
-            Held::Partition if is_held => Held::Keys(run.keys_of(&run.inputs_of(0, |_| true))),
-            held => held,
-        };
-        hold.waits.push(Wait { run, held, wake, behind: Vec::new() });
+        let index = self.0.iter().position(|hold| Arc::ptr_eq(&hold.lease, &lease)).unwrap_or_else(|| {
+            self.0.push(Hold::new(lease));
+            self.0.len() - 1
+        });
+        self.0[index].begin(run, held, wake);
     }
 
     fn take_due(&mut self, now: Instant) -> Option<Wait> {
-        for hold in &mut self.0 {
-            let due = hold.waits.iter().position(|wait| wait.wake <= now);
-            if let Some(wait) = due.map(|due| hold.waits.swap_remove(due)) {
-                hold.discount(&wait);
-                return Some(wait);
-            }
+        self.0.iter_mut().find_map(|hold| hold.take_due(now))
+    }
+
+    fn queue_whole(&mut self, run: Run) -> Option<Run> {
+        let lease = run.spans[0].as_ref().map(|span| span.lease().clone())?;
+        match self.of(&lease) {
+            Some(hold) => hold.queue_whole(run),
+            None => Some(run),
         }
-        None
     }
 
     /// What waits of a partition is not waited for any more: its spans are abandoned.
