@@ -119,6 +119,46 @@ fn a_stage_that_begins_to_fail_is_noticed_as_soon_after_many_good_records() {
 }
 
 #[test]
+fn what_waits_for_a_retry_when_the_breaker_opens_is_not_dead_lettered_either() {
+    for hold in ["partition", "key"] {
+        let (kafka, folder) = (Kafka::shared(), Folder::new());
+        let (mut pipeline, _) = failing(&kafka, &format!("breaker-{hold}"), 0, 0);
+        pipeline.set_stage("on_error", json!({ "retries": 1, "backoff": "200ms", "hold": hold }));
+        let records = records(0, 2_000, |_| "!retry".to_owned());
+        Feeder::new(&kafka, &[]).feed(&pipeline.input, &records);
+        let mut sluice = Sluice::run(&[&pipeline.write(&folder)]);
+        wait_until_open(&mut sluice, &pipeline.name);
+        sluice.wait_for_line("a failed probe", |line| line.message().contains("probe failed"));
+        stop(&mut sluice);
+        let letters = kafka.read(&pipeline.dlq).len();
+        assert!((MIN_RECORDS..=MIN_RECORDS + IN_FLIGHT).contains(&letters), "{hold}: {letters} dead letters");
+    }
+}
+
+/// One partition whose records fail from now on is no reason to go on because of another whose records pass.
+#[test]
+fn good_records_of_one_partition_do_not_close_the_breaker_over_another() {
+    let (kafka, folder) = (Kafka::shared(), Folder::new());
+    let mut pipeline = Pipeline::with_topics(&kafka, "breaker-two", 2);
+    pipeline.stage("misbehave", json!(null));
+    pipeline.set("workers", json!(1)).set("batch", json!({ "max_records": BATCH }));
+    pipeline.set("breaker", json!({ "share": 0.5, "window": "30s", "min_records": MIN_RECORDS }));
+    let feeder = Feeder::new(&kafka, &[]);
+    feeder.feed_partition(&pipeline.input, 0, &records(0, 2_000, |_| "!reject".to_owned()));
+    let mut sluice = Sluice::run(&[&pipeline.write(&folder)]);
+    wait_until_open(&mut sluice, &pipeline.name);
+    let letters = kafka.read(&pipeline.dlq).len();
+    // Few enough that the next probe has bad ones for the greater part.
+    feeder.feed_partition(&pipeline.input, 1, &records(5_000, 4, |n| n.to_string()));
+    sluice.wait_for_line("a failed probe", |line| line.message().contains("probe failed"));
+    sluice.wait_for_line("a second one", |line| {
+        line.message().contains("probe failed") && line.message().contains("(every 40 s)")
+    });
+    stop(&mut sluice);
+    assert_eq!(kafka.read(&pipeline.dlq).len(), letters);
+}
+
+#[test]
 fn on_break_stop_ends_the_pipeline() {
     let (kafka, folder) = (Kafka::shared(), Folder::new());
     let (mut pipeline, _records) = failing(&kafka, "break-stop", 2_000, 0);

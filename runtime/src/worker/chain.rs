@@ -98,7 +98,13 @@ impl Chain {
         let Some(breaker) = shared.breakers.get(run.stage) else { return false };
         let (total, failed) = (run.records.len() as u64, run.progress.failed().len() as u64);
         match run.probe {
-            Some(stage) => stage == run.stage && failed > 0 && breaker.is_too_much(total, failed),
+            Some(stage) if stage != run.stage => false,
+            // The way on leads through every partition, so each is to be better.
+            Some(_) if run.ahead => (0..run.spans.len() as u32).any(|source| {
+                let (total, failed) = count_failed(run, source);
+                failed > 0 && breaker.is_too_much(total, failed)
+            }),
+            Some(_) => failed > 0 && breaker.is_too_much(total, failed),
             None => {
                 if let Some((failed, total)) = breaker.count(total, failed, Instant::now()) {
                     self.trip(run, shared, failed, total);
@@ -202,6 +208,14 @@ impl Chain {
             }
         }
     }
+}
+
+/// Of one source: the records, and those that failed in the stage that has just settled them.
+fn count_failed(run: &Run, source: u32) -> (u64, u64) {
+    let its = std::iter::zip(&run.records, run.progress.settled()).filter(|(record, _)| record.source == source);
+    its.fold((0, 0), |(total, failed), (_, settled)| {
+        (total + 1, failed + u64::from(matches!(settled, Settled::Failed(_))))
+    })
 }
 
 /// Records that are no longer ours are not given to a plugin.

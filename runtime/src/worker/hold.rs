@@ -175,21 +175,20 @@ impl Holds {
         self.go(run, advance);
     }
 
-    /// Goes on with every run that is due at `now`, and with what is free to follow it.
-    pub fn resume_due(&mut self, now: Instant, advance: &mut Advance<'_>) {
+    /// Goes on with one run that is due at `now`, and with what is free to follow it. Answers whether there was one.
+    pub fn resume_due(&mut self, now: Instant, advance: &mut Advance<'_>) -> bool {
         // What is no longer ours is waited for by nobody.
         self.0.retain(|hold| !hold.lease.ended());
-        // What begins to wait again meanwhile is due later, so that batches get their turn.
-        while let Some(Wait { mut run, behind, .. }) = self.take_due(now) {
-            self.go(&mut run, advance);
-            // What was given up is given up before anything that came behind it is looked at.
-            drop(run);
-            for run in behind.into_iter().filter(Run::any_is_ours) {
-                if let Some(mut run) = self.queue_whole(run) {
-                    self.take(&mut run, advance);
-                }
+        let Some(Wait { mut run, behind, .. }) = self.take_due(now) else { return false };
+        self.go(&mut run, advance);
+        // What was given up is given up before anything that came behind it is looked at.
+        drop(run);
+        for run in behind.into_iter().filter(Run::any_is_ours) {
+            if let Some(mut run) = self.queue_whole(run) {
+                self.take(&mut run, advance);
             }
         }
+        true
     }
 
     fn go(&mut self, run: &mut Run, advance: &mut Advance<'_>) {

@@ -106,12 +106,22 @@ impl Worker {
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
-            if self.shared.tripped.load(Ordering::Acquire) {
-                // What waits is read again once the breaker has closed.
-                self.holds.clear();
-            }
-            self.holds.resume_due(Instant::now(), &mut |run| advance(&mut self.chain, run, &self.shared));
+            self.resume();
             self.holds.tell(|event| self.shared.send(event));
+        }
+    }
+
+    /// Goes on with what is due by now. What begins to wait again meanwhile is due later, so that batches get their turn.
+    fn resume(&mut self) {
+        let now = Instant::now();
+        loop {
+            if self.shared.tripped.load(Ordering::Acquire) {
+                // What waits would fail and be dead-lettered: it is read again once the breaker has closed.
+                return self.holds.clear();
+            }
+            if !self.holds.resume_due(now, &mut |run| advance(&mut self.chain, run, &self.shared)) {
+                return;
+            }
         }
     }
 

@@ -162,7 +162,7 @@ impl World {
     fn wait(&mut self, holds: &mut Holds) {
         self.now += BACKOFF;
         let now = self.now;
-        holds.resume_due(now, &mut |run| self.advance(run));
+        while holds.resume_due(now, &mut |run| self.advance(run)) {}
         self.listen(holds);
     }
 
