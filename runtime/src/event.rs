@@ -10,6 +10,7 @@ use crate::kafka::waker::Waker;
 use crate::lease::Lease;
 use crate::sink::committer::Outcome;
 use crate::sink::receipt::{Delivered, Oversize, Span};
+use crate::worker::Job;
 
 /// The way to a pipeline's source loop.
 #[derive(Clone)]
@@ -64,12 +65,19 @@ pub enum Event {
     },
     /// A broker refused a record as too large for its topic.
     Oversize(Oversize),
-    /// A partition waits for a retry.
-    Held(Arc<Lease>),
-    /// It no longer waits.
+    /// Records of a partition wait for a retry.
+    Held {
+        /// The partition.
+        lease: Arc<Lease>,
+        /// Whether no more of it may come.
+        full: bool,
+    },
+    /// None of it waits any more.
     Released(Arc<Lease>),
     /// A stage fails on too much.
     BreakerOpened(Tripped),
+    /// What lies behind the records of a probe that failed, to be looked at.
+    Ahead(Job),
     /// A probe has come to its end.
     Probed(Probe),
     /// The pipeline cannot go on.

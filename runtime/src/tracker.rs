@@ -46,18 +46,29 @@ impl Tracker {
     /// All that came of the span that begins at `first` is acknowledged, up to `end`, which is short of the
     /// dispatched end where the span was cut.
     pub fn delivered(&mut self, first: Offset, end: Offset) {
-        let Some(index) = self.find(first) else { return };
+        let is_new = |index: &usize| self.spans[*index].state != State::Delivered;
+        let Some(index) = self.find(first).filter(is_new) else { return };
         let span = &mut self.spans[index];
         let cut = end < span.end;
         span.end = end;
         span.state = State::Delivered;
+        if cut {
+            // What lies behind a cut is never delivered: nothing may be committed past it.
+            self.spans.insert(index + 1, Span { first: end, end, state: State::Abandoned });
+        }
+        self.merge(index + 1);
+        self.merge(index);
         while self.spans.front().is_some_and(|span| span.state == State::Delivered) {
             self.position = self.spans.pop_front().map(|span| span.end);
         }
-        if cut {
-            // What lies behind a cut is never delivered: nothing may be committed past it.
-            let at = self.spans.partition_point(|span| span.first < end);
-            self.spans.insert(at, Span { first: end, end, state: State::Abandoned });
+    }
+
+    /// Delivered spans side by side are one, so that they stay few however long an earlier one takes.
+    fn merge(&mut self, index: usize) {
+        let is_delivered = |index: usize| self.spans.get(index).is_some_and(|span| span.state == State::Delivered);
+        if index > 0 && is_delivered(index - 1) && is_delivered(index) {
+            self.spans[index - 1].end = self.spans[index].end;
+            self.spans.remove(index);
         }
     }
 
@@ -139,6 +150,20 @@ mod tests {
         tracker.delivered(Offset(10), Offset(20));
         assert_eq!(tracker.position(), None);
         assert!(tracker.is_drained() && tracker.is_settled());
+    }
+
+    #[test]
+    fn what_is_delivered_behind_a_span_that_is_not_stays_small() {
+        let mut tracker = Tracker::new(None);
+        tracker.dispatched(Offset(0), Offset(1));
+        for at in 1..1000 {
+            tracker.dispatched(Offset(at), Offset(at + 1));
+            tracker.delivered(Offset(at), Offset(at + 1));
+        }
+        assert_eq!((tracker.position(), tracker.spans.len()), (None, 2));
+        tracker.delivered(Offset(0), Offset(1));
+        assert_eq!(tracker.position(), Some(Offset(1000)));
+        assert!(tracker.is_idle());
     }
 
     #[test]

@@ -9,7 +9,9 @@ mod crash;
 mod dev;
 mod failures;
 mod growth;
+mod hold;
 mod lost_offset;
+mod membership;
 mod misbehave;
 mod missing_topics;
 mod order_status;
@@ -18,6 +20,7 @@ mod retries;
 mod secure;
 mod signals;
 mod sizes;
+mod slow_stage;
 mod stall;
 mod transactions;
 

@@ -11,7 +11,7 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::json::Json;
-use super::plan::{Delivery, OnBreak, OnLostOffset, Oversize, Start, Then};
+use super::plan::{Delivery, Hold, OnBreak, OnLostOffset, Oversize, Start, Then};
 use super::scalar::{Choice, FromText, Mismatch, Size};
 use super::written::{Located, Map, Written};
 
@@ -81,6 +81,7 @@ impl FromText for Property {
 }
 
 impl Choice for Delivery {}
+impl Choice for Hold {}
 impl Choice for OnBreak {}
 impl Choice for OnLostOffset {}
 impl Choice for Oversize {}
@@ -169,6 +170,8 @@ pub struct OnError {
     pub backoff: Option<Written<Duration>>,
     /// The longest wait. Default: 10s.
     pub max_backoff: Option<Written<Duration>>,
+    /// What waits behind a record that waits: its partition, or under at_least_once its key alone. Default: `partition`.
+    pub hold: Option<Written<Hold>>,
     /// What comes after the last call, and of everything that is not retried. Default: `dlq`.
     pub then: Option<Written<Then>>,
 }

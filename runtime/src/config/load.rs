@@ -86,7 +86,7 @@ fn plan(
     let name = topics::name(planner, "name", &pipeline.name).map(|name| name.value).unwrap_or_default();
     let delivery = delivery(planner, pipeline.delivery.as_ref(), options.embedded);
     let instance = instance(planner, pipeline.instance.as_ref(), options.instance.as_deref());
-    let stages = stages::stages(planner, &pipeline.stages, plugins);
+    let stages = stages::stages(planner, &pipeline.stages, plugins, delivery);
     let (outputs, mut destinations) = topics::outputs(planner, &pipeline.outputs);
     let dlq = pipeline.dlq.as_ref().map(|dlq| topics::dlq(planner, dlq, &mut destinations));
     if let (None, Some((stage, at))) = (&dlq, stages.first_to_dlq) {

@@ -174,8 +174,20 @@ pub struct OnError {
     pub backoff: Duration,
     /// The longest wait.
     pub max_backoff: Duration,
+    /// What waits with a record that waits for a retry.
+    pub hold: Hold,
     /// What comes after the last call, and of everything that is not retried.
     pub then: Then,
+}
+
+/// What waits behind a record that waits for a retry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Hold {
+    /// The later records of its partition.
+    Partition,
+    /// The later records of its key in its partition.
+    Key,
 }
 
 /// What becomes of a record that a stage could not process.

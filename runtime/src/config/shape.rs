@@ -9,9 +9,6 @@ use super::file::Pipeline;
 /// The largest file, in bytes; a pipeline is a few KiB.
 const LARGEST: usize = 1 << 20;
 
-/// Keys that are planned and not there yet.
-const NOT_YET: [&str; 1] = ["hold"];
-
 /// Parses a pipeline file.
 pub(super) fn parse(source: &Source<'_>) -> Result<Pipeline, Errors> {
     let start = Position { line: 1, column: 1 };
@@ -60,9 +57,6 @@ fn innermost(mut error: &Error) -> &Error {
 fn describe(error: &Error, source: &Source<'_>, at: Position) -> Diagnostic {
     let found = |message: String| source.diagnostic(at, message);
     match error {
-        Error::SerdeUnknownField { field, .. } if NOT_YET.contains(&field.as_str()) => {
-            found(format!("\"{field}\" isn't available yet"))
-        }
         Error::SerdeUnknownField { field, expected, .. } => {
             let near = did_you_mean(field, expected.iter().copied());
             let help = near.unwrap_or_else(|| format!("the keys here are {}", one_of(expected)));

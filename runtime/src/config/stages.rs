@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use super::error::Position;
 use super::file;
-use super::plan::{Grants, Limits, OnError, Stage, Then};
+use super::plan::{Delivery, Grants, Hold, Limits, OnError, Stage, Then};
 use super::planner::Planner;
 use super::plugins::PluginPath;
 use super::scalar::Size;
 use super::topics;
+use super::written::Written;
 
 /// The least and the most time for a batch. Ticks of the epoch clock are in the order of the least.
 const TIME: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(3600));
@@ -30,7 +31,12 @@ pub(super) struct Stages {
 }
 
 /// Reads `stages`.
-pub(super) fn stages(planner: &mut Planner<'_>, written: &[file::Stage], plugins: &PluginPath) -> Stages {
+pub(super) fn stages(
+    planner: &mut Planner<'_>,
+    written: &[file::Stage],
+    plugins: &PluginPath,
+    delivery: Delivery,
+) -> Stages {
     let mut stages = Stages { chain: Vec::new(), first_to_dlq: None };
     let mut names: BTreeMap<String, usize> = BTreeMap::new();
     for stage in written {
@@ -40,7 +46,7 @@ pub(super) fn stages(planner: &mut Planner<'_>, written: &[file::Stage], plugins
         if let Some(line) = names.insert(name.clone(), stage.name.at.line).filter(|_| !name.is_empty()) {
             planner.error(stage.name.at, format!("stages.name: {shown} is in line {line} already"));
         }
-        let on_error = on_error(planner, &stage.on_error);
+        let on_error = on_error(planner, &stage.on_error, delivery);
         if on_error.then == Then::Dlq && stages.first_to_dlq.is_none() {
             let at = stage.on_error.then.as_ref().map_or(stage.name.at, |then| then.at);
             stages.first_to_dlq = Some((shown, at));
@@ -105,7 +111,7 @@ fn grants(planner: &mut Planner<'_>, grants: &file::Grants) -> Grants {
     }
 }
 
-fn on_error(planner: &mut Planner<'_>, written: &file::OnError) -> OnError {
+fn on_error(planner: &mut Planner<'_>, written: &file::OnError, delivery: Delivery) -> OnError {
     let bounds = Duration::ZERO..=LONGEST_BACKOFF;
     let (backoff, max_backoff) = (Duration::from_millis(100), Duration::from_secs(10));
     let backoff = planner.within_or("on_error.backoff", written.backoff.as_ref(), bounds.clone(), backoff);
@@ -122,6 +128,19 @@ fn on_error(planner: &mut Planner<'_>, written: &file::OnError) -> OnError {
         retries: u32::try_from(retries).unwrap_or(u32::MAX),
         backoff,
         max_backoff,
+        hold: hold(planner, written.hold.as_ref(), delivery),
         then: planner.read_or("on_error.then", written.then.as_ref(), Then::Dlq),
     }
+}
+
+fn hold(planner: &mut Planner<'_>, written: Option<&Written<Hold>>, delivery: Delivery) -> Hold {
+    let hold = planner.read_or("on_error.hold", written, Hold::Partition);
+    if let (Hold::Key, Delivery::ExactlyOnce, Some(written)) = (hold, delivery, written) {
+        planner.error_with_help(
+            written.at,
+            "on_error.hold: key is for at_least_once alone, because a transaction commits nothing past a record that waits",
+            "use hold: partition, which is the default, or delivery: at_least_once",
+        );
+    }
+    hold
 }

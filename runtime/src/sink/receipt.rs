@@ -33,7 +33,7 @@ impl Delivered {
     }
 }
 
-// More than any batch can send: while a span is open its count cannot reach zero.
+// More than any batch can send: while a span is open, once or more often, its count cannot reach zero.
 const OPEN: i64 = 1 << 40;
 
 /// What librdkafka hands back with each delivery report.
@@ -56,7 +56,7 @@ pub enum Receipt {
 /// Counts what is still to be acknowledged of one span.
 pub struct SpanReceipt {
     span: Span,
-    // The offset to commit: known once the span is sealed, for a cut may have shortened it.
+    // The offset to commit: known once the span is sealed, for a cut may have shortened it. The lowest counts.
     end: AtomicI64,
     outstanding: AtomicI64,
     failed: AtomicBool,
@@ -140,6 +140,16 @@ impl OpenSpan {
         OpenSpan { span, receipt: Arc::new(Receipt::Span(receipt)), events, sent: 0, sealed: false }
     }
 
+    /// The same span once more, for records of it that go their own way: it is delivered when each of the two is
+    /// sealed, and abandoned when either is.
+    pub fn share(&self) -> OpenSpan {
+        if let Receipt::Span(receipt) = &*self.receipt {
+            receipt.outstanding.fetch_add(OPEN, Ordering::AcqRel);
+        }
+        let (span, receipt, events) = (self.span.clone(), self.receipt.clone(), self.events.clone());
+        OpenSpan { span, receipt, events, sent: 0, sealed: false }
+    }
+
     /// The partition and generation.
     pub fn lease(&self) -> &Arc<Lease> {
         &self.span.lease
@@ -168,7 +178,7 @@ impl OpenSpan {
         }
     }
 
-    /// Everything of the span is sent: it is delivered once all of that is acknowledged.
+    /// Everything of the span that goes this way is sent: it is delivered once all of it is acknowledged.
     pub fn seal(mut self) {
         let end = self.span.lease.shorten(self.span.end);
         if end <= self.span.first && self.span.first < self.span.end {
@@ -176,7 +186,7 @@ impl OpenSpan {
         }
         self.sealed = true;
         if let Receipt::Span(receipt) = &*self.receipt {
-            receipt.end.store(end.0, Ordering::Release);
+            receipt.end.fetch_min(end.0, Ordering::AcqRel);
             receipt.settle(OPEN - self.sent);
         }
     }

@@ -3,7 +3,9 @@
 use std::time::{Duration, Instant};
 
 use super::intake::Open;
+use crate::batch::Offset;
 use crate::event::Tripped;
+use crate::kafka::TopicPartition;
 use crate::stage::breaker::ProbeDelay;
 
 /// Records in a probe, at the most.
@@ -21,6 +23,8 @@ pub struct Gate {
     pub phase: Phase,
     /// The records of the next probe.
     pub probe: Open,
+    /// Behind what the last probe's records lie what is to be looked at, once it has failed.
+    pub behind: Vec<(TopicPartition, Offset)>,
 }
 
 /// What goes on behind a gate that is shut.
@@ -40,13 +44,19 @@ pub enum Phase {
     Collecting,
     /// A probe is on its way.
     Probing,
+    /// It has failed: what lies behind it is looked at, so that bad records that have come to an end hold nobody up.
+    Looking {
+        /// When the next probe may begin, if that is no better.
+        probe_at: Instant,
+    },
 }
 
 impl Gate {
     /// Shuts it.
     pub fn shut(tripped: Tripped, now: Instant) -> Gate {
         let delay = ProbeDelay::first();
-        Gate { tripped, delay, phase: Phase::Settling { probe_at: now + delay.get() }, probe: Open::default() }
+        let phase = Phase::Settling { probe_at: now + delay.get() };
+        Gate { tripped, delay, phase, probe: Open::default(), behind: Vec::new() }
     }
 
     /// A probe has failed: the next comes later.
@@ -66,8 +76,9 @@ impl Gate {
         let Tripped { name, failed, total, record: (lease, offset), reason, .. } = &self.tripped;
         format!(
             "stage \"{name}\" failed on {failed} of the last {total} records, for example {} offset {offset} ({reason}); \
-             intake is paused and nothing more goes to the dead-letter topic; it goes on by itself when a probe passes \
-             (every {} s): mend what the plugin depends on, or the plugin and restart",
+             intake is paused, offsets stay and nothing more goes to the dead-letter topic; it goes on by itself when a probe \
+             passes, of what comes next or of the newest records (every {} s): mend what the plugin depends on, or mend \
+             the plugin and restart, or set `breaker: off` to have all that fails dead-lettered",
             lease.at,
             self.delay.get().as_secs()
         )

@@ -39,10 +39,10 @@ impl Open {
         self.since
     }
 
-    /// Adds a record of a slot.
-    pub fn push(&mut self, slot: &Slot, record: &Fetched<'_>, now: Instant) {
+    /// Adds a record of a partition.
+    pub fn push(&mut self, lease: &Arc<Lease>, record: &Fetched<'_>, now: Instant) {
         let offset = record.offset();
-        let source = self.source(slot, offset);
+        let source = self.source(lease, offset);
         self.spans[source].end = Offset(offset.0 + 1);
         let arena = &mut self.batch.arena;
         let before = arena.len();
@@ -59,16 +59,16 @@ impl Open {
         self.since.get_or_insert(now);
     }
 
-    fn source(&mut self, slot: &Slot, first: Offset) -> usize {
-        let is_its = |span: &Span| Arc::ptr_eq(&span.lease, &slot.lease);
+    fn source(&mut self, lease: &Arc<Lease>, first: Offset) -> usize {
+        let is_its = |span: &Span| Arc::ptr_eq(&span.lease, lease);
         if self.spans.get(self.last).is_some_and(is_its) {
             return self.last;
         }
         self.last = self.spans.iter().position(is_its).unwrap_or_else(|| {
-            let (topic, partition) = (slot.lease.at.topic.clone(), slot.lease.at.partition);
+            let (topic, partition) = (lease.at.topic.clone(), lease.at.partition);
             let topic_field = self.batch.arena.push(topic.as_bytes());
             self.batch.sources.push(Source { topic, topic_field, partition });
-            self.spans.push(Span { lease: slot.lease.clone(), first, end: first });
+            self.spans.push(Span { lease: lease.clone(), first, end: first });
             self.spans.len() - 1
         });
         self.last
@@ -77,7 +77,8 @@ impl Open {
     /// Takes it all out as a job.
     pub fn take(&mut self, probe: Option<usize>, spare: Batch) -> Job {
         (self.bytes, self.since, self.last) = (0, None, 0);
-        Job { batch: std::mem::replace(&mut self.batch, spare), spans: std::mem::take(&mut self.spans), probe }
+        let (batch, spans) = (std::mem::replace(&mut self.batch, spare), std::mem::take(&mut self.spans));
+        Job { batch, spans, probe, ahead: false }
     }
 
     /// Forgets it all.
@@ -121,7 +122,7 @@ impl Intake {
     /// Adds a record of a slot. Answers whether its worker now has a full batch.
     pub fn push(&mut self, slot: &Slot, record: &Fetched<'_>, now: Instant) -> bool {
         let open = &mut self.links[slot.worker].open;
-        open.push(slot, record, now);
+        open.push(&slot.lease, record, now);
         is_full(open, &self.limits)
     }
 

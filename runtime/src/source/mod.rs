@@ -2,8 +2,9 @@
 //!
 //! Everything that happens, in Kafka or in a worker, comes here as an event; what follows from it is done here.
 //! The parts of that have files of their own: who has which partition (`assign`), what is committed (`commit`), what
-//! an open breaker does (`probe`) and how it all ends (`end`).
+//! an open breaker does (`gate`, `probe`, `ahead`) and how it all ends (`end`).
 
+mod ahead;
 mod assign;
 mod commit;
 mod end;
@@ -37,6 +38,7 @@ use crate::event::Event;
 use crate::kafka::consumer::Consumer;
 use crate::kafka::polled::{Fetched, Polled};
 use crate::kafka::{KafkaError, TopicPartition};
+use crate::lease::Lease;
 use crate::sink::receipt::Oversize;
 use crate::status::{Phase, State};
 use crate::worker::{Message, Shared};
@@ -195,7 +197,7 @@ impl<'a> Source<'a> {
         match &mut self.gate {
             Some(gate) => {
                 if gate.phase == GatePhase::Collecting {
-                    gate.probe.push(slot, record, now);
+                    gate.probe.push(&slot.lease, record, now);
                 }
                 gate.probe_is_ready(now)
             }
@@ -302,12 +304,10 @@ impl<'a> Source<'a> {
                 self.shared.stats.refused();
                 self.oversize.push(oversize);
             }
-            Event::Held(lease) => {
-                self.set_paused(lease.slot, lease.generation, Pause::Held, true);
-                self.abandon_retries(|slot| slot.is_paused(Pause::Leaving));
-            }
-            Event::Released(lease) => self.set_paused(lease.slot, lease.generation, Pause::Held, false),
+            Event::Held { lease, full } => self.on_held(&lease, true, full),
+            Event::Released(lease) => self.on_held(&lease, false, false),
             Event::BreakerOpened(tripped) => self.on_breaker_opened(tripped),
+            Event::Ahead(job) => self.on_ahead(job),
             Event::Probed(probe) => self.on_probed(probe),
             Event::Broken(error) => {
                 if matches!(error, PipelineError::Undeliverable { .. }) {
@@ -393,9 +393,19 @@ impl<'a> Source<'a> {
         self.set_worker_paused(worker, true);
     }
 
+    /// Records of a partition wait for a retry, or no longer do. `full`: no more of it may come.
+    fn on_held(&mut self, lease: &Lease, held: bool, full: bool) {
+        if let Some(slot) = self.slots.of_lease(lease) {
+            slot.held = held;
+        }
+        self.set_paused(lease.slot, lease.generation, Pause::Held, full);
+        let tripped = self.gate.is_some();
+        self.abandon_retries(|slot| tripped || slot.is_paused(Pause::Leaving));
+    }
+
     /// Retries of these partitions are not waited for: whoever reads them next begins with them.
     fn abandon_retries(&self, which: impl Fn(&Slot) -> bool) {
-        for slot in self.slots.iter().filter(|slot| slot.is_paused(Pause::Held) && which(slot)) {
+        for slot in self.slots.iter().filter(|slot| slot.held && which(slot)) {
             self.intake.abandon(slot.worker, &slot.lease);
         }
     }
@@ -417,7 +427,7 @@ impl<'a> Source<'a> {
             partitions: self.slots.len(),
             lag: lags.collect::<Option<Vec<u64>>>().filter(|lags| !lags.is_empty()).map(|lags| lags.iter().sum()),
             breaker: self.gate.as_ref().map(Gate::describe),
-            held: self.slots.iter().filter(|slot| slot.is_paused(Pause::Held)).count(),
+            held: self.slots.iter().filter(|slot| slot.held).count(),
             idle,
         };
         self.shared.stats.set(|old| *old = state);

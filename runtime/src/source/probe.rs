@@ -4,12 +4,14 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use super::Source;
+use super::ahead::Look;
 use super::gate::{Gate, Phase};
 use super::slot::Pause;
 use crate::batch::Batch;
 use crate::config::plan::OnBreak;
 use crate::error::PipelineError;
 use crate::event::{Probe, Tripped};
+use crate::worker::Job;
 
 impl Source<'_> {
     pub(super) fn on_breaker_opened(&mut self, tripped: Tripped) {
@@ -23,25 +25,47 @@ impl Source<'_> {
         tracing::error!(target: "breaker", pipeline = %self.plan.name, "{}", gate.describe());
         self.gate = Some(gate);
         self.intake.clear();
+        // What waits for a retry would fill the dead-letter topic: it is read again like all that is not delivered.
+        self.abandon_retries(|_| true);
         self.set_all_paused(Pause::Breaker, true);
     }
 
     pub(super) fn on_probed(&mut self, probe: Probe) {
         let Some(gate) = &mut self.gate else { return };
-        match probe {
-            Probe::Passed => {
-                tracing::info!(target: "breaker", pipeline = %self.plan.name, stage = %gate.tripped.name, "a probe passed: going on");
-                self.shared.breakers.iter().for_each(crate::stage::breaker::Breaker::reset);
-                self.shared.tripped.store(false, Ordering::Release);
-                self.gate = None;
-                self.set_all_paused(Pause::Breaker, false);
+        let ahead = if let Phase::Looking { probe_at } = gate.phase { Some(probe_at) } else { None };
+        match (probe, ahead) {
+            (Probe::Passed, None) => self.close_breaker("a probe passed: going on"),
+            (Probe::Passed, Some(_)) => {
+                self.close_breaker("a probe passed of newer records: going on, through those that fail as well");
             }
-            Probe::Failed => {
+            (Probe::Failed, None) => {
                 gate.probe_failed(Instant::now());
                 tracing::warn!(target: "breaker", pipeline = %self.plan.name, "a probe failed, nothing was written: {}", gate.describe());
             }
             // Its records are delivered; the next ones may tell more.
-            Probe::Unclear => gate.phase = Phase::Waiting { probe_at: Instant::now() },
+            (Probe::Unclear, None) => {
+                gate.behind.clear();
+                gate.phase = Phase::Waiting { probe_at: Instant::now() };
+            }
+            (Probe::Failed | Probe::Unclear, Some(probe_at)) => gate.phase = Phase::Waiting { probe_at },
+        }
+    }
+
+    fn close_breaker(&mut self, why: &str) {
+        let Some(gate) = self.gate.take() else { return };
+        tracing::info!(target: "breaker", pipeline = %self.plan.name, stage = %gate.tripped.name, "{why}");
+        self.shared.breakers.iter().for_each(crate::stage::breaker::Breaker::reset);
+        self.shared.tripped.store(false, Ordering::Release);
+        self.set_all_paused(Pause::Breaker, false);
+    }
+
+    /// What was found ahead goes to a worker, whose verdict comes as that of a probe.
+    pub(super) fn on_ahead(&mut self, job: Job) {
+        let is_looking = self.gate.as_ref().is_some_and(|gate| matches!(gate.phase, Phase::Looking { .. }));
+        match (is_looking, job.spans.is_empty()) {
+            (true, false) => self.intake.send(0, job),
+            (true, true) => self.on_probed(Probe::Unclear),
+            (false, _) => {}
         }
     }
 
@@ -53,6 +77,7 @@ impl Source<'_> {
                 if settled && self.may_reassign() {
                     self.set_gate(Phase::Waiting { probe_at });
                     self.go_back();
+                    self.look_ahead(probe_at);
                 }
             }
             Phase::Waiting { probe_at } => {
@@ -66,7 +91,7 @@ impl Source<'_> {
                     self.send_probe();
                 }
             }
-            Phase::Probing => {}
+            Phase::Probing | Phase::Looking { .. } => {}
         }
     }
 
@@ -98,11 +123,28 @@ impl Source<'_> {
         self.go_on_from(&back);
     }
 
+    /// Looks at what lies behind a probe that has failed. What comes next is bad; when the newest records are good, then
+    /// the bad ones have an end, and the way to it leads through them.
+    fn look_ahead(&mut self, probe_at: Instant) {
+        let Some(gate) = self.gate.as_mut().filter(|gate| !gate.behind.is_empty()) else { return };
+        gate.phase = Phase::Looking { probe_at };
+        let look = Look {
+            pipeline: self.plan.name.clone(),
+            properties: self.plan.consumer.clone(),
+            behind: std::mem::take(&mut gate.behind),
+            stage: gate.tripped.stage,
+            cut_off: self.shared.cut_off.clone(),
+            events: self.shared.events.clone(),
+        };
+        look.begin();
+    }
+
     fn send_probe(&mut self) {
         self.set_all_paused(Pause::Breaker, true);
         let Some(gate) = &mut self.gate else { return };
         gate.phase = Phase::Probing;
         let job = gate.probe.take(Some(gate.tripped.stage), Batch::default());
+        gate.behind = job.spans.iter().map(|span| (span.lease.at.clone(), span.end)).collect();
         job.spans.iter().for_each(super::dispatched(&mut self.slots));
         let worker = job.spans.first().and_then(|span| self.slots.of_lease(&span.lease)).map_or(0, |slot| slot.worker);
         self.intake.send(worker, job);

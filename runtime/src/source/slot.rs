@@ -13,7 +13,7 @@ use crate::tracker::Tracker;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Pause {
-    /// It waits for a retry.
+    /// What waits of it for a retry leaves no room for more.
     Held = 1,
     /// Its worker is behind.
     Behind = 2,
@@ -47,6 +47,8 @@ pub struct Slot {
     pub note: String,
     /// Why the offset to read next cannot be read, until that is dealt with.
     pub gone: Option<String>,
+    /// Whether records of it wait for a retry.
+    pub held: bool,
     pauses: u8,
 }
 
@@ -134,6 +136,7 @@ impl Slots {
             requested: committed,
             note,
             gone: None,
+            held: false,
             pauses: 0,
         };
         match self.slots.get_mut(place) {
@@ -161,6 +164,7 @@ impl Slots {
         slot.tracker = Tracker::new(position);
         (slot.first, slot.next, slot.end, slot.gone) = (None, position, None, None);
         // A retry of the old generation is over.
+        slot.held = false;
         slot.pauses &= !(Pause::Held as u8);
     }
 

@@ -6,45 +6,64 @@ use std::time::{Duration, Instant};
 
 use crate::config::plan;
 
-/// Parts that the window is counted in.
-const PARTS: u32 = 10;
-
 /// One stage's breaker.
 #[derive(Debug)]
 pub struct Breaker {
     plan: plan::Breaker,
-    window: Mutex<VecDeque<Part>>,
+    window: Mutex<Window>,
+}
+
+/// The last records of a stage: no older than the plan's window, and no more than it takes to judge. So a stage that
+/// begins to fail is noticed as soon when a million records went well before as when none did.
+#[derive(Debug, Default)]
+struct Window {
+    parts: VecDeque<Part>,
+    total: u64,
+    failed: u64,
 }
 
 #[derive(Debug)]
 struct Part {
-    begun: Instant,
+    at: Instant,
     total: u64,
     failed: u64,
+}
+
+impl Window {
+    fn add(&mut self, part: Part) {
+        self.total += part.total;
+        self.failed += part.failed;
+        self.parts.push_back(part);
+    }
+
+    fn drop_oldest_if(&mut self, is_over: impl Fn(&Part, u64) -> bool) -> bool {
+        let total = self.total;
+        let Some(part) = self.parts.pop_front_if(|part| is_over(part, total)) else { return false };
+        self.total -= part.total;
+        self.failed -= part.failed;
+        true
+    }
 }
 
 impl Breaker {
     /// A closed breaker.
     pub fn new(plan: plan::Breaker) -> Breaker {
-        Breaker { plan, window: Mutex::new(VecDeque::new()) }
+        Breaker { plan, window: Mutex::default() }
     }
 
-    /// Counts a batch. Answers failed and total in the window where that is too much.
+    /// Counts a batch. Answers failed and total of the last records where that is too much.
     pub fn count(&self, total: u64, failed: u64, now: Instant) -> Option<(u64, u64)> {
+        if total == 0 {
+            return None;
+        }
         let mut window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
-        let part = self.plan.window / PARTS;
-        while window.front().is_some_and(|oldest| now.duration_since(oldest.begun) > self.plan.window) {
-            window.pop_front();
-        }
-        match window.back_mut().filter(|newest| now.duration_since(newest.begun) < part) {
-            Some(newest) => {
-                newest.total += total;
-                newest.failed += failed;
-            }
-            None => window.push_back(Part { begun: now, total, failed }),
-        }
-        let (total, failed) = window.iter().fold((0, 0), |(t, f), part| (t + part.total, f + part.failed));
-        let tripped = failed > 0 && total >= self.plan.min_records && self.is_too_much(total, failed);
+        window.add(Part { at: now, total, failed });
+        let plan = &self.plan;
+        while window.drop_oldest_if(|part, total| {
+            now.duration_since(part.at) > plan.window || total - part.total >= plan.min_records
+        }) {}
+        let (total, failed) = (window.total, window.failed);
+        let tripped = failed > 0 && total >= plan.min_records && self.is_too_much(total, failed);
         tripped.then_some((failed, total))
     }
 
@@ -55,7 +74,7 @@ impl Breaker {
 
     /// Forgets what it has counted.
     pub fn reset(&self) {
-        self.window.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        *self.window.lock().unwrap_or_else(PoisonError::into_inner) = Window::default();
     }
 }
 
@@ -102,7 +121,17 @@ mod tests {
     fn stays_closed_under_the_share() {
         let (breaker, now) = (breaker(), Instant::now());
         assert_eq!(breaker.count(1000, 499, now), None);
-        assert_eq!(breaker.count(1000, 501, now), Some((1000, 2000)));
+        assert_eq!(breaker.count(1000, 500, now), Some((500, 1000)));
+    }
+
+    #[test]
+    fn opens_after_so_many_records_however_many_went_well_before() {
+        let (breaker, now) = (breaker(), Instant::now());
+        for _ in 0..10_000 {
+            assert_eq!(breaker.count(10, 0, now), None);
+        }
+        let opened = (1..=10).find(|_| breaker.count(10, 10, now).is_some());
+        assert_eq!(opened, Some(5), "half of the last 100 have failed");
     }
 
     #[test]

@@ -180,7 +180,7 @@ impl Progress {
         base
     }
 
-    pub(super) fn settle(&mut self, index: usize, settled: Settled) {
+    pub(crate) fn settle(&mut self, index: usize, settled: Settled) {
         debug_assert!(self.is_pending(index));
         self.settled[index] = settled;
         self.pending -= 1;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::batch::{Batch, HeaderList, NO_TIMESTAMP, Offset, Partition};
-use crate::config::plan::{Grants, Limits, Then};
+use crate::config::plan::{Grants, Hold, Limits, Then};
 use crate::plugin::Engine;
 use crate::plugin::testing::{Core, component};
 
@@ -63,7 +63,7 @@ impl Bench {
             env: Vec::new(),
         };
         let (backoff, max_backoff) = (Duration::from_millis(100), Duration::from_secs(1));
-        let on_error = OnError { retries: 2, backoff, max_backoff, then: Then::Dlq };
+        let on_error = OnError { retries: 2, backoff, max_backoff, hold: Hold::Partition, then: Then::Dlq };
         let stage = Stage::start(&plugin, &setup, on_error, Arc::default()).unwrap();
         let mut batch = Batch::default();
         let topic_field = batch.arena.push(b"in");

@@ -19,6 +19,8 @@ pub enum Step {
     Waits,
     /// It is a probe, and what it was sent to find out is: no better.
     ProbeFailed,
+    /// It is a probe that looks ahead, and comes from the stage that it was meant for.
+    Looked,
     /// It is given up: the pipeline stops, or is being cut off.
     GivenUp,
 }
@@ -62,6 +64,9 @@ impl Chain {
             if self.is_no_better(run, shared) {
                 return Step::ProbeFailed;
             }
+            if run.ahead && run.probe == Some(run.stage) {
+                return Step::Looked;
+            }
             self.sort(run, shared);
             run.stage += 1;
         }
@@ -73,12 +78,14 @@ impl Chain {
     }
 
     fn settle(&mut self, run: &mut Run, shared: &Shared) -> Result<Round, Step> {
-        let stage = &mut self.stages[run.stage];
+        let (stage, ahead) = (&mut self.stages[run.stage], run.ahead);
         let mut work = Work { arena: &mut run.batch.arena, sources: &run.batch.sources, records: &run.records };
         stage.settle(&mut work, &mut run.progress).map_err(|error| {
             let name = stage.name().to_string();
             match error {
                 StageError::Cancelled => {}
+                // It is said again when the record's turn comes.
+                StageError::Fatal(_) if ahead => return Step::ProbeFailed,
                 StageError::Fatal(reason) => {
                     shared.events.tell(Event::Broken(PipelineError::Fatal { stage: name, reason }));
                 }
@@ -93,7 +100,13 @@ impl Chain {
         let Some(breaker) = shared.breakers.get(run.stage) else { return false };
         let (total, failed) = (run.records.len() as u64, run.progress.failed().len() as u64);
         match run.probe {
-            Some(stage) => stage == run.stage && failed > 0 && breaker.is_too_much(total, failed),
+            Some(stage) if stage != run.stage => false,
+            // The way on leads through every partition, so each is to be better.
+            Some(_) if run.ahead => (0..run.spans.len() as u32).any(|source| {
+                let (total, failed) = count_failed(run, source);
+                failed > 0 && breaker.is_too_much(total, failed)
+            }),
+            Some(_) => failed > 0 && breaker.is_too_much(total, failed),
             None => {
                 if let Some((failed, total)) = breaker.count(total, failed, Instant::now()) {
                     self.trip(run, shared, failed, total);
@@ -140,7 +153,9 @@ impl Chain {
                 Settled::Gone | Settled::Pending => {}
                 Settled::Failed(number) => {
                     let failed = &progress.failed()[number as usize];
-                    self.fail(run, shared, index, failed.class, failed.reason.clone(), failed.attempts);
+                    if !run.ahead {
+                        self.fail(run, shared, index, failed.class, failed.reason.clone(), failed.attempts);
+                    }
                 }
                 Settled::Emit { first, count } => {
                     dropped += u64::from(count == 0);
@@ -162,7 +177,9 @@ impl Chain {
                 }
             }
         }
-        shared.stats.dropped(dropped);
+        if !run.ahead {
+            shared.stats.dropped(dropped);
+        }
         run.progress = progress;
         self.next = (std::mem::replace(&mut run.records, records), std::mem::replace(&mut run.origins, origins));
         self.next.0.clear();
@@ -193,6 +210,14 @@ impl Chain {
             }
         }
     }
+}
+
+/// Of one source: the records, and those that failed in the stage that has just settled them.
+fn count_failed(run: &Run, source: u32) -> (u64, u64) {
+    let its = std::iter::zip(&run.records, run.progress.settled()).filter(|(record, _)| record.source == source);
+    its.fold((0, 0), |(total, failed), (_, settled)| {
+        (total + 1, failed + u64::from(matches!(settled, Settled::Failed(_))))
+    })
 }
 
 /// Records that are no longer ours are not given to a plugin.

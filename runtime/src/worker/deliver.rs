@@ -17,7 +17,7 @@ pub fn deliver(run: &mut Run, shared: &Shared) {
         leaving.sort_by_key(Leaving::input);
     }
     if let Some(session) = shared.sink.begin(|| run.spans.iter().flatten().all(|span| span.lease().ended())) {
-        let mut delivery = Delivery { session, now: now_ms(), tally: Tally::of(run.batch.records.len()) };
+        let mut delivery = Delivery { session, now: now_ms(), tally: Tally::of(run.inputs()) };
         for leaving in &leaving {
             delivery.take(run, shared, leaving);
         }

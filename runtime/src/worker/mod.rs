@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use self::chain::{Chain, Step};
 use self::deliver::deliver;
-use self::hold::{Hold, Holds};
+use self::hold::{Advanced, Holds};
 use self::run::Run;
 use crate::batch::Batch;
 use crate::event::{Event, Events, Probe};
@@ -34,6 +34,8 @@ pub struct Job {
     pub spans: Vec<Span>,
     /// The stage that a probe is meant for.
     pub probe: Option<usize>,
+    /// Whether the probe looks ahead: it ends with that stage, and nothing of it is written.
+    pub ahead: bool,
 }
 
 /// What the source tells a worker.
@@ -95,12 +97,25 @@ impl Worker {
             match messages.recv_timeout(due) {
                 Ok(Message::Job(job)) => self.take(job),
                 // Its spans are abandoned as they are dropped.
-                Ok(Message::Abandon(lease)) => drop(self.holds.take(&lease)),
+                Ok(Message::Abandon(lease)) => self.holds.abandon(&lease),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
-            while let Some(hold) = self.holds.take_due(Instant::now()) {
-                self.resume(hold);
+            self.resume();
+            self.holds.tell(|event| self.shared.events.tell(event));
+        }
+    }
+
+    /// Goes on with what is due by now. What begins to wait again meanwhile is due later, so that batches get their turn.
+    fn resume(&mut self) {
+        let now = Instant::now();
+        loop {
+            if self.shared.tripped.load(Ordering::Acquire) {
+                // What waits would fail and be dead-lettered: it is read again once the breaker has closed.
+                return self.holds.clear();
+            }
+            if !self.holds.resume_due(now, &mut |run| advance(&mut self.chain, run, &self.shared)) {
+                return;
             }
         }
     }
@@ -109,68 +124,33 @@ impl Worker {
         let mut run = std::mem::take(&mut self.spare);
         let spans = job.spans.into_iter().map(|span| OpenSpan::new(span, self.shared.events.clone()));
         run.begin(job.batch, spans, job.probe);
-        if job.probe.is_some() || !self.shared.tripped.load(Ordering::Acquire) {
-            self.queue_behind_holds(&mut run);
-            self.go(&mut run);
-        }
-        // Where a breaker is open the spans are abandoned here, and read again later.
+        run.ahead = job.ahead;
+        self.holds.take(&mut run, &mut |run| advance(&mut self.chain, run, &self.shared));
         let batch = run.finish();
         self.spare = run;
+        // Before the batch comes back and makes room for another.
+        self.holds.tell(|event| self.shared.events.tell(event));
         self.shared.events.tell(Event::Processed { worker: self.number, batch });
     }
+}
 
-    /// Records of a partition that waits wait behind it.
-    fn queue_behind_holds(&mut self, run: &mut Run) {
-        for source in 0..run.spans.len() {
-            let Some(lease) = run.spans[source].as_ref().map(|span| span.lease().clone()) else { continue };
-            if let Some(hold) = self.holds.of(&lease) {
-                hold.runs.push_back(run.split_off(source as u32));
-            }
-        }
+/// Takes a run as far as it goes now, and delivers it if that is through.
+fn advance(chain: &mut Chain, run: &mut Run, shared: &Shared) -> Advanced {
+    if run.probe.is_none() && !run.has_begun() && shared.tripped.load(Ordering::Acquire) {
+        // A breaker is open: the spans are abandoned, and read again later.
+        return Advanced::Over;
     }
-
-    fn go(&mut self, run: &mut Run) {
-        loop {
-            match self.chain.advance(run, &self.shared) {
-                Step::Through => return deliver(run, &self.shared),
-                Step::Waits => self.hold(run),
-                Step::ProbeFailed => return self.shared.events.tell(Event::Probed(Probe::Failed)),
-                Step::GivenUp => return,
-            }
+    match chain.advance(run, shared) {
+        Step::Through if run.ahead => shared.events.tell(Event::Probed(Probe::Unclear)),
+        Step::Through => deliver(run, shared),
+        Step::Waits => {
+            let stage = chain.stage(run.stage);
+            let wake = Instant::now() + stage.backoff(run.progress.rounds());
+            return Advanced::Waits { hold: stage.on_error().hold, wake };
         }
+        Step::Looked => shared.events.tell(Event::Probed(if run.probed { Probe::Passed } else { Probe::Unclear })),
+        Step::ProbeFailed => shared.events.tell(Event::Probed(Probe::Failed)),
+        Step::GivenUp => {}
     }
-
-    /// The partitions with records to be called again leave the run and wait; the others go on.
-    fn hold(&mut self, run: &mut Run) {
-        let wake = Instant::now() + self.chain.stage(run.stage).backoff(run.progress.rounds());
-        for source in 0..run.spans.len() as u32 {
-            let waits = run.records.iter().enumerate().any(|(i, r)| r.source == source && run.progress.is_pending(i));
-            if !waits {
-                continue;
-            }
-            let own = run.split_off(source);
-            if let Some(lease) = own.spans[0].as_ref().map(|span| span.lease().clone()) {
-                self.shared.events.tell(Event::Held(lease.clone()));
-                self.holds.begin(lease, own, wake);
-            }
-        }
-    }
-
-    fn resume(&mut self, mut hold: Hold) {
-        while let Some(mut run) = hold.runs.pop_front() {
-            if hold.lease.ended() {
-                return;
-            }
-            match self.chain.advance(&mut run, &self.shared) {
-                Step::Through => deliver(&mut run, &self.shared),
-                Step::Waits => {
-                    hold.wake = Instant::now() + self.chain.stage(run.stage).backoff(run.progress.rounds());
-                    hold.runs.push_front(run);
-                    return self.holds.put_back(hold);
-                }
-                Step::ProbeFailed | Step::GivenUp => return,
-            }
-        }
-        self.shared.events.tell(Event::Released(hold.lease));
-    }
+    Advanced::Over
 }

@@ -1,5 +1,7 @@
 //! A run: one batch on its way through the chain, with what has left it already.
 
+use std::collections::HashSet;
+
 use crate::batch::{Arena, Batch, Field, HeaderList, NO_TIMESTAMP, Record};
 use crate::plugin::{Change, HeadersChange, Produced};
 use crate::sink::letter::Failure;
@@ -8,6 +10,11 @@ use crate::stage::Progress;
 
 /// No path node: in every stage it was the only record, or the first.
 const FIRST_ALL_THE_WAY: u32 = u32::MAX;
+
+/// The source of an input that has gone into a run of its own.
+const GONE: u32 = u32::MAX;
+/// In place of the number of an input elsewhere: it does not go there.
+const STAYS: u32 = u32::MAX;
 
 /// Where a record on its way came from.
 #[derive(Clone, Copy, Debug)]
@@ -64,7 +71,7 @@ impl Leaving {
 pub struct Run {
     /// The input, and the bytes of everything that came of it.
     pub batch: Batch,
-    /// One for each of the batch's sources; none where it went into a run of its own.
+    /// One for each of the batch's sources; none where all of it went into runs of its own.
     pub spans: Vec<Option<OpenSpan>>,
     /// The records that are still in the chain.
     pub records: Vec<Record>,
@@ -84,7 +91,11 @@ pub struct Run {
     pub probe: Option<usize>,
     /// Whether the probe has come as far as that stage.
     pub probed: bool,
+    /// Whether it is a probe that looks ahead: it ends with that stage, and nothing of it is written.
+    pub ahead: bool,
     paths: Vec<PathNode>,
+    // Inputs that have gone into runs of their own.
+    gone: usize,
 }
 
 impl Run {
@@ -106,10 +117,16 @@ impl Run {
         self.leaving.clear();
         self.failures.clear();
         self.paths.clear();
-        (self.stage, self.waiting, self.probe, self.probed) = (0, false, None, false);
+        (self.stage, self.waiting, self.gone) = (0, false, 0);
+        (self.probe, self.probed, self.ahead) = (None, false, false);
         let mut batch = std::mem::take(&mut self.batch);
         batch.clear();
         batch
+    }
+
+    /// Whether a stage has begun with it.
+    pub fn has_begun(&self) -> bool {
+        self.stage > 0 || self.waiting
     }
 
     /// Whether any record in the chain is still ours to process.
@@ -141,21 +158,55 @@ impl Run {
         indices.iter().map(u32::to_string).collect::<Vec<_>>().join("/")
     }
 
-    /// Moves all that belongs to one source into a run of its own, with bytes of its own: it will wait while the
-    /// others go on. Rare, so it copies.
-    pub fn split_off(&mut self, source: u32) -> Run {
+    /// How many inputs are its own: those that have not gone into a run of their own.
+    pub fn inputs(&self) -> usize {
+        self.batch.records.len() - self.gone
+    }
+
+    /// The key of an input.
+    pub fn key_of(&self, input: u32) -> Option<&[u8]> {
+        self.batch.arena.get(self.batch.records[input as usize].key)
+    }
+
+    /// The keys of these inputs; a null key is none.
+    pub fn keys_of(&self, inputs: &[u32]) -> HashSet<Box<[u8]>> {
+        inputs.iter().filter_map(|&input| self.key_of(input)).map(Into::into).collect()
+    }
+
+    /// The inputs of a source with such a key, in order.
+    pub fn inputs_of(&self, source: u32, which: impl Fn(Option<&[u8]>) -> bool) -> Vec<u32> {
+        let of_source = |input: &u32| self.batch.records[*input as usize].source == source;
+        let inputs = (0..self.batch.records.len() as u32).filter(of_source);
+        inputs.filter(|input| which(self.key_of(*input))).collect()
+    }
+
+    /// The inputs of a source of which a record is pending in the stage that it waits in, in order.
+    pub fn pending_inputs(&self, source: u32) -> Vec<u32> {
+        let pending =
+            self.records.iter().enumerate().filter(|(i, r)| r.source == source && self.progress.is_pending(*i));
+        let mut inputs: Vec<u32> = pending.map(|(index, _)| self.origins[index].input).collect();
+        // Records that came of one input stand side by side.
+        inputs.dedup();
+        inputs
+    }
+
+    /// Moves all that came of these inputs of one source, in order, into a run of its own, with bytes of its own: it
+    /// will wait while the others go on. Rare, so it copies.
+    pub fn split_off(&mut self, source: u32, moved: &[u32]) -> Run {
         let mut own = Run { stage: self.stage, waiting: self.waiting, probe: self.probe, ..Run::default() };
         let mut copier = Copier { from: &self.batch.arena, to: &mut own.batch.arena };
         let mut kept = self.batch.sources[source as usize].clone();
         kept.topic_field = copier.field(kept.topic_field);
         own.batch.sources.push(kept);
-        let mut inputs = vec![u32::MAX; self.batch.records.len()];
-        for (number, record) in self.batch.records.iter().enumerate().filter(|(_, record)| record.source == source) {
-            inputs[number] = own.batch.records.len() as u32;
+        let mut inputs = vec![STAYS; self.batch.records.len()];
+        for &input in moved {
+            inputs[input as usize] = own.batch.records.len() as u32;
+            let record = &mut self.batch.records[input as usize];
             own.batch.records.push(copier.record(record));
+            record.source = GONE;
         }
         let (theirs, ours): (Vec<usize>, Vec<usize>) =
-            (0..self.records.len()).partition(|&index| self.records[index].source == source);
+            (0..self.records.len()).partition(|&index| inputs[self.origins[index].input as usize] != STAYS);
         for &index in &theirs {
             own.records.push(copier.record(&self.records[index]));
             own.origins.push(Origin { input: inputs[self.origins[index].input as usize], ..self.origins[index] });
@@ -164,7 +215,7 @@ impl Run {
             own.progress = self.progress.select(&theirs, |produced| copier.produced(produced));
             self.progress = self.progress.select(&ours, |produced| produced);
         }
-        for leaving in self.leaving.iter().filter(|leaving| inputs[leaving.input() as usize] != u32::MAX) {
+        for leaving in self.leaving.iter().filter(|leaving| inputs[leaving.input() as usize] != STAYS) {
             let input = inputs[leaving.input() as usize];
             own.leaving.push(match *leaving {
                 Leaving::Output { output, record, origin, stage } => {
@@ -176,8 +227,11 @@ impl Run {
         }
         own.failures.clone_from(&self.failures);
         own.paths.clone_from(&self.paths);
-        own.spans.push(self.spans[source as usize].take());
-        self.leaving.retain(|leaving| inputs[leaving.input() as usize] == u32::MAX);
+        self.gone += moved.len();
+        let span = &mut self.spans[source as usize];
+        let any_stays = self.batch.records.iter().any(|record| record.source == source);
+        own.spans.push(if any_stays { span.as_ref().map(OpenSpan::share) } else { span.take() });
+        self.leaving.retain(|leaving| inputs[leaving.input() as usize] == STAYS);
         retain_indices(&mut self.records, &ours);
         retain_indices(&mut self.origins, &ours);
         own
@@ -285,7 +339,7 @@ mod tests {
     #[test]
     fn a_partition_that_waits_takes_its_own_records_along_and_no_others() {
         let (mut run, _receiver) = run_of_two_partitions();
-        let own = run.split_off(1);
+        let own = run.split_off(1, &[1, 3, 5]);
         let values = |run: &Run| -> Vec<String> {
             let bytes = run.records.iter().map(|record| run.batch.arena.get(record.value).unwrap_or_default());
             bytes.map(|bytes| String::from_utf8_lossy(bytes).into_owned()).collect()
@@ -294,6 +348,7 @@ mod tests {
         assert_eq!(values(&run), ["value 0", "value 2", "value 4"]);
         assert_eq!(own.origins.iter().map(|origin| origin.input).collect::<Vec<_>>(), [0, 1, 2]);
         assert!(run.spans[1].is_none() && own.spans[0].is_some());
+        assert_eq!((run.inputs(), own.inputs()), (3, 3));
         let header = own.batch.arena.headers(own.records[2].headers).next();
         assert_eq!(header, Some((&b"h"[..], Some(&[5_u8][..]))));
     }

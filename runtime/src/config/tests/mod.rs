@@ -8,7 +8,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use super::plan::{Delivery, OnBreak, OnLostOffset, Oversize, Plan, Start, Target, Then};
+use super::plan::{Delivery, Hold, OnBreak, OnLostOffset, Oversize, Plan, Start, Target, Then};
 use super::{Errors, PlanOptions, Warning, load, load_text};
 
 /// The folder that files are named in; it has a `plugins/`.
@@ -38,7 +38,7 @@ stages:
     config: { field: status, one_of: [shipped, cancelled], limit: 3, share: 0.5, region: "${REGION}-1", n: "${N:-2}" }
     limits: { time: 2s, memory: 64MiB }
     grants: { clock: true, random: true, env: [REGION] }
-    on_error: { retries: 5, backoff: 10ms, max_backoff: 1m, then: drop }
+    on_error: { retries: 5, backoff: 10ms, max_backoff: 1m, hold: key, then: drop }
   - name: by-file
     plugin: ./plugins/filter-json.wasm
     config:
@@ -110,6 +110,7 @@ fn everything_that_a_file_says_is_in_the_plan() {
     assert_eq!((first.limits.time, first.limits.memory), (Duration::from_secs(2), 64 << 20));
     assert!(first.grants.clock && first.grants.random && first.grants.env == ["REGION"]);
     assert_eq!((first.on_error.retries, first.on_error.then), (5, Then::Drop));
+    assert_eq!((first.on_error.hold, second.on_error.hold), (Hold::Key, Hold::Partition));
     assert_eq!(first.on_error.max_backoff, Duration::from_secs(60));
     assert_eq!(second.config, r#"{"plain":2,"yes_is_text":"yes","escaped":"${N}"}"#);
     assert_eq!(second.plugin, "./plugins/filter-json.wasm");
