@@ -90,7 +90,7 @@ fn count(section: &Payload<'_>, open: &mut [Open], largest: u64) -> wasmparser::
                             .push(outer.and_then(|o| o.components.get(index as usize)).copied().unwrap_or(largest));
                     }
                     ComponentAlias::InstanceExport { kind: ComponentExternalKind::Component, .. } => {
-                        components.push(largest)
+                        components.push(largest);
                     }
                     ComponentAlias::InstanceExport { .. }
                     | ComponentAlias::CoreInstanceExport { .. }
