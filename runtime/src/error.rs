@@ -81,10 +81,15 @@ pub enum PipelineError {
     Fenced(String),
     /// The brokers or the client allow no transactions.
     #[error(
-        "exactly_once is not possible: {0}; everything delivered before is committed: mend the cause (rights on the \
-         transactional id, the brokers' transaction settings) and start the pipeline again"
+        "exactly_once is not possible: {0}; everything delivered before is committed: mend the cause (rights on \
+         the topics, the group and the transactional id; the brokers' transaction settings) and start the pipeline again"
     )]
     Transactions(KafkaError),
+    /// The last transaction was aborted.
+    #[error(
+        "the last transaction was aborted ({0}); what it held stays uncommitted and is read again by the next start"
+    )]
+    Aborted(String),
     /// The deadline for draining has passed.
     #[error(
         "not everything in flight was delivered within `drain: {0:?}`; what was not stays uncommitted and is read again"

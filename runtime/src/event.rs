@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
+use std::time::Instant;
 
 use crate::batch::{Batch, Offset};
 use crate::error::PipelineError;
@@ -82,8 +83,8 @@ pub enum Event {
     Probed(Probe),
     /// The pipeline cannot go on.
     Broken(PipelineError),
-    /// The pipeline is asked to stop.
-    Stop,
+    /// The pipeline is asked to stop, since this moment.
+    Stop(Instant),
     /// The latch is shut and the last worker has stopped writing.
     Quiet,
     /// The open transaction holds as much as it should.

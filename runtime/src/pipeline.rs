@@ -100,7 +100,7 @@ impl Pipeline {
 
     /// Asks it to drain, commit and end.
     pub fn stop(&self) {
-        self.events.tell_now(Event::Stop);
+        self.events.tell_now(Event::Stop(Instant::now()));
     }
 
     /// Asks it to end without waiting for anything.
@@ -233,7 +233,7 @@ fn consume(
         drop(commands);
         over
     });
-    if !consumer.close(time_to_leave(plan.drain).max(LEAVE_LEAST)) {
+    if !consumer.close((time_to_leave(plan.drain) / 2).max(LEAVE_LEAST)) {
         tracing::warn!(target: "pipeline", pipeline = %plan.name, "the group did not confirm the leave in time");
     }
     // A call that does not come back is left to the end of the process, and its transaction to its time-out.

@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
+use rdkafka::types::RDKafkaErrorCode;
+
 use super::Sink;
 use crate::batch::Offset;
 use crate::event::{Event, Events};
@@ -43,8 +45,13 @@ pub enum Command {
 /// What became of it.
 #[derive(Debug)]
 pub enum Outcome {
-    /// A transaction has begun, and nothing is in it. Where that took a new producer: what ended the old one.
-    Begun(Option<KafkaError>),
+    /// A transaction has begun, and nothing is in it.
+    Begun {
+        /// What had made the last one fail, where librdkafka knows.
+        cause: Option<KafkaError>,
+        /// Where that took a new producer: what ended the old one.
+        renewed: Option<KafkaError>,
+    },
     /// Everything is acknowledged or has failed.
     Flushed,
     /// The transaction is committed, and the next has begun.
@@ -91,17 +98,17 @@ impl Committer {
 
     fn obey(&self, command: Command) -> Outcome {
         match command {
-            Command::Begin => self.register(None),
+            Command::Begin => self.register(None, None),
             Command::Flush => self.flush(),
             Command::Commit { offsets, group } => self.commit(&offsets, &group),
             Command::Abort => self.abort(),
         }
     }
 
-    fn register(&self, ended: Option<KafkaError>) -> Outcome {
+    fn register(&self, cause: Option<KafkaError>, renewed: Option<KafkaError>) -> Outcome {
         let begun = self.persist(None, || self.sink.producer(|producer| producer.init_transactions(SLICE)));
         match begun.and_then(|()| self.begin()) {
-            Ok(()) => Outcome::Begun(ended),
+            Ok(()) => Outcome::Begun { cause, renewed },
             Err(error) => Outcome::Broken(error.into_cause()),
         }
     }
@@ -122,7 +129,8 @@ impl Committer {
 
     fn commit(&self, offsets: &[(TopicPartition, Committed)], group: &GroupMetadata) -> Outcome {
         let patience = Some(self.timeout);
-        let send = || self.sink.producer(|producer| producer.send_offsets(offsets, group, SLICE));
+        // Its time-out is not that of the wait, but of what it does.
+        let send = || self.sink.producer(|producer| producer.send_offsets(offsets, group, self.timeout));
         let commit = || self.sink.producer(|producer| producer.commit_transaction(SLICE));
         let committed = self.persist(patience, send).and_then(|()| {
             failpoint::reach(Failpoint::OffsetsSent);
@@ -140,15 +148,24 @@ impl Committer {
     }
 
     fn abort(&self) -> Outcome {
+        // Refused in a transaction that has failed, with the reason; in one that is open nothing comes of it.
+        let cause = match self.begin() {
+            Err(TransactionError::Abort(cause)) => Some(cause),
+            Ok(()) | Err(TransactionError::Again(_) | TransactionError::Over(_)) => None,
+        };
         let abort = || self.sink.producer(|producer| producer.abort_transaction(SLICE));
         let aborted = self.persist(Some(self.timeout), abort).and_then(|()| self.begin());
-        let Err(error) = aborted else { return Outcome::Begun(None) };
+        let Err(error) = aborted else { return Outcome::Begun { cause, renewed: None } };
+        if self.ended() {
+            // The next start may have registered our id already.
+            return Outcome::Failed(error.into_cause());
+        }
         tracing::info!(
             target: "transactions", pipeline = %self.pipeline,
             "this producer cannot go on ({}): making a new one", error.cause()
         );
         match self.sink.renew_producer() {
-            Ok(()) => self.register(Some(error.into_cause())),
+            Ok(()) => self.register(cause, Some(error.into_cause())),
             Err(error) => Outcome::Broken(KafkaError::other(&format!("{error:#}"))),
         }
     }
@@ -163,6 +180,10 @@ impl Committer {
         loop {
             let asked = Instant::now();
             let cause = match call() {
+                // Another call was not over in time, and will not be waited for any more.
+                Err(TransactionError::Again(cause)) if cause.code == RDKafkaErrorCode::Conflict => {
+                    return Err(TransactionError::Over(cause));
+                }
                 Err(TransactionError::Again(cause)) => cause,
                 result => return result,
             };

@@ -118,6 +118,13 @@ pub struct Oversize {
     pub(super) size: usize,
 }
 
+impl Oversize {
+    /// Whether its partition is no longer ours.
+    pub fn is_void(&self) -> bool {
+        self.span.lease.ended()
+    }
+}
+
 /// A span that a worker still adds to. Dropped unsealed it is abandoned: nothing of it is ever committed.
 pub struct OpenSpan {
     span: Span,

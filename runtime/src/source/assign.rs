@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use super::Source;
 use super::slot::{Pause, Slots, Start};
+use super::{Source, Transactions};
 use crate::batch::Partition;
 use crate::config::plan::Start as FirstStart;
 use crate::kafka::consumer::{Committed, From};
@@ -15,10 +15,10 @@ use crate::kafka::{KafkaError, TopicPartition};
 /// Before the number in what is noted beside commits.
 const NOTE: &str = "sluice:partitions=";
 /// How long a question to the brokers may take before it is asked again.
-pub(super) const ASK: Duration = Duration::from_secs(5);
+pub(super) const ASK: Duration = Duration::from_secs(2);
 /// How long the first question about an assignment may take: until it has an answer nothing is fetched.
 const ASK_FIRST: Duration = Duration::from_secs(2);
-/// And every later one, which keeps the loop from the partitions that are fetched.
+/// And the next one, which keeps the loop from the partitions that are fetched; then ever longer, up to the first's.
 const ASK_ON: Duration = Duration::from_millis(250);
 /// How long to wait before a question that failed is asked again.
 pub(super) const ASK_AGAIN: Duration = Duration::from_millis(500);
@@ -31,6 +31,8 @@ pub struct Pending {
     again: Instant,
     // The rebalance that brought them has its answer: the others are fetched meanwhile.
     answered: bool,
+    // How long the next question may take.
+    ask: Duration,
 }
 
 impl Pending {
@@ -71,27 +73,33 @@ impl Source<'_> {
         let mut all = waiting.map_or_else(Vec::new, |pending| pending.partitions);
         all.retain(|at| !partitions.contains(at));
         all.extend(partitions);
-        self.pending = Some(Pending { partitions: all, again: Instant::now(), answered: false });
+        self.pending = Some(Pending { partitions: all, again: Instant::now(), answered: false, ask: ASK_FIRST });
     }
 
     pub(super) fn go_on_assigning(&mut self, now: Instant) {
         let Some(pending) = self.pending.take_if(|pending| now >= pending.again) else { return };
         if let Some((error, partitions)) = self.assign(&pending) {
             let waiting = list_of(&partitions);
-            tracing::warn!(target: "source", pipeline = %self.plan.name, %waiting, "cannot begin with partitions yet: {error}");
-            self.pending = Some(Pending { partitions, again: now + ASK_AGAIN, answered: true });
+            if !pending.answered {
+                tracing::warn!(target: "source", pipeline = %self.plan.name, %waiting, "cannot begin with partitions yet: {error}");
+            }
+            let ask = if pending.answered { (pending.ask * 2).min(ASK_FIRST) } else { ASK_ON };
+            self.pending = Some(Pending { partitions, again: now + ASK_AGAIN, answered: true, ask });
         }
     }
 
     /// Begins with every partition of which it can be known where. Answers the others, and why.
     fn assign(&mut self, pending: &Pending) -> Option<(KafkaError, Vec<TopicPartition>)> {
         let partitions = &pending.partitions;
-        let (starts, unresolved) = match self.starts(partitions, if pending.answered { ASK_ON } else { ASK_FIRST }) {
+        let (starts, unresolved) = match self.starts(partitions, pending.ask) {
             Ok(resolved) => resolved,
             Err(error) if pending.answered => return Some((error, partitions.clone())),
             // The rebalance gets its answer all the same, or nothing of the others would be fetched.
             Err(error) => (Vec::new(), Some((error, partitions.clone()))),
         };
+        if pending.answered && starts.is_empty() {
+            return unresolved;
+        }
         let from = |start: &Start| start.position.map_or(From::Beginning, From::Offset);
         let mut list: Vec<_> = starts.iter().map(|(at, start)| (at.clone(), from(start))).collect();
         let added: Vec<_> = starts.iter().map(|(at, _)| at.clone()).collect();
@@ -234,8 +242,13 @@ impl Source<'_> {
             let mut its = self.slots.iter().filter(|slot| is_its(&slot.lease.at));
             its.all(|slot| slot.tracker.is_drained() && !self.intake.gathers(&slot.lease))
         };
+        // Then nothing of them is in the transaction, whatever waits at the latch.
+        let is_going_back = self.transactions.as_ref().is_some_and(Transactions::is_going_back);
+        // What is written and not acknowledged yet is in the transaction too.
+        let is_empty = self.transactions.as_ref().is_none_or(Transactions::is_empty);
+        let is_done = self.is_committed(is_its) && (is_empty || drained());
         match &mut revoke.last_commit {
-            None if now >= revoke.deadline || drained() => {
+            None if now >= revoke.deadline || drained() || is_going_back => {
                 // What is in the middle of being written is written to its end, or the transaction could not be kept.
                 match &mut self.transactions {
                     Some(transactions) if !drained() && transactions.may_be_written() => transactions.force(),
@@ -244,8 +257,8 @@ impl Source<'_> {
                 self.commit(is_its);
                 revoke.last_commit = Some(LastCommit { deadline: now + COMMIT_WAIT, again: now + ASK_AGAIN });
             }
-            Some(last) if now >= last.deadline || self.is_committed(is_its) => {
-                if !self.is_committed(is_its) {
+            Some(last) if now >= last.deadline || is_done => {
+                if !is_done {
                     // Nothing of a transaction is kept whose offsets are not.
                     self.abort("partitions had to be given up before it was committed");
                 }

@@ -6,11 +6,10 @@ use super::slot::Pause;
 use super::{Source, Transactions};
 use crate::error::PipelineError;
 
-/// The part of the drain deadline that is kept for the last commit, and as much again for leaving the group.
-const SHARE: u32 = 10;
-/// And no more than this.
-const SHARE_MOST: Duration = Duration::from_secs(2);
-
+/// The part of the drain deadline that is kept for the last commit, and no more than this.
+const TO_COMMIT: (u32, Duration) = (10, Duration::from_secs(2));
+/// The part that is kept for leaving the group and ending the clients, and no more than this.
+const TO_LEAVE: (u32, Duration) = (5, Duration::from_secs(3));
 /// How often the last commit is asked for again while it fails.
 const COMMIT_AGAIN: Duration = Duration::from_millis(500);
 
@@ -23,23 +22,35 @@ pub struct End {
     commit_again: Option<Instant>,
 }
 
-/// The part of the drain deadline that is kept for leaving the group.
+impl End {
+    /// It does not end well: the first reason counts.
+    pub fn fail(&mut self, error: PipelineError) {
+        self.error.get_or_insert(error);
+    }
+}
+
+/// The part of the drain deadline that is kept for leaving the group and ending the clients.
 pub fn time_to_leave(drain: Duration) -> Duration {
-    (drain / SHARE).min(SHARE_MOST)
+    (drain / TO_LEAVE.0).min(TO_LEAVE.1)
 }
 
 impl Source<'_> {
     /// Begins to end; the first reason counts.
     pub(super) fn begin_end(&mut self, error: Option<PipelineError>) {
+        self.begin_end_at(Instant::now(), error);
+    }
+
+    /// The same, with a deadline that counts from the moment when it was asked for.
+    pub(super) fn begin_end_at(&mut self, asked: Instant, error: Option<PipelineError>) {
         if self.end.is_some() {
             return;
         }
         if let Some(error) = &error {
             tracing::debug!(target: "source", pipeline = %self.plan.name, "ending: {error}");
         }
-        let share = time_to_leave(self.plan.drain);
-        let commit_deadline = Instant::now() + self.plan.drain - share;
-        let deadline = commit_deadline - share;
+        let drain = self.plan.drain;
+        let commit_deadline = asked + drain - time_to_leave(drain);
+        let deadline = commit_deadline - (drain / TO_COMMIT.0).min(TO_COMMIT.1);
         self.end = Some(End { error, deadline, commit_deadline, commit_again: None });
         self.intake.clear();
         self.abandon_retries(|_| true);
@@ -82,8 +93,8 @@ impl Source<'_> {
                 self.cut_off();
             }
         }
-        if let Some(end) = self.end.as_mut().filter(|end| !drained && end.error.is_none()) {
-            end.error = Some(PipelineError::Drain(self.plan.drain));
+        if let Some(end) = self.end.as_mut().filter(|_| !drained) {
+            end.fail(PipelineError::Drain(self.plan.drain));
         }
         self.ask_last_commit(now);
     }

@@ -49,7 +49,9 @@ impl Source<'_> {
             return;
         }
         let is_read = |slot: &Slot| slot.is_delivered() && slot.tracker.is_idle() && !self.intake.gathers(&slot.lease);
-        let is_ready = |slot: &&Slot| slot.gone.is_some() && is_read(slot) && !slot.is_paused(Pause::Leaving);
+        let is_ready = |slot: &&Slot| {
+            slot.gone.is_some() && is_read(slot) && !slot.is_paused(Pause::Leaving) && !slot.lease.ended()
+        };
         let Some(slot) = self.slots.iter().find(is_ready) else { return };
         let (place, at, next) = (slot.lease.slot, slot.lease.at.clone(), slot.next);
         let (low, high) = match self.consumer.watermarks(&at, ASK_OFTEN) {

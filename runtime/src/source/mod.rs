@@ -221,7 +221,8 @@ impl<'a> Source<'a> {
         match happening {
             Polled::Nothing | Polled::Record(_) => {}
             Polled::End(at, end) => {
-                if let Some(slot) = self.slots.of(&at) {
+                // Of a lease that has ended nothing is taken in, so its end says nothing of what is delivered.
+                if let Some(slot) = self.slots.of(&at).filter(|slot| !slot.lease.ended()) {
                     slot.end = Some(end);
                     // What is gathered and not handed on is not known to the tracker yet.
                     if slot.is_delivered() {
@@ -280,6 +281,9 @@ impl<'a> Source<'a> {
                     if slot.tracker.position() == slot.next {
                         slot.settle_end();
                     }
+                } else {
+                    // It is in the transaction, and its offset will not be.
+                    self.abort("records of a partition that is no longer ours were written");
                 }
             }
             Event::Abandoned { span, written } => {
@@ -316,7 +320,7 @@ impl<'a> Source<'a> {
                 }
                 self.begin_end(Some(error));
             }
-            Event::Stop => self.begin_end(None),
+            Event::Stop(asked) => self.begin_end_at(asked, None),
             Event::Quiet => self.on_quiet(),
             Event::Full => {
                 if let Some(transactions) = &mut self.transactions {
@@ -340,6 +344,9 @@ impl<'a> Source<'a> {
 
     fn resend_oversize(&mut self) {
         for oversize in std::mem::take(&mut self.oversize) {
+            if oversize.is_void() {
+                continue;
+            }
             match self.shared.sink.resend(oversize) {
                 Ok(None) => {}
                 Ok(Some(full)) => self.oversize.push(full),

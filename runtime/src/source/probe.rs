@@ -117,7 +117,7 @@ impl Source<'_> {
         let back: Vec<_> = self
             .slots
             .iter()
-            .filter(|slot| slot.next != slot.tracker.position())
+            .filter(|slot| slot.next != slot.tracker.position() && !slot.lease.ended())
             .filter_map(|slot| Some((slot.lease.slot, Some(slot.resume_at()?))))
             .collect();
         self.go_on_from(&back);

@@ -21,6 +21,8 @@ pub enum Pause {
     Breaker = 4,
     /// It is being given up, or the pipeline ends.
     Leaving = 8,
+    /// Its transaction is void, and it is still to go back.
+    Void = 16,
 }
 
 /// One partition that is ours.
@@ -165,7 +167,16 @@ impl Slots {
         (slot.first, slot.next, slot.end, slot.gone) = (None, position, None, None);
         // A retry of the old generation is over.
         slot.held = false;
-        slot.pauses &= !(Pause::Held as u8);
+        slot.pauses &= !(Pause::Held as u8 | Pause::Void as u8);
+    }
+
+    /// What is on its way under a slot's lease is void, and nothing more is taken in until it is renewed.
+    pub fn void(&mut self, place: usize) {
+        let Some(committed) = self.get(place).map(|slot| slot.committed) else { return };
+        self.renew(place, committed);
+        if let Some(slot) = self.get(place) {
+            slot.lease.end();
+        }
     }
 
     /// The place of a partition.

@@ -23,6 +23,12 @@ use crate::sink::receipt::Span;
 
 /// How long a question about committed offsets may keep the loop from everything else.
 const ASK: Duration = Duration::from_secs(1);
+/// The longest wait before partitions go back after one abort upon another.
+const BACKOFF_MOST: Duration = Duration::from_secs(5);
+/// And the first.
+const BACKOFF: Duration = Duration::from_millis(100);
+/// So many aborts without a commit between them are worth a warning.
+const ABORTS: u32 = 3;
 /// A producer that is fenced twice within this time has a rival of the same name.
 const RIVAL: Duration = Duration::from_secs(60);
 
@@ -60,6 +66,8 @@ pub struct Transactions {
     // It must not be committed.
     void: bool,
     fenced: Option<Instant>,
+    // Since the last commit.
+    aborts: u32,
     back_again: Instant,
 }
 
@@ -77,6 +85,7 @@ impl Transactions {
             forced: false,
             void: false,
             fenced: None,
+            aborts: 0,
             back_again: begun,
         };
         transactions.ask(Command::Begin);
@@ -95,6 +104,16 @@ impl Transactions {
             Phase::Open => !self.forced,
             Phase::Closing | Phase::Flushing | Phase::Committing | Phase::Aborting | Phase::GoingBack => false,
         }
+    }
+
+    /// Whether nothing is in it that could still be committed: it is at rest, or partitions are still to go back.
+    pub fn is_empty(&self) -> bool {
+        self.is_at_rest() || self.is_going_back()
+    }
+
+    /// Whether it is void, and partitions are still to go back.
+    pub fn is_going_back(&self) -> bool {
+        self.phase == Phase::GoingBack
     }
 
     /// Whether offsets are on their way to be committed.
@@ -131,6 +150,34 @@ impl Transactions {
 /// Whether something of a partition is delivered and not committed.
 fn is_ahead(slot: &Slot) -> bool {
     slot.tracker.position().is_some_and(|position| slot.committed.is_none_or(|committed| committed < position))
+}
+
+/// Whether an error says that a right is missing, which no repetition mends.
+fn is_refusal(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode::{ClusterAuthorizationFailed, GroupAuthorizationFailed};
+    use RDKafkaErrorCode::{TopicAuthorizationFailed, TransactionalIdAuthorizationFailed};
+    matches!(
+        error.code,
+        ClusterAuthorizationFailed
+            | GroupAuthorizationFailed
+            | TopicAuthorizationFailed
+            | TransactionalIdAuthorizationFailed
+    )
+}
+
+/// Whether a report says that a transaction or its producer has failed, and nothing of the record.
+fn is_of_transaction(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode::{Fatal, MessageTimedOut, PurgeInflight, PurgeQueue, State};
+    use RDKafkaErrorCode::{
+        InvalidProducerIdMapping, InvalidTransactionalState, OutOfOrderSequenceNumber, UnknownProducerId,
+    };
+    let is_sequence = matches!(
+        error.code,
+        InvalidProducerIdMapping | InvalidTransactionalState | OutOfOrderSequenceNumber | UnknownProducerId
+    );
+    is_sequence
+        || is_fenced(error)
+        || matches!(error.code, Fatal | MessageTimedOut | PurgeInflight | PurgeQueue | State)
 }
 
 impl Source<'_> {
@@ -176,7 +223,7 @@ impl Source<'_> {
 
     pub(super) fn on_transaction(&mut self, outcome: Outcome) {
         match outcome {
-            Outcome::Begun(renewed) => self.on_begun(renewed),
+            Outcome::Begun { cause, renewed } => self.on_begun(cause, renewed),
             Outcome::Flushed => self.on_flushed(),
             Outcome::Committed(offsets) => self.on_transaction_committed(offsets),
             Outcome::Failed(cause) => {
@@ -195,7 +242,11 @@ impl Source<'_> {
         }
     }
 
-    fn on_begun(&mut self, renewed: Option<KafkaError>) {
+    fn on_begun(&mut self, cause: Option<KafkaError>, renewed: Option<KafkaError>) {
+        if let Some(cause) = cause.into_iter().chain(renewed.clone()).find(is_refusal) {
+            // It would be the same the next time.
+            self.begin_end(Some(PipelineError::Transactions(cause)));
+        }
         if let Some(cause) = renewed
             && self.has_rival(&cause)
         {
@@ -203,10 +254,15 @@ impl Source<'_> {
             self.begin_end(Some(PipelineError::Fenced(name)));
         }
         let Some(transactions) = &mut self.transactions else { return };
-        transactions.begun = Instant::now();
-        transactions.phase = Phase::GoingBack;
+        let now = Instant::now();
+        (transactions.begun, transactions.phase) = (now, Phase::GoingBack);
         if !std::mem::take(&mut transactions.void) {
-            self.open_latch();
+            return self.open_latch();
+        }
+        transactions.aborts += 1;
+        if transactions.aborts > 1 {
+            let doublings = transactions.aborts.min(8) - 2;
+            transactions.back_again = now + (BACKOFF * 2_u32.pow(doublings)).min(BACKOFF_MOST);
         }
     }
 
@@ -263,8 +319,7 @@ impl Source<'_> {
             }
         }
         let Some(transactions) = &mut self.transactions else { return };
-        transactions.begun = Instant::now();
-        transactions.phase = Phase::GoingBack;
+        (transactions.begun, transactions.phase, transactions.aborts) = (Instant::now(), Phase::GoingBack, 0);
         // What made it void came while it was being committed: the commit stands, and the next one is empty.
         if !std::mem::take(&mut transactions.void) {
             self.open_latch();
@@ -284,16 +339,27 @@ impl Source<'_> {
     /// The transaction must not be committed: why. Whatever is on its way is void, and read again.
     pub(super) fn abort(&mut self, why: &str) {
         let Some(transactions) = self.transactions.as_mut().filter(|transactions| !transactions.void) else { return };
-        tracing::info!(
-            target: "transactions", pipeline = %self.plan.name,
-            "a transaction is aborted, and its records are read again: {why}"
-        );
+        let aborts = transactions.aborts + 1;
+        if aborts < ABORTS {
+            tracing::info!(
+                target: "transactions", pipeline = %self.plan.name,
+                "a transaction is aborted, and its records are read again: {why}"
+            );
+        } else {
+            tracing::warn!(
+                target: "transactions", pipeline = %self.plan.name, aborts,
+                "one transaction after another is aborted, and its records are read again: {why}"
+            );
+        }
         // While partitions go back nothing is in it yet.
         transactions.void = transactions.phase != Phase::GoingBack;
-        let is_open = transactions.phase == Phase::Open;
+        let (is_open, is_void) = (transactions.phase == Phase::Open, transactions.void);
         self.void_all();
         if is_open {
             self.close_transaction();
+        }
+        if let Some(end) = self.end.as_mut().filter(|_| is_void) {
+            end.fail(PipelineError::Aborted(why.to_owned()));
         }
     }
 
@@ -302,12 +368,16 @@ impl Source<'_> {
         self.last = None;
         self.intake.clear();
         self.oversize.clear();
-        let all: Vec<_> = self.slots.iter().map(|slot| (slot.lease.slot, slot.committed.or(slot.start))).collect();
-        for (place, to) in all {
-            self.slots.renew(place, to);
-            if let Some(slot) = self.slots.get(place) {
-                slot.lease.end();
-            }
+        let places: Vec<_> = self.slots.iter().map(|slot| slot.lease.slot).collect();
+        for place in places {
+            self.slots.void(place);
+        }
+        // What would come is not wanted.
+        let stopped =
+            self.slots.iter_mut().filter_map(|slot| slot.pause(Pause::Void, true).map(|_| slot.lease.at.clone()));
+        let stopped: Vec<_> = stopped.collect();
+        if let Err(error) = self.consumer.pause(&stopped) {
+            tracing::warn!(target: "transactions", pipeline = %self.plan.name, "pausing: {error}");
         }
         self.gather_probe_again();
     }
@@ -316,6 +386,10 @@ impl Source<'_> {
     /// whether the last transaction was committed may not be known.
     fn go_back_to_committed(&mut self, now: Instant) {
         if self.end.is_some() {
+            // Nothing is read any more.
+            let void: Vec<_> =
+                self.slots.iter().filter(|slot| slot.lease.ended()).map(|slot| slot.lease.slot).collect();
+            void.into_iter().for_each(|place| self.slots.void(place));
             return self.open_latch();
         }
         let Some(transactions) = &self.transactions else { return };
@@ -358,12 +432,9 @@ impl Source<'_> {
     /// Something of a transaction was not delivered. That the transaction or its producer has failed says nothing of the
     /// record; anything else would come again, so the pipeline stops.
     pub(super) fn on_not_delivered(&mut self, span: &Span, error: KafkaError) {
-        use RDKafkaErrorCode::{Fatal, MessageTimedOut, PurgeInflight, PurgeQueue, State};
         if self.transactions.is_some() {
             self.abort(&error.text);
-            let is_of_transaction =
-                is_fenced(&error) || matches!(error.code, Fatal | MessageTimedOut | PurgeInflight | PurgeQueue | State);
-            if is_of_transaction {
+            if is_of_transaction(&error) {
                 return;
             }
         }
