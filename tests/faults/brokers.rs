@@ -127,11 +127,12 @@ pub fn produce_errors(mut trial: Trial) -> Report {
 
 /// A broker dies, the flow goes on without it, and it comes back with its data.
 fn kill_and_restart(trial: &mut Trial, id: i32) {
+    // The member may be lost together with its coordinator, and then comes back.
+    trial.may_come_back = true;
     let site = trial.site.clone();
     let from = Instant::now();
     site.broker(id).kill().unwrap();
     trial.go_on_for_a_while();
-    // The member may be lost together with its coordinator.
     trial.may_repeat_from(from);
     site.broker(id).restart().unwrap();
     trial.kafka.wait_until_in_sync();

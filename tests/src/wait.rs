@@ -70,3 +70,22 @@ impl Drop for Wait {
         waits().remove(&self.0);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_waited_for_is_listed_and_can_be_given_up() {
+        let waiting = thread::spawn(|| wait_for::<()>("the moon", LIMIT, || Err("it is behind clouds".to_owned())));
+        while !waited_for().contains(&"the moon".to_owned()) {
+            thread::yield_now();
+        }
+        give_up_waiting(true);
+        let panic = waiting.join().unwrap_err();
+        give_up_waiting(false);
+        let said = panic.downcast_ref::<String>().unwrap();
+        assert!(said.contains("the moon") && said.contains("behind clouds"), "{said}");
+        assert!(waited_for().is_empty());
+    }
+}
