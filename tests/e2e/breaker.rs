@@ -124,6 +124,8 @@ fn what_waits_for_a_retry_when_the_breaker_opens_is_not_dead_lettered_either() {
         let (kafka, folder) = (Kafka::shared(), Folder::new());
         let (mut pipeline, _) = failing(&kafka, &format!("breaker-{hold}"), 0, 0);
         pipeline.set_stage("on_error", json!({ "retries": 1, "backoff": "200ms", "hold": hold }));
+        // Which alone allows both.
+        pipeline.set("delivery", json!("at_least_once"));
         let records = records(0, 2_000, |_| "!retry".to_owned());
         Feeder::new(&kafka, &[]).feed(&pipeline.input, &records);
         let mut sluice = Sluice::run(&[&pipeline.write(&folder)]);

@@ -67,7 +67,13 @@ fn come_and_go(test: &str, consumer: Value) {
     assert!(kafka.read(&pipeline.dlq).is_empty());
     let shares: Vec<usize> = copies.iter().map(|copy| records_in(copy, &pipeline.name)).collect();
     assert!(shares.iter().all(|&share| share > 0), "{shares:?}");
-    assert_eq!(shares.iter().sum::<usize>(), fed.len(), "{shares:?}");
+    let processed = shares.iter().sum::<usize>();
+    // A transaction that a rebalance overtakes is aborted, and its records are processed again.
+    if pipeline.is_exactly_once() {
+        assert!(processed >= fed.len(), "{shares:?}");
+    } else {
+        assert_eq!(processed, fed.len(), "{shares:?}");
+    }
 }
 
 #[test]

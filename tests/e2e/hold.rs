@@ -17,6 +17,7 @@ fn pipeline(kafka: &Kafka, test: &str, partitions: i32, backoff: &str) -> Pipeli
 
 fn set_backoff(pipeline: &mut Pipeline, backoff: &str) {
     pipeline.set_stage("on_error", json!({ "hold": "key", "backoff": backoff, "max_backoff": backoff }));
+    pipeline.set("delivery", json!("at_least_once"));
 }
 
 /// A record that waits, and behind it in turns 5 more of its key and 500 of others.
@@ -112,6 +113,7 @@ fn whatever_waits_every_key_keeps_its_order_and_nothing_is_lost_or_repeated() {
     for (seed, holds) in [["key", "key"], ["key", "partition"]].into_iter().enumerate() {
         let (kafka, folder) = (Kafka::shared(), Folder::new());
         let mut pipeline = Pipeline::with_topics(&kafka, "hold-eventful", 2);
+        pipeline.set("delivery", json!("at_least_once"));
         let stage = |n: usize| {
             let on_error = json!({ "hold": holds[n], "retries": 5, "backoff": "20ms", "max_backoff": "50ms" });
             json!({ "name": format!("stage-{n}"), "plugin": "misbehave", "on_error": on_error })

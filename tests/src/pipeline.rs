@@ -90,6 +90,11 @@ impl Pipeline {
         self
     }
 
+    /// Whether it promises to deliver exactly once.
+    pub fn is_exactly_once(&self) -> bool {
+        self.sections.get("delivery").is_some_and(|delivery| delivery == "exactly_once")
+    }
+
     /// Sets a key of a section, which is made where it is missing.
     pub fn set_in(&mut self, section: &str, key: &str, value: Value) -> &mut Pipeline {
         self.sections.entry(section).or_insert_with(|| json!({}))[key] = value;

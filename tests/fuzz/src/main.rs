@@ -110,52 +110,55 @@ fn parse(mut parser: lexopt::Parser) -> Result<Option<Arguments>, lexopt::Error>
 mod tests {
     use super::*;
 
-    /// The short form of `cargo xtask fuzz NAME`.
-    fn holds(name: &str, inputs: u64) {
+    /// Damage that is always seen at once tests nothing of what comes behind.
+    const SOME: std::ops::Range<f64> = 0.02..0.98;
+
+    /// The short form of `cargo xtask fuzz NAME`; `accepted` is the share of its inputs that are not refused.
+    fn holds(name: &str, inputs: u64, accepted: std::ops::Range<f64>) {
         let kind = targets::ALL.iter().find(|kind| kind.name == name).expect("it is a target");
         let plan = Plan { seed: 1, first: 0, inputs, threads: 2, limit: Duration::from_secs(60) };
         let report = run::run(kind, plan, |_| {});
         if let Some(failure) = &report.failure {
             panic!("{failure:?}");
         }
-        // Damage that is always seen at once tests nothing of what comes behind.
         let share = report.accepted as f64 / report.inputs as f64;
-        assert!((0.02..0.98).contains(&share), "{share} of the inputs are accepted");
+        assert!(accepted.contains(&share), "{share} of the inputs are accepted");
     }
 
     #[test]
     fn packed_answers_are_read_or_refused() {
-        holds("packed", 200_000);
+        holds("packed", 200_000, SOME);
     }
 
     #[test]
     fn typed_answers_are_read_or_refused() {
-        holds("typed", 10_000);
+        holds("typed", 10_000, SOME);
     }
 
     #[test]
     fn dead_letters_keep_their_records() {
-        holds("letters", 50_000);
+        // A dead letter is made of any record.
+        holds("letters", 50_000, 1.0..1.1);
     }
 
     #[test]
     fn pipeline_files_are_parsed_or_refused() {
-        holds("yaml", 20_000);
+        holds("yaml", 20_000, SOME);
     }
 
     #[test]
     fn pipeline_files_are_planned_or_refused() {
-        holds("pipeline", 3_000);
+        holds("pipeline", 3_000, SOME);
     }
 
     #[test]
     fn record_samples_are_read_or_refused() {
-        holds("records", 50_000);
+        holds("records", 50_000, SOME);
     }
 
     #[test]
     fn json_is_scanned_or_refused() {
-        holds("json", 200_000);
+        holds("json", 200_000, SOME);
     }
 
     #[test]
