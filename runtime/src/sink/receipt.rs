@@ -117,6 +117,13 @@ pub struct Oversize {
     pub(super) span: Span,
 }
 
+impl Oversize {
+    /// The partition and generation of the record.
+    pub fn lease(&self) -> &Arc<Lease> {
+        &self.span.lease
+    }
+}
+
 /// A span that a worker still adds to. Dropped unsealed it is abandoned: nothing of it is ever committed.
 pub struct OpenSpan {
     span: Span,

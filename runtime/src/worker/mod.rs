@@ -3,6 +3,7 @@
 mod chain;
 mod deliver;
 mod hold;
+pub mod outcome;
 mod run;
 
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use std::time::{Duration, Instant};
 use self::chain::{Chain, Step};
 use self::deliver::deliver;
 use self::hold::{Hold, Holds};
+use self::outcome::{Outcome, Outcomes};
 use self::run::Run;
 use crate::batch::Batch;
 use crate::event::{Event, Probe};
@@ -64,12 +66,21 @@ pub struct Shared {
     pub tripped: AtomicBool,
     /// The first assignment is there.
     pub assigned: AtomicBool,
+    /// What became of each record, where a replay wants to know.
+    pub outcomes: Option<Outcomes>,
 }
 
 impl Shared {
     /// Tells the source loop. Where that has ended nothing is left to decide.
     fn send(&self, event: Event) {
         let _ = self.events.send(event);
+    }
+
+    /// Notes what became of a record, where somebody wants to know. Only then is `outcome` called.
+    fn note(&self, lease: &Lease, outcome: impl FnOnce() -> Outcome) {
+        if let Some(outcomes) = &self.outcomes {
+            outcomes.note(lease.slot, outcome());
+        }
     }
 
     /// Opens the breaker; whether it was closed.
