@@ -169,10 +169,18 @@ fn tell<W: Display>(warnings: Vec<W>) {
     }
 }
 
+/// What has been replayed, as far as that can be told: whoever looks on may have fewer rights.
+fn marks(plan: &Plan, topic: &str, scan: &Scan) -> Marks {
+    Marks::read(plan, topic, scan.extents()).unwrap_or_else(|error| {
+        eprintln!("warning: what has been replayed cannot be told: {error:#}");
+        Marks::default()
+    })
+}
+
 fn list(arguments: &ListArguments) -> anyhow::Result<()> {
     let (plan, topic) = arguments.place.plan()?;
     let scan = Scan::new(&plan, &topic)?;
-    let marks = Marks::read(&plan, &topic, scan.extents())?;
+    let marks = marks(&plan, &topic, &scan);
     let (mut list, mut taken) = (List::new(arguments.exact), 0);
     let selection = &arguments.selection;
     scan.run(selection, &mut |found| {
@@ -202,7 +210,7 @@ fn list(arguments: &ListArguments) -> anyhow::Result<()> {
 fn show(arguments: &ShowArguments) -> anyhow::Result<()> {
     let (plan, topic) = arguments.place.plan()?;
     let scan = Scan::new(&plan, &topic)?;
-    let marks = Marks::read(&plan, &topic, scan.extents())?;
+    let marks = marks(&plan, &topic, &scan);
     let held = scan.extents().iter().find(|extent| extent.partition == arguments.at.partition);
     let held = held.map_or_else(
         || "it has no such partition".to_owned(),

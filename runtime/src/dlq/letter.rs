@@ -117,6 +117,29 @@ impl Letter {
         })
     }
 
+    /// One for tests, of a pipeline with one stage.
+    #[cfg(test)]
+    pub(super) fn example() -> Letter {
+        Letter {
+            class: Class::Reject,
+            reason: "no".to_owned(),
+            stage: "only-paid".to_owned(),
+            plugin: "filter-json".to_owned(),
+            digest: "sha256:1".to_owned(),
+            pipeline: "first".to_owned(),
+            path: Vec::new(),
+            chain: vec!["sha256:1".to_owned()],
+            topic: "orders".to_owned(),
+            partition: Partition(0),
+            offset: Offset(1),
+            timestamp: 1,
+            attempts: 1,
+            failed_at: Timestamp::UNIX_EPOCH,
+            replays: 0,
+            value_dropped: false,
+        }
+    }
+
     /// Where the record came from: `TOPIC/PARTITION/OFFSET`.
     pub fn input(&self) -> String {
         format!("{}/{}/{}", self.topic, self.partition, self.offset)

@@ -12,6 +12,10 @@ use crate::sink::letter::Class;
 
 /// Groups that are told apart; what comes beyond them is counted together, so that memory stays bounded.
 const MOST_GROUPS: usize = 1000;
+/// Bytes of a reason that are looked at: sluice writes no longer ones, but somebody else may.
+const MOST_REASON: usize = 1024;
+/// Bytes of a name that are looked at: sluice's own are shorter.
+const MOST_NAME: usize = 100;
 /// How much of a reason a table shows, in characters.
 const SHOWN: usize = 160;
 
@@ -52,8 +56,10 @@ impl List {
 
     /// Adds a dead letter.
     pub fn add(&mut self, at: At, letter: Letter, replayed: bool) {
-        let Letter { pipeline, stage, class, failed_at, .. } = letter;
-        let reason = if self.exact { letter.reason } else { generalised(&letter.reason) };
+        let Letter { class, failed_at, .. } = letter;
+        let reason = cut(letter.reason, MOST_REASON);
+        let reason = if self.exact { reason } else { generalised(&reason) };
+        let (pipeline, stage) = (cut(letter.pipeline, MOST_NAME), cut(letter.stage, MOST_NAME));
         let kind = Kind { pipeline, stage, class, reason };
         if self.groups.len() >= MOST_GROUPS && !self.groups.contains_key(&kind) {
             self.beyond += 1;
@@ -136,8 +142,8 @@ impl List {
             vec![
                 group.count.to_string(),
                 group.replayed.to_string(),
-                kind.pipeline.clone(),
-                kind.stage.clone(),
+                shorten(&kind.pipeline),
+                shorten(&kind.stage),
                 kind.class.as_str().to_owned(),
                 format!("{:.0}", group.first),
                 format!("{:.0}", group.last),
@@ -171,6 +177,11 @@ fn write_rows(out: &mut dyn Write, rows: &[Vec<String>]) -> io::Result<()> {
         writeln!(out, "{}", line.trim_end())?;
     }
     Ok(())
+}
+
+fn cut(mut text: String, most: usize) -> String {
+    text.truncate(text.floor_char_boundary(most));
+    text
 }
 
 /// A reason in one line that a terminal can show.
@@ -214,24 +225,8 @@ mod tests {
     use crate::batch::{Offset, Partition};
 
     fn letter(reason: &str, failed_at: &str) -> Letter {
-        Letter {
-            class: Class::Reject,
-            reason: reason.to_owned(),
-            stage: "only-paid".to_owned(),
-            plugin: "filter-json".to_owned(),
-            digest: "sha256:1".to_owned(),
-            pipeline: "first".to_owned(),
-            path: Vec::new(),
-            chain: vec!["sha256:1".to_owned()],
-            topic: "orders".to_owned(),
-            partition: Partition(0),
-            offset: Offset(1),
-            timestamp: 1,
-            attempts: 1,
-            failed_at: failed_at.parse().expect("a time"),
-            replays: 0,
-            value_dropped: false,
-        }
+        let failed_at = failed_at.parse().expect("a time");
+        Letter { reason: reason.to_owned(), failed_at, ..Letter::example() }
     }
 
     fn at(offset: i64) -> At {

@@ -63,7 +63,10 @@ impl Scan {
     pub fn new(plan: &Plan, topic: &str) -> anyhow::Result<Scan> {
         let reader = Reader::new(&plan.name, &plan.consumer, topic)?;
         let Some(extents) = reader.extents()? else {
-            bail!("the dead-letter topic \"{topic}\" does not exist on {}", plan.consumer["bootstrap.servers"]);
+            bail!(
+                "the dead-letter topic \"{topic}\" does not exist on {}, or may not be read",
+                plan.consumer["bootstrap.servers"]
+            );
         };
         Ok(Scan { reader, topic: topic.to_owned(), extents, progress: Progress::new() })
     }

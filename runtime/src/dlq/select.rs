@@ -205,7 +205,8 @@ mod tests {
             time("2026-01-31T08:00:00+01:00").map(|time| time.to_string()),
             Ok("2026-01-31T07:00:00Z".to_owned())
         );
-        let ago = Timestamp::now().duration_since(time("2h").expect("a duration"));
+        let then = time("2h").expect("a duration");
+        let ago = Timestamp::now().duration_since(then);
         assert!((7200..7260).contains(&ago.as_secs()), "{ago:?}");
         for wrong in ["2", "/", "2/x", "-1/2", "1/-2", "1/2/3"] {
             assert!(wrong.parse::<At>().is_err(), "{wrong}");

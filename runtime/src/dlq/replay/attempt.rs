@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::RecvTimeoutError;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -161,8 +162,8 @@ impl Replay {
             (course.processed, course.held) = (true, BTreeSet::new());
             self.give_up(course, Trouble::Over("the worker has ended: please report this".to_owned()));
         }
-        if course.is_still() && course.open.is_empty() {
-            // Nobody has said why: it was cut off.
+        // Where all is given up and nobody has said why, it is cut off, too.
+        if self.shared.cut_off.load(Ordering::Acquire) || course.is_still() && course.open.is_empty() {
             self.give_up(course, Trouble::Over("it was cut off".to_owned()));
         }
     }

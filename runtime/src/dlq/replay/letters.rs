@@ -92,3 +92,24 @@ pub fn job(letters: &[Pending], generation: u64) -> Job {
     }
     Job { batch, spans, probe: None }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn letter(path: &[u32], chain: &[&str]) -> Letter {
+        let chain = chain.iter().map(|digest| (*digest).to_owned()).collect();
+        Letter { path: path.to_vec(), chain, ..Letter::example() }
+    }
+
+    #[test]
+    fn only_the_stages_before_the_failed_one_must_be_what_they_were() {
+        let now = ["a", "b", "new"].map(str::to_owned);
+        let is_same = |path: &[u32], chain: &[&str]| same_stages(&letter(path, chain), &now).is_ok();
+        assert!(is_same(&[], &["x", "y"]), "it failed in the first stage");
+        assert!(is_same(&[0, 2], &["a", "b", "old"]), "the failed stage has another plugin");
+        assert!(!is_same(&[0, 2], &["a", "x", "old"]));
+        assert!(!is_same(&[0, 2, 0, 1], &["a", "b", "new", "gone", "c"]), "a stage is no more");
+        assert!(!is_same(&[0, 2], &["b", "a", "old"]), "the stages have changed places");
+    }
+}

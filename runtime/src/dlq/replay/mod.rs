@@ -133,6 +133,11 @@ impl Replay {
 
     fn take(&mut self, found: &Found<'_>) -> anyhow::Result<Flow> {
         let at = found.at;
+        // Most of what comes may not be meant.
+        self.stopping |= self.events.try_iter().any(|event| matches!(event, Event::Stop));
+        if self.stopping {
+            return Ok(Flow::Enough);
+        }
         let letter = match &found.letter {
             Ok(letter) if self.selection.takes(letter) => letter,
             Ok(_) => return Ok(Flow::On),

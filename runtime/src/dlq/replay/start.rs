@@ -122,9 +122,11 @@ fn shared(
     }
     outputs.push(Some(Known { name: marks, limits: TopicLimits::default() }));
     let sink = Sink::new(plan, outputs, dlq, origin(plan, plugins), cut_off.clone())?;
+    // What writes nothing may fail as often as it likes: that is what is asked for.
+    let breaker = plan.breaker.filter(|_| !options.dry_run);
     Ok(Shared {
         sink: if options.dry_run { sink.dry() } else { sink },
-        breakers: plan.breaker.iter().flat_map(|breaker| plan.stages.iter().map(|_| Breaker::new(*breaker))).collect(),
+        breakers: breaker.iter().flat_map(|breaker| plan.stages.iter().map(|_| Breaker::new(*breaker))).collect(),
         stats: Arc::default(),
         stages: plan.stages.len(),
         default_output: default_output(plan)?,
@@ -141,7 +143,10 @@ fn shared(
 fn ensure_marks(plan: &Plan, dlq: &str, marks: &str) -> anyhow::Result<()> {
     let admin = Admin::new(&plan.name, &plan.producer, ANSWER_TIMEOUT)?;
     let Some(replication) = admin.replication(dlq)? else {
-        bail!("the dead-letter topic \"{dlq}\" does not exist on {}", plan.consumer["bootstrap.servers"]);
+        bail!(
+            "the dead-letter topic \"{dlq}\" does not exist on {}, or may not be read",
+            plan.consumer["bootstrap.servers"]
+        );
     };
     let create = CreateTopic { partitions: 1, replication };
     let topic = Topic { name: marks.to_owned(), create: Some(create) };
@@ -152,4 +157,49 @@ fn ensure_marks(plan: &Plan, dlq: &str, marks: &str) -> anyhow::Result<()> {
     )?;
     admin.leave();
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{PlanOptions, load_text};
+    use crate::dlq::replay::From;
+    use crate::dlq::select::At;
+
+    fn plan(embedded: bool) -> Plan {
+        let text = "name: p\nkafka: { bootstrap.servers: nowhere:1 }\ninput: { topics: [in] }\n\
+                    outputs: { default: { topic: out, create: { partitions: 1, replication: 1 } } }\n\
+                    dlq: { topic: dlq, create: { partitions: 1, replication: 1 } }\n";
+        let options = PlanOptions { embedded, ..PlanOptions::default() };
+        load_text("p.yaml".as_ref(), text, &|_| None, &options).expect("a pipeline").0
+    }
+
+    #[test]
+    fn on_the_embedded_broker_a_replay_is_refused_with_the_reason() {
+        let ready = Ready { plan: Arc::new(plan(true)), plugins: Vec::new() };
+        let options = Options {
+            topic: "dlq".to_owned(),
+            from: From::Start,
+            max_replays: 3,
+            rate: 1,
+            dry_run: false,
+            again: false,
+        };
+        let selection = Selection::one("0/0".parse::<At>().expect("a place"));
+        let error = Replay::start(ready, options, selection).err().expect("it is refused").to_string();
+        assert!(error.contains("needs transactions"), "{error}");
+    }
+
+    #[test]
+    fn a_dry_run_creates_no_topic_and_registers_no_transactional_id() {
+        let dry = for_replay(&plan(false), true);
+        assert!(
+            dry.outputs.iter().all(|output| !matches!(&output.target, Target::Topic(topic) if topic.create.is_some()))
+        );
+        assert!(dry.dlq.is_some_and(|dlq| dlq.topic.create.is_none()));
+        assert!(!dry.producer.contains_key("transactional.id"));
+        let real = for_replay(&plan(false), false);
+        assert_eq!(real.producer["transactional.id"], "sluice-p/replay");
+        assert!(!real.producer.contains_key("message.timeout.ms"), "librdkafka refuses it beside a transactional id");
+    }
 }
