@@ -3,6 +3,8 @@
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
+use rdkafka::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use serde_json::json;
 use sluicebox_tests::{LIMIT, Record, audit, sluice, wait_for};
 
@@ -15,11 +17,11 @@ const COUNT: usize = 400;
 struct Running(Child);
 
 impl Running {
-    /// Starts one that takes some seconds.
+    /// Starts one that takes some seconds, with 25 dead letters in a transaction.
     fn start(desk: &Desk) -> Running {
         let file = desk.pipeline.write(&desk.folder);
         let mut command = sluice();
-        command.args(["dlq", "replay"]).arg(file).args(["--rate", "50", "--json"]);
+        command.args(["dlq", "replay"]).arg(file).args(["--rate", "100", "--json"]);
         Running(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
     }
 
@@ -86,6 +88,62 @@ fn after_kill_9_in_the_middle_the_next_replay_delivers_the_rest_and_repeats_noth
     assert_eq!(summary["replayed"].as_u64(), Some(COUNT as u64 - done));
     audit(&inputs, &desk.output().records(), by_timestamp).assert_exact();
     assert_eq!(desk.letters().len(), COUNT);
+}
+
+/// Dead letters of which all but one are through the chain at once, and the last waits for a retry: so the transaction of
+/// their replay is open for a while.
+fn waiting(test: &str) -> Desk {
+    let mut desk = Desk::new(test, 1);
+    desk.pipeline.set_stage("on_error", json!({ "retries": 0 }));
+    desk.process(&[&["!output:side"; 20][..], &["!retry:1"]].concat());
+    let topic = json!({ "topic": desk.pipeline.output });
+    desk.pipeline.set("outputs", json!({ "default": topic, "side": topic }));
+    desk.pipeline.set_stage("on_error", json!({ "retries": 1, "backoff": "60s", "max_backoff": "60s" }));
+    desk
+}
+
+/// Waits until a replay has written all but the last, and has not committed it.
+fn wait_for_open_transaction(desk: &Desk) {
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", desk.kafka.bootstrap()).set("isolation.level", "read_uncommitted");
+    let consumer: BaseConsumer = config.create().unwrap();
+    wait_for("outputs that are not committed", LIMIT, || {
+        let (_, end) = consumer.fetch_watermarks(&desk.pipeline.output, 0, LIMIT).map_err(|error| error.to_string())?;
+        if end == 20 { Ok(()) } else { Err(format!("{end} outputs")) }
+    });
+    assert!(desk.output().is_empty());
+}
+
+#[test]
+fn of_a_transaction_that_kill_9_left_open_nothing_is_seen_and_the_next_replay_delivers_it_once() {
+    let mut desk = waiting("replay-open");
+    let running = Running::start(&desk);
+    wait_for_open_transaction(&desk);
+    running.signal(libc::SIGKILL);
+    assert_eq!(running.end().0, None);
+    desk.pipeline.set_stage("on_error", json!({ "retries": 1, "backoff": "10ms" }));
+    assert_eq!(desk.replay(0, &[])["replayed"], 21);
+    assert_eq!(desk.output().len(), 21);
+    assert_eq!(desk.replay(0, &[])["already"], 21);
+}
+
+#[test]
+fn a_second_signal_ends_a_replay_at_once_and_nothing_of_its_transaction_is_delivered() {
+    let desk = waiting("replay-cut");
+    let mut running = Running::start(&desk);
+    wait_for_open_transaction(&desk);
+    wait_for("the replay's end", STOP, || match running.0.try_wait().unwrap() {
+        Some(_) => Ok(()),
+        None => {
+            // Signals that come close together may be one.
+            running.signal(libc::SIGTERM);
+            Err("it runs".to_owned())
+        }
+    });
+    let (code, _, err) = running.end();
+    assert_eq!(code, Some(1), "{err}");
+    assert!(err.contains("it was cut off"), "{err}");
+    assert!(desk.output().is_empty());
 }
 
 #[test]
