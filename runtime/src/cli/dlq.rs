@@ -20,6 +20,7 @@ use crate::dlq::scan::{Flow, Scan, topic};
 use crate::dlq::select::{At, Selection};
 use crate::dlq::show::Shown;
 use crate::event::Event;
+use crate::kafka::reader::Ends;
 use crate::ready::load_one;
 
 /// Looking into dead letters, and replaying them.
@@ -171,7 +172,7 @@ fn tell<W: Display>(warnings: Vec<W>) {
 
 /// What has been replayed, as far as that can be told: whoever looks on may have fewer rights.
 fn marks(plan: &Plan, topic: &str, scan: &Scan) -> Marks {
-    Marks::read(plan, topic, scan.extents()).unwrap_or_else(|error| {
+    Marks::read(plan, topic, scan.extents(), Ends::Committed).unwrap_or_else(|error| {
         eprintln!("warning: what has been replayed cannot be told: {error:#}");
         Marks::default()
     })

@@ -11,7 +11,7 @@ use super::letter::Letter;
 use super::select::At;
 use crate::config::plan::Plan;
 use crate::kafka::polled::Fetched;
-use crate::kafka::reader::{Extent, Next, Reader};
+use crate::kafka::reader::{Ends, Extent, Next, Reader};
 
 /// The topic of the marks for a dead-letter topic.
 pub fn topic_of(dlq: &str) -> String {
@@ -52,13 +52,14 @@ impl Mark {
 pub struct Marks(HashMap<At, u64>);
 
 impl Marks {
-    /// Reads them all; `extents` is what the dead-letter topic holds. Where there is no topic there are none.
+    /// Reads them all; `extents` is what the dead-letter topic holds. Where there is no topic there are none. With
+    /// [`Ends::All`] it waits for whoever is just about to write marks: another pipeline with the same DLQ may be.
     ///
     /// # Errors
     /// The topic cannot be read, or holds something else: then it is not known what has been replayed.
-    pub fn read(plan: &Plan, dlq: &str, extents: &[Extent]) -> anyhow::Result<Marks> {
+    pub fn read(plan: &Plan, dlq: &str, extents: &[Extent], ends: Ends) -> anyhow::Result<Marks> {
         let topic = topic_of(dlq);
-        let mut reader = Reader::new(&plan.name, &plan.consumer, &topic)?;
+        let mut reader = Reader::new(&plan.name, &plan.consumer, &topic, ends)?;
         let mut marks = Marks::default();
         if let Some(all) = reader.extents()? {
             reader.begin(&all)?;

@@ -9,7 +9,7 @@ use super::letter::{Letter, NotALetter};
 use super::select::{At, Selection};
 use crate::config::plan::Plan;
 use crate::kafka::polled::Fetched;
-use crate::kafka::reader::{Extent, Next, POLL, Reader};
+use crate::kafka::reader::{Ends, Extent, Next, POLL, Reader};
 
 /// How often progress is shown on a terminal.
 const SHOW_INTERVAL: Duration = Duration::from_millis(500);
@@ -61,12 +61,11 @@ impl Scan {
     /// # Errors
     /// The topic does not exist or may not be read; no broker answers.
     pub fn new(plan: &Plan, topic: &str) -> anyhow::Result<Scan> {
-        let reader = Reader::new(&plan.name, &plan.consumer, topic)?;
-        let Some(extents) = reader.extents()? else {
-            bail!(
-                "the dead-letter topic \"{topic}\" does not exist on {}, or may not be read",
-                plan.consumer["bootstrap.servers"]
-            );
+        let reader = Reader::new(&plan.name, &plan.consumer, topic, Ends::Committed)?;
+        let servers = &plan.consumer["bootstrap.servers"];
+        let extents = reader.extents().with_context(|| format!("asking {servers} for the dead-letter topic"))?;
+        let Some(extents) = extents else {
+            bail!("the dead-letter topic \"{topic}\" does not exist on {servers}, or may not be read");
         };
         Ok(Scan { reader, topic: topic.to_owned(), extents, progress: Progress::new() })
     }

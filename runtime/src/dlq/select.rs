@@ -126,7 +126,7 @@ pub struct Selection {
     /// Only this partition of the dead-letter topic. May repeat.
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(i32).range(0..))]
     pub partition: Vec<i32>,
-    /// Only these offsets of the dead-letter topic: A..B, without B.
+    /// Only these offsets of each partition of the dead-letter topic: A..B, without B.
     #[arg(long, value_name = "A..B")]
     pub offset: Option<Offsets>,
     /// Only this one of the dead-letter topic. May repeat.

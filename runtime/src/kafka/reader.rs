@@ -11,8 +11,11 @@ use super::polled::{Fetched, Polled};
 use super::{KafkaError, TopicPartition};
 use crate::batch::{Offset, Partition};
 
-/// How long the brokers have to answer one question, and how long a read may go without any progress.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long the brokers have to answer one question.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a read may go without any progress: longer than the brokers let a transaction stay open that somebody has left
+/// behind, by default.
+const PATIENCE: Duration = Duration::from_secs(90);
 /// How long one poll waits: also how late the caller may look at something else.
 pub const POLL: Duration = Duration::from_millis(100);
 /// How long the end of the client is waited for.
@@ -25,8 +28,17 @@ pub struct Extent {
     pub partition: Partition,
     /// The first offset.
     pub from: Offset,
-    /// The offset behind the last: what is not committed in a transaction yet is not before it.
+    /// The offset behind the last; see [`Ends`].
     pub to: Offset,
+}
+
+/// Up to where a reader takes a topic to hold something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ends {
+    /// Up to the first transaction that is still open.
+    Committed,
+    /// Up to the last record. What is in a transaction that is still open is waited for when it is read: it may be committed.
+    All,
 }
 
 /// What comes next.
@@ -42,6 +54,8 @@ pub enum Next<'a> {
 /// Reads one topic.
 pub struct Reader {
     consumer: Consumer,
+    // Knows the ends, where the other is told of nearer ones.
+    asked: Option<Consumer>,
     topic: Arc<str>,
     // What is still to be read.
     open: Vec<Extent>,
@@ -55,7 +69,12 @@ impl Reader {
     ///
     /// # Errors
     /// Properties that librdkafka refuses.
-    pub fn new(pipeline: &Arc<str>, properties: &BTreeMap<String, String>, topic: &str) -> Result<Reader, KafkaError> {
+    pub fn new(
+        pipeline: &Arc<str>,
+        properties: &BTreeMap<String, String>,
+        topic: &str,
+        ends: Ends,
+    ) -> Result<Reader, KafkaError> {
         let mut properties = properties.clone();
         properties.remove("group.instance.id");
         properties.extend(
@@ -68,7 +87,13 @@ impl Reader {
             .map(|(name, value)| (name.to_owned(), value.to_owned())),
         );
         let consumer = Consumer::new(pipeline, &properties)?;
-        Ok(Reader { consumer, topic: topic.into(), open: Vec::new(), moved: Instant::now(), complaint: None })
+        // Brokers answer with the ends that a client of this isolation may read up to.
+        properties.insert("isolation.level".to_owned(), "read_uncommitted".to_owned());
+        let asked = match ends {
+            Ends::Committed => None,
+            Ends::All => Some(Consumer::new(pipeline, &properties)?),
+        };
+        Ok(Reader { consumer, asked, topic: topic.into(), open: Vec::new(), moved: Instant::now(), complaint: None })
     }
 
     /// What each partition of the topic holds; none where there is no such topic.
@@ -77,10 +102,11 @@ impl Reader {
     /// The broker's, or no answer in time.
     pub fn extents(&self) -> Result<Option<Vec<Extent>>, KafkaError> {
         let about = |error: KafkaError| error.about(&format!("topic \"{}\"", self.topic));
-        let count = self.consumer.partition_count(&self.topic, PATIENCE).map_err(about)?;
+        let asked = self.asked.as_ref().unwrap_or(&self.consumer);
+        let count = asked.partition_count(&self.topic, ANSWER_TIMEOUT).map_err(about)?;
         let extent = |partition| {
             let at = TopicPartition { topic: self.topic.clone(), partition: Partition(partition) };
-            let (from, to) = self.consumer.watermarks(&at, PATIENCE).map_err(about)?;
+            let (from, to) = asked.watermarks(&at, ANSWER_TIMEOUT).map_err(about)?;
             Ok(Extent { partition: at.partition, from, to })
         };
         let extents = (0..count).map(extent).collect::<Result<Vec<Extent>, KafkaError>>()?;
@@ -150,7 +176,9 @@ impl Reader {
 
     /// Ends the client. One that does not end in time is left to the end of the process.
     pub fn close(self) {
-        self.consumer.close(LEAVE_TIMEOUT);
+        for consumer in std::iter::once(self.consumer).chain(self.asked) {
+            consumer.close(LEAVE_TIMEOUT);
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use serde_json::json;
 use sluicebox_tests::{LIMIT, Record, audit, sluice, wait_for};
 
@@ -172,6 +173,25 @@ fn of_two_replays_at_once_the_first_ends_and_the_second_repeats_nothing() {
     let (code, _, err) = first.end();
     assert_eq!(code, Some(1), "{err}");
     assert!(err.contains("another replay of this pipeline has taken over"), "{err}");
+    audit(&inputs, &desk.output().records(), by_timestamp).assert_exact();
+}
+
+#[test]
+fn marks_behind_a_transaction_that_somebody_has_left_open_count_too() {
+    let (desk, inputs) = mended("replay-others");
+    let first = Running::start(&desk);
+    wait_for_some(&desk, 0);
+    // As another pipeline with the same DLQ that was killed: until the brokers end this, committed readers stop before it.
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", desk.kafka.bootstrap()).set("transactional.id", &desk.pipeline.name);
+    let other: BaseProducer = config.set("transaction.timeout.ms", "10000").create().unwrap();
+    other.init_transactions(LIMIT).unwrap();
+    other.begin_transaction().unwrap();
+    other.send(BaseRecord::<str, str>::to(&desk.marks()).key("0/0").payload("never committed")).unwrap();
+    other.flush(LIMIT).unwrap();
+    assert_eq!(first.end().0, Some(0));
+    let second = desk.replay(0, &[]);
+    assert_eq!((&second["replayed"], &second["already"]), (&json!(0), &json!(COUNT)));
     audit(&inputs, &desk.output().records(), by_timestamp).assert_exact();
 }
 

@@ -70,10 +70,10 @@ impl Replay {
             Ok(outcomes)
         });
         if let Err(trouble) = result {
-            // The cause says more than what may follow from it, but for one that ends everything.
-            return Err(match abort(&self.shared.sink) {
-                Ok(()) => trouble,
-                Err(end) => end,
+            return Err(match (abort(&self.shared.sink), trouble) {
+                // The first cause says the most, unless it turns out that there is nothing more to try.
+                (Ok(()), trouble) | (Err(_), trouble @ Trouble::Over(_)) => trouble,
+                (Err(end), Trouble::TooLarge(_) | Trouble::Aborted(_)) => end,
             });
         }
         result
@@ -101,9 +101,7 @@ impl Replay {
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => self.look(&mut course),
             }
             let noted = self.shared.outcomes.as_ref().map(Outcomes::take).unwrap_or_default();
-            let is_stray =
-                |(slot, outcome): &(usize, Outcome)| matches!(outcome, Outcome::Stray { .. }).then_some(*slot);
-            course.strays.extend(noted.iter().filter_map(is_stray));
+            course.strays.extend(strays(&noted));
             outcomes.extend(noted);
         }
         course.trouble.map_or(Ok(outcomes), Err)
@@ -174,9 +172,8 @@ impl Replay {
         let lease = Arc::new(Lease::new(at, usize::MAX, self.generation));
         let span = Span { lease, first: Offset(0), end: Offset(1) };
         let mut open = OpenSpan::new(span.clone(), self.shared.events.clone());
-        let is_stray =
-            |slot| outcomes.iter().any(|(of, outcome)| *of == slot && matches!(outcome, Outcome::Stray { .. }));
-        for (_, pending) in batch.iter().enumerate().filter(|(slot, _)| !is_stray(*slot)) {
+        let strays: BTreeSet<usize> = strays(outcomes).collect();
+        for (_, pending) in batch.iter().enumerate().filter(|(slot, _)| !strays.contains(slot)) {
             let mut arena = Arena::default();
             let mark = serde_json::to_vec(&Mark::new(&pending.letter, self.options.from.as_str()));
             let mark = mark.map_err(|error| Trouble::Over(error.to_string()))?;
@@ -211,6 +208,11 @@ impl Course {
     fn is_over(&self) -> bool {
         self.is_still() && (self.trouble.is_some() || self.open.is_empty() && self.given_up.is_subset(&self.strays))
     }
+}
+
+/// The slots of those whose path has ended early.
+fn strays(outcomes: &[(usize, Outcome)]) -> impl Iterator<Item = usize> {
+    outcomes.iter().filter(|(_, outcome)| matches!(outcome, Outcome::Stray { .. })).map(|(slot, _)| *slot)
 }
 
 /// What an error of the pipeline means to a replay.

@@ -17,6 +17,7 @@ use crate::dlq::scan::Scan;
 use crate::dlq::select::Selection;
 use crate::event::Event;
 use crate::kafka::admin::{Admin, Create, TopicLimits};
+use crate::kafka::reader::Ends;
 use crate::pipeline::{default_output, origin, start_workers, topics};
 use crate::plugin::Plugin;
 use crate::ready::Ready;
@@ -59,7 +60,7 @@ impl Replay {
             })?;
         }
         let scan = Scan::new(&plan, &options.topic)?;
-        let marks = Marks::read(&plan, &options.topic, scan.extents())?;
+        let marks = Marks::read(&plan, &options.topic, scan.extents(), Ends::All)?;
         let (jobs, workers) = start_workers(&plan, &ready.plugins, &shared)?;
         let Some(jobs) = jobs.into_iter().next() else { bail!("there is no worker") };
         let replay = Replay {
