@@ -131,6 +131,11 @@ impl Arena {
         self.bytes.clear();
     }
 
+    /// Takes back what was appended since the arena had `len` bytes; nothing may point there any more.
+    pub fn truncate(&mut self, len: usize) {
+        self.bytes.truncate(len);
+    }
+
     /// Appends bytes and says where they lie.
     ///
     /// # Panics

@@ -79,6 +79,12 @@ pub enum PipelineError {
         "another running copy uses the same `instance` ({0}): give each copy a name of its own, or leave `instance` out"
     )]
     Fenced(String),
+    /// The brokers or the client allow no transactions.
+    #[error(
+        "exactly_once is not possible: {0}; everything delivered before is committed: mend the cause (rights on the \
+         transactional id, the brokers' transaction settings) and start the pipeline again"
+    )]
+    Transactions(KafkaError),
     /// The deadline for draining has passed.
     #[error(
         "not everything in flight was delivered within `drain: {0:?}`; what was not stays uncommitted and is read again"

@@ -1,11 +1,41 @@
 //! Events: what the threads of a pipeline tell its source loop, which alone decides.
 
 use std::sync::Arc;
+use std::sync::mpsc::Sender;
 
 use crate::batch::{Batch, Offset};
 use crate::error::PipelineError;
+use crate::kafka::KafkaError;
+use crate::kafka::waker::Waker;
 use crate::lease::Lease;
+use crate::sink::committer::Outcome;
 use crate::sink::receipt::{Delivered, Oversize, Span};
+
+/// The way to a pipeline's source loop.
+#[derive(Clone)]
+pub struct Events {
+    sender: Sender<Event>,
+    waker: Waker,
+}
+
+impl Events {
+    /// A way to whoever holds the other end of `sender`, and is woken by `waker`.
+    pub fn new(sender: Sender<Event>, waker: Waker) -> Events {
+        Events { sender, waker }
+    }
+
+    /// Tells the loop, which looks at it within 10 ms while anything is on its way. Where it has ended nothing is left
+    /// to decide.
+    pub fn tell(&self, event: Event) {
+        let _ = self.sender.send(event);
+    }
+
+    /// Tells it what does not suffer a delay.
+    pub fn tell_now(&self, event: Event) {
+        self.tell(event);
+        self.waker.wake();
+    }
+}
 
 /// What happened.
 pub enum Event {
@@ -19,7 +49,19 @@ pub enum Event {
     /// All that came of a span is acknowledged.
     Delivered(Delivered),
     /// A span was given up: nothing of it may be committed.
-    Abandoned(Span),
+    Abandoned {
+        /// The span.
+        span: Span,
+        /// Whether some of what came of it was written already.
+        written: bool,
+    },
+    /// Something that came of a span was not delivered.
+    NotDelivered {
+        /// The span.
+        span: Span,
+        /// The topic it was meant for, and why not.
+        error: KafkaError,
+    },
     /// A broker refused a record as too large for its topic.
     Oversize(Oversize),
     /// A partition waits for a retry.
@@ -34,6 +76,12 @@ pub enum Event {
     Broken(PipelineError),
     /// The pipeline is asked to stop.
     Stop,
+    /// The latch is shut and the last worker has stopped writing.
+    Quiet,
+    /// The open transaction holds as much as it should.
+    Full,
+    /// A call for a transaction has ended.
+    Transaction(Outcome),
 }
 
 /// Why a breaker opened.

@@ -9,15 +9,17 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 
 use crate::config::Position;
-use crate::config::plan::{self, Plan, Target};
+use crate::config::plan::{self, Delivery, Plan, Target};
 use crate::error::PipelineError;
-use crate::event::Event;
+use crate::event::{Event, Events};
 use crate::kafka::admin::{Admin, Create, DEFAULT_MAX_MESSAGE_BYTES, TopicError, TopicLimits};
 use crate::kafka::consumer::Consumer;
+use crate::kafka::waker::Waker;
 use crate::plugin::{Engine, Plugin, StageSetup};
+use crate::sink::committer::{Command, Committer};
 use crate::sink::letter::Origin;
 use crate::sink::{Known, Sink};
-use crate::source::Source;
+use crate::source::{Source, Transactions, time_to_leave};
 use crate::stage::Stage;
 use crate::stage::breaker::Breaker;
 use crate::status::{Phase, Stats};
@@ -31,8 +33,10 @@ const RETRY_WAIT: Duration = Duration::from_millis(500);
 const COMPLAINT_INTERVAL: Duration = Duration::from_secs(30);
 /// What a dead letter's own headers may take.
 const DEAD_LETTER_HEADERS: usize = 64 << 10;
-/// How long leaving the group may take at the end.
-const LEAVE_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long leaving the group may take at the least.
+const LEAVE_LEAST: Duration = Duration::from_millis(500);
+/// How long the last transaction may take to be aborted when the group is left.
+const ABORT_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// A pipeline that runs.
 pub struct Pipeline {
@@ -42,7 +46,7 @@ pub struct Pipeline {
     pub digests: Vec<String>,
     /// What it has counted, and how it stands.
     pub stats: Arc<Stats>,
-    events: Sender<Event>,
+    events: Events,
     cut_off: Arc<AtomicBool>,
     thread: JoinHandle<Result<(), PipelineError>>,
 }
@@ -73,7 +77,9 @@ impl Pipeline {
         plugins: Vec<Plugin>,
         ended: impl FnOnce() + Send + 'static,
     ) -> anyhow::Result<Pipeline> {
-        let (events, receiver) = mpsc::channel();
+        let (sender, receiver) = mpsc::channel();
+        let waker = Waker::default();
+        let events = Events::new(sender, waker.clone());
         let stats: Arc<Stats> = Arc::default();
         let cut_off: Arc<AtomicBool> = Arc::default();
         let digests = plugins.iter().map(|plugin| plugin.digest().to_owned()).collect();
@@ -82,7 +88,8 @@ impl Pipeline {
             std::thread::Builder::new().name(plan.name.to_string()).spawn(move || {
                 // Told in any case, a panic included.
                 let _ended = OnDrop(Some(ended));
-                let result = run(&plan, &plugins, &stats, &cut_off, events, receiver);
+                let inbox = Inbox { events, receiver, waker };
+                let result = run(&plan, &plugins, &stats, &cut_off, inbox);
                 let phase = if result.is_ok() { Phase::Stopped } else { Phase::Failed };
                 stats.set(|state| state.phase = phase);
                 result
@@ -93,8 +100,7 @@ impl Pipeline {
 
     /// Asks it to drain, commit and end.
     pub fn stop(&self) {
-        // It has ended already where nobody listens.
-        let _ = self.events.send(Event::Stop);
+        self.events.tell_now(Event::Stop);
     }
 
     /// Asks it to end without waiting for anything.
@@ -133,30 +139,41 @@ fn setup(plan: &Plan, stage: &plan::Stage) -> StageSetup {
     }
 }
 
+/// What happens in a pipeline, at both ends of the way to its loop.
+struct Inbox {
+    events: Events,
+    receiver: Receiver<Event>,
+    waker: Waker,
+}
+
 fn run(
     plan: &Arc<Plan>,
     plugins: &[Plugin],
     stats: &Arc<Stats>,
     cut_off: &Arc<AtomicBool>,
-    events: Sender<Event>,
-    receiver: Receiver<Event>,
+    inbox: Inbox,
 ) -> Result<(), PipelineError> {
     let begun = Instant::now();
-    let Some((outputs, dlq)) = wait_for_topics(plan, &receiver)? else { return Ok(()) };
+    let Some((outputs, dlq)) = wait_for_topics(plan, &inbox.receiver)? else { return Ok(()) };
+    let origin = origin(plan, plugins);
     let shared = Arc::new(Shared {
-        sink: Sink::new(plan, outputs, dlq, origin(plan, plugins), cut_off.clone())?,
+        sink: Arc::new(Sink::new(plan, outputs, dlq, origin, cut_off.clone(), inbox.events.clone())?),
         breakers: plan.breaker.iter().flat_map(|breaker| plan.stages.iter().map(|_| Breaker::new(*breaker))).collect(),
         stats: stats.clone(),
         stages: plan.stages.len(),
         default_output: default_output(plan)?,
         cut_off: cut_off.clone(),
-        events,
+        events: inbox.events.clone(),
         tripped: AtomicBool::new(false),
         assigned: AtomicBool::new(false),
         outcomes: None,
     });
+    let committing = match plan.delivery {
+        Delivery::AtLeastOnce => None,
+        Delivery::ExactlyOnce => Some(Committing::start(plan, &shared)?),
+    };
     let (jobs, workers) = start_workers(plan, plugins, &shared)?;
-    let result = consume(plan, &shared, receiver, jobs, begun);
+    let result = consume(plan, &shared, inbox, jobs, committing, begun);
     cut_off.store(true, Ordering::Release);
     for worker in workers {
         // A worker that panicked has said so by its hook, and its spans stayed uncommitted.
@@ -182,22 +199,56 @@ pub(crate) fn default_output(plan: &Plan) -> anyhow::Result<u32> {
     Ok(default.context("a plan has an output `default`")? as u32)
 }
 
+/// The thread that makes the calls for transactions.
+struct Committing {
+    commands: Sender<Command>,
+    ended: Arc<AtomicBool>,
+    over: Receiver<()>,
+}
+
+impl Committing {
+    fn start(plan: &Plan, shared: &Arc<Shared>) -> anyhow::Result<Committing> {
+        let (commands, receiver) = mpsc::channel();
+        let (over_sender, over) = mpsc::channel();
+        let ended: Arc<AtomicBool> = Arc::default();
+        let (sink, events) = (shared.sink.clone(), shared.events.clone());
+        let committer = Committer::new(plan.name.clone(), sink, events, plan.transaction_timeout, ended.clone());
+        std::thread::Builder::new().name(format!("{}/transactions", plan.name)).spawn(move || {
+            committer.work(&receiver);
+            drop(over_sender);
+        })?;
+        Ok(Committing { commands, ended, over })
+    }
+}
+
 fn consume(
     plan: &Arc<Plan>,
     shared: &Arc<Shared>,
-    events: Receiver<Event>,
+    inbox: Inbox,
     jobs: Vec<Sender<Message>>,
+    committing: Option<Committing>,
     begun: Instant,
 ) -> Result<(), PipelineError> {
-    let consumer = Consumer::new(&plan.name, &plan.consumer)?;
+    let consumer = Consumer::new(&plan.name, &plan.consumer, inbox.waker)?;
+    let transactions = committing.as_ref().map(|committing| {
+        Transactions::new(committing.commands.clone(), plan.commit_interval, plan.transaction_timeout)
+    });
     let result = consumer.subscribe(&plan.input.topics).map_err(PipelineError::from).and_then(|()| {
         let ms = begun.elapsed().as_millis() as u64;
         tracing::info!(target: "pipeline", pipeline = %plan.name, group = plan.input.group, started_in_ms = ms, "started");
-        Source::new(plan, &consumer, shared.clone(), events, jobs).run()
+        Source::new(plan, &consumer, shared.clone(), inbox.receiver, jobs, transactions).run()
     });
-    if !consumer.close(LEAVE_TIMEOUT) {
+    // From here on nothing is waited for without a bound; the last abort goes on while the group is left.
+    let over = committing.map(|Committing { commands, ended, over }| {
+        ended.store(true, Ordering::Release);
+        drop(commands);
+        over
+    });
+    if !consumer.close(time_to_leave(plan.drain).max(LEAVE_LEAST)) {
         tracing::warn!(target: "pipeline", pipeline = %plan.name, "the group did not confirm the leave in time");
     }
+    // A call that does not come back is left to the end of the process, and its transaction to its time-out.
+    let _ = over.map(|over| over.recv_timeout(ABORT_TIMEOUT));
     result
 }
 
@@ -345,7 +396,7 @@ impl Drop for PanicGuard {
     fn drop(&mut self) {
         if std::thread::panicking() {
             let error = anyhow::anyhow!("a worker panicked; what it was at stays uncommitted: please report this");
-            let _ = self.0.events.send(Event::Broken(error.into()));
+            self.0.events.tell_now(Event::Broken(error.into()));
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::config::plan::{Delivery, Plan};
+use crate::config::plan::Plan;
 use crate::config::{self, Errors, PlanOptions, Warning};
 use crate::pipeline::Pipeline;
 use crate::plugin::{Engine, Plugin};
@@ -68,10 +68,6 @@ pub fn load_all(engine: &Engine, paths: &[PathBuf], options: &PlanOptions) -> Re
 pub fn load_one(engine: &Engine, file: &Path, options: &PlanOptions) -> Result<(Ready, Vec<Warning>), Errors> {
     let environment = |name: &str| std::env::var(name).ok();
     let (plan, warnings) = config::load(file, &environment, options)?;
-    if plan.delivery == Delivery::ExactlyOnce {
-        let message = "delivery: exactly_once is not available yet: use at_least_once";
-        return Err(config::finding(file, plan.delivery_at, message));
-    }
     let plugins = Pipeline::load(engine, &plan).map_err(|(at, message)| config::finding(file, at, &message))?;
     Ok((Ready { plan: Arc::new(plan), plugins }, warnings))
 }

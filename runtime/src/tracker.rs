@@ -75,6 +75,11 @@ impl Tracker {
         }
     }
 
+    /// Whether something is delivered behind something that is not.
+    pub fn has_gap(&self) -> bool {
+        self.spans.iter().any(|span| span.state == State::Delivered)
+    }
+
     /// Whether nothing is on its way.
     pub fn is_idle(&self) -> bool {
         self.spans.is_empty()
@@ -108,9 +113,10 @@ mod tests {
         tracker.dispatched(Offset(12), Offset(20));
         tracker.delivered(Offset(12), Offset(20));
         assert_eq!(tracker.position(), Some(Offset(0)));
+        assert!(tracker.has_gap());
         tracker.delivered(Offset(0), Offset(10));
         assert_eq!(tracker.position(), Some(Offset(20)));
-        assert!(tracker.is_idle());
+        assert!(tracker.is_idle() && !tracker.has_gap());
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::{Offset, TopicPartitionList};
 
-use crate::kafka::{ASK, Kafka, partitions, watermarks};
+use crate::kafka::{ASK, Kafka, ends_of, partitions};
 use crate::wait::{LIMIT, wait_for};
 
 /// A consumer group, looked at from outside: it is never joined.
@@ -35,7 +35,7 @@ impl Group {
 
     /// The end of each partition of a topic.
     pub fn ends(&self, topic: &str) -> Vec<i64> {
-        (0..self.partitions(topic)).map(|partition| watermarks(&self.consumer, topic, partition).1).collect()
+        wait_for(&format!("the ends of {topic}"), LIMIT, || ends_of(&self.consumer, topic))
     }
 
     /// Sets the committed offset of a partition; the group must have no members.
@@ -60,6 +60,8 @@ impl Group {
     }
 
     fn partitions(&self, topic: &str) -> i32 {
-        partitions(&self.consumer, topic).unwrap_or_else(|| panic!("there is no topic {topic}"))
+        wait_for(&format!("topic {topic}"), LIMIT, || {
+            partitions(&self.consumer, topic).ok_or_else(|| "there is no such topic".to_owned())
+        })
     }
 }

@@ -5,7 +5,9 @@ use std::time::Duration;
 use rdkafka::ClientConfig;
 use rdkafka::Offset;
 use rdkafka::TopicPartitionList;
-use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
+use rdkafka::admin::{
+    AdminClient, AdminOptions, AlterConfig, NewPartitions, NewTopic, ResourceSpecifier, TopicReplication,
+};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaResult;
@@ -53,13 +55,35 @@ impl Kafka {
     /// # Panics
     /// It cannot be created.
     pub fn create_topic(&self, name: &str, partitions: i32, properties: &[(&str, &str)]) {
-        let new = NewTopic::new(name, partitions, TopicReplication::Fixed(1)).set("retention.ms", "-1");
+        self.create_replicated_topic(name, partitions, 1, properties);
+    }
+
+    /// The same, with so many replicas.
+    ///
+    /// # Panics
+    /// It cannot be created.
+    pub fn create_replicated_topic(&self, name: &str, partitions: i32, replicas: i32, properties: &[(&str, &str)]) {
+        let new = NewTopic::new(name, partitions, TopicReplication::Fixed(replicas)).set("retention.ms", "-1");
         let new = properties.iter().fold(new, |new, (key, value)| new.set(key, value));
         let created = run(self.admin().create_topics([&new], &options()));
         if let Some(Err((topic, code))) = created.unwrap_or_else(|e| panic!("creating {name}: {e}")).pop() {
             panic!("topic {topic} cannot be created: {code}");
         }
         self.wait_for_partitions(name, partitions);
+    }
+
+    /// Gives a topic these properties over those it has by default, in place of all that it was given before. It keeps
+    /// records of any age.
+    ///
+    /// # Panics
+    /// The brokers refuse.
+    pub fn set_topic_properties(&self, name: &str, properties: &[(&str, &str)]) {
+        let new = AlterConfig::new(ResourceSpecifier::Topic(name)).set("retention.ms", "-1");
+        let new = properties.iter().fold(new, |new, (key, value)| new.set(key, value));
+        let set = run(self.admin().alter_configs([&new], &options()));
+        if let Some(Err((_, code))) = set.unwrap_or_else(|e| panic!("properties of {name}: {e}")).pop() {
+            panic!("topic {name} cannot have {properties:?}: {code}");
+        }
     }
 
     /// Deletes a topic.
@@ -108,7 +132,7 @@ impl Kafka {
     /// How many records and markers a topic has held, over all partitions.
     pub fn size(&self, topic: &str) -> i64 {
         let consumer: BaseConsumer = self.config().create().expect("a consumer");
-        size_of(&consumer, topic)
+        wait_for(&format!("the size of {topic}"), LIMIT, || size_of(&consumer, topic))
     }
 
     /// Waits until a topic has held this many records and markers.
@@ -118,8 +142,21 @@ impl Kafka {
     pub fn wait_for_size(&self, topic: &str, size: i64) {
         let consumer: BaseConsumer = self.config().create().expect("a consumer");
         wait_for(&format!("{size} records in {topic}"), LIMIT, || {
-            let seen = size_of(&consumer, topic);
+            let seen = size_of(&consumer, topic)?;
             if seen >= size { Ok(()) } else { Err(format!("there are {seen}")) }
+        });
+    }
+
+    /// Waits until no transaction is open in a topic, so that a reader sees all of it.
+    ///
+    /// # Panics
+    /// One stays open for [`LIMIT`].
+    pub fn wait_until_no_transaction_is_open(&self, topic: &str) {
+        let committed: BaseConsumer = self.config().create().expect("a consumer");
+        let all: BaseConsumer = self.config().set("isolation.level", "read_uncommitted").create().expect("a consumer");
+        wait_for(&format!("the end of the transactions in {topic}"), LIMIT, || {
+            let (stable, end) = (size_of(&committed, topic)?, size_of(&all, topic)?);
+            if stable == end { Ok(()) } else { Err(format!("{stable} of {end} records can be read")) }
         });
     }
 
@@ -147,14 +184,21 @@ pub(crate) fn partitions(consumer: &BaseConsumer, topic: &str) -> Option<i32> {
     topic.error().is_none().then(|| i32::try_from(topic.partitions().len()).expect("a count of partitions"))
 }
 
-fn size_of(consumer: &BaseConsumer, topic: &str) -> i64 {
-    let count = partitions(consumer, topic).unwrap_or_else(|| panic!("there is no topic {topic}"));
-    (0..count).map(|partition| watermarks(consumer, topic, partition).1).sum()
+fn size_of(consumer: &BaseConsumer, topic: &str) -> Result<i64, String> {
+    Ok(ends_of(consumer, topic)?.into_iter().sum())
 }
 
-pub(crate) fn watermarks(consumer: &BaseConsumer, topic: &str, partition: i32) -> (i64, i64) {
-    let answer = consumer.fetch_watermarks(topic, partition, ASK);
-    answer.unwrap_or_else(|error| panic!("the ends of {topic}/{partition}: {error}"))
+/// The end of each partition of a topic, as far as committed transactions reach.
+///
+/// # Errors
+/// There is no such topic, or a partition has no leader at the moment.
+pub(crate) fn ends_of(consumer: &BaseConsumer, topic: &str) -> Result<Vec<i64>, String> {
+    let count = partitions(consumer, topic).ok_or_else(|| format!("there is no topic {topic}"))?;
+    let end = |partition| match consumer.fetch_watermarks(topic, partition, ASK) {
+        Ok((_, end)) => Ok(end),
+        Err(error) => Err(format!("the end of {topic}/{partition}: {error}")),
+    };
+    (0..count).map(end).collect()
 }
 
 fn options() -> AdminOptions {

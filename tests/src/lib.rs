@@ -5,29 +5,43 @@
 //! missing is a failure that says what to do.
 
 mod audit;
+mod check;
+mod commits;
 mod feeder;
+mod flow;
 mod group;
 mod kafka;
+mod load;
 mod log;
 mod murmur2;
 mod names;
 mod needs;
 mod pipeline;
 mod process;
+mod proxy;
 mod reader;
 mod record;
+mod rights;
+mod roles;
 mod wait;
+mod workload;
 
 pub use audit::{Audit, audit};
+pub use check::{Evidence, Findings, check};
+pub use commits::{CommitWatch, Sample, most_written};
 pub use feeder::Feeder;
+pub use flow::Flow;
 pub use group::Group;
 pub use kafka::Kafka;
+pub use load::Load;
 pub use log::LogLine;
 pub use murmur2::java_partition;
 pub use names::unique;
-pub use needs::{plugin, program, repository};
+pub use needs::{plugin, program, program_with_failpoints, repository, target};
 pub use pipeline::{Folder, Pipeline};
 pub use process::{Finished, Sluice, sluice};
+pub use proxy::{Proxy, Traffic};
 pub use reader::Reading;
 pub use record::{Header, Record, Stored};
-pub use wait::{LIMIT, wait_for};
+pub use wait::{LIMIT, give_up_waiting, wait_for, waited_for};
+pub use workload::{Mix, Place, WRITER, Workload, fate, record_with};

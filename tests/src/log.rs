@@ -1,6 +1,7 @@
 //! What the program writes to its standard error, line by line.
 
-use std::io::{BufRead, BufReader, Read};
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, Write as _};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
@@ -53,12 +54,17 @@ pub(crate) struct Log {
 }
 
 impl Log {
-    pub(crate) fn of(source: impl Read + Send + 'static) -> Log {
+    /// The lines of `source`, copied into a file where there is one.
+    pub(crate) fn of(source: impl Read + Send + 'static, mut copy: Option<File>) -> Log {
         let lines: Arc<Mutex<Vec<LogLine>>> = Arc::default();
         let filled = lines.clone();
         let reader = thread::spawn(move || {
             for line in BufReader::new(source).split(b'\n') {
                 let Ok(line) = line else { return };
+                if let Some(file) = &mut copy {
+                    // The copy is for people who look for a fault: where the disk is full they have the rest.
+                    let _ = file.write_all(&line).and_then(|()| file.write_all(b"\n"));
+                }
                 let line = LogLine::new(String::from_utf8_lossy(&line).into_owned());
                 filled.lock().unwrap_or_else(PoisonError::into_inner).push(line);
             }

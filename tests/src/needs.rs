@@ -20,6 +20,17 @@ pub fn program() -> PathBuf {
     program
 }
 
+/// The program with failpoints: what `SLUICE_FAILPOINTS_BIN` names, else the one beside the release build.
+///
+/// # Panics
+/// It is not there.
+pub fn program_with_failpoints() -> PathBuf {
+    let program =
+        env::var_os("SLUICE_FAILPOINTS_BIN").map_or_else(|| target().join("release/sluice-failpoints"), PathBuf::from);
+    assert!(program.is_file(), "the program {} is missing: {HELP}", program.display());
+    program
+}
+
 /// Folders of plugins: what `SLUICE_PLUGIN_PATH` names, else those in the target folder.
 pub(crate) fn plugin_path() -> PathBuf {
     env::var_os("SLUICE_PLUGIN_PATH").map_or_else(|| target().join("plugins"), PathBuf::from)
@@ -44,6 +55,7 @@ pub(crate) fn brokers() -> String {
         .unwrap_or_else(|_| panic!("no Kafka to test against: set SLUICE_TEST_BROKERS, or {HELP}"))
 }
 
-fn target() -> PathBuf {
+/// The target folder.
+pub fn target() -> PathBuf {
     env::var_os("CARGO_TARGET_DIR").map_or_else(|| repository().join("target"), PathBuf::from)
 }

@@ -58,7 +58,8 @@ pub struct Pipeline {
 }
 
 impl Pipeline {
-    /// A pipeline that copies, with a dead-letter topic, on a Kafka; its topics are not created.
+    /// A pipeline that copies, with a dead-letter topic, on a Kafka; its topics are not created. The variable
+    /// `SLUICE_TEST_DELIVERY` says what it promises.
     pub fn new(kafka: &Kafka, test: &str) -> Pipeline {
         let name = unique(test);
         let [input, output, dlq] = ["in", "out", "dlq"].map(|role| format!("{name}.{role}"));
@@ -68,6 +69,9 @@ impl Pipeline {
         pipeline.set("input", json!({ "topics": [pipeline.input] }));
         pipeline.set("outputs", json!({ "default": { "topic": pipeline.output } }));
         pipeline.set("dlq", json!({ "topic": pipeline.dlq }));
+        if let Ok(delivery) = std::env::var("SLUICE_TEST_DELIVERY") {
+            pipeline.set("delivery", json!(delivery));
+        }
         pipeline
     }
 

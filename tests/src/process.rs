@@ -1,8 +1,8 @@
 //! The program as a process: started, watched, signalled, and never left behind.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
-use std::os::unix::process::CommandExt as _;
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::thread;
@@ -17,7 +17,11 @@ use crate::wait::{LIMIT, LOOK, wait_for};
 /// The program with the plugins' folder in its environment, ready for arguments. It dies with the thread that starts
 /// it.
 pub fn sluice() -> Command {
-    let mut command = Command::new(needs::program());
+    command(&needs::program())
+}
+
+fn command(program: &Path) -> Command {
+    let mut command = Command::new(program);
     command.env("SLUICE_PLUGIN_PATH", needs::plugin_path()).env_remove("RUST_LOG");
     // SAFETY: between fork and exec there is one system call, which is async-signal-safe and takes plain integers.
     #[cfg(target_os = "linux")]
@@ -74,14 +78,26 @@ impl Sluice {
     /// # Panics
     /// It cannot be started.
     pub fn run_with(paths: &[&Path], more: impl FnOnce(&mut Command)) -> Sluice {
+        Sluice::start(sluice(), paths, None, more)
+    }
+
+    /// The same with any build of the program, and a copy of its log in a file.
+    ///
+    /// # Panics
+    /// It cannot be started.
+    pub fn run_program(program: &Path, paths: &[&Path], log: &Path, more: impl FnOnce(&mut Command)) -> Sluice {
+        let copy = File::create(log).unwrap_or_else(|error| panic!("{}: {error}", log.display()));
+        Sluice::start(command(program), paths, Some(copy), more)
+    }
+
+    fn start(mut command: Command, paths: &[&Path], copy: Option<File>, more: impl FnOnce(&mut Command)) -> Sluice {
         let folder = Folder::new();
         let ready_file = folder.path().join("ready");
-        let mut command = sluice();
         command.args(["--log-format", "json", "run", "--ready-file"]).arg(&ready_file).args(paths);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         more(&mut command);
         let mut child = command.spawn().expect("the program starts");
-        let log = Log::of(child.stderr.take().expect("it is piped"));
+        let log = Log::of(child.stderr.take().expect("it is piped"), copy);
         Sluice { child, log, ready_file, _folder: folder }
     }
 
@@ -126,13 +142,21 @@ impl Sluice {
     /// # Panics
     /// The program ends without it, or it takes too long.
     pub fn wait_for_line(&mut self, what: &str, wanted: impl Fn(&LogLine) -> bool) -> LogLine {
+        self.wait_for_line_from(0, what, wanted)
+    }
+
+    /// The same, after so many lines that do not count.
+    ///
+    /// # Panics
+    /// The program ends without it, or it takes too long.
+    pub fn wait_for_line_from(&mut self, first: usize, what: &str, wanted: impl Fn(&LogLine) -> bool) -> LogLine {
         let deadline = Instant::now() + LIMIT;
         loop {
             let ended = self.child.try_wait().expect("a child can be waited for").is_some();
             if ended {
                 self.log.finish();
             }
-            if let Some(line) = self.log.lines().iter().find(|line| wanted(line)) {
+            if let Some(line) = self.log.lines().iter().skip(first).find(|line| wanted(line)) {
                 return line.clone();
             }
             assert!(!ended, "the program has ended without a line on {what}");
@@ -186,12 +210,31 @@ impl Sluice {
     /// # Panics
     /// It does not end within `limit`, or a signal ends it.
     pub fn wait_for_end(&mut self, limit: Duration) -> i32 {
+        let status = self.wait_for_status(limit);
+        status.code().unwrap_or_else(|| panic!("a signal has ended the program: {status}"))
+    }
+
+    /// Waits until it has ended by itself with a crash. Answers the signal.
+    ///
+    /// # Panics
+    /// It does not end within `limit`, or with an exit code.
+    pub fn wait_for_crash(&mut self, limit: Duration) -> i32 {
+        let status = self.wait_for_status(limit);
+        status.signal().unwrap_or_else(|| panic!("the program has not crashed: {status}"))
+    }
+
+    /// Whether it has not ended.
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().expect("a child can be waited for").is_none()
+    }
+
+    fn wait_for_status(&mut self, limit: Duration) -> ExitStatus {
         let child = &mut self.child;
         let status: ExitStatus = wait_for("the program's end", limit, || {
             child.try_wait().expect("a child can be waited for").ok_or_else(|| "it runs".to_owned())
         });
         self.log.finish();
-        status.code().unwrap_or_else(|| panic!("a signal has ended the program: {status}"))
+        status
     }
 
     /// The most memory that it has had, in bytes.

@@ -22,7 +22,8 @@ use crate::wait::LIMIT;
 pub struct Reading(pub Vec<Stored>);
 
 impl Kafka {
-    /// Reads a topic from its start to its present end. Records of aborted transactions are left out.
+    /// Reads a topic from its start to its present end, once no transaction is open in it. Records of aborted transactions
+    /// are left out.
     ///
     /// # Panics
     /// There is no such topic, or its end is not reached in time.
@@ -32,6 +33,7 @@ impl Kafka {
         config.set("fetch.queue.backoff.ms", "2").set("fetch.wait.max.ms", "50").set("check.crcs", "true");
         let consumer: BaseConsumer = config.create().expect("a consumer");
         let count = partitions(&consumer, topic).unwrap_or_else(|| panic!("there is no topic {topic}"));
+        self.wait_until_no_transaction_is_open(topic);
         let mut list = TopicPartitionList::new();
         for partition in 0..count {
             list.add_partition_offset(topic, partition, Offset::Beginning).expect("an offset");

@@ -86,6 +86,15 @@ impl Kafka {
         Ok(Self::Local(Java::Host { libs }))
     }
 
+    /// Tells a command how to start brokers of its own.
+    pub fn export(&self, command: &mut Command) -> Result<()> {
+        match self {
+            Self::Running(brokers) => bail!("{BROKERS_VARIABLE} is {brokers}: brokers of others are not to be harmed"),
+            Self::Local(java) => export(java, command),
+        }
+        Ok(())
+    }
+
     /// The broker to share, started where none runs.
     pub fn start(self) -> Result<SharedBroker> {
         match self {
@@ -105,12 +114,18 @@ impl SharedBroker {
     /// Tells a command how to reach the broker, and how to start others.
     pub fn export(&self, command: &mut Command) {
         command.env(BROKERS_VARIABLE, &self.bootstrap);
-        match &self.java {
-            Some(Java::Host { libs }) => command.env(LIBS_VARIABLE, libs),
-            Some(Java::Docker { image }) => command.env(DOCKER_VARIABLE, image),
-            None => command,
-        };
+        if let Some(java) = &self.java {
+            export(java, command);
+        }
     }
+}
+
+/// Tells a command what runs Kafka's Java code.
+fn export(java: &Java, command: &mut Command) {
+    match java {
+        Java::Host { libs } => command.env(LIBS_VARIABLE, libs),
+        Java::Docker { image } => command.env(DOCKER_VARIABLE, image),
+    };
 }
 
 /// Whether Java is there and new enough.

@@ -4,7 +4,10 @@ mod bench;
 mod cargo;
 mod component;
 mod demo;
+mod deny;
+mod faults;
 mod fingerprint;
+mod fuzz;
 mod kafka;
 mod plugins;
 mod run;
@@ -32,6 +35,10 @@ Usage: cargo xtask COMMAND
   test [FILTER]   set-up, a broker, then every test of the workspace and of the plugins (whose name contains FILTER)
   demo            the example pipeline order-status on the embedded broker, fed from sample records
   bench [PART]    set-up, a broker where the part needs one, then the benchmarks; more arguments are the part's own
+  faults [WORD]   the whole fault suite (the scenarios whose names contain WORD) with [--repeat N] [--seed S]: real
+                  brokers, kills, cuts; ends with a table; of what failed the logs are in target/faults
+  fuzz [TARGET]   damaged inputs for every reader of foreign bytes, ten million each; more arguments are the fuzzer's own
+  deny [CHECK]    licences, duplicate versions and sources of all dependencies; `advisories` where GitHub can be reached
   plugin DIR      build the Rust plugin crate in DIR to DIR/NAME.wasm
   help            this text
 
@@ -47,6 +54,9 @@ enum Command {
     Test { filter: Option<OsString> },
     Demo,
     Bench { arguments: Vec<OsString> },
+    Faults { arguments: Vec<OsString> },
+    Fuzz { arguments: Vec<OsString> },
+    Deny { arguments: Vec<OsString> },
     Plugin { folder: PathBuf },
     Help,
 }
@@ -79,6 +89,15 @@ fn parse(mut arguments: lexopt::Parser) -> Result<Command, lexopt::Error> {
             Value(word) if words.is_empty() && word == "bench" => {
                 return Ok(Command::Bench { arguments: arguments.raw_args()?.collect() });
             }
+            Value(word) if words.is_empty() && word == "faults" => {
+                return Ok(Command::Faults { arguments: arguments.raw_args()?.collect() });
+            }
+            Value(word) if words.is_empty() && word == "fuzz" => {
+                return Ok(Command::Fuzz { arguments: arguments.raw_args()?.collect() });
+            }
+            Value(word) if words.is_empty() && word == "deny" => {
+                return Ok(Command::Deny { arguments: arguments.raw_args()?.collect() });
+            }
             Value(word) => words.push(word),
             other => return Err(other.unexpected()),
         }
@@ -110,6 +129,9 @@ fn execute(command: Command) -> Result<()> {
         Command::Test { filter } => test::run(&workspace, filter.as_deref()),
         Command::Demo => demo::run(&workspace),
         Command::Bench { arguments } => bench::run(&workspace, &arguments),
+        Command::Faults { arguments } => faults::run(&workspace, &arguments),
+        Command::Fuzz { arguments } => fuzz::run(&workspace, &arguments),
+        Command::Deny { arguments } => deny::run(&workspace, &arguments),
         Command::Plugin { folder } => plugins::build_crate(&workspace, &folder),
         Command::Help => {
             print!("{HELP}");
@@ -140,10 +162,22 @@ mod tests {
     }
 
     #[test]
-    fn what_follows_bench_is_left_to_the_benchmarks() {
+    fn what_follows_faults_is_left_to_the_suite() {
+        let Ok(Command::Faults { arguments }) = parse_words(&["faults", "--repeat", "5", "--seed", "7", "kill"]) else {
+            panic!("it is a command")
+        };
+        assert_eq!(arguments, ["--repeat", "5", "--seed", "7", "kill"]);
+    }
+
+    #[test]
+    fn what_follows_bench_and_fuzz_is_left_to_them() {
         let Ok(Command::Bench { arguments }) = parse_words(&["bench", "copy", "--rounds", "3"]) else {
             panic!("it is a command")
         };
         assert_eq!(arguments, ["copy", "--rounds", "3"]);
+        let Ok(Command::Fuzz { arguments }) = parse_words(&["fuzz", "packed", "--seed", "3"]) else {
+            panic!("it is a command")
+        };
+        assert_eq!(arguments, ["packed", "--seed", "3"]);
     }
 }

@@ -1,9 +1,11 @@
 //! `cargo xtask test`: everything that the project promises, against a real broker.
 
 use std::ffi::OsStr;
+use std::process::Command;
 
 use anyhow::{Context, Result};
 
+use crate::faults;
 use crate::kafka::{Kafka, SharedBroker};
 use crate::plugins;
 use crate::run;
@@ -13,7 +15,10 @@ use crate::workspace::Workspace;
 
 /// The host's packages. One profile for everything, because a second one would build wasmtime and librdkafka once
 /// more; xtask stays in the profile that it runs in.
-const HOST: [&str; 4] = ["--release", "--workspace", "--exclude", "xtask"];
+pub const HOST: [&str; 4] = ["--release", "--workspace", "--exclude", "xtask"];
+
+/// The end-to-end tests alone.
+const EXACTLY_ONCE: [&str; 2] = ["--test", "e2e"];
 
 /// Runs the tests whose names contain `filter`, or all. Tests go on after a failure; the summary names what failed.
 pub fn run(workspace: &Workspace, filter: Option<&OsStr>) -> Result<()> {
@@ -30,21 +35,32 @@ fn run_steps(workspace: &Workspace, filter: Option<&OsStr>, steps: &mut Steps) -
     })?;
     // With the tests, so that the program and the tests share one set of features: else dependencies build twice.
     steps.run("build", || run::run(workspace.cargo().arg("build").args(HOST).args(["--bins", "--tests"])))?;
+    steps.run("build with failpoints", || faults::build(workspace))?;
     // The broker starts when the compiler has finished and ends before the plugins' tests are compiled.
     let broker = steps.run("broker", || kafka.start())?;
-    steps.run("host tests", || host_tests(workspace, &broker, filter));
+    steps.run("host tests", || host_tests(workspace, &broker, filter, &[]));
+    // The same promises once more under exactly_once, which the tests take from the environment.
+    steps.run("exactly once", || host_tests(workspace, &broker, filter, &EXACTLY_ONCE));
     drop(broker);
     steps.run("xtask tests", || run::run(workspace.cargo().args(["test", "--package", "xtask"]).args(filter)));
     steps.run("plugin tests", || run::run(workspace.cargo_for_plugins().args(["test", "--no-fail-fast"]).args(filter)))
 }
 
-fn host_tests(workspace: &Workspace, broker: &SharedBroker, filter: Option<&OsStr>) -> Result<()> {
+/// Runs tests of the host with everything that they need: `command` is a `cargo test`.
+pub fn with_all_needs(workspace: &Workspace, command: &mut Command) -> Result<()> {
     // A test that is killed cannot remove its temporary files.
     // Outside of the workspace, or a crate that a test makes would become a member of it.
     let temporary = tempfile::tempdir().context("cannot make a folder for temporary files")?;
+    workspace.export(command);
+    run::run(command.env("TMPDIR", temporary.path()))
+}
+
+fn host_tests(workspace: &Workspace, broker: &SharedBroker, filter: Option<&OsStr>, only: &[&str]) -> Result<()> {
     let mut command = workspace.cargo();
-    command.arg("test").args(HOST).arg("--no-fail-fast").args(filter).env("TMPDIR", temporary.path());
+    command.arg("test").args(HOST).arg("--no-fail-fast").args(only).args(filter);
+    if !only.is_empty() {
+        command.env("SLUICE_TEST_DELIVERY", "exactly_once");
+    }
     broker.export(&mut command);
-    workspace.export(&mut command);
-    run::run(&mut command)
+    with_all_needs(workspace, &mut command)
 }

@@ -49,6 +49,11 @@ impl Workspace {
         self.target.join("release").join("sluice")
     }
 
+    /// The built program with failpoints, for tests.
+    pub fn sluice_with_failpoints(&self) -> PathBuf {
+        self.target.join("release").join("sluice-failpoints")
+    }
+
     /// The folder for what xtask remembers between runs.
     pub fn memory(&self) -> PathBuf {
         self.target.join("xtask")
@@ -77,6 +82,7 @@ impl Workspace {
     /// Tells a command where the program and the plugins are.
     pub fn export(&self, command: &mut Command) {
         command.env("SLUICE_BIN", self.sluice()).env("SLUICE_PLUGIN_PATH", self.plugin_path());
+        command.env("SLUICE_FAILPOINTS_BIN", self.sluice_with_failpoints());
     }
 }
 

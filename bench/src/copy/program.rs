@@ -36,6 +36,17 @@ pub struct Goal<'a> {
     pub output: &'a str,
     /// How many records.
     pub records: u64,
+    /// Whether it writes in transactions, whose markers are no records: then what is committed counts.
+    pub transactions: bool,
+}
+
+impl Goal<'_> {
+    fn reached(&self) -> Result<u64> {
+        match self.transactions {
+            true => self.cluster.committed(self.group, self.input),
+            false => self.cluster.filled(self.output),
+        }
+    }
 }
 
 impl Program {
@@ -60,7 +71,7 @@ impl Program {
         let mut first = None;
         let mut last = (0, Instant::now());
         loop {
-            let (ended, filled, now) = (self.has_ended()?, goal.cluster.filled(goal.output)?, Instant::now());
+            let (ended, filled, now) = (self.has_ended()?, goal.reached()?, Instant::now());
             ensure!(filled <= goal.records, "{filled} records came out of {}: {}", goal.records, self.tail());
             if filled > last.0 {
                 last = (filled, now);

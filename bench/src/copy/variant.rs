@@ -21,11 +21,19 @@ pub enum Variant {
     Sluice {
         /// How many.
         stages: usize,
+        /// Whether it delivers exactly once.
+        exactly_once: bool,
     },
 }
 
 /// All that are compared; the others' ratios are to the first.
-pub const ALL: [Variant; 3] = [Variant::Native, Variant::Sluice { stages: 0 }, Variant::Sluice { stages: 3 }];
+pub const ALL: [Variant; 5] = [
+    Variant::Native,
+    Variant::Sluice { stages: 0, exactly_once: false },
+    Variant::Sluice { stages: 0, exactly_once: true },
+    Variant::Sluice { stages: 3, exactly_once: false },
+    Variant::Sluice { stages: 3, exactly_once: true },
+];
 
 /// What one run showed.
 pub struct Measured {
@@ -56,8 +64,18 @@ impl Variant {
     pub fn name(self) -> String {
         match self {
             Variant::Native => "native copy loop".to_owned(),
-            Variant::Sluice { stages: 0 } => "sluice, no stages".to_owned(),
-            Variant::Sluice { stages } => format!("sluice, {stages} identity stages"),
+            Variant::Sluice { stages, exactly_once } => {
+                let stages = if stages == 0 { "no stages".to_owned() } else { format!("{stages} identity stages") };
+                let delivery = if exactly_once { "exactly once" } else { "at least once" };
+                format!("sluice, {stages}, {delivery}")
+            }
+        }
+    }
+
+    fn exactly_once(self) -> bool {
+        match self {
+            Variant::Native => false,
+            Variant::Sluice { exactly_once, .. } => exactly_once,
         }
     }
 
@@ -74,7 +92,8 @@ impl Variant {
 
     fn measure(self, run: &Run<'_>) -> Result<Measured> {
         let Run { cluster, input, records, name, folder, .. } = run;
-        let goal = Goal { cluster, input, group: name, output: name, records: *records };
+        let goal =
+            Goal { cluster, input, group: name, output: name, records: *records, transactions: self.exactly_once() };
         let pipeline = folder.join(format!("{name}.yaml"));
         fs::write(&pipeline, self.pipeline(run)).with_context(|| format!("cannot write {}", pipeline.display()))?;
         let mut program = Program::start(self.command(&pipeline, *records)?, &folder.join(format!("{name}.log")))?;
@@ -85,7 +104,7 @@ impl Variant {
             program.stop()?;
         }
         let usage = program.wait()?;
-        records::check(cluster, name, *records)?;
+        records::check(cluster, name, *records, self.exactly_once())?;
         Ok(Measured { rate, usage })
     }
 
@@ -109,14 +128,15 @@ impl Variant {
     fn pipeline(self, run: &Run<'_>) -> String {
         let count = match self {
             Variant::Native => 0,
-            Variant::Sluice { stages } => stages,
+            Variant::Sluice { stages, .. } => stages,
         };
         let stage =
             |number| format!("\n  - {{ name: identity-{number}, plugin: identity, on_error: {{ then: stop }} }}");
         let stages: String = (0..count).map(stage).collect();
         let stages = if count == 0 { " []" } else { &stages };
+        let delivery = if self.exactly_once() { "exactly_once" } else { "at_least_once" };
         format!(
-            "name: {name}\nkafka:\n  bootstrap.servers: \"{bootstrap}\"\n{properties}input: {{ topics: [{input}] }}\n\
+            "name: {name}\ndelivery: {delivery}\nkafka:\n  bootstrap.servers: \"{bootstrap}\"\n{properties}input: {{ topics: [{input}] }}\n\
              stages:{stages}\noutputs: {{ default: {{ topic: {name} }} }}\n",
             name = run.name,
             bootstrap = run.cluster.bootstrap,

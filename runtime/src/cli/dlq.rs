@@ -290,8 +290,7 @@ fn obey_signals(control: Control) -> anyhow::Result<()> {
             });
         };
         wait();
-        // It has ended where nobody listens.
-        let _ = control.events.send(Event::Stop);
+        control.events.tell(Event::Stop);
         wait();
         control.cut_off.store(true, Ordering::Release);
     })?;

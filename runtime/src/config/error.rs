@@ -193,8 +193,11 @@ fn printable(line: &str) -> String {
 
 /// The known name that is most like a word, as a line of help.
 pub(super) fn did_you_mean<'n>(word: &str, known: impl IntoIterator<Item = &'n str>) -> Option<String> {
-    let allowed = (word.chars().count() / 3).max(1);
-    let nearest = known.into_iter().map(|name| (strsim::damerau_levenshtein(word, name), name)).min()?;
+    let length = word.chars().count();
+    let allowed = (length / 3).max(1);
+    // Comparing takes time and memory in the order of both lengths, and a word of a file may be as long as the file.
+    let of_its_length = known.into_iter().filter(|name| name.chars().count().abs_diff(length) <= allowed);
+    let nearest = of_its_length.map(|name| (strsim::damerau_levenshtein(word, name), name)).min()?;
     (nearest.0 <= allowed).then(|| format!("did you mean \"{}\"?", nearest.1))
 }
 
@@ -245,5 +248,12 @@ mod tests {
     fn only_a_near_name_is_suggested() {
         assert_eq!(did_you_mean("outpts", ["input", "outputs"]), Some("did you mean \"outputs\"?".into()));
         assert_eq!(did_you_mean("zebra", ["input", "outputs"]), None);
+    }
+
+    #[test]
+    fn a_word_of_a_megabyte_is_compared_with_nothing() {
+        // Each comparison would take over 100 MB.
+        let known: Vec<String> = (0..2000).map(|number| format!("property.number.{number}")).collect();
+        assert_eq!(did_you_mean(&"x".repeat(1 << 20), known.iter().map(String::as_str)), None);
     }
 }

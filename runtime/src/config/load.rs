@@ -56,12 +56,24 @@ pub fn finding(file: &Path, at: Position, message: &str) -> Errors {
 /// # Errors
 /// As [`load`].
 pub fn load_text(file: &Path, text: &str, env: Env<'_>, options: &PlanOptions) -> Result<(Plan, Vec<Warning>), Errors> {
-    let source = Source::new(file, text.strip_prefix('\u{feff}').unwrap_or(text));
+    let source = source(file, text);
     let pipeline = shape::parse(&source)?;
     let plugins = PluginPath::new(file, &options.plugin_path, env);
     let mut planner = Planner::new(&source, env);
     let plan = plan(&mut planner, &pipeline, file, &plugins, options);
     planner.finish(plan)
+}
+
+/// Whether a text has the shape of a pipeline file; what it says is not looked at.
+///
+/// # Errors
+/// What is wrong with its shape.
+pub fn has_shape(file: &Path, text: &str) -> Result<(), Errors> {
+    shape::parse(&source(file, text)).map(|_| ())
+}
+
+fn source<'a>(file: &'a Path, text: &'a str) -> Source<'a> {
+    Source::new(file, text.strip_prefix('\u{feff}').unwrap_or(text))
 }
 
 fn plan(
@@ -87,7 +99,11 @@ fn plan(
     let workers = planner.within_or("workers", pipeline.workers.as_ref(), 1..=1024, cores);
     let period = PERIOD.0..=PERIOD.1;
     let commit_interval = pipeline.commit_interval.as_ref();
-    let commit_interval = planner.within_or("commit_interval", commit_interval, period.clone(), Duration::from_secs(1));
+    let default_interval = match delivery {
+        Delivery::AtLeastOnce => Duration::from_secs(1),
+        Delivery::ExactlyOnce => Duration::from_millis(100),
+    };
+    let commit_interval = planner.within_or("commit_interval", commit_interval, period.clone(), default_interval);
     let drain = planner.within_or("drain", pipeline.drain.as_ref(), period, Duration::from_secs(20));
     let batch = batch(planner, &pipeline.batch);
     let breaker = breaker(planner, pipeline.breaker.as_ref());
@@ -95,8 +111,9 @@ fn plan(
         About { folder: plugins.beside(), name: &name, group: &input.group, instance: instance.as_deref(), delivery };
     // Last, since what librdkafka says of all properties together is only asked where nothing else is wrong.
     let clients = properties::clients(planner, pipeline, &about);
+    let transaction_timeout = transaction_timeout(&clients.producer);
     if delivery == Delivery::ExactlyOnce {
-        fits_transaction(planner, pipeline, commit_interval, &clients.producer);
+        fits_transaction(planner, pipeline, commit_interval, transaction_timeout);
     }
     Plan {
         file: file.to_owned(),
@@ -115,6 +132,7 @@ fn plan(
         dlq,
         breaker,
         commit_interval,
+        transaction_timeout,
         drain,
         embedded: options.embedded,
     }
@@ -132,16 +150,19 @@ fn delivery(planner: &mut Planner<'_>, written: Option<&Written<Delivery>>, embe
     delivery
 }
 
+fn transaction_timeout(producer: &BTreeMap<String, String>) -> Duration {
+    let millis = producer.get(properties::TRANSACTION_TIMEOUT).and_then(|millis| millis.parse().ok());
+    millis.map_or(Duration::from_secs(60), Duration::from_millis)
+}
+
 /// Under exactly_once a transaction lasts for a commit interval, and then has to be committed before it times out.
 fn fits_transaction(
     planner: &mut Planner<'_>,
     pipeline: &file::Pipeline,
     commit_interval: Duration,
-    producer: &BTreeMap<String, String>,
+    timeout: Duration,
 ) {
     let Some(written) = &pipeline.commit_interval else { return };
-    let timeout = producer.get(properties::TRANSACTION_TIMEOUT).and_then(|millis| millis.parse().ok());
-    let timeout = timeout.map_or(Duration::from_secs(60), Duration::from_millis);
     if commit_interval > timeout / 2 {
         let message = format!("commit_interval: under exactly_once it may be at most {:?}", timeout / 2);
         let help = "that is half of the producer's transaction.timeout.ms, after which the broker aborts";

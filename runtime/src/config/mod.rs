@@ -26,5 +26,5 @@ pub use error::{Diagnostic, Errors, Position, Warning};
 pub use expand::Env;
 pub use file::schema;
 pub use find::{distinct_names, find};
-pub use load::{PlanOptions, finding, load, load_text};
+pub use load::{PlanOptions, finding, has_shape, load, load_text};
 pub use secret::redact;

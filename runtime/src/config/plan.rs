@@ -46,8 +46,10 @@ pub struct Plan {
     pub dlq: Option<Dlq>,
     /// The breaker; none: off.
     pub breaker: Option<Breaker>,
-    /// How often offsets are committed.
+    /// How often offsets are committed; under exactly_once, about how long a transaction lasts.
     pub commit_interval: Duration,
+    /// After which time the broker aborts a transaction.
+    pub transaction_timeout: Duration,
     /// The deadline on revoke and at stop.
     pub drain: Duration,
     /// Whether the broker is the embedded one.

@@ -17,6 +17,9 @@ const BROKERS: &str = "bootstrap.servers";
 /// After which time the broker aborts a transaction; librdkafka's default is a minute.
 pub(super) const TRANSACTION_TIMEOUT: &str = "transaction.timeout.ms";
 
+/// Brokers that are back are found within a second, not after librdkafka's ten.
+const RECONNECT: (&str, &str) = ("reconnect.backoff.max.ms", "1000");
+
 /// What of the rest of the file properties depend on.
 pub(super) struct About<'p> {
     /// The file's folder, which paths are relative to.
@@ -115,6 +118,7 @@ fn consumer_defaults(about: &About<'_>) -> BTreeMap<String, String> {
         ("group.id", about.group),
         ("group.protocol", "classic"),
         ("queued.max.messages.kbytes", "16384"),
+        RECONNECT,
         // A topic that has grown is noticed within this time, not after librdkafka's five minutes.
         ("topic.metadata.refresh.interval.ms", "10000"),
     ];
@@ -139,6 +143,7 @@ fn producer_defaults(about: &About<'_>) -> BTreeMap<String, String> {
         ("queue.buffering.max.kbytes", "65536"),
         // Bytes bound the queue; the count only has to stay out of their way.
         ("queue.buffering.max.messages", "1000000"),
+        RECONNECT,
     ];
     if about.delivery == Delivery::ExactlyOnce && about.instance.is_none() {
         // Nobody takes over the transactional id of a copy that was killed, so its open transaction holds up

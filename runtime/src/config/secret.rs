@@ -15,6 +15,11 @@ const MARKS: [&str; 6] = ["password", "passphrase", "secret", "token", "key.pem"
 /// Words that are marks even when they are misspelt, as in a key that is an error for that very reason.
 const WORDS: [(&str, usize); 4] = [("password", 2), ("passphrase", 2), ("secret", 1), ("token", 1)];
 
+/// Keys that name a secret in one file, and bytes of a line with one. What is beyond is no pipeline file, and looking for all that may
+/// belong to each of its secrets could take minutes: nothing of it is shown.
+const MOST_KEYS: usize = 100;
+const LONGEST_LINE: usize = 4096;
+
 /// Whether the value of a key is a secret.
 pub(super) fn names_secret(key: &str) -> bool {
     !marks(&key.to_ascii_lowercase()).is_empty()
@@ -23,7 +28,10 @@ pub(super) fn names_secret(key: &str) -> bool {
 /// Where in a text, in lower case, something marks a secret.
 fn marks(text: &str) -> Vec<Range<usize>> {
     static WORD: LazyLock<Regex> = LazyLock::new(|| Regex::new("[a-z]+").expect("a regular expression"));
-    let misspelt = |word: &str| WORDS.iter().any(|(mark, most)| strsim::damerau_levenshtein(word, mark) <= *most);
+    let misspelt = |word: &str| {
+        let near = WORDS.iter().filter(|(mark, most)| word.len().abs_diff(mark.len()) <= *most);
+        near.into_iter().any(|(mark, most)| strsim::damerau_levenshtein(word, mark) <= *most)
+    };
     let words = WORD.find_iter(text).filter(|word| word.len() < 16 && misspelt(word.as_str())).map(|word| word.range());
     let marks = MARKS.iter().flat_map(|mark| text.match_indices(mark)).map(|(at, mark)| at..at + mark.len());
     words.chain(marks).collect()
@@ -40,15 +48,20 @@ pub fn redact(properties: &BTreeMap<String, String>) -> BTreeMap<&str, &str> {
 /// It works on lines, so that it holds for text that is no valid YAML, where nothing better than lines is known.
 /// Where it is in doubt it hides more.
 pub(super) fn hidden(lines: &[&str]) -> Vec<Option<usize>> {
+    let is_long = |line: &&str| line.len() > LONGEST_LINE && names_secret(line);
+    let has_long = lines.iter().any(is_long);
+    let found = lines.iter().enumerate().filter_map(|(number, line)| Some((number, SecretKey::find(line)?)));
+    let keys: Vec<_> = if has_long { Vec::new() } else { found.take(MOST_KEYS + 1).collect() };
+    if has_long || keys.len() > MOST_KEYS {
+        return vec![Some(0); lines.len()];
+    }
     let mut hidden = vec![None; lines.len()];
     let mut anchors = Vec::new();
-    for (number, line) in lines.iter().enumerate() {
-        if let Some(key) = SecretKey::find(line) {
-            if let Some(alias) = line[key.value_at..].trim().strip_prefix('*') {
-                anchors.push(format!("&{}", alias.split([' ', ',', '}', ']']).next().unwrap_or(alias)));
-            }
-            hide(&mut hidden, lines, number, &key);
+    for (number, key) in keys {
+        if let Some(alias) = lines[number][key.value_at..].trim().strip_prefix('*') {
+            anchors.push(format!("&{}", alias.split([' ', ',', '}', ']']).next().unwrap_or(alias)));
         }
+        hide(&mut hidden, lines, number, &key);
     }
     // A secret that is only referred to under its key stands elsewhere, behind its anchor.
     for (number, line) in lines.iter().enumerate() {
@@ -141,6 +154,21 @@ mod tests {
             None => (*line).to_owned(),
         };
         lines.iter().zip(&hidden).map(line).collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn a_file_of_secrets_without_end_is_hidden_as_a_whole_and_at_once() {
+        let times = 100_000;
+        for text in [
+            (0..times).map(|number| format!("token: *{number:x}\n")).collect::<String>(),
+            "{token: \n".repeat(times),
+            "token:".repeat(times),
+            "tokem ".repeat(times),
+            (0..1400).map(|indent| format!("{}token:\n", " ".repeat(indent))).collect(),
+        ] {
+            let lines: Vec<&str> = text.split('\n').collect();
+            assert!(hidden(&lines).iter().all(|from| *from == Some(0)));
+        }
     }
 
     #[test]

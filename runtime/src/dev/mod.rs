@@ -17,6 +17,7 @@ use crate::kafka::consumer::{Consumer, From};
 use crate::kafka::embedded::Embedded;
 use crate::kafka::polled::Polled;
 use crate::kafka::producer::{Outgoing, OutputTopic, Producer, Sent};
+use crate::kafka::waker::Waker;
 use crate::kafka::{KafkaError, TopicPartition};
 use crate::pipeline::Pipeline;
 use crate::ready::Ready;
@@ -69,7 +70,7 @@ impl Bench {
         }
         let plan = Arc::new(embed(&ready.plan, &broker, &input));
         let feeder = Producer::new(&plan.name, &broker.point(&feeder_properties()), report)?;
-        let results = Consumer::new(&plan.name, &broker.point(&reader_properties()))?;
+        let results = Consumer::new(&plan.name, &broker.point(&reader_properties()), Waker::default())?;
         let all = written.iter().flat_map(|topic| {
             (0..PARTITIONS).map(move |partition| {
                 (TopicPartition { topic: topic.as_str().into(), partition: Partition(partition) }, From::Beginning)

@@ -79,7 +79,7 @@ impl Admin {
     /// Properties that librdkafka refuses.
     pub fn new(pipeline: &Arc<str>, properties: &BTreeMap<String, String>, timeout: Duration) -> anyhow::Result<Admin> {
         let config: ClientConfig = properties.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
-        let client = config.create_with_context(Logging { pipeline: pipeline.clone() })?;
+        let client = config.create_with_context(Logging::new(pipeline))?;
         let runtime = tokio::runtime::Builder::new_current_thread().build()?;
         let servers = properties.get("bootstrap.servers").cloned().unwrap_or_default();
         Ok(Admin { client, runtime, servers, timeout })

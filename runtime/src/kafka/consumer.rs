@@ -20,6 +20,7 @@ use rdkafka::{ClientConfig, Offset as KafkaOffset, TopicPartitionList};
 use super::log::Logging;
 use super::polled::{Event, Fetched, Polled, bytes, list_elements, text};
 use super::transactions::{GroupMetadata, offset_list};
+use super::waker::Waker;
 use super::{KafkaError, TopicPartition};
 use crate::batch::Offset;
 
@@ -51,25 +52,31 @@ pub struct Consumer {
     // Not dropped by itself: its drop waits without a deadline. See `close`.
     base: ManuallyDrop<BaseConsumer<Logging>>,
     queue: NonNull<sys::rd_kafka_queue_t>,
-    pipeline: Arc<str>,
+    waker: Waker,
 }
 
 // SAFETY: librdkafka's handles may be used from any thread; the pointer is a counted reference to one.
 unsafe impl Send for Consumer {}
 
 impl Consumer {
-    /// Makes a consumer; contacts no broker yet.
+    /// Makes a consumer, of which `waker` can end a poll; contacts no broker yet.
     ///
     /// # Errors
     /// Properties that librdkafka refuses.
-    pub fn new(pipeline: &Arc<str>, properties: &BTreeMap<String, String>) -> Result<Consumer, KafkaError> {
+    pub fn new(
+        pipeline: &Arc<str>,
+        properties: &BTreeMap<String, String>,
+        waker: Waker,
+    ) -> Result<Consumer, KafkaError> {
         let config: ClientConfig = properties.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
-        let base: BaseConsumer<Logging> = config.create_with_context(Logging { pipeline: pipeline.clone() })?;
+        let base: BaseConsumer<Logging> = config.create_with_context(Logging::new(pipeline))?;
         // SAFETY: the client lives; the queue is a new reference that `drop` gives back.
         let queue = unsafe { sys::rd_kafka_queue_get_consumer(base.client().native_ptr()) };
         let queue = NonNull::new(queue)
             .ok_or_else(|| KafkaError::new(RDKafkaRespErr::RD_KAFKA_RESP_ERR__UNKNOWN_GROUP, "no group.id"))?;
-        Ok(Consumer { base: ManuallyDrop::new(base), queue, pipeline: pipeline.clone() })
+        // SAFETY: `close` detaches it before the queue is given back; where that is not come to, the queue stays.
+        unsafe { waker.attach(queue) };
+        Ok(Consumer { base: ManuallyDrop::new(base), queue, waker })
     }
 
     /// Joins the group for these topics; a name that begins with `^` is a regular expression.
@@ -92,7 +99,7 @@ impl Consumer {
             sys::RD_KAFKA_EVENT_OFFSET_COMMIT => Polled::Committed(event.committed()),
             sys::RD_KAFKA_EVENT_ERROR => event.failure(),
             sys::RD_KAFKA_EVENT_LOG => {
-                event.log(&self.pipeline);
+                event.log(self.base.client().context());
                 Polled::Nothing
             }
             _ => Polled::Nothing,
@@ -275,7 +282,8 @@ impl Consumer {
                 let _ = self.unassign(&partitions);
             }
         }
-        let Consumer { base, queue, .. } = self;
+        let Consumer { base, queue, waker, .. } = self;
+        waker.detach();
         // SAFETY: the queue's reference is given back once; the client outlives it by a line.
         unsafe { sys::rd_kafka_queue_destroy(queue.as_ptr()) };
         drop(ManuallyDrop::into_inner(base));

@@ -1,34 +1,75 @@
 //! What librdkafka logs, as our log lines, under one target and marked with the pipeline.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
 
+/// How often one kind of warning is logged: while brokers are away librdkafka has several a second.
+const AGAIN: Duration = Duration::from_secs(30);
+
 /// The context of a client that only logs.
 #[derive(Clone, Debug)]
 pub struct Logging {
-    /// The pipeline's name.
-    pub pipeline: Arc<str>,
+    pipeline: Arc<str>,
+    // When each kind of warning was last logged.
+    said: Arc<Mutex<HashMap<String, Instant>>>,
+}
+
+impl Logging {
+    /// Of a client of this pipeline.
+    pub fn new(pipeline: &Arc<str>) -> Logging {
+        Logging { pipeline: pipeline.clone(), said: Arc::default() }
+    }
+
+    /// One line of librdkafka; `level` is syslog's. Its "error" is what we call a warning: it goes on by itself, and
+    /// what stops a pipeline is reported by the pipeline. A warning that comes again soon is logged as `debug`.
+    pub fn write(&self, level: i32, fac: &str, message: &str) {
+        let pipeline = &*self.pipeline;
+        match level {
+            0..=4 if self.is_news(fac) => tracing::warn!(target: "kafka", pipeline, "{fac}: {message}"),
+            5 | 6 => tracing::info!(target: "kafka", pipeline, "{fac}: {message}"),
+            _ => tracing::debug!(target: "kafka", pipeline, "{fac}: {message}"),
+        }
+    }
+
+    fn is_news(&self, kind: &str) -> bool {
+        let now = Instant::now();
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        match said.get(kind) {
+            Some(last) if now - *last < AGAIN => false,
+            Some(_) | None => {
+                said.insert(kind.to_owned(), now);
+                true
+            }
+        }
+    }
 }
 
 impl ClientContext for Logging {
     fn log(&self, level: RDKafkaLogLevel, fac: &str, message: &str) {
-        write(&self.pipeline, level as i32, fac, message);
+        self.write(level as i32, fac, message);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        tracing::warn!(target: "kafka", pipeline = %self.pipeline, "{error}: {reason}");
+        let kind = error.to_string();
+        // Its level is syslog's for a warning.
+        self.write(4, &kind, reason);
     }
 }
 
-/// One line of librdkafka; `level` is syslog's. Its "error" is what we call a warning: it goes on by itself, and
-/// what stops a pipeline is reported by the pipeline.
-pub fn write(pipeline: &str, level: i32, fac: &str, message: &str) {
-    match level {
-        0..=4 => tracing::warn!(target: "kafka", pipeline, "{fac}: {message}"),
-        5 | 6 => tracing::info!(target: "kafka", pipeline, "{fac}: {message}"),
-        _ => tracing::debug!(target: "kafka", pipeline, "{fac}: {message}"),
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_kind_of_warning_is_news_once_in_a_while() {
+        let logging = Logging::new(&"p".into());
+        assert!(logging.is_news("FAIL"));
+        assert!(!logging.is_news("FAIL"));
+        assert!(logging.is_news("AllBrokersDown"));
     }
 }

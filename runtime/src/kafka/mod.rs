@@ -8,6 +8,7 @@ pub mod polled;
 pub mod producer;
 pub mod reader;
 pub mod transactions;
+pub mod waker;
 
 use std::fmt;
 use std::sync::Arc;
@@ -61,6 +62,16 @@ impl KafkaError {
     /// What was not asked, because something before it was not answered.
     pub(crate) fn later() -> KafkaError {
         KafkaError::new(RDKafkaRespErr::RD_KAFKA_RESP_ERR__IN_PROGRESS, "not asked yet")
+    }
+
+    /// What was not over in time.
+    pub(crate) fn timed_out(what: &str) -> KafkaError {
+        KafkaError::new(RDKafkaRespErr::RD_KAFKA_RESP_ERR__TIMED_OUT, what)
+    }
+
+    /// What no code of Kafka's stands for.
+    pub(crate) fn other(what: &str) -> KafkaError {
+        KafkaError { code: RDKafkaErrorCode::Fail, text: what.to_owned() }
     }
 
     /// The same error, with what it is about before it.

@@ -8,7 +8,7 @@ use rdkafka::bindings as sys;
 use rdkafka::types::{RDKafkaErrorCode, RDKafkaRespErr};
 
 use super::consumer::Consumer;
-use super::log;
+use super::log::Logging;
 use super::{KafkaError, TopicPartition};
 use crate::batch::{Offset, Partition};
 
@@ -117,12 +117,12 @@ impl Event {
         }
     }
 
-    pub(super) fn log(&self, pipeline: &str) {
+    pub(super) fn log(&self, logging: &Logging) {
         let (mut fac, mut line, mut level) = (ptr::null(), ptr::null(), 0);
         // SAFETY: the strings live as long as the event.
         unsafe {
             if sys::rd_kafka_event_log(self.0.as_ptr(), &mut fac, &mut line, &mut level) == 0 {
-                log::write(pipeline, level, &text(fac), &text(line));
+                logging.write(level, &text(fac), &text(line));
             }
         }
     }

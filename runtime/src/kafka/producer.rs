@@ -153,7 +153,7 @@ impl<T: Send + Sync + 'static> Producer<T> {
         report: Report<T>,
     ) -> anyhow::Result<Producer<T>> {
         let config: ClientConfig = properties.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
-        let context = Context { logging: Logging { pipeline: pipeline.clone() }, report, room: Room::default() };
+        let context = Context { logging: Logging::new(pipeline), report, room: Room::default() };
         let base: Arc<BaseProducer<Context<T>>> = Arc::new(config.create_with_context(context)?);
         let stopping = Arc::new(AtomicBool::new(false));
         let poller = {

@@ -8,6 +8,7 @@ use rdkafka::types::{RDKafkaErrorCode, RDKafkaRespErr};
 
 use super::consumer::{Consumer, From};
 use super::polled::{Fetched, Polled};
+use super::waker::Waker;
 use super::{KafkaError, TopicPartition};
 use crate::batch::{Offset, Partition};
 
@@ -86,12 +87,12 @@ impl Reader {
             ]
             .map(|(name, value)| (name.to_owned(), value.to_owned())),
         );
-        let consumer = Consumer::new(pipeline, &properties)?;
+        let consumer = Consumer::new(pipeline, &properties, Waker::default())?;
         // Brokers answer with the ends that a client of this isolation may read up to.
         properties.insert("isolation.level".to_owned(), "read_uncommitted".to_owned());
         let asked = match ends {
             Ends::Committed => None,
-            Ends::All => Some(Consumer::new(pipeline, &properties)?),
+            Ends::All => Some(Consumer::new(pipeline, &properties, Waker::default())?),
         };
         Ok(Reader { consumer, asked, topic: topic.into(), open: Vec::new(), moved: Instant::now(), complaint: None })
     }

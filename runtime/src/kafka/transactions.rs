@@ -34,6 +34,13 @@ impl TransactionError {
         }
     }
 
+    /// What the client or the broker says.
+    pub fn into_cause(self) -> KafkaError {
+        match self {
+            TransactionError::Again(cause) | TransactionError::Abort(cause) | TransactionError::Over(cause) => cause,
+        }
+    }
+
     /// Takes an error over; none where there is none.
     ///
     /// # Safety

@@ -13,6 +13,13 @@ pub enum LoadError {
     Missing { path: PathBuf },
     #[error("{}: the plugin file cannot be read: {source}", path.display())]
     Unreadable { path: PathBuf, source: io::Error },
+    #[error("{}: the plugin file has more than {limit} bytes; build the plugin for release, without debug information", path.display())]
+    TooLarge { path: PathBuf, limit: u64 },
+    #[error(
+        "{}: compiling it would take too long: the component {what}: {size}, more than {limit}; build it of fewer and smaller ones",
+        path.display()
+    )]
+    TooMuch { path: PathBuf, what: &'static str, size: u64, limit: u64 },
     #[error(
         "{}: this is not WebAssembly (it begins with {found}); a plugin is a WebAssembly component: \
          build one with the SDK and `cargo xtask plugin`",
@@ -27,8 +34,9 @@ pub enum LoadError {
     #[error("{}: the component does not compile: {reason}; build it anew", path.display())]
     Invalid { path: PathBuf, reason: String },
     #[error(
-        "{}: the plugin speaks `{found}`, this host speaks 0.1.x: build it with the SDK that belongs to this release",
-        path.display()
+        "{}: the plugin speaks `{}`, this host speaks 0.1.x: build it with the SDK that belongs to this release",
+        path.display(),
+        short(found)
     )]
     WrongVersion { path: PathBuf, found: String },
     #[error("{}: the plugin imports what it is not granted: {}", path.display(), list(imports))]
@@ -64,8 +72,10 @@ pub struct Ungranted {
     pub grant: Option<&'static str>,
 }
 
-/// Imports that an error names; a runtime that was built without stubs has dozens.
-const NAMED_IMPORTS: usize = 8;
+/// Imports or exports that an error names; a runtime that was built without stubs has dozens.
+const NAMED: usize = 8;
+/// Bytes of a name in an error.
+const MAX_NAME: usize = 256;
 
 fn list(imports: &[Ungranted]) -> ListOfImports<'_> {
     ListOfImports(imports)
@@ -75,22 +85,35 @@ struct ListOfImports<'a>(&'a [Ungranted]);
 
 impl fmt::Display for ListOfImports<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (number, Ungranted { import, grant }) in self.0.iter().take(NAMED_IMPORTS).enumerate() {
+        for (number, Ungranted { import, grant }) in self.0.iter().take(NAMED).enumerate() {
             let separator = if number == 0 { "" } else { ", " };
+            let import = short(import);
             match grant {
                 Some(yaml) => write!(f, "{separator}`{import}` (the stage grants it with `{yaml}`)")?,
                 None => write!(f, "{separator}`{import}` (nothing grants it)")?,
             }
         }
-        if self.0.len() > NAMED_IMPORTS {
-            write!(f, " and {} more", self.0.len() - NAMED_IMPORTS)?;
+        if self.0.len() > NAMED {
+            write!(f, " and {} more", self.0.len() - NAMED)?;
         }
         f.write_str("; what a language's runtime imports only to start is to be answered by stubs inside the component")
     }
 }
 
 fn found_list(found: &[String]) -> String {
-    if found.is_empty() { "no exports".to_owned() } else { found.join(", ") }
+    if found.is_empty() {
+        return "no exports".to_owned();
+    }
+    let mut list = found.iter().take(NAMED).map(|name| short(name)).collect::<Vec<_>>().join(", ");
+    if found.len() > NAMED {
+        list += &format!(" and {} more", found.len() - NAMED);
+    }
+    list
+}
+
+/// The start of a name: a component's may be as long as it likes.
+fn short(name: &str) -> &str {
+    &name[..name.floor_char_boundary(MAX_NAME)]
 }
 
 /// Why a stage does not start. Each names the stage and the plugin's file.

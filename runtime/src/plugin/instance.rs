@@ -250,11 +250,11 @@ fn judge(state: &State, failed: Failed) -> CallError {
     let error = match failed {
         Failed::Plugin(Failure::Retry(reason)) => return CallError::Retry(cut(reason)),
         Failed::Plugin(Failure::Fatal(reason)) => return CallError::Fatal(cut(reason)),
-        Failed::Answer(reason) => CallError::Answer(reason),
+        Failed::Answer(reason) => CallError::Answer(cut(reason)),
         Failed::Engine(error) if trap::is_trap(&error) => {
-            CallError::Trap(trap::describe(&error, state.log.last_error()))
+            CallError::Trap(cut(trap::describe(&error, state.log.last_error())))
         }
-        Failed::Engine(error) => CallError::Answer(format!("{error:#}")),
+        Failed::Engine(error) => CallError::Answer(cut(format!("{error:#}"))),
     };
     match state.deadline.cut() {
         Some(Cut::Cancelled) => CallError::Cancelled,

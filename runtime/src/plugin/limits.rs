@@ -11,6 +11,13 @@ use super::engine::TICK;
 /// Bytes that wasmtime holds for each element of a table.
 const TABLE_ELEMENT: usize = size_of::<usize>();
 
+/// Core instances of a Store: each takes memory of the host that no limit counts.
+const MAX_INSTANCES: usize = 1000;
+/// Linear memories of a Store: each takes address space, however small it is.
+const MAX_MEMORIES: usize = 100;
+/// Tables of a Store.
+const MAX_TABLES: usize = 1000;
+
 /// Counts all linear memories and tables of a Store against one limit.
 #[derive(Debug)]
 pub(super) struct MemoryLimit {
@@ -76,6 +83,18 @@ impl ResourceLimiter for MemoryLimit {
     fn table_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
         self.take_back();
         Ok(())
+    }
+
+    fn instances(&self) -> usize {
+        MAX_INSTANCES
+    }
+
+    fn memories(&self) -> usize {
+        MAX_MEMORIES
+    }
+
+    fn tables(&self) -> usize {
+        MAX_TABLES
     }
 }
 

@@ -1,8 +1,8 @@
 //! Loading: from a file to a plugin that can be started.
 
 use std::fmt::Write;
-use std::fs;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -16,7 +16,16 @@ use super::exports::{Exports, Process};
 use super::grants;
 use super::post_return::process_may_free_its_answer;
 use super::state::State;
+use super::unfolded::unfold;
 use crate::config::plan::Grants;
+
+/// Bytes of a plugin file. The largest that language runtimes make have 20 MB.
+const MAX_FILE: u64 = 128 << 20;
+/// Instances, aliases and functions of a component that is put together. The largest that tools make have some hundred.
+const MAX_PARTS: u64 = 100_000;
+/// Bytes of one function. Compiling takes time and memory out of proportion to it: 1 MiB of branches took minutes. An interpreter's
+/// loop has one or two hundred KB.
+const MAX_FUNCTION: u64 = 512 << 10;
 
 /// A component that is compiled, checked and linked to what it is granted. A clone is the same plugin.
 #[derive(Clone)]
@@ -46,10 +55,7 @@ impl Engine {
     /// # Errors
     /// Each names the file, what was found and what to do.
     pub fn load(&self, path: &Path, grants: &Grants) -> Result<Plugin, LoadError> {
-        let bytes = fs::read(path).map_err(|source| match source.kind() {
-            io::ErrorKind::NotFound => LoadError::Missing { path: path.to_owned() },
-            _ => LoadError::Unreadable { path: path.to_owned(), source },
-        })?;
+        let bytes = read(path)?;
         if Parser::is_core_wasm(&bytes) {
             return Err(LoadError::CoreModule { path: path.to_owned() });
         }
@@ -58,6 +64,16 @@ impl Engine {
         }
         let invalid = |reason| LoadError::Invalid { path: path.to_owned(), reason };
         let digest = digest(&bytes);
+        // Before it is compiled, which takes as long as it takes.
+        let unfolded = unfold(&bytes).map_err(|error| invalid(error.to_string()))?;
+        for (what, size, limit) in [
+            ("is put together of parts", unfolded.parts, MAX_PARTS),
+            ("has a function of bytes", unfolded.function, MAX_FUNCTION),
+        ] {
+            if size > limit {
+                return Err(LoadError::TooMuch { path: path.to_owned(), what, size, limit });
+            }
+        }
         let component = self.compile(&bytes, &digest).map_err(|error| invalid(format!("{error:#}")))?;
         let frees_answer = process_may_free_its_answer(&bytes).map_err(|error| invalid(error.to_string()))?;
 
@@ -114,6 +130,24 @@ impl Plugin {
     pub(super) fn frees_answer(&self) -> bool {
         self.0.frees_answer
     }
+}
+
+/// The bytes of a plugin file. Anything but a file could be without end, or never begin.
+fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
+    let unreadable = |source: io::Error| match source.kind() {
+        io::ErrorKind::NotFound => LoadError::Missing { path: path.to_owned() },
+        _ => LoadError::Unreadable { path: path.to_owned(), source },
+    };
+    if !path.metadata().map_err(unreadable)?.is_file() {
+        return Err(unreadable(io::Error::other("it is no regular file")));
+    }
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(unreadable)?;
+    file.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() as u64 > MAX_FILE {
+        return Err(LoadError::TooLarge { path: path.to_owned(), limit: MAX_FILE });
+    }
+    Ok(bytes)
 }
 
 fn digest(bytes: &[u8]) -> String {

@@ -23,6 +23,7 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 mod trap;
+mod unfolded;
 mod unpack;
 mod wire;
 
@@ -33,4 +34,5 @@ pub use engine::{Engine, EngineError, TICK};
 pub use error::{CallError, LoadError, StartError, Ungranted};
 pub use instance::{Instance, Manifest, StageSetup};
 pub use load::{Interface, Plugin};
+pub use unpack::{PackedResult, unpack};
 pub use wire::Fields;

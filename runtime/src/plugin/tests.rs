@@ -41,8 +41,12 @@ impl Bench {
     }
 
     fn with_limits(core: &Core, limits: Limits) -> Bench {
+        Bench::of(&component(core), limits)
+    }
+
+    fn of(component: &[u8], limits: Limits) -> Bench {
         let cancel = Arc::new(AtomicBool::new(false));
-        let plugin = load(&component(core), &Grants::default()).unwrap();
+        let plugin = load(component, &Grants::default()).unwrap();
         let instance = plugin.instantiate(&StageSetup { limits, ..setup() }, Arc::clone(&cancel)).unwrap();
         let mut batch = Batch::default();
         let topic_field = batch.arena.push(b"orders");
@@ -378,3 +382,4 @@ fn typed_outcomes_are_counted() {
 }
 
 mod loading;
+mod sandbox;

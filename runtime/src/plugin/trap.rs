@@ -6,6 +6,9 @@ use wasmtime::{Trap, WasmBacktrace};
 
 /// Functions that the text names, innermost first.
 const FRAMES: usize = 5;
+/// Bytes of a function's name, which the plugin chooses, as it stands in the plugin and as it is shown.
+const MAX_MANGLED: usize = 4096;
+const MAX_NAME: usize = 256;
 
 /// Whether the plugin failed while it ran, and not the host while it read what the plugin gave it.
 pub(super) fn is_trap(error: &wasmtime::Error) -> bool {
@@ -19,10 +22,12 @@ pub(super) fn describe(error: &wasmtime::Error, last_error: Option<&str>) -> Str
         for (number, frame) in backtrace.frames().iter().take(FRAMES).enumerate() {
             text.push_str(if number == 0 { " in " } else { " < " });
             match frame.func_name() {
-                Some(name) => write!(text, "{:#}", rustc_demangle::demangle(name)),
-                None => write!(text, "function {}", frame.func_index()),
+                Some(name) => {
+                    let name = format!("{:#}", rustc_demangle::demangle(cut(name, MAX_MANGLED)));
+                    text.push_str(cut(&name, MAX_NAME));
+                }
+                None => write!(text, "function {}", frame.func_index()).expect("a string takes all that is written"),
             }
-            .expect("a string takes all that is written");
         }
     }
     if let Some(last_error) = last_error {
@@ -30,4 +35,8 @@ pub(super) fn describe(error: &wasmtime::Error, last_error: Option<&str>) -> Str
         text.push_str(last_error);
     }
     text
+}
+
+fn cut(name: &str, max: usize) -> &str {
+    &name[..name.floor_char_boundary(max)]
 }

@@ -13,18 +13,22 @@ const INHERIT: u32 = 0xffff_fffe;
 /// megabytes of answer could otherwise ask for hours of checking.
 const SHARED_TEXT: usize = 64 << 20;
 
-/// A packed answer as it lies in the plugin's memory.
-pub(super) struct PackedResult<'a> {
-    pub(super) verdicts: &'a [u8],
-    pub(super) index: &'a [u8],
-    pub(super) data: &'a [u8],
+/// A packed answer as it lies in the plugin's memory; `wit/sluicebox.wit` says what is in it.
+#[derive(Clone, Copy, Debug)]
+pub struct PackedResult<'a> {
+    /// A byte for each record.
+    pub verdicts: &'a [u8],
+    /// The entries.
+    pub index: &'a [u8],
+    /// What the entries point into.
+    pub data: &'a [u8],
 }
 
 /// Checks an answer on `records` records, appends its data to the arena and fills in `answer`.
 ///
 /// # Errors
 /// How the answer breaks the interface. The arena is then as it was; `answer` holds parts and is to be emptied.
-pub(super) fn unpack(
+pub fn unpack(
     result: PackedResult<'_>,
     records: usize,
     outputs: &[Arc<str>],

@@ -1,40 +1,35 @@
 //! The sink: writes outputs and dead letters, and knows what each topic takes.
 
+pub mod committer;
+pub mod latch;
 pub mod letter;
 pub mod receipt;
+mod writer;
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use rdkafka::types::RDKafkaErrorCode;
+
+use self::latch::{Latch, Pass};
 use self::letter::{Class, DeadLetter, Origin};
 use self::receipt::{OpenSpan, Oversize, Receipt, Span, is_too_large};
-use crate::batch::{Arena, NO_TIMESTAMP, Record};
-use crate::config::plan;
-use crate::kafka::admin::TopicLimits;
-use crate::kafka::producer::{Outgoing, OutputTopic, Producer, Sent};
+pub use self::writer::Known;
+use self::writer::{Destination, Writer, refusal, size};
+use crate::batch::{Arena, Offset, Record};
+use crate::config::plan::{self, Delivery};
+use crate::event::Events;
+use crate::kafka::TopicPartition;
+use crate::kafka::producer::{Outgoing, Producer, Sent};
 
 /// How long a worker waits for room in a full producer queue before it looks whether it should go on waiting.
 const ROOM_WAIT: Duration = Duration::from_millis(20);
-/// What Kafka adds to a record of its own in a batch of its own, at the most.
-const BATCH_OVERHEAD: usize = 61 + 40;
-/// What Kafka adds to each header, at the most.
-const HEADER_OVERHEAD: usize = 10;
-
-/// A topic and what it takes.
-struct Destination {
-    topic: OutputTopic,
-    limits: TopicLimits,
-}
-
-/// A topic that a pipeline writes to, with what is known of it.
-pub struct Known {
-    /// Its name.
-    pub name: String,
-    /// What it refuses.
-    pub limits: TopicLimits,
-}
+/// What is said of a record that its topic's limit keeps out.
+pub const TOO_LARGE: &str = "a broker refused it as too large for its topic";
+/// How many records that a broker refused are remembered, so that they are not written again after an abort.
+const REMEMBERED: usize = 10_000;
 
 /// What became of a write that did not end in the producer's queue.
 pub enum NotWritten {
@@ -48,18 +43,27 @@ pub enum NotWritten {
 
 /// Writes for all workers of one pipeline.
 pub struct Sink {
-    producer: Producer<Receipt>,
-    outputs: Vec<Option<Destination>>,
-    dlq: Option<Destination>,
+    pipeline: Arc<str>,
+    properties: BTreeMap<String, String>,
+    outputs: Vec<Option<Known>>,
+    dlq: Option<Known>,
+    // Changed between two transactions alone, when nobody writes.
+    writer: RwLock<Arc<Writer>>,
+    latch: Latch,
     oversize: plan::Oversize,
     origin: Origin,
     cut_off: Arc<AtomicBool>,
     // Nothing is sent, and everything counts as acknowledged.
     dry: bool,
+    refused: Mutex<HashSet<RefusedOutput>>,
 }
 
+/// An output record that a broker refused as too large: the record it came of, and its size.
+type RefusedOutput = (TopicPartition, Offset, usize);
+
 impl Sink {
-    /// Makes the producer. `outputs` are in the plan's order, none where one is `{ drop: true }`.
+    /// Makes the producer. `outputs` are in the plan's order, none where one is `{ drop: true }`. Under exactly_once the
+    /// latch is shut until the first transaction has begun.
     ///
     /// # Errors
     /// Properties or topic names that librdkafka refuses.
@@ -69,18 +73,23 @@ impl Sink {
         dlq: Option<Known>,
         origin: Origin,
         cut_off: Arc<AtomicBool>,
+        events: Events,
     ) -> anyhow::Result<Sink> {
-        let limits: Vec<usize> =
-            outputs.iter().flatten().chain(&dlq).map(|known| known.limits.max_message_bytes).collect();
-        let properties = with_limits(&plan.producer, &limits);
-        let producer = Producer::new(&plan.name, &properties, Receipt::report)?;
-        let open = |known: Known| -> anyhow::Result<Destination> {
-            Ok(Destination { topic: producer.topic(&known.name)?, limits: known.limits })
-        };
-        let outputs = outputs.into_iter().map(|known| known.map(open).transpose()).collect::<Result<_, _>>()?;
-        let dlq = dlq.map(open).transpose()?;
-        let oversize = plan.dlq.as_ref().map_or(plan::Oversize::Stop, |dlq| dlq.oversize);
-        Ok(Sink { producer, outputs, dlq, oversize, origin, cut_off, dry: false })
+        let properties = writer::properties(plan, outputs.iter().flatten().chain(&dlq));
+        let writer = Writer::new(&plan.name, &properties, &outputs, dlq.as_ref())?;
+        Ok(Sink {
+            pipeline: plan.name.clone(),
+            properties,
+            outputs,
+            dlq,
+            writer: RwLock::new(Arc::new(writer)),
+            latch: Latch::new(plan.delivery == Delivery::AtLeastOnce, events),
+            oversize: plan.dlq.as_ref().map_or(plan::Oversize::Stop, |dlq| dlq.oversize),
+            origin,
+            cut_off,
+            refused: Mutex::default(),
+            dry: false,
+        })
     }
 
     /// The same, but nothing is sent, and everything counts as acknowledged.
@@ -88,9 +97,37 @@ impl Sink {
         Sink { dry: true, ..self }
     }
 
-    /// The producer, for its transactions.
-    pub fn producer(&self) -> &Producer<Receipt> {
-        &self.producer
+    /// What workers pass to write.
+    pub fn latch(&self) -> &Latch {
+        &self.latch
+    }
+
+    /// Makes a new producer in place of one that can do nothing more. Nobody may be writing.
+    ///
+    /// # Errors
+    /// What librdkafka refuses.
+    pub fn renew_producer(&self) -> anyhow::Result<()> {
+        let new = Writer::new(&self.pipeline, &self.properties, &self.outputs, self.dlq.as_ref())?;
+        let old = std::mem::replace(&mut *self.writer.write().unwrap_or_else(PoisonError::into_inner), Arc::new(new));
+        // It may take half a second.
+        drop(old);
+        Ok(())
+    }
+
+    /// Does something with the producer.
+    pub fn producer<T>(&self, act: impl FnOnce(&Producer<Receipt>) -> T) -> T {
+        act(&self.writer().producer)
+    }
+
+    fn writer(&self) -> Arc<Writer> {
+        self.writer.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Waits until writing is allowed; a transaction neither begins nor ends while the session lives. None where
+    /// `given_up` says meanwhile that there is nothing to wait for, or the pipeline is cut off.
+    pub fn begin(&self, given_up: impl Fn() -> bool) -> Option<Session<'_>> {
+        let pass = self.latch.pass(|| self.cut_off.load(Ordering::Acquire) || given_up())?;
+        Some(Session { sink: self, writer: self.writer(), pass })
     }
 
     /// Whether an output writes anywhere.
@@ -108,59 +145,17 @@ impl Sink {
         &self.origin
     }
 
-    /// Writes a record to an output; waits while the producer's queue is full. `letter` makes the dead letter to
-    /// fall back on if a broker refuses the record as too large.
-    ///
-    /// # Errors
-    /// See [`NotWritten`].
-    pub fn write(
-        &self,
-        output: usize,
-        arena: &Arena,
-        record: &Record,
-        now: i64,
-        span: &mut OpenSpan,
-        letter: impl FnOnce() -> Box<DeadLetter>,
-    ) -> Result<(), NotWritten> {
-        let Some(destination) = &self.outputs[output] else { return Ok(()) };
-        let (key, value) = (arena.get(record.key), arena.get(record.value));
-        if let Some(reason) = refusal(&destination.limits, key, record.timestamp, now) {
-            return Err(NotWritten::Refused(
-                Class::Refused,
-                format!("topic \"{}\": {reason}", destination.topic.name()),
-            ));
-        }
-        let headers = arena.headers(record.headers);
-        let outgoing = Outgoing { key, value, headers, more_headers: &[], timestamp: record.timestamp };
-        // Over the limit as it stands it may still fit compressed: the broker decides.
-        let large = size(&outgoing) > destination.limits.max_message_bytes;
-        let receipt = if large && self.has_dlq() { span.large_receipt(letter()) } else { span.receipt() };
-        self.send(destination, &outgoing, receipt, span)
-    }
-
-    /// Writes a dead letter; waits while the producer's queue is full.
-    ///
-    /// # Errors
-    /// See [`NotWritten`]; never [`NotWritten::Refused`].
-    pub fn dead_letter(&self, mut letter: Box<DeadLetter>, span: &mut OpenSpan) -> Result<(), NotWritten> {
-        let destination = self.fit(&mut letter).map_err(NotWritten::Impossible)?;
-        let receipt = span.receipt();
-        match self.send(destination, &letter.outgoing(), receipt, span) {
-            Err(NotWritten::Refused(_, reason)) => Err(NotWritten::Impossible(reason)),
-            other => other,
-        }
-    }
-
     /// Writes the dead letter of a record that a broker refused; never waits. Comes back where the queue is full.
     ///
     /// # Errors
     /// It cannot be written at all: the span that it belongs to, and why.
     pub fn resend(&self, mut oversize: Oversize) -> Result<Option<Oversize>, (Span, String)> {
-        let destination = match self.fit(&mut oversize.letter) {
+        let writer = self.writer();
+        let destination = match self.fit(&writer, &mut oversize.letter) {
             Ok(destination) => destination,
             Err(reason) => return Err((oversize.span, reason)),
         };
-        match self.producer.send(&destination.topic, &oversize.letter.outgoing(), oversize.receipt.clone()) {
+        match writer.producer.send(&destination.topic, &oversize.letter.outgoing(), oversize.receipt.clone()) {
             Sent::Enqueued => Ok(None),
             Sent::Full(_) => Ok(Some(oversize)),
             Sent::Refused(_, error) => {
@@ -169,13 +164,28 @@ impl Sink {
         }
     }
 
-    /// Throws away what is enqueued: the partitions it came from are no longer ours.
-    pub fn purge(&self) {
-        self.producer.purge();
+    /// Remembers that a broker refused an output of this record, so that it goes to the DLQ at once when the record is
+    /// read again after an abort.
+    pub fn remember_refused(&self, oversize: &Oversize) {
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        if refused.len() >= REMEMBERED {
+            refused.clear();
+        }
+        refused.insert((oversize.span.lease.at.clone(), oversize.offset, oversize.size));
     }
 
-    fn fit(&self, letter: &mut DeadLetter) -> Result<&Destination, String> {
-        let Some(destination) = &self.dlq else {
+    fn was_refused(&self, span: &OpenSpan, offset: Offset, size: usize) -> bool {
+        let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        !refused.is_empty() && refused.contains(&(span.lease().at.clone(), offset, size))
+    }
+
+    /// Throws away what is enqueued: the partitions it came from are no longer ours.
+    pub fn purge(&self) {
+        self.writer().producer.purge();
+    }
+
+    fn fit<'w>(&self, writer: &'w Writer, letter: &mut DeadLetter) -> Result<&'w Destination, String> {
+        let Some(destination) = &writer.dlq else {
             return Err("a record failed and the pipeline has no `dlq`".to_owned());
         };
         let (limit, now) = (destination.limits.max_message_bytes, now_ms());
@@ -189,31 +199,101 @@ impl Sink {
         }
         Ok(destination)
     }
+}
+
+/// One batch's writing, within one transaction where there are any.
+pub struct Session<'a> {
+    sink: &'a Sink,
+    writer: Arc<Writer>,
+    pass: Pass<'a>,
+}
+
+impl Session<'_> {
+    /// Writes a record to an output; waits while the producer's queue is full. `letter` makes the dead letter to
+    /// fall back on if a broker refuses the record as too large.
+    ///
+    /// # Errors
+    /// See [`NotWritten`].
+    pub fn write(
+        &mut self,
+        output: usize,
+        arena: &Arena,
+        record: &Record,
+        now: i64,
+        span: &mut OpenSpan,
+        letter: impl FnOnce() -> Box<DeadLetter>,
+    ) -> Result<(), NotWritten> {
+        let writer = self.writer.clone();
+        let Some(destination) = &writer.outputs[output] else { return Ok(()) };
+        let (key, value) = (arena.get(record.key), arena.get(record.value));
+        if let Some(reason) = refusal(&destination.limits, key, record.timestamp, now) {
+            return Err(NotWritten::Refused(
+                Class::Refused,
+                format!("topic \"{}\": {reason}", destination.topic.name()),
+            ));
+        }
+        let headers = arena.headers(record.headers);
+        let outgoing = Outgoing { key, value, headers, more_headers: &[], timestamp: record.timestamp };
+        // Over the limit as it stands it may still fit compressed: the broker decides.
+        let size = size(&outgoing);
+        let receipt = match size > destination.limits.max_message_bytes && self.sink.has_dlq() {
+            true if self.sink.was_refused(span, record.offset, size) => {
+                return Err(NotWritten::Refused(Class::Oversize, TOO_LARGE.to_owned()));
+            }
+            true => span.large_receipt(letter(), record.offset, size),
+            false => span.receipt(),
+        };
+        self.pass.written.bytes += size as u64;
+        self.send(destination, &outgoing, receipt, span)
+    }
+
+    /// Writes a dead letter; waits while the producer's queue is full.
+    ///
+    /// # Errors
+    /// See [`NotWritten`]; never [`NotWritten::Refused`].
+    pub fn dead_letter(&mut self, mut letter: Box<DeadLetter>, span: &mut OpenSpan) -> Result<(), NotWritten> {
+        let writer = self.writer.clone();
+        let destination = self.sink.fit(&writer, &mut letter).map_err(NotWritten::Impossible)?;
+        let (outgoing, receipt) = (letter.outgoing(), span.receipt());
+        self.pass.written.bytes += size(&outgoing) as u64;
+        match self.send(destination, &outgoing, receipt, span) {
+            Err(NotWritten::Refused(_, reason)) => Err(NotWritten::Impossible(reason)),
+            other => other,
+        }
+    }
 
     fn send(
-        &self,
+        &mut self,
         destination: &Destination,
         outgoing: &Outgoing<'_>,
         mut receipt: Arc<Receipt>,
         span: &mut OpenSpan,
     ) -> Result<(), NotWritten> {
-        if self.dry {
+        if self.sink.dry {
             Receipt::report(receipt, Ok(()));
             return Ok(());
         }
         loop {
-            match self.producer.send(&destination.topic, outgoing, receipt) {
-                Sent::Enqueued => return Ok(()),
+            match self.writer.producer.send(&destination.topic, outgoing, receipt) {
+                Sent::Enqueued => {
+                    self.pass.written.records += 1;
+                    return Ok(());
+                }
                 Sent::Full(back) => {
-                    if self.cut_off.load(Ordering::Acquire) || span.lease().ended() {
+                    if self.sink.cut_off.load(Ordering::Acquire) || span.lease().ended() {
                         span.unsent();
                         return Err(NotWritten::GivenUp);
                     }
                     receipt = back;
-                    self.producer.wait_for_room(ROOM_WAIT);
+                    self.writer.producer.wait_for_room(ROOM_WAIT);
                 }
                 Sent::Refused(_, error) => {
                     span.unsent();
+                    // The producer, or its transaction, has failed: that says nothing of the record.
+                    if matches!(error.code, RDKafkaErrorCode::Fatal | RDKafkaErrorCode::State) {
+                        span.fail(error);
+                        return Err(NotWritten::GivenUp);
+                    }
                     let reason = format!("topic \"{}\": {error}", destination.topic.name());
                     if is_too_large(&error) {
                         return Err(NotWritten::Refused(Class::Oversize, reason));
@@ -228,69 +308,4 @@ impl Sink {
 /// Milliseconds since the epoch.
 pub fn now_ms() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
-}
-
-/// Small records never share a large one's fate: a batch stays under the smallest limit. And what a broker may
-/// take, our own client lets pass.
-fn with_limits(properties: &BTreeMap<String, String>, limits: &[usize]) -> BTreeMap<String, String> {
-    let mut properties = properties.clone();
-    let smallest = limits.iter().copied().min().unwrap_or(crate::kafka::admin::DEFAULT_MAX_MESSAGE_BYTES);
-    let batch_size = properties.get("batch.size").and_then(|size| size.parse().ok()).unwrap_or(1_000_000_usize);
-    properties.insert("batch.size".to_owned(), batch_size.min(smallest).to_string());
-    properties.insert("message.max.bytes".to_owned(), "1000000000".to_owned());
-    properties
-}
-
-/// At least what a record takes in a batch of its own, uncompressed.
-fn size(record: &Outgoing<'_>) -> usize {
-    let headers: usize =
-        record.headers.clone().map(|(name, value)| name.len() + value.map_or(0, <[u8]>::len) + HEADER_OVERHEAD).sum();
-    let more: usize = record.more_headers.iter().map(|(name, value)| name.len() + value.len() + HEADER_OVERHEAD).sum();
-    BATCH_OVERHEAD + record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len) + headers + more
-}
-
-/// Why a topic would not take a record, where that is known beforehand.
-fn refusal(limits: &TopicLimits, key: Option<&[u8]>, timestamp: i64, now: i64) -> Option<String> {
-    if limits.compacted && key.is_none() {
-        return Some("it is compacted and takes no record with a null key".to_owned());
-    }
-    // These become the time of sending.
-    if timestamp == NO_TIMESTAMP || timestamp == 0 {
-        return None;
-    }
-    if limits.timestamp_before.is_some_and(|bound| timestamp < now.saturating_sub(bound)) {
-        return Some(format!("the timestamp {timestamp} is older than its message.timestamp.before.max.ms allows"));
-    }
-    if limits.timestamp_after.is_some_and(|bound| timestamp > now.saturating_add(bound)) {
-        return Some(format!(
-            "the timestamp {timestamp} is further ahead than its message.timestamp.after.max.ms allows"
-        ));
-    }
-    None
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_a_topic_would_refuse_is_known_beforehand() {
-        let open = TopicLimits::default();
-        assert_eq!(refusal(&open, None, 1, 1_000_000), None);
-        let compacted = TopicLimits { compacted: true, ..open };
-        assert!(refusal(&compacted, None, 1, 1).is_some());
-        assert_eq!(refusal(&compacted, Some(b""), 1, 1), None);
-        let bounded = TopicLimits { timestamp_before: Some(10), timestamp_after: Some(10), ..open };
-        assert!(refusal(&bounded, None, 989, 1000).is_some());
-        assert!(refusal(&bounded, None, 1011, 1000).is_some());
-        assert_eq!(refusal(&bounded, None, 1010, 1000), None);
-        assert_eq!(refusal(&bounded, None, 0, 1000), None);
-        assert_eq!(refusal(&bounded, None, NO_TIMESTAMP, 1000), None);
-    }
-
-    #[test]
-    fn batches_stay_under_the_smallest_limit() {
-        let properties = with_limits(&BTreeMap::new(), &[2_000_000, 50_000]);
-        assert_eq!(properties["batch.size"], "50000");
-    }
 }

@@ -2,15 +2,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::mpsc::Sender;
 use std::sync::{Mutex, PoisonError};
 
 use rdkafka::types::RDKafkaErrorCode;
 
 use super::letter::DeadLetter;
 use crate::batch::Offset;
-use crate::error::PipelineError;
-use crate::event::Event;
+use crate::event::{Event, Events};
 use crate::kafka::KafkaError;
 use crate::lease::Lease;
 
@@ -48,6 +46,10 @@ pub enum Receipt {
         parent: Arc<Receipt>,
         /// What to write in its place if the broker refuses it; taken once.
         fallback: Mutex<Option<Box<DeadLetter>>>,
+        /// The offset of the record that it came of.
+        offset: Offset,
+        /// Its size in bytes, as it was weighed.
+        size: usize,
     },
 }
 
@@ -58,29 +60,25 @@ pub struct SpanReceipt {
     end: AtomicI64,
     outstanding: AtomicI64,
     failed: AtomicBool,
-    events: Sender<Event>,
+    events: Events,
 }
 
 impl SpanReceipt {
     fn settle(&self, count: i64) {
         if self.outstanding.fetch_sub(count, Ordering::AcqRel) == count {
             let span = Span { end: Offset(self.end.load(Ordering::Acquire)), ..self.span.clone() };
-            // The loop has ended where nobody listens; then nothing is committed any more.
-            let _ = self.events.send(Event::Delivered(Delivered(span)));
+            self.events.tell(Event::Delivered(Delivered(span)));
         }
     }
 
-    fn fail(&self, error: &KafkaError) {
-        // Under an ended lease a failure is what was asked for: the purge after a loss.
+    fn fail(&self, error: KafkaError) {
+        // Under an ended lease a failure is what was asked for: the purge after a loss or an abort.
         if self.failed.swap(true, Ordering::AcqRel) || self.span.lease.ended() {
             return;
         }
         // Nothing that comes behind it may be written, or it would overtake what failed.
         self.span.lease.cut(self.span.first);
-        let (from, offset) = (self.span.lease.at.clone(), self.span.first.0);
-        let error = PipelineError::Undeliverable { from, offset, cause: error.text.clone() };
-        let _ = self.events.send(Event::Abandoned(self.span.clone()));
-        let _ = self.events.send(Event::Broken(error));
+        self.events.tell_now(Event::NotDelivered { span: self.span.clone(), error });
     }
 }
 
@@ -89,14 +87,15 @@ impl Receipt {
     pub(super) fn report(receipt: Arc<Receipt>, result: Result<(), KafkaError>) {
         match (&*receipt, result) {
             (Receipt::Span(span), Ok(())) => span.settle(1),
-            (Receipt::Span(span), Err(error)) => span.fail(&error),
+            (Receipt::Span(span), Err(error)) => span.fail(error),
             (Receipt::Large { parent, .. }, Ok(())) => Receipt::report(parent.clone(), Ok(())),
-            (Receipt::Large { parent, fallback }, Err(error)) => {
+            (Receipt::Large { parent, fallback, offset, size }, Err(error)) => {
                 let letter = fallback.lock().unwrap_or_else(PoisonError::into_inner).take();
                 match (letter, &**parent) {
                     (Some(letter), Receipt::Span(span)) if is_too_large(&error) => {
-                        let oversize = Oversize { letter, receipt: parent.clone(), span: span.span.clone() };
-                        let _ = span.events.send(Event::Oversize(oversize));
+                        let (span, events, offset, size) = (span.span.clone(), &span.events, *offset, *size);
+                        let oversize = Oversize { letter, receipt: parent.clone(), span, offset, size };
+                        events.tell_now(Event::Oversize(oversize));
                     }
                     _ => Receipt::report(parent.clone(), Err(error)),
                 }
@@ -115,6 +114,8 @@ pub struct Oversize {
     pub(super) letter: Box<DeadLetter>,
     pub(super) receipt: Arc<Receipt>,
     pub(super) span: Span,
+    pub(super) offset: Offset,
+    pub(super) size: usize,
 }
 
 impl Oversize {
@@ -128,14 +129,14 @@ impl Oversize {
 pub struct OpenSpan {
     span: Span,
     receipt: Arc<Receipt>,
-    events: Sender<Event>,
+    events: Events,
     sent: i64,
     sealed: bool,
 }
 
 impl OpenSpan {
     /// Opens a span.
-    pub fn new(span: Span, events: Sender<Event>) -> OpenSpan {
+    pub fn new(span: Span, events: Events) -> OpenSpan {
         let receipt = SpanReceipt {
             span: span.clone(),
             end: AtomicI64::new(span.end.0),
@@ -158,13 +159,20 @@ impl OpenSpan {
     }
 
     /// A receipt for one more record that may be too large for its topic.
-    pub(super) fn large_receipt(&mut self, fallback: Box<DeadLetter>) -> Arc<Receipt> {
-        Arc::new(Receipt::Large { parent: self.receipt(), fallback: Mutex::new(Some(fallback)) })
+    pub(super) fn large_receipt(&mut self, fallback: Box<DeadLetter>, offset: Offset, size: usize) -> Arc<Receipt> {
+        Arc::new(Receipt::Large { parent: self.receipt(), fallback: Mutex::new(Some(fallback)), offset, size })
     }
 
     /// A receipt came back: the record was not sent.
     pub(super) fn unsent(&mut self) {
         self.sent -= 1;
+    }
+
+    /// Nothing more of it can be sent: why.
+    pub(super) fn fail(&self, error: KafkaError) {
+        if let Receipt::Span(receipt) = &*self.receipt {
+            receipt.fail(error);
+        }
     }
 
     /// Everything of the span is sent: it is delivered once all of that is acknowledged.
@@ -186,7 +194,7 @@ impl Drop for OpenSpan {
         if !self.sealed {
             // What cannot be committed is not written either: nothing overtakes what was given up.
             self.span.lease.cut(self.span.first);
-            let _ = self.events.send(Event::Abandoned(self.span.clone()));
+            self.events.tell(Event::Abandoned { span: self.span.clone(), written: self.sent > 0 });
         }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::Source;
-use super::slot::{Pause, Start};
+use super::slot::{Pause, Slots, Start};
 use crate::batch::Partition;
 use crate::config::plan::Start as FirstStart;
 use crate::kafka::consumer::{Committed, From};
@@ -16,6 +16,10 @@ use crate::kafka::{KafkaError, TopicPartition};
 const NOTE: &str = "sluice:partitions=";
 /// How long a question to the brokers may take before it is asked again.
 pub(super) const ASK: Duration = Duration::from_secs(5);
+/// How long the first question about an assignment may take: until it has an answer nothing is fetched.
+const ASK_FIRST: Duration = Duration::from_secs(2);
+/// And every later one, which keeps the loop from the partitions that are fetched.
+const ASK_ON: Duration = Duration::from_millis(250);
 /// How long to wait before a question that failed is asked again.
 pub(super) const ASK_AGAIN: Duration = Duration::from_millis(500);
 /// How long a revoke waits for the answer to its last commit.
@@ -25,6 +29,15 @@ const COMMIT_WAIT: Duration = Duration::from_secs(5);
 pub struct Pending {
     partitions: Vec<TopicPartition>,
     again: Instant,
+    // The rebalance that brought them has its answer: the others are fetched meanwhile.
+    answered: bool,
+}
+
+impl Pending {
+    /// Whether the rebalance that brought them has its answer.
+    pub fn is_answered(&self) -> bool {
+        self.answered
+    }
 }
 
 /// Partitions that are being given up.
@@ -58,23 +71,26 @@ impl Source<'_> {
         let mut all = waiting.map_or_else(Vec::new, |pending| pending.partitions);
         all.retain(|at| !partitions.contains(at));
         all.extend(partitions);
-        self.pending = Some(Pending { partitions: all, again: Instant::now() });
+        self.pending = Some(Pending { partitions: all, again: Instant::now(), answered: false });
     }
 
     pub(super) fn go_on_assigning(&mut self, now: Instant) {
         let Some(pending) = self.pending.take_if(|pending| now >= pending.again) else { return };
-        if let Some((error, partitions)) = self.assign(&pending.partitions) {
+        if let Some((error, partitions)) = self.assign(&pending) {
             let waiting = list_of(&partitions);
             tracing::warn!(target: "source", pipeline = %self.plan.name, %waiting, "cannot begin with partitions yet: {error}");
-            self.pending = Some(Pending { partitions, again: now + ASK_AGAIN });
+            self.pending = Some(Pending { partitions, again: now + ASK_AGAIN, answered: true });
         }
     }
 
     /// Begins with every partition of which it can be known where. Answers the others, and why.
-    fn assign(&mut self, partitions: &[TopicPartition]) -> Option<(KafkaError, Vec<TopicPartition>)> {
-        let (starts, unresolved) = match self.starts(partitions) {
+    fn assign(&mut self, pending: &Pending) -> Option<(KafkaError, Vec<TopicPartition>)> {
+        let partitions = &pending.partitions;
+        let (starts, unresolved) = match self.starts(partitions, if pending.answered { ASK_ON } else { ASK_FIRST }) {
             Ok(resolved) => resolved,
-            Err(error) => return Some((error, partitions.to_vec())),
+            Err(error) if pending.answered => return Some((error, partitions.clone())),
+            // The rebalance gets its answer all the same, or nothing of the others would be fetched.
+            Err(error) => (Vec::new(), Some((error, partitions.clone()))),
         };
         let from = |start: &Start| start.position.map_or(From::Beginning, From::Offset);
         let mut list: Vec<_> = starts.iter().map(|(at, start)| (at.clone(), from(start))).collect();
@@ -85,7 +101,7 @@ impl Source<'_> {
         }
         // A partition that was ours before keeps its pause in librdkafka.
         if let Err(error) = self.consumer.assign(&list).and_then(|()| self.consumer.resume(&added)) {
-            return Some((error, partitions.to_vec()));
+            return Some((error, partitions.clone()));
         }
         for (at, start) in starts {
             let worker = self.slots.least_loaded(self.intake.workers());
@@ -98,22 +114,26 @@ impl Source<'_> {
         if self.end.is_some() {
             self.set_all_paused(Pause::Leaving, true);
         }
-        tracing::info!(
-            target: "source", pipeline = %self.plan.name, partitions = self.slots.len(), added = %list_of(&added), "assigned"
-        );
-        self.shared.assigned.store(true, Ordering::Release);
+        if unresolved.is_none() || !added.is_empty() {
+            tracing::info!(
+                target: "source", pipeline = %self.plan.name, partitions = self.slots.len(), added = %list_of(&added), "assigned"
+            );
+        }
+        if unresolved.is_none() {
+            self.shared.assigned.store(true, Ordering::Release);
+        }
         self.find_stopped(|slot| !added.contains(&slot.lease.at));
         unresolved
     }
 
     /// Where to start in each partition, and which cannot be told yet.
-    fn starts(&self, partitions: &[TopicPartition]) -> Result<Starts, KafkaError> {
+    fn starts(&self, partitions: &[TopicPartition], timeout: Duration) -> Result<Starts, KafkaError> {
         let (mut starts, mut unresolved) = (Vec::with_capacity(partitions.len()), None::<(KafkaError, Vec<_>)>);
         if partitions.is_empty() {
             return Ok((starts, unresolved));
         }
         let mut topics = HashMap::new();
-        for (at, committed) in self.consumer.committed(partitions, ASK)? {
+        for (at, committed) in self.consumer.committed(partitions, timeout)? {
             let start = match committed {
                 Ok(Some(Committed { offset, note })) => {
                     Ok(Start { position: Some(offset), committed: Some(offset), note })
@@ -199,11 +219,12 @@ impl Source<'_> {
         for at in partitions {
             self.slots.remove(at);
         }
-        // What is enqueued of partitions that stay is not to be thrown away.
-        if self.slots.len() == 0 {
+        // What is enqueued of partitions that stay is not to be thrown away. An abort throws away what it has to.
+        if self.slots.len() == 0 && self.transactions.is_none() {
             self.shared.sink.purge();
         }
         self.unassign(partitions);
+        self.abort("the assignment was lost");
     }
 
     pub(super) fn go_on_revoking(&mut self, now: Instant) {
@@ -215,13 +236,19 @@ impl Source<'_> {
         };
         match &mut revoke.last_commit {
             None if now >= revoke.deadline || drained() => {
-                for slot in self.slots.iter().filter(|slot| is_its(&slot.lease.at)) {
-                    slot.lease.end();
+                // What is in the middle of being written is written to its end, or the transaction could not be kept.
+                match &mut self.transactions {
+                    Some(transactions) if !drained() && transactions.may_be_written() => transactions.force(),
+                    Some(_) | None => end_leases(&self.slots, is_its),
                 }
                 self.commit(is_its);
                 revoke.last_commit = Some(LastCommit { deadline: now + COMMIT_WAIT, again: now + ASK_AGAIN });
             }
             Some(last) if now >= last.deadline || self.is_committed(is_its) => {
+                if !self.is_committed(is_its) {
+                    // Nothing of a transaction is kept whose offsets are not.
+                    self.abort("partitions had to be given up before it was committed");
+                }
                 let partitions = revoke.partitions;
                 partitions.iter().for_each(|at| self.slots.remove(at));
                 self.unassign(&partitions);
@@ -237,12 +264,23 @@ impl Source<'_> {
         self.revokes.push_front(revoke);
     }
 
+    /// Ends the leases of partitions that could not be drained in time.
+    pub(super) fn end_leases_of_overdue(&mut self) {
+        for revoke in self.revokes.iter().filter(|revoke| revoke.last_commit.is_some()) {
+            end_leases(&self.slots, |at| revoke.partitions.contains(at));
+        }
+    }
+
     fn unassign(&mut self, partitions: &[TopicPartition]) {
         self.last = None;
         if let Err(error) = self.consumer.unassign(partitions) {
             tracing::warn!(target: "source", pipeline = %self.plan.name, "giving partitions up: {error}");
         }
     }
+}
+
+fn end_leases(slots: &Slots, which: impl Fn(&TopicPartition) -> bool) {
+    slots.iter().filter(|slot| which(&slot.lease.at)).for_each(|slot| slot.lease.end());
 }
 
 fn list_of(partitions: &[TopicPartition]) -> String {

@@ -34,14 +34,17 @@ impl Commits {
 
 impl Source<'_> {
     pub(super) fn commit_when_due(&mut self, now: Instant) {
-        if now >= self.commits.due {
+        if self.transactions.is_none() && now >= self.commits.due {
             self.commits.due = now + self.commits.interval;
             self.commit(|_| true);
         }
     }
 
-    /// Asks to commit what is delivered of these partitions. The answer comes as an event.
+    /// Asks to commit what is delivered of these partitions; a transaction commits all. The answer comes as an event.
     pub(super) fn commit(&mut self, which: impl Fn(&TopicPartition) -> bool) {
+        if let Some(transactions) = &mut self.transactions {
+            return transactions.hurry();
+        }
         let mut offsets = Vec::new();
         for slot in self.slots.iter_mut().filter(|slot| which(&slot.lease.at)) {
             let Some(offset) = slot.tracker.position() else { continue };

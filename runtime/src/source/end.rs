@@ -2,14 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use super::Source;
 use super::slot::Pause;
+use super::{Source, Transactions};
 use crate::error::PipelineError;
 
-/// The part of the drain deadline that is kept for the last commit.
-const COMMIT_SHARE: u32 = 10;
+/// The part of the drain deadline that is kept for the last commit, and as much again for leaving the group.
+const SHARE: u32 = 10;
 /// And no more than this.
-const COMMIT_MOST: Duration = Duration::from_secs(2);
+const SHARE_MOST: Duration = Duration::from_secs(2);
 
 /// How often the last commit is asked for again while it fails.
 const COMMIT_AGAIN: Duration = Duration::from_millis(500);
@@ -23,6 +23,11 @@ pub struct End {
     commit_again: Option<Instant>,
 }
 
+/// The part of the drain deadline that is kept for leaving the group.
+pub fn time_to_leave(drain: Duration) -> Duration {
+    (drain / SHARE).min(SHARE_MOST)
+}
+
 impl Source<'_> {
     /// Begins to end; the first reason counts.
     pub(super) fn begin_end(&mut self, error: Option<PipelineError>) {
@@ -32,8 +37,9 @@ impl Source<'_> {
         if let Some(error) = &error {
             tracing::debug!(target: "source", pipeline = %self.plan.name, "ending: {error}");
         }
-        let commit_deadline = Instant::now() + self.plan.drain;
-        let deadline = commit_deadline - (self.plan.drain / COMMIT_SHARE).min(COMMIT_MOST);
+        let share = time_to_leave(self.plan.drain);
+        let commit_deadline = Instant::now() + self.plan.drain - share;
+        let deadline = commit_deadline - share;
         self.end = Some(End { error, deadline, commit_deadline, commit_again: None });
         self.intake.clear();
         self.abandon_retries(|_| true);
@@ -54,7 +60,7 @@ impl Source<'_> {
             Some(again) if now >= again => self.ask_last_commit(now),
             Some(_) => {}
         }
-        let committed = self.is_committed(|_| true);
+        let committed = self.is_committed(|_| true) && self.transactions.as_ref().is_none_or(Transactions::is_at_rest);
         let end = self.end.as_mut()?;
         if !committed && now < end.commit_deadline {
             return None;
@@ -68,14 +74,23 @@ impl Source<'_> {
     }
 
     fn begin_last_commit(&mut self, drained: bool, now: Instant) {
-        for slot in self.slots.iter() {
-            slot.lease.end();
+        match &mut self.transactions {
+            // Behind the latch, which stays shut, nothing more is written.
+            Some(transactions) => transactions.force(),
+            None => {
+                self.slots.iter().for_each(|slot| slot.lease.end());
+                self.cut_off();
+            }
         }
-        self.cut_off();
         if let Some(end) = self.end.as_mut().filter(|end| !drained && end.error.is_none()) {
             end.error = Some(PipelineError::Drain(self.plan.drain));
         }
         self.ask_last_commit(now);
+    }
+
+    /// Whether the last commit was asked for.
+    pub(super) fn is_last_commit_asked(&self) -> bool {
+        self.end.as_ref().is_some_and(|end| end.commit_again.is_some())
     }
 
     fn ask_last_commit(&mut self, now: Instant) {

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::Source;
-use super::assign::{ASK, ASK_AGAIN};
+use super::assign::{ASK, ASK_AGAIN, Pending};
 use super::slot::{Pause, Slot};
+use super::{Source, Transactions};
 use crate::batch::Offset;
 use crate::config::plan::OnLostOffset;
 use crate::error::PipelineError;
@@ -38,7 +38,9 @@ impl Source<'_> {
     /// Whether partitions may be given up and taken anew: no rebalance waits for an answer, which that would be, and
     /// no commit, which would be taken for one of the new generation.
     pub(super) fn may_reassign(&self) -> bool {
-        self.revokes.is_empty() && self.pending.is_none() && self.commits.are_answered()
+        let is_answered = self.pending.as_ref().is_none_or(Pending::is_answered);
+        let is_committing = self.transactions.as_ref().is_some_and(Transactions::is_committing);
+        self.revokes.is_empty() && is_answered && self.commits.are_answered() && !is_committing
     }
 
     /// Goes on with partitions of which the offset is gone, once everything that was read of them is delivered.
@@ -61,9 +63,9 @@ impl Source<'_> {
         };
         match next {
             // Nothing was read yet and nothing is committed: there is no gap.
-            None => self.go_on_from(&[(place, low)]),
+            None => self.go_on_from(&[(place, Some(low))]),
             // It is there: only the fetch had stopped.
-            Some(next) if low <= next && next <= high => self.go_on_from(&[(place, next)]),
+            Some(next) if low <= next && next <= high => self.go_on_from(&[(place, Some(next))]),
             Some(next) => self.go_on_behind_gap(place, &at, next, low, high),
         }
     }
@@ -84,21 +86,21 @@ impl Source<'_> {
         );
         if let Some(slot) = self.slots.get(place) {
             // What was committed tells nothing of the log as it is now: the new offset may be lower.
-            (slot.committed, slot.requested) = (None, None);
+            (slot.committed, slot.requested, slot.start) = (None, None, Some(to));
         }
-        self.go_on_from(&[(place, to)]);
+        self.go_on_from(&[(place, Some(to))]);
         self.commit(|committed| committed == at);
     }
 
-    /// Reads partitions again from other offsets, in a new generation each: by a seek, and where that is refused because
+    /// Reads partitions again from other offsets (none: the start of the log), in a new generation each: by a seek, and where that is refused because
     /// fetching had stopped, by giving them up and taking them anew.
-    pub(super) fn go_on_from(&mut self, back: &[(usize, Offset)]) {
+    pub(super) fn go_on_from(&mut self, back: &[(usize, Option<Offset>)]) {
         if back.is_empty() {
             return;
         }
         self.last = None;
         for (place, to) in back {
-            self.slots.renew(*place, Some(*to));
+            self.slots.renew(*place, *to);
         }
         let is_back = |slot: &&Slot| back.iter().any(|(place, _)| *place == slot.lease.slot);
         let starts: Vec<_> =

@@ -12,6 +12,7 @@ mod intake;
 mod lost;
 mod probe;
 mod slot;
+mod transact;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -24,9 +25,11 @@ use rdkafka::types::RDKafkaErrorCode;
 use self::assign::{Pending, Revoke};
 use self::commit::Commits;
 use self::end::End;
+pub use self::end::time_to_leave;
 use self::gate::{Gate, Phase as GatePhase};
 use self::intake::Intake;
 use self::slot::{Pause, Slot, Slots};
+pub use self::transact::Transactions;
 use crate::batch::{Offset, Partition};
 use crate::config::plan::Plan;
 use crate::error::PipelineError;
@@ -61,6 +64,8 @@ pub struct Source<'a> {
     slots: Slots,
     intake: Intake,
     commits: Commits,
+    /// Under exactly_once.
+    transactions: Option<Transactions>,
     pending: Option<Pending>,
     revokes: VecDeque<Revoke>,
     /// When to ask again about an offset that is gone.
@@ -82,6 +87,7 @@ impl<'a> Source<'a> {
         shared: Arc<Shared>,
         events: Receiver<Event>,
         workers: Vec<Sender<Message>>,
+        transactions: Option<Transactions>,
     ) -> Source<'a> {
         let now = Instant::now();
         Source {
@@ -92,6 +98,7 @@ impl<'a> Source<'a> {
             slots: Slots::default(),
             intake: Intake::new(plan.batch, workers),
             commits: Commits::new(plan.commit_interval, now),
+            transactions,
             pending: None,
             revokes: VecDeque::new(),
             lost_again: now,
@@ -169,7 +176,8 @@ impl<'a> Source<'a> {
             && self.oversize.is_empty()
             && self.slots.iter().all(|slot| slot.tracker.is_idle());
         let usual = if nothing_on_its_way { IDLE_POLL } else { BUSY_POLL };
-        self.intake.wait(now).map_or(usual, |wait| wait.min(usual))
+        let waits = [self.intake.wait(now), self.until_transaction_due(now)];
+        waits.into_iter().flatten().fold(usual, Duration::min)
     }
 
     /// Takes a record in. Answers whether something is to be done before the next one.
@@ -177,8 +185,8 @@ impl<'a> Source<'a> {
         let Some(place) = self.place_of(record) else { return false };
         let Some(slot) = self.slots.get(place) else { return false };
         let offset = record.offset();
-        if slot.next.is_some_and(|next| offset < next) {
-            // Taken already: a fetch may come twice around a pause.
+        // Taken already: a fetch may come twice around a pause. Or it is to be read again from further back.
+        if slot.next.is_some_and(|next| offset < next) || slot.lease.ended() {
             return false;
         }
         slot.first.get_or_insert(offset);
@@ -272,10 +280,23 @@ impl<'a> Source<'a> {
                     }
                 }
             }
-            Event::Abandoned(span) => {
+            Event::Abandoned { span, written } => {
                 if let Some(slot) = self.slots.of_lease(&span.lease) {
                     slot.tracker.abandoned(span.first);
                 }
+                if written {
+                    self.abort("a batch was written in part");
+                }
+            }
+            Event::NotDelivered { span, error } => {
+                if let Some(slot) = self.slots.of_lease(&span.lease) {
+                    slot.tracker.abandoned(span.first);
+                }
+                self.on_not_delivered(&span, error);
+            }
+            Event::Oversize(oversize) if self.transactions.is_some() => {
+                self.shared.sink.remember_refused(&oversize);
+                self.abort("a broker refused a record as too large, which becomes a dead letter");
             }
             Event::Oversize(oversize) => {
                 self.shared.stats.refused();
@@ -288,8 +309,21 @@ impl<'a> Source<'a> {
             Event::Released(lease) => self.set_paused(lease.slot, lease.generation, Pause::Held, false),
             Event::BreakerOpened(tripped) => self.on_breaker_opened(tripped),
             Event::Probed(probe) => self.on_probed(probe),
-            Event::Broken(error) => self.begin_end(Some(error)),
+            Event::Broken(error) => {
+                if matches!(error, PipelineError::Undeliverable { .. }) {
+                    // Some of what came of the record may be written.
+                    self.abort("a record cannot be delivered");
+                }
+                self.begin_end(Some(error));
+            }
             Event::Stop => self.begin_end(None),
+            Event::Quiet => self.on_quiet(),
+            Event::Full => {
+                if let Some(transactions) = &mut self.transactions {
+                    transactions.force();
+                }
+            }
+            Event::Transaction(outcome) => self.on_transaction(outcome),
         }
     }
 
@@ -300,6 +334,7 @@ impl<'a> Source<'a> {
         self.go_on_with_lost(now);
         self.go_on_probing(now);
         self.commit_when_due(now);
+        self.go_on_with_transaction(now);
         self.set_state(now, false);
     }
 
@@ -310,7 +345,7 @@ impl<'a> Source<'a> {
                 Ok(Some(full)) => self.oversize.push(full),
                 Err((span, cause)) => {
                     span.lease.cut(span.first);
-                    self.on_event(Event::Abandoned(span.clone()));
+                    self.on_event(Event::Abandoned { span: span.clone(), written: true });
                     let (from, offset) = (span.lease.at.clone(), span.first.0);
                     self.begin_end(Some(PipelineError::Undeliverable { from, offset, cause }));
                 }

@@ -93,7 +93,7 @@ impl Source<'_> {
             .slots
             .iter()
             .filter(|slot| slot.next != slot.tracker.position())
-            .filter_map(|slot| Some((slot.lease.slot, slot.resume_at()?)))
+            .filter_map(|slot| Some((slot.lease.slot, Some(slot.resume_at()?))))
             .collect();
         self.go_on_from(&back);
     }

@@ -35,6 +35,8 @@ pub struct Slot {
     pub first: Option<Offset>,
     /// Where the next record is looked for; none before the first, where that is the start of the log.
     pub next: Option<Offset>,
+    /// Where it began, for as long as nothing is committed; none: at the start of the log.
+    pub start: Option<Offset>,
     /// The partition's end, where nothing came behind it yet.
     pub end: Option<Offset>,
     /// What the group has committed, as far as we know.
@@ -126,6 +128,7 @@ impl Slots {
             worker,
             first: None,
             next: position,
+            start: position,
             end: None,
             committed,
             requested: committed,

@@ -17,8 +17,14 @@ mod tests;
 pub use self::progress::{Progress, Settled};
 use crate::batch::{Arena, Field, Record, Source};
 use crate::config::plan::OnError;
-use crate::plugin::{Answer, CallError, Change, Fields, Instance, OutputName, Plugin, StageSetup, StartError, Verdict};
+use crate::plugin::{
+    Answer, CallError, Change, Fields, Instance, OutputName, Plugin, Produced, StageSetup, StartError, Verdict,
+};
 use crate::sink::letter::Class;
+
+/// How often over its `limits.memory` a stage's answers on one batch may add up to: more than once, since a batch whose answer does
+/// not fit into the plugin's memory is split, and the parts' answers may all the same be honest.
+const ANSWERS: usize = 4;
 
 /// Why a stage cannot go on.
 #[derive(Debug)]
@@ -60,6 +66,8 @@ pub struct Stage {
     on_error: OnError,
     // How many records a call gets: fewer after a time-out, more again when it goes well.
     chunk: usize,
+    // Bytes that the answers on one batch may add to it.
+    room: usize,
     answer: Answer,
 }
 
@@ -76,7 +84,9 @@ impl Stage {
     ) -> Result<Stage, StartError> {
         let instance = plugin.instantiate(setup, cancel)?;
         let (pipeline, name) = (setup.pipeline.clone(), setup.stage.clone());
-        Ok(Stage { pipeline, name, instance, fresh: true, on_error, chunk: usize::MAX, answer: Answer::default() })
+        let room = setup.limits.memory.saturating_mul(ANSWERS);
+        let (chunk, answer) = (usize::MAX, Answer::default());
+        Ok(Stage { pipeline, name, instance, fresh: true, on_error, chunk, room, answer })
     }
 
     /// Its name.
@@ -132,7 +142,9 @@ impl Stage {
         alone: u32,
     ) -> Result<(), StageError> {
         let records = &work.records[range.clone()];
+        let before = work.arena.len();
         let result = self.instance.process(work.arena, work.sources, records, &mut self.answer);
+        let result = result.and_then(|()| self.fits(work.arena, before, progress));
         let fresh = std::mem::replace(&mut self.fresh, false);
         let error = match result {
             Ok(()) => {
@@ -169,6 +181,20 @@ impl Stage {
         }
         self.call(work, progress, range.start..middle, splits + 1, 0)?;
         self.call(work, progress, middle..range.end, splits + 1, 0)
+    }
+
+    /// Whether the answer, whose bytes lie in the arena from `before` on, still fits to the others on this batch. One that does
+    /// not is taken out again: a plugin that fails on batches, and says ever more to single records, must not fill the host's memory.
+    fn fits(&self, arena: &mut Arena, before: usize, progress: &mut Progress) -> Result<(), CallError> {
+        let bytes = arena.len() - before + self.answer.produced.len() * size_of::<Produced>();
+        if progress.make_room(bytes, self.room) {
+            return Ok(());
+        }
+        arena.truncate(before);
+        let room = self.room;
+        let reason =
+            format!("the answers on one batch add up to more than {room} bytes, {ANSWERS} times `limits.memory`");
+        Err(CallError::Answer(reason))
     }
 
     fn restart(&mut self) -> Result<(), StageError> {

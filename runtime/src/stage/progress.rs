@@ -47,6 +47,8 @@ pub struct Progress {
     produced: Vec<Produced>,
     failed: Vec<Failed>,
     rounds: u32,
+    // Bytes that answers have added to the batch so far.
+    added: usize,
     // Why each pending record is to be called again; none where the whole batch is.
     retries: Vec<(usize, String)>,
     batch_retry: Option<String>,
@@ -63,6 +65,7 @@ impl Progress {
         self.retries.clear();
         self.batch_retry = None;
         self.rounds = 0;
+        self.added = 0;
     }
 
     /// One entry for each record, in order.
@@ -159,6 +162,15 @@ impl Progress {
         let start = from + self.settled.get(from..)?.iter().position(|settled| *settled == Settled::Pending)?;
         let length = self.settled[start..].iter().take(max).take_while(|settled| **settled == Settled::Pending).count();
         Some(start..start + length)
+    }
+
+    /// Counts what an answer adds to the batch, in bytes; false, and not counted, where all answers together would exceed `room`.
+    pub(super) fn make_room(&mut self, bytes: usize, room: usize) -> bool {
+        let added = self.added.saturating_add(bytes);
+        if added <= room {
+            self.added = added;
+        }
+        added <= room
     }
 
     /// Keeps what a call produced, and says which number its first has.

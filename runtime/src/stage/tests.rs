@@ -46,16 +46,20 @@ struct Bench {
 
 impl Bench {
     fn new(values: &[&str]) -> Bench {
+        Bench::with(&obedient(), 16 << 20, values)
+    }
+
+    fn with(core: &Core, memory: usize, values: &[&str]) -> Bench {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("test.wasm");
-        std::fs::write(&path, component(&obedient())).unwrap();
+        std::fs::write(&path, component(core)).unwrap();
         let plugin = Engine::new(None).unwrap().load(&path, &Grants::default()).unwrap();
         let setup = StageSetup {
             pipeline: "orders".into(),
             stage: "test".into(),
             config: "null".to_owned(),
             outputs: vec!["default".into()],
-            limits: Limits { time: Duration::from_millis(50), memory: 16 << 20 },
+            limits: Limits { time: Duration::from_millis(50), memory },
             env: Vec::new(),
         };
         let (backoff, max_backoff) = (Duration::from_millis(100), Duration::from_secs(1));
@@ -145,4 +149,32 @@ fn the_backoff_doubles_up_to_its_limit() {
     let stage = Bench::new(&[]).stage;
     let waits: Vec<u128> = (1..=6).map(|round| stage.backoff(round).as_millis()).collect();
     assert_eq!(waits, [100, 200, 400, 800, 1000, 1000]);
+}
+
+#[test]
+fn answers_that_swell_a_batch_beyond_its_bound_fail_their_records_and_leave_nothing_behind() {
+    // Fails on batches; to each single record it says an empty emit that carries half of its memory along.
+    let swelling = Core::packed(
+        r#"(if (i32.gt_u (local.get $count) (i32.const 1)) (then unreachable))
+           (local.set $out (call $alloc (i32.const 8) (i32.const 524288)))
+           (i32.store8 (local.get $out) (i32.const 2))
+           (memory.fill (i32.add (local.get $out) (i32.const 1)) (i32.const 0) (i32.const 63))
+           (i32.store offset=16 (local.get $out) (i32.const -1))
+           (i32.store offset=24 (local.get $out) (i32.const -2))
+           (i32.store offset=32 (local.get $out) (i32.const -2))
+           (i32.store offset=40 (local.get $out) (i32.const -2))
+           (call $answer (local.get $out) (i32.const 1)
+             (i32.add (local.get $out) (i32.const 8)) (i32.const 48) (local.get $out) (i32.const 524288))"#,
+    );
+    let values: Vec<String> = (0..16).map(|number| number.to_string()).collect();
+    let values: Vec<&str> = values.iter().map(String::as_str).collect();
+    let mut bench = Bench::with(&swelling, 1 << 20, &values);
+    let before = bench.batch.arena.len();
+    assert_eq!(bench.settle(), Round::Done);
+    let emitted = bench.settled().iter().filter(|settled| **settled == "e").count();
+    assert_eq!(bench.settled()[emitted..], vec!["answer"; 16 - emitted], "{:?}", bench.progress.failed());
+    assert_eq!(emitted, 7, "seven halves and their entries fit into four times the memory");
+    assert_eq!(bench.batch.arena.len() - before, 7 * 524_288);
+    let reason = &bench.progress.failed()[0].reason;
+    assert!(reason.ends_with("more than 4194304 bytes, 4 times `limits.memory`"), "{reason}");
 }

@@ -81,8 +81,10 @@ impl Chain {
             let name = stage.name().to_string();
             match error {
                 StageError::Cancelled => {}
-                StageError::Fatal(reason) => shared.send(Event::Broken(PipelineError::Fatal { stage: name, reason })),
-                StageError::Restart(error) => shared.send(Event::Broken(restart_error(&error))),
+                StageError::Fatal(reason) => {
+                    shared.events.tell(Event::Broken(PipelineError::Fatal { stage: name, reason }));
+                }
+                StageError::Restart(error) => shared.events.tell(Event::Broken(restart_error(&error))),
             }
             Step::GivenUp
         })
@@ -110,7 +112,7 @@ impl Chain {
         let (failure, record) = (&run.progress.failed()[number as usize], &run.records[index]);
         let Some(span) = &run.spans[record.source as usize] else { return };
         if shared.trip() {
-            shared.send(Event::BreakerOpened(Tripped {
+            shared.events.tell(Event::BreakerOpened(Tripped {
                 stage: run.stage,
                 name: self.stages[run.stage].name().clone(),
                 failed,
@@ -188,7 +190,7 @@ impl Chain {
                 let Some(span) = &run.spans[record.source as usize] else { return };
                 let lease = span.lease();
                 lease.cut(record.offset);
-                shared.send(Event::Broken(PipelineError::Record {
+                shared.events.tell(Event::Broken(PipelineError::Record {
                     stage: stage.name().to_string(),
                     at: lease.at.clone(),
                     offset: record.offset.0,

@@ -8,7 +8,7 @@ use crate::error::PipelineError;
 use crate::event::{Event, Probe};
 use crate::sink::letter::{Class, DeadLetter, Failure};
 use crate::sink::receipt::OpenSpan;
-use crate::sink::{NotWritten, now_ms};
+use crate::sink::{NotWritten, Session, TOO_LARGE, now_ms};
 use crate::status::Tally;
 
 /// Writes what left the chain, and seals the spans. One of which something cannot be written ends before that.
@@ -17,15 +17,37 @@ pub fn deliver(run: &mut Run, shared: &Shared) {
     if !leaving.is_sorted_by_key(Leaving::input) {
         leaving.sort_by_key(Leaving::input);
     }
-    let mut delivery = Delivery { now: now_ms(), tally: Tally::of(run.batch.records.len()) };
-    for leaving in &leaving {
+    if let Some(session) = shared.sink.begin(|| run.spans.iter().flatten().all(|span| span.lease().ended())) {
+        let mut delivery = Delivery { session, now: now_ms(), tally: Tally::of(run.batch.records.len()) };
+        for leaving in &leaving {
+            delivery.take(run, shared, leaving);
+        }
+        shared.stats.add(&delivery.tally);
+        // While the session lasts: what is written and not sealed has to be known before a transaction ends.
+        for span in run.spans.drain(..).flatten() {
+            span.seal();
+        }
+    }
+    run.leaving = leaving;
+    if run.probe.is_some() {
+        shared.events.tell_now(Event::Probed(if run.probed { Probe::Passed } else { Probe::Unclear }));
+    }
+}
+
+struct Delivery<'a> {
+    session: Session<'a>,
+    now: i64,
+    tally: Tally,
+}
+
+impl Delivery<'_> {
+    fn take(&mut self, run: &mut Run, shared: &Shared, leaving: &Leaving) {
         let input = run.batch.records[leaving.input() as usize];
-        let Some(mut span) = run.spans[input.source as usize].take() else { continue };
-        let written =
-            if span.lease().takes(input.offset) { delivery.write(run, shared, leaving, &mut span) } else { Ok(()) };
-        match written {
+        let Some(mut span) = run.spans[input.source as usize].take() else { return };
+        let is_ours = span.lease().takes(input.offset);
+        match if is_ours { self.write(run, shared, leaving, &mut span) } else { Ok(()) } {
             // Dropped unsealed: nobody waits for it any more.
-            Err(NotWritten::GivenUp) => continue,
+            Err(NotWritten::GivenUp) => return,
             Err(NotWritten::Refused(_, cause) | NotWritten::Impossible(cause)) => {
                 give_up(shared, &span, input.offset, cause);
             }
@@ -33,22 +55,7 @@ pub fn deliver(run: &mut Run, shared: &Shared) {
         }
         run.spans[input.source as usize] = Some(span);
     }
-    run.leaving = leaving;
-    shared.stats.add(&delivery.tally);
-    for span in run.spans.drain(..).flatten() {
-        span.seal();
-    }
-    if run.probe.is_some() {
-        shared.send(Event::Probed(if run.probed { Probe::Passed } else { Probe::Unclear }));
-    }
-}
 
-struct Delivery {
-    now: i64,
-    tally: Tally,
-}
-
-impl Delivery {
     fn write(&mut self, run: &Run, shared: &Shared, leaving: &Leaving, span: &mut OpenSpan) -> Result<(), NotWritten> {
         match leaving {
             Leaving::Letter { input, failure } => {
@@ -66,11 +73,8 @@ impl Delivery {
                     self.tally.dropped += 1;
                     return Ok(());
                 }
-                let too_large = || {
-                    let reason = "a broker refused it as too large for its topic".to_owned();
-                    letter(run, shared, origin.input, &failure(Class::Oversize, reason))
-                };
-                match shared.sink.write(output, &run.batch.arena, record, self.now, span, too_large) {
+                let too_large = || letter(run, shared, origin.input, &failure(Class::Oversize, TOO_LARGE.to_owned()));
+                match self.session.write(output, &run.batch.arena, record, self.now, span, too_large) {
                     Err(NotWritten::Refused(class, reason)) if shared.sink.has_dlq() => {
                         self.dead_letter(run, shared, origin.input, &failure(class, reason), span)
                     }
@@ -96,7 +100,7 @@ impl Delivery {
         self.tally.dead_letters += 1;
         let Failure { class, stage, .. } = *failure;
         shared.note(span.lease(), || Outcome::DeadLetter { stage, class, reason: failure.reason.clone() });
-        shared.sink.dead_letter(letter(run, shared, input, failure), span)
+        self.session.dead_letter(letter(run, shared, input, failure), span)
     }
 }
 
@@ -111,5 +115,5 @@ fn give_up(shared: &Shared, span: &OpenSpan, offset: Offset, cause: String) {
     let lease = span.lease();
     lease.cut(offset);
     let (from, offset) = (lease.at.clone(), offset.0);
-    shared.send(Event::Broken(PipelineError::Undeliverable { from, offset, cause }));
+    shared.events.tell_now(Event::Broken(PipelineError::Undeliverable { from, offset, cause }));
 }

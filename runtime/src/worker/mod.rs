@@ -8,7 +8,7 @@ mod run;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use self::chain::{Chain, Step};
@@ -17,7 +17,7 @@ use self::hold::{Hold, Holds};
 use self::outcome::{Outcome, Outcomes};
 use self::run::Run;
 use crate::batch::Batch;
-use crate::event::{Event, Probe};
+use crate::event::{Event, Events, Probe};
 use crate::lease::Lease;
 use crate::sink::Sink;
 use crate::sink::receipt::{OpenSpan, Span};
@@ -49,7 +49,7 @@ pub enum Message {
 /// What the workers of one pipeline share.
 pub struct Shared {
     /// Where results go.
-    pub sink: Sink,
+    pub sink: Arc<Sink>,
     /// One for each stage; empty where they are off.
     pub breakers: Vec<Breaker>,
     /// What was counted.
@@ -61,7 +61,7 @@ pub struct Shared {
     /// Set when the pipeline is cut off: nothing is waited for any more.
     pub cut_off: Arc<AtomicBool>,
     /// To the source loop.
-    pub events: Sender<Event>,
+    pub events: Events,
     /// A breaker is open: only probes are worked on.
     pub tripped: AtomicBool,
     /// The first assignment is there.
@@ -71,11 +71,6 @@ pub struct Shared {
 }
 
 impl Shared {
-    /// Tells the source loop. Where that has ended nothing is left to decide.
-    fn send(&self, event: Event) {
-        let _ = self.events.send(event);
-    }
-
     /// Notes what became of a record, where somebody wants to know. Only then is `outcome` called.
     fn note(&self, lease: &Lease, outcome: impl FnOnce() -> Outcome) {
         if let Some(outcomes) = &self.outcomes {
@@ -132,7 +127,7 @@ impl Worker {
         // Where a breaker is open the spans are abandoned here, and read again later.
         let batch = run.finish();
         self.spare = run;
-        self.shared.send(Event::Processed { worker: self.number, batch });
+        self.shared.events.tell(Event::Processed { worker: self.number, batch });
     }
 
     /// Records of a partition that waits wait behind it.
@@ -150,7 +145,7 @@ impl Worker {
             match self.chain.advance(run, &self.shared) {
                 Step::Through => return deliver(run, &self.shared),
                 Step::Waits => self.hold(run),
-                Step::ProbeFailed => return self.shared.send(Event::Probed(Probe::Failed)),
+                Step::ProbeFailed => return self.shared.events.tell(Event::Probed(Probe::Failed)),
                 Step::GivenUp => return,
             }
         }
@@ -166,7 +161,7 @@ impl Worker {
             }
             let own = run.split_off(source);
             if let Some(lease) = own.spans[0].as_ref().map(|span| span.lease().clone()) {
-                self.shared.send(Event::Held(lease.clone()));
+                self.shared.events.tell(Event::Held(lease.clone()));
                 self.holds.begin(lease, own, wake);
             }
         }
@@ -187,6 +182,6 @@ impl Worker {
                 Step::ProbeFailed | Step::GivenUp => return,
             }
         }
-        self.shared.send(Event::Released(hold.lease));
+        self.shared.events.tell(Event::Released(hold.lease));
     }
 }

@@ -263,12 +263,15 @@ mod tests {
 
     use super::*;
     use crate::batch::{Offset, Partition, Source};
+    use crate::event::Events;
     use crate::kafka::TopicPartition;
+    use crate::kafka::waker::Waker;
     use crate::lease::Lease;
     use crate::sink::receipt::Span;
 
     fn run_of_two_partitions() -> (Run, mpsc::Receiver<crate::event::Event>) {
-        let (events, receiver) = mpsc::channel();
+        let (sender, receiver) = mpsc::channel();
+        let events = Events::new(sender, Waker::default());
         let mut batch = Batch::default();
         let topic: Arc<str> = "in".into();
         for partition in 0..2 {

@@ -12,7 +12,7 @@ use anyhow::{Context, Result, bail};
 use crate::java::{Java, LOG_OPTION};
 use crate::metadata;
 use crate::process::{POLL, Process};
-use crate::properties::Ports;
+use crate::properties::{Ports, Proxied};
 
 /// Kafka is up within seconds; a machine that builds at the same time may be much slower.
 const START_LIMIT: Duration = Duration::from_secs(120);
@@ -47,6 +47,13 @@ impl Broker {
     /// `127.0.0.1:PORT` of the plaintext listener.
     pub fn address(&self) -> String {
         self.socket().to_string()
+    }
+
+    /// Of the listener for clients behind a proxy, where the cluster has one: the address that it tells clients to
+    /// connect to, where a proxy is to listen, and the address that the proxy is to connect to.
+    pub fn proxied(&self) -> Option<(SocketAddr, SocketAddr)> {
+        let local = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        self.ports.proxied.map(|Proxied { front, behind }| (local(front), local(behind)))
     }
 
     /// The file with all that the broker has written; starts add to it.

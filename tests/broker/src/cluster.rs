@@ -11,7 +11,7 @@ use crate::broker::Broker;
 use crate::java::{Java, LOG_OPTION};
 use crate::ports;
 use crate::process::Process;
-use crate::properties::{self, Ports};
+use crate::properties::{self, Ports, Proxied};
 use crate::secure::{Login, Secure, Security};
 
 /// Every cluster may have the same id: they share neither folders nor ports.
@@ -37,13 +37,16 @@ pub struct ClusterConfig {
     pub properties: Vec<(String, String)>,
     /// Asks for a second listener with TLS and SASL/SCRAM, and this user.
     pub secure: Option<Login>,
+    /// Asks for one more plaintext listener, whose clients are told to connect to a port of their own: a proxy that
+    /// listens there is in the way of everything that they send, see [`Broker::proxied`].
+    pub proxied: bool,
     /// What runs Kafka; none: [`Java::find`].
     pub java: Option<Java>,
 }
 
 impl Default for ClusterConfig {
     fn default() -> Self {
-        Self { brokers: 1, properties: Vec::new(), secure: None, java: None }
+        Self { brokers: 1, properties: Vec::new(), secure: None, proxied: false, java: None }
     }
 }
 
@@ -66,7 +69,7 @@ impl Cluster {
             Some(login) => Some(Security::create(&java, folder.path(), login)?),
             None => None,
         };
-        let ports = choose_ports(config.brokers, security.is_some())?;
+        let ports = choose_ports(&config)?;
         let brokers = prepare(&java, folder.path(), &ports, security.as_ref(), &config.properties)?;
         format_storage(&java, folder.path(), brokers.len(), security.as_ref())?;
 
@@ -75,12 +78,7 @@ impl Cluster {
             security.for_clients(addresses.collect::<Vec<_>>().join(","))
         });
         let cluster = Self { brokers, secure, folder };
-        for broker in &cluster.brokers {
-            broker.launch()?;
-        }
-        for broker in &cluster.brokers {
-            broker.wait_ready(cluster.brokers.len())?;
-        }
+        cluster.restart_all()?;
         Ok(cluster)
     }
 
@@ -105,18 +103,29 @@ impl Cluster {
         found.unwrap_or_else(|| panic!("no broker {id} in a cluster of {}", self.brokers.len()))
     }
 
+    /// Starts every broker that does not run, all at the same time, and waits until each of them sees all of them. A
+    /// single one of three could not become ready: it takes two to elect a controller.
+    pub fn restart_all(&self) -> Result<()> {
+        for broker in self.brokers.iter().filter(|broker| broker.pid().is_none()) {
+            broker.launch()?;
+        }
+        self.brokers.iter().try_for_each(|broker| broker.wait_ready(self.brokers.len()))
+    }
+
     /// The temporary folder of the cluster's data and logs.
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 }
 
-fn choose_ports(brokers: usize, secure: bool) -> Result<Vec<Ports>> {
+fn choose_ports(config: &ClusterConfig) -> Result<Vec<Ports>> {
     let one = |_| {
-        let secure = if secure { Some(ports::free()?) } else { None };
-        Ok(Ports { plain: ports::free()?, controller: ports::free()?, secure })
+        let secure = if config.secure.is_some() { Some(ports::free()?) } else { None };
+        let proxied =
+            if config.proxied { Some(Proxied { behind: ports::free()?, front: ports::free()? }) } else { None };
+        Ok(Ports { plain: ports::free()?, controller: ports::free()?, secure, proxied })
     };
-    (0..brokers).map(one).collect()
+    (0..config.brokers).map(one).collect()
 }
 
 /// Writes each broker's folder, `broker-ID` with its properties, and the log settings beside them.

@@ -12,7 +12,21 @@ pub(crate) struct Ports {
     pub(crate) controller: u16,
     /// For clients with TLS and SASL, where the cluster has such a listener.
     pub(crate) secure: Option<u16>,
+    /// For clients behind a proxy, where the cluster has such a listener.
+    pub(crate) proxied: Option<Proxied>,
 }
+
+/// A listener that tells its clients to come to another port.
+#[derive(Clone, Copy)]
+pub(crate) struct Proxied {
+    /// Where the broker listens.
+    pub(crate) behind: u16,
+    /// Where it tells clients to go: there the proxy listens.
+    pub(crate) front: u16,
+}
+
+/// The name of the listener for clients behind a proxy.
+const PROXIED_LISTENER: &str = "PROXIED";
 
 /// What holds for every cluster: quick to form, quick to notice failures, small.
 const ALWAYS: [(&str, &str); 20] = [
@@ -62,10 +76,18 @@ pub(crate) fn text(
     if let Some(port) = ports.secure {
         advertised.push_str(&format!(",{LISTENER}://127.0.0.1:{port}"));
     }
+    let mut listeners = format!("{advertised},CONTROLLER://127.0.0.1:{}", ports.controller);
+    if let Some(Proxied { behind, front }) = ports.proxied {
+        listeners.push_str(&format!(",{PROXIED_LISTENER}://127.0.0.1:{behind}"));
+        advertised.push_str(&format!(",{PROXIED_LISTENER}://127.0.0.1:{front}"));
+    }
     add("node.id", id.to_string());
-    add("listeners", format!("{advertised},CONTROLLER://127.0.0.1:{}", ports.controller));
+    add("listeners", listeners);
     add("advertised.listeners", advertised);
-    add("listener.security.protocol.map", format!("PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,{LISTENER}:SASL_SSL"));
+    add(
+        "listener.security.protocol.map",
+        format!("PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,{PROXIED_LISTENER}:PLAINTEXT,{LISTENER}:SASL_SSL"),
+    );
     let voters =
         cluster.iter().enumerate().map(|(index, ports)| format!("{}@127.0.0.1:{}", index + 1, ports.controller));
     add("controller.quorum.voters", voters.collect::<Vec<_>>().join(","));

@@ -83,6 +83,21 @@ fn a_broker_that_cannot_start_shows_the_end_of_its_log() {
     assert!(format!("{error:#}").contains("group.coordinator.threads"), "{error:#}");
 }
 
+#[test]
+fn all_brokers_come_back_together_and_send_proxied_clients_to_their_proxies() {
+    let cluster = start(ClusterConfig { brokers: 3, proxied: true, ..ClusterConfig::default() });
+    cluster.brokers().iter().for_each(|broker| broker.kill().unwrap());
+    assert!(cluster.brokers().iter().all(|broker| broker.pid().is_none()));
+    cluster.restart_all().unwrap();
+    for broker in cluster.brokers() {
+        assert!(answers(&broker.address()), "broker {}", broker.id());
+        let (front, behind) = broker.proxied().unwrap();
+        assert!(answers(&behind.to_string()), "broker {}", broker.id());
+        assert!(!answers(&front.to_string()), "there is no proxy yet");
+    }
+    assert_eq!(start(ClusterConfig::default()).broker(1).proxied(), None);
+}
+
 /// Waits until the state letter of a process (`T`: stopped by a signal) is as wanted; signals take effect a moment
 /// after they are sent.
 fn wait_for_state(pid: u32, wanted: fn(char) -> bool) {

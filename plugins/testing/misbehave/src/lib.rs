@@ -23,7 +23,8 @@
 //! | `!null` | emits the record with a null value |
 //!
 //! `config: { init: trap | loop | error }` does that at the start; `config: { needs: [value] }` asks for those
-//! fields alone (default: all).
+//! fields alone (default: all). With `config: { stamp: NAME }` a value is no order: every record is emitted with one more
+//! header, NAME, whose value is the stage's name.
 //!
 //! What breaks the packed answer itself cannot be done with the SDK; the host's tests do that in WAT.
 
@@ -42,6 +43,7 @@ use order::{Order, Times};
 pub struct Config {
     init: Option<Init>,
     needs: Option<Vec<Need>>,
+    stamp: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -78,15 +80,23 @@ impl Need {
 #[derive(Debug)]
 pub struct Misbehave {
     needs: Fields,
+    stamp: Option<Stamp>,
     /// How often each source has been put off.
     put_off: HashMap<(String, i32, i64), u64>,
+}
+
+/// What every record gets where the stage is to stamp.
+#[derive(Debug)]
+struct Stamp {
+    header: String,
+    stage: String,
 }
 
 impl Plugin for Misbehave {
     type Config = Config;
     const NEEDS: Fields = Fields::ALL;
 
-    fn init(config: Config, _stage: &Stage) -> Result<Self, Error> {
+    fn init(config: Config, stage: &Stage) -> Result<Self, Error> {
         match config.init {
             Some(Init::Trap) => order::trap(),
             Some(Init::Loop) => order::never_come_back(),
@@ -96,10 +106,14 @@ impl Plugin for Misbehave {
         let needs = config
             .needs
             .map_or(Self::NEEDS, |needs| needs.into_iter().map(Need::field).fold(Fields::NONE, Fields::and));
-        Ok(Misbehave { needs, put_off: HashMap::new() })
+        let stamp = config.stamp.map(|header| Stamp { header, stage: stage.name().to_owned() });
+        Ok(Misbehave { needs, stamp, put_off: HashMap::new() })
     }
 
     fn process<'a>(&'a mut self, record: &Record<'a>) -> Result<Verdict<'a>, Error> {
+        if let Some(Stamp { header, stage }) = &self.stamp {
+            return Ok(emit().headers(record.headers()).header(header.clone(), stage.clone()).into());
+        }
         match Order::read(record.value().unwrap_or_default())? {
             Order::Keep => {}
             Order::Drop => return Ok(Verdict::Drop),
@@ -206,6 +220,13 @@ mod tests {
         for (field, text) in [("key", "k"), ("headers", "a=b;"), ("timestamp", "5"), ("source", "input/0/0")] {
             assert_eq!(plugin.run(message(field)), emit().value(text).into());
         }
+    }
+
+    #[test]
+    fn a_stamp_is_one_more_header_and_the_value_no_order() {
+        let mut plugin = start::<Misbehave>(r#"{"stamp": "writer"}"#, &["default"]).expect("it can be configured");
+        let stamped = emit().header("a", "b").header("writer", "test");
+        assert_eq!(plugin.run(Message::new("!drop").header("a", "b")), stamped.into());
     }
 
     #[test]

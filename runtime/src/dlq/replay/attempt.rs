@@ -117,7 +117,7 @@ impl Replay {
                     course.open.remove(&lease.slot);
                 }
             }
-            Event::Abandoned(span) if is_its(&span.lease) => {
+            Event::Abandoned { span, .. } if is_its(&span.lease) => {
                 let slot = span.lease.slot;
                 course.held.remove(&slot);
                 course.open.remove(&slot);
@@ -128,7 +128,15 @@ impl Replay {
             Event::Oversize(oversize) if is_its(oversize.lease()) => {
                 self.give_up(course, Trouble::TooLarge(oversize.lease().slot));
             }
-            Event::Abandoned(_) | Event::Held(_) | Event::Released(_) | Event::Oversize(_) => {}
+            Event::NotDelivered { span, error } if is_its(&span.lease) => {
+                self.give_up(course, Trouble::Aborted(error.text));
+            }
+            // Of a try that is over.
+            Event::Abandoned { .. }
+            | Event::NotDelivered { .. }
+            | Event::Held(_)
+            | Event::Released(_)
+            | Event::Oversize(_) => {}
             Event::BreakerOpened(tripped) => {
                 let (name, failed, total) = (&tripped.name, tripped.failed, tripped.total);
                 self.give_up(course, Trouble::Over(format!(
@@ -137,8 +145,8 @@ impl Replay {
                 )));
             }
             Event::Broken(error) => self.give_up(course, trouble(&error)),
-            // No probes are sent; a stop is seen to by the loop.
-            Event::Probed(_) | Event::Stop => {}
+            // No probes are sent, a stop is seen to by the loop, and the transactions are this replay's own.
+            Event::Probed(_) | Event::Stop | Event::Quiet | Event::Full | Event::Transaction(_) => {}
         }
     }
 
@@ -172,6 +180,8 @@ impl Replay {
         let lease = Arc::new(Lease::new(at, usize::MAX, self.generation));
         let span = Span { lease, first: Offset(0), end: Offset(1) };
         let mut open = OpenSpan::new(span.clone(), self.shared.events.clone());
+        let cut_off = || Trouble::Over("it was cut off".to_owned());
+        let mut session = self.shared.sink.begin(|| false).ok_or_else(cut_off)?;
         let strays: BTreeSet<usize> = strays(outcomes).collect();
         for (_, pending) in batch.iter().enumerate().filter(|(slot, _)| !strays.contains(slot)) {
             let mut arena = Arena::default();
@@ -186,12 +196,13 @@ impl Replay {
                 source: 0,
             };
             let large = || Box::new(DeadLetter::new(&arena, &record, Vec::new()));
-            self.shared.sink.write(self.marks_output, &arena, &record, now_ms(), &mut open, large).map_err(
-                |not_written| match not_written {
+            session.write(self.marks_output, &arena, &record, now_ms(), &mut open, large).map_err(|not_written| {
+                match not_written {
                     NotWritten::Refused(_, why) | NotWritten::Impossible(why) => Trouble::Over(why),
-                    NotWritten::GivenUp => Trouble::Over("it was cut off".to_owned()),
-                },
-            )?;
+                    NotWritten::GivenUp if self.shared.cut_off.load(Ordering::Acquire) => cut_off(),
+                    NotWritten::GivenUp => Trouble::Aborted("the transaction has failed".to_owned()),
+                }
+            })?;
         }
         open.seal();
         Ok(span)

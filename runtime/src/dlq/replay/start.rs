@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::sync::mpsc::{self, Sender};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use anyhow::{anyhow, bail};
@@ -15,9 +15,10 @@ use crate::config::plan::{CreateTopic, Delivery, Plan, Target, Topic};
 use crate::dlq::marks::{Marks, topic_of};
 use crate::dlq::scan::Scan;
 use crate::dlq::select::Selection;
-use crate::event::Event;
+use crate::event::Events;
 use crate::kafka::admin::{Admin, Create, TopicLimits};
 use crate::kafka::reader::Ends;
+use crate::kafka::waker::Waker;
 use crate::pipeline::{default_output, origin, start_workers, topics};
 use crate::plugin::Plugin;
 use crate::ready::Ready;
@@ -33,8 +34,8 @@ const TRANSACTION_TIMEOUT_MS: &str = "60000";
 
 /// The way to stop a replay from outside.
 pub struct Control {
-    /// Takes [`Event::Stop`]: ends after the transaction that is open.
-    pub events: Sender<Event>,
+    /// Takes [`Stop`](crate::event::Event::Stop): ends after the transaction that is open.
+    pub events: Events,
     /// Set: ends without waiting for anything.
     pub cut_off: Arc<AtomicBool>,
 }
@@ -49,7 +50,9 @@ impl Replay {
             bail!("a replay needs transactions, which the embedded broker does not honour: use a real cluster");
         }
         let plan = Arc::new(for_replay(&ready.plan, options.dry_run));
-        let (events, receiver) = mpsc::channel();
+        let (sender, receiver) = mpsc::channel();
+        // Nobody waits in a poll of the consumer's for what happens here.
+        let events = Events::new(sender, Waker::default());
         let cut_off: Arc<AtomicBool> = Arc::default();
         let shared = Arc::new(shared(&plan, &ready.plugins, &options, &events, &cut_off)?);
         if !options.dry_run {
@@ -113,7 +116,7 @@ fn shared(
     plan: &Plan,
     plugins: &[Plugin],
     options: &Options,
-    events: &Sender<Event>,
+    events: &Events,
     cut_off: &Arc<AtomicBool>,
 ) -> anyhow::Result<Shared> {
     let (mut outputs, dlq) = topics(plan)?;
@@ -122,11 +125,11 @@ fn shared(
         ensure_marks(plan, &options.topic, &marks)?;
     }
     outputs.push(Some(Known { name: marks, limits: TopicLimits::default() }));
-    let sink = Sink::new(plan, outputs, dlq, origin(plan, plugins), cut_off.clone())?;
+    let sink = Sink::new(plan, outputs, dlq, origin(plan, plugins), cut_off.clone(), events.clone())?;
     // What writes nothing may fail as often as it likes: that is what is asked for.
     let breaker = plan.breaker.filter(|_| !options.dry_run);
     Ok(Shared {
-        sink: if options.dry_run { sink.dry() } else { sink },
+        sink: Arc::new(if options.dry_run { sink.dry() } else { sink }),
         breakers: breaker.iter().flat_map(|breaker| plan.stages.iter().map(|_| Breaker::new(*breaker))).collect(),
         stats: Arc::default(),
         stages: plan.stages.len(),

@@ -15,19 +15,19 @@ const PATIENCE: Duration = Duration::from_secs(90);
 /// Registers the transactional id. A transaction that an earlier replay has left open is over after that, and a replay that is
 /// still under way can commit nothing more.
 pub fn register(sink: &Sink) -> Result<(), Trouble> {
-    insist(|| sink.producer().init_transactions(CALL))
+    insist(|| sink.producer(|producer| producer.init_transactions(CALL)))
 }
 
 pub fn begin(sink: &Sink) -> Result<(), Trouble> {
-    insist(|| sink.producer().begin_transaction())
+    insist(|| sink.producer(|producer| producer.begin_transaction()))
 }
 
 pub fn commit(sink: &Sink) -> Result<(), Trouble> {
-    insist(|| sink.producer().commit_transaction(CALL))
+    insist(|| sink.producer(|producer| producer.commit_transaction(CALL)))
 }
 
 pub fn abort(sink: &Sink) -> Result<(), Trouble> {
-    insist(|| sink.producer().abort_transaction(CALL))
+    insist(|| sink.producer(|producer| producer.abort_transaction(CALL)))
 }
 
 fn insist(mut call: impl FnMut() -> Result<(), TransactionError>) -> Result<(), Trouble> {

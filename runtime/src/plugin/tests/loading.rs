@@ -8,14 +8,14 @@ use super::*;
 use crate::plugin::testing::{WIT, encode};
 
 /// The error without the file's name, which it begins with.
-fn refusal(bytes: &[u8], grants: &Grants) -> String {
+pub(super) fn refusal(bytes: &[u8], grants: &Grants) -> String {
     let error = load(bytes, grants).map(|_| ()).unwrap_err().to_string();
     let (file, text) = error.split_once("test.wasm: ").unwrap();
     assert!(Path::new(file).is_absolute(), "{error}");
     text.to_owned()
 }
 
-fn wat(text: &str) -> Vec<u8> {
+pub(super) fn wat(text: &str) -> Vec<u8> {
     wat::parse_str(text).unwrap()
 }
 

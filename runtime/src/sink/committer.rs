@@ -1,0 +1,184 @@
+//! The committer: a thread that makes the calls for transactions, which block, so that records go on being prepared
+//! meanwhile.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::Receiver;
+use std::time::{Duration, Instant};
+
+use super::Sink;
+use crate::batch::Offset;
+use crate::event::{Event, Events};
+use crate::failpoint::{self, Failpoint};
+use crate::kafka::consumer::Committed;
+use crate::kafka::transactions::{GroupMetadata, TransactionError};
+use crate::kafka::{KafkaError, TopicPartition};
+
+/// How long one call may take before it is looked whether it should go on.
+const SLICE: Duration = Duration::from_millis(500);
+/// How long to wait before a call that was refused for now is made again.
+const AGAIN: Duration = Duration::from_millis(100);
+/// How often it is logged that nobody answers.
+const COMPLAINT_INTERVAL: Duration = Duration::from_secs(30);
+/// How long the last abort may take.
+const LAST_ABORT: Duration = Duration::from_secs(1);
+
+/// What the source asks for. One at a time: the next comes after the outcome of the last.
+pub enum Command {
+    /// Register the transactional id, and begin a transaction.
+    Begin,
+    /// Wait until everything that was written is acknowledged.
+    Flush,
+    /// Commit the transaction with these offsets of the group, and begin the next.
+    Commit {
+        /// The offsets.
+        offsets: Vec<(TopicPartition, Committed)>,
+        /// The group's member that they belong to.
+        group: GroupMetadata,
+    },
+    /// Abort the transaction, with a new producer where the old one can do nothing more, and begin the next.
+    Abort,
+}
+
+/// What became of it.
+#[derive(Debug)]
+pub enum Outcome {
+    /// A transaction has begun, and nothing is in it. Where that took a new producer: what ended the old one.
+    Begun(Option<KafkaError>),
+    /// Everything is acknowledged or has failed.
+    Flushed,
+    /// The transaction is committed, and the next has begun.
+    Committed(Vec<(TopicPartition, Offset)>),
+    /// The transaction cannot be committed, or it is not known whether it is: it has to be aborted.
+    Failed(KafkaError),
+    /// There will be no transactions: why.
+    Broken(KafkaError),
+}
+
+/// Makes the calls of one pipeline.
+pub struct Committer {
+    pipeline: Arc<str>,
+    sink: Arc<Sink>,
+    events: Events,
+    // After this time the broker aborts a transaction.
+    timeout: Duration,
+    // Nothing is waited for any more.
+    ended: Arc<AtomicBool>,
+}
+
+impl Committer {
+    /// A committer for a sink; `timeout` is the producer's transaction.timeout.ms, and `ended` is set when nothing is to
+    /// be waited for any more.
+    pub fn new(
+        pipeline: Arc<str>,
+        sink: Arc<Sink>,
+        events: Events,
+        timeout: Duration,
+        ended: Arc<AtomicBool>,
+    ) -> Committer {
+        Committer { pipeline, sink, events, timeout, ended }
+    }
+
+    /// Obeys until nobody asks any more. What is open then is aborted, so that it holds up no reader.
+    pub fn work(&self, commands: &Receiver<Command>) {
+        for command in commands {
+            let outcome = self.obey(command);
+            self.events.tell_now(Event::Transaction(outcome));
+        }
+        // An error leaves the rest to the transaction's time-out.
+        let _ = self.sink.producer(|producer| producer.abort_transaction(LAST_ABORT));
+    }
+
+    fn obey(&self, command: Command) -> Outcome {
+        match command {
+            Command::Begin => self.register(None),
+            Command::Flush => self.flush(),
+            Command::Commit { offsets, group } => self.commit(&offsets, &group),
+            Command::Abort => self.abort(),
+        }
+    }
+
+    fn register(&self, ended: Option<KafkaError>) -> Outcome {
+        let begun = self.persist(None, || self.sink.producer(|producer| producer.init_transactions(SLICE)));
+        match begun.and_then(|()| self.begin()) {
+            Ok(()) => Outcome::Begun(ended),
+            Err(error) => Outcome::Broken(error.into_cause()),
+        }
+    }
+
+    fn begin(&self) -> Result<(), TransactionError> {
+        self.sink.producer(|producer| producer.begin_transaction())
+    }
+
+    fn flush(&self) -> Outcome {
+        let deadline = Instant::now() + self.timeout;
+        while !self.sink.producer(|producer| producer.flush(SLICE)) {
+            if Instant::now() > deadline || self.ended() {
+                return Outcome::Failed(KafkaError::timed_out("not everything was acknowledged in time"));
+            }
+        }
+        Outcome::Flushed
+    }
+
+    fn commit(&self, offsets: &[(TopicPartition, Committed)], group: &GroupMetadata) -> Outcome {
+        let patience = Some(self.timeout);
+        let send = || self.sink.producer(|producer| producer.send_offsets(offsets, group, SLICE));
+        let commit = || self.sink.producer(|producer| producer.commit_transaction(SLICE));
+        let committed = self.persist(patience, send).and_then(|()| {
+            failpoint::reach(Failpoint::OffsetsSent);
+            self.persist(patience, commit)
+        });
+        if let Err(error) = committed {
+            return Outcome::Failed(error.into_cause());
+        }
+        match self.begin() {
+            Ok(()) => {
+                Outcome::Committed(offsets.iter().map(|(at, committed)| (at.clone(), committed.offset)).collect())
+            }
+            Err(error) => Outcome::Failed(error.into_cause()),
+        }
+    }
+
+    fn abort(&self) -> Outcome {
+        let abort = || self.sink.producer(|producer| producer.abort_transaction(SLICE));
+        let aborted = self.persist(Some(self.timeout), abort).and_then(|()| self.begin());
+        let Err(error) = aborted else { return Outcome::Begun(None) };
+        tracing::info!(
+            target: "transactions", pipeline = %self.pipeline,
+            "this producer cannot go on ({}): making a new one", error.cause()
+        );
+        match self.sink.renew_producer() {
+            Ok(()) => self.register(Some(error.into_cause())),
+            Err(error) => Outcome::Broken(KafkaError::other(&format!("{error:#}"))),
+        }
+    }
+
+    /// Makes a call until it is over, has failed, or `patience` is used up; without one only the pipeline's end ends it.
+    fn persist(
+        &self,
+        patience: Option<Duration>,
+        call: impl Fn() -> Result<(), TransactionError>,
+    ) -> Result<(), TransactionError> {
+        let (begun, mut said) = (Instant::now(), Instant::now());
+        loop {
+            let asked = Instant::now();
+            let cause = match call() {
+                Err(TransactionError::Again(cause)) => cause,
+                result => return result,
+            };
+            if self.ended() || patience.is_some_and(|patience| begun.elapsed() > patience) {
+                return Err(TransactionError::Over(cause));
+            }
+            if said.elapsed() > COMPLAINT_INTERVAL {
+                said = Instant::now();
+                tracing::warn!(target: "transactions", pipeline = %self.pipeline, "no transaction yet: {cause}; trying on");
+            }
+            // A call that was not over in time has waited already.
+            std::thread::sleep(AGAIN.saturating_sub(asked.elapsed()));
+        }
+    }
+
+    fn ended(&self) -> bool {
+        self.ended.load(Ordering::Acquire)
+    }
+}

@@ -1,0 +1,14 @@
+//! Everything that reads what others wrote.
+
+mod json;
+mod letters;
+mod packed;
+mod pipeline;
+mod records;
+mod typed;
+
+use crate::target::Kind;
+
+/// All targets, in the order in which they are run.
+pub static ALL: [Kind; 7] =
+    [packed::KIND, typed::KIND, letters::KIND, pipeline::YAML, pipeline::PIPELINE, records::KIND, json::KIND];
