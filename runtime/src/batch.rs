@@ -91,6 +91,17 @@ pub struct Source {
     pub topic_field: Field,
     /// The partition.
     pub partition: Partition,
+    /// Set where its one record comes out of the DLQ.
+    pub replay: Option<Arc<Replay>>,
+}
+
+/// What a replay of a dead letter is bound to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Replay {
+    /// How often the record has been replayed, this time included.
+    pub number: u32,
+    /// Which emitted record of each of the first stages is followed; from the stage behind these on, all are.
+    pub path: Vec<u32>,
 }
 
 /// Bytes that records point into. It grows by appending alone, so a [`Field`] stays good until [`Arena::clear`].

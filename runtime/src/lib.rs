@@ -5,6 +5,7 @@ pub mod cli;
 pub mod config;
 pub mod daemon;
 pub mod dev;
+pub mod dlq;
 pub mod error;
 pub mod event;
 pub mod failpoint;

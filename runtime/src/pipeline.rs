@@ -155,24 +155,18 @@ fn run(
 ) -> Result<(), PipelineError> {
     let begun = Instant::now();
     let Some((outputs, dlq)) = wait_for_topics(plan, &inbox.receiver)? else { return Ok(()) };
-    let origin = Origin {
-        pipeline: plan.name.to_string(),
-        stages: std::iter::zip(&plan.stages, plugins)
-            .map(|(stage, plugin)| (stage.name.to_string(), stage.plugin.clone(), plugin.digest().to_owned()))
-            .collect(),
-        connect_headers: plan.dlq.as_ref().is_some_and(|dlq| dlq.connect_headers),
-    };
-    let default = plan.outputs.iter().position(|output| &*output.name == "default");
+    let origin = origin(plan, plugins);
     let shared = Arc::new(Shared {
         sink: Arc::new(Sink::new(plan, outputs, dlq, origin, cut_off.clone(), inbox.events.clone())?),
         breakers: plan.breaker.iter().flat_map(|breaker| plan.stages.iter().map(|_| Breaker::new(*breaker))).collect(),
         stats: stats.clone(),
         stages: plan.stages.len(),
-        default_output: default.context("a plan has an output `default`")? as u32,
+        default_output: default_output(plan)?,
         cut_off: cut_off.clone(),
         events: inbox.events.clone(),
         tripped: AtomicBool::new(false),
         assigned: AtomicBool::new(false),
+        outcomes: None,
     });
     let committing = match plan.delivery {
         Delivery::AtLeastOnce => None,
@@ -186,6 +180,23 @@ fn run(
         let _ = worker.join();
     }
     result
+}
+
+/// What dead letters of a pipeline say alike.
+pub(crate) fn origin(plan: &Plan, plugins: &[Plugin]) -> Origin {
+    Origin {
+        pipeline: plan.name.to_string(),
+        stages: std::iter::zip(&plan.stages, plugins)
+            .map(|(stage, plugin)| (stage.name.to_string(), stage.plugin.clone(), plugin.digest().to_owned()))
+            .collect(),
+        connect_headers: plan.dlq.as_ref().is_some_and(|dlq| dlq.connect_headers),
+    }
+}
+
+/// The number of the output `default`.
+pub(crate) fn default_output(plan: &Plan) -> anyhow::Result<u32> {
+    let default = plan.outputs.iter().position(|output| &*output.name == "default");
+    Ok(default.context("a plan has an output `default`")? as u32)
 }
 
 /// The thread that makes the calls for transactions.
@@ -286,10 +297,11 @@ fn wait_for_topics(plan: &Plan, events: &Receiver<Event>) -> Result<Option<Topic
     }
 }
 
-type Topics = (Vec<Option<Known>>, Option<Known>);
+/// What is known of the outputs, in the plan's order, and of the DLQ.
+pub(crate) type Topics = (Vec<Option<Known>>, Option<Known>);
 
 /// Makes sure that every topic exists that is written to, and asks what each takes.
-fn topics(plan: &Plan) -> Result<Topics, TopicError> {
+pub(crate) fn topics(plan: &Plan) -> Result<Topics, TopicError> {
     let all = written_topics(plan);
     let written: Vec<_> = all.iter().flatten().collect();
     let limits = if plan.embedded || written.is_empty() {
@@ -302,7 +314,7 @@ fn topics(plan: &Plan) -> Result<Topics, TopicError> {
             // A DLQ of our own making takes whatever an input topic with the brokers' defaults does.
             let is_dlq = plan.dlq.as_ref().is_some_and(|dlq| std::ptr::eq(&raw const dlq.topic, *topic));
             let max_message_bytes = is_dlq.then_some(DEFAULT_MAX_MESSAGE_BYTES + DEAD_LETTER_HEADERS);
-            let create = topic.create.map(|topic| Create { topic, max_message_bytes });
+            let create = topic.create.map(|topic| Create { topic, max_message_bytes, compacted: false });
             admin.ensure_topic(role, topic, create.as_ref())?;
         }
         let mut names: Vec<&str> = written.iter().map(|(_, topic)| topic.name.as_str()).collect();
@@ -338,9 +350,18 @@ fn warn_of_tight_dlq(plan: &Plan, last: Option<&TopicLimits>, inputs: &[TopicLim
     }
 }
 
-type Workers = (Vec<Sender<Message>>, Vec<JoinHandle<()>>);
+/// The ways to the workers, and their threads.
+pub(crate) type Workers = (Vec<Sender<Message>>, Vec<JoinHandle<()>>);
 
-fn start_workers(plan: &Arc<Plan>, plugins: &[Plugin], shared: &Arc<Shared>) -> Result<Workers, PipelineError> {
+/// Starts the workers of a plan, each with its stages.
+///
+/// # Errors
+/// A stage does not start; a thread cannot be made.
+pub(crate) fn start_workers(
+    plan: &Arc<Plan>,
+    plugins: &[Plugin],
+    shared: &Arc<Shared>,
+) -> Result<Workers, PipelineError> {
     let (ready, started) = mpsc::channel();
     let (mut jobs, mut workers) = (Vec::new(), Vec::new());
     for number in 0..plan.workers.get() {

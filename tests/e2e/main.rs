@@ -7,6 +7,7 @@ mod copies;
 mod copy;
 mod crash;
 mod dev;
+mod dlq;
 mod failures;
 mod growth;
 mod hold;

@@ -42,12 +42,17 @@ fn a_pipeline_works_with_tls_and_scram_and_never_shows_its_password() {
     let check = |file| Finished::of(sluice().env("SECURE_PASSWORD", PASSWORD).args(["check", "--broker"]).arg(file));
     let right = check(&file);
     assert_eq!(right.code, Some(0), "{}", right.err);
+    let list = Finished::of(sluice().env("SECURE_PASSWORD", PASSWORD).args(["dlq", "list"]).arg(&file));
+    assert_eq!(list.code, Some(0), "{}", list.err);
+    assert!(list.err.contains("no such dead letters"), "{}", list.err);
+    let replay = Finished::of(sluice().env("SECURE_PASSWORD", PASSWORD).args(["dlq", "replay"]).arg(&file));
+    assert_eq!(replay.code, Some(0), "{}", replay.err);
     // A file that is wrong beside its password, which is written out here.
     let wrong = pipeline.yaml().replace("${SECURE_PASSWORD}", PASSWORD).replace("SASL_SSL", "SASL_SLS");
     let wrong = check(&folder.write("wrong.yaml", wrong));
     assert_eq!(wrong.code, Some(2));
     assert!(wrong.err.contains("security.protocol"), "{}", wrong.err);
-    for shown in [right.out, right.err, wrong.out, wrong.err] {
+    for shown in [right.out, right.err, wrong.out, wrong.err, list.err, replay.out, replay.err] {
         assert!(!shown.contains(PASSWORD), "{shown}");
     }
 }

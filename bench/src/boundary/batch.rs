@@ -49,7 +49,7 @@ impl Template {
     fn new(record: impl Fn(&mut Arena, usize) -> Record) -> Template {
         let mut batch = Batch::default();
         let topic_field = batch.arena.push(b"bench");
-        batch.sources.push(Source { topic: "bench".into(), topic_field, partition: Partition(0) });
+        batch.sources.push(Source { topic: "bench".into(), topic_field, partition: Partition(0), replay: None });
         for number in 0..RECORDS {
             let record = record(&mut batch.arena, number);
             batch.records.push(record);

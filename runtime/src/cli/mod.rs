@@ -2,6 +2,7 @@
 
 mod check;
 mod dev;
+mod dlq;
 mod run;
 
 use std::io::IsTerminal as _;
@@ -51,8 +52,7 @@ enum Command {
     #[command(hide = true)]
     Plugin(NotYet),
     /// Looking into dead letters, and replaying them.
-    #[command(hide = true)]
-    Dlq(NotYet),
+    Dlq(Box<dlq::Dlq>),
     /// Where a record went, and why.
     #[command(hide = true)]
     Explain(NotYet),
@@ -92,7 +92,7 @@ pub fn main() -> ExitCode {
         Command::Check(check) => check.execute(),
         Command::Test(_) => Ok(not_yet("test", "feed a pipeline its records with `sluice dev`")),
         Command::Plugin(_) => Ok(not_yet("plugin", "`cargo xtask plugin DIR` builds a plugin in Rust")),
-        Command::Dlq(_) => Ok(not_yet("dlq", "any Kafka consumer shows what lies in a dead-letter topic")),
+        Command::Dlq(dlq) => dlq.execute(),
         Command::Explain(_) => Ok(not_yet("explain", "a dead letter's headers say where it came from and why")),
     };
     match result {

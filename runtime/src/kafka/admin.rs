@@ -44,6 +44,8 @@ pub struct Create {
     pub topic: CreateTopic,
     /// A limit other than the brokers' default.
     pub max_message_bytes: Option<usize>,
+    /// Whether only the last record of each key is kept.
+    pub compacted: bool,
 }
 
 /// Why a topic cannot be used.
@@ -90,10 +92,8 @@ impl Admin {
     pub fn ensure_topic(&self, role: &str, topic: &Topic, create: Option<&Create>) -> Result<(), TopicError> {
         use RDKafkaRespErr::{RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC, RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART};
         let name = &topic.name;
-        let metadata = self.client.inner().fetch_metadata(Some(name), self.timeout).map_err(|error| {
-            let cause = error.rdkafka_error_code().map_or_else(|| error.to_string(), |code| code.to_string());
-            TopicError::NoBroker { servers: self.servers.clone(), cause }
-        })?;
+        let metadata = self.client.inner().fetch_metadata(Some(name), self.timeout);
+        let metadata = metadata.map_err(|error| self.no_broker(&error))?;
         match metadata.topics().first().and_then(|topic| topic.error()) {
             None => Ok(()),
             Some(RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART | RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC) => {
@@ -106,7 +106,7 @@ impl Admin {
     }
 
     fn create_topic(&self, role: &str, name: &str, create: Option<&Create>) -> Result<(), TopicError> {
-        let Some(Create { topic: create, max_message_bytes }) = create else {
+        let Some(Create { topic: create, max_message_bytes, compacted }) = create else {
             return Err(TopicError::Topic(format!(
                 "topic \"{name}\" ({role}) does not exist: create it, or let the pipeline do so with \
                  `create: {{ partitions: 4, replication: 3 }}` beside its name"
@@ -116,6 +116,9 @@ impl Admin {
         let mut new = NewTopic::new(name, create.partitions, TopicReplication::Fixed(create.replication));
         if let Some(limit) = &limit {
             new = new.set("max.message.bytes", limit);
+        }
+        if *compacted {
+            new = new.set("cleanup.policy", "compact");
         }
         let options = AdminOptions::new().operation_timeout(Some(self.timeout)).request_timeout(Some(self.timeout));
         let failed = |why: &dyn std::fmt::Display| {
@@ -129,6 +132,22 @@ impl Admin {
                 Ok(())
             }
         }
+    }
+
+    /// How many replicas a topic has of its first partition; none where there is no such topic.
+    ///
+    /// # Errors
+    /// No broker answers.
+    pub fn replication(&self, name: &str) -> Result<Option<i32>, TopicError> {
+        let metadata = self.client.inner().fetch_metadata(Some(name), self.timeout);
+        let metadata = metadata.map_err(|error| self.no_broker(&error))?;
+        let partition = metadata.topics().first().and_then(|topic| topic.partitions().first());
+        Ok(partition.map(|partition| partition.replicas().len() as i32))
+    }
+
+    fn no_broker(&self, error: &rdkafka::error::KafkaError) -> TopicError {
+        let cause = error.rdkafka_error_code().map_or_else(|| error.to_string(), |code| code.to_string());
+        TopicError::NoBroker { servers: self.servers.clone(), cause }
     }
 
     /// Ends the connection on a thread of its own: it waits for one that looks up every 100 ms only, and a start need not.

@@ -6,6 +6,7 @@ pub mod embedded;
 pub mod log;
 pub mod polled;
 pub mod producer;
+pub mod reader;
 pub mod transactions;
 pub mod waker;
 

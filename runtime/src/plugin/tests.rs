@@ -50,7 +50,8 @@ impl Bench {
         let instance = plugin.instantiate(&StageSetup { limits, ..setup() }, Arc::clone(&cancel)).unwrap();
         let mut batch = Batch::default();
         let topic_field = batch.arena.push(b"orders");
-        batch.sources.push(Source { topic: "orders".into(), topic_field, partition: Partition(3) });
+        let partition = Partition(3);
+        batch.sources.push(Source { topic: "orders".into(), topic_field, partition, replay: None });
         Bench { instance, batch, answer: Answer::default(), cancel }
     }
 

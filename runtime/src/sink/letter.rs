@@ -5,11 +5,17 @@ use crate::kafka::producer::Outgoing;
 
 /// The prefix of our headers; those that came in under it are replaced.
 pub const PREFIX: &str = "sluice.error.";
+/// The header that counts replays of a record that has failed again.
+pub const REPLAYS: &str = "sluice.replays";
+/// The header that says of a dead letter that its value was left out.
+pub const VALUE: &str = "sluice.error.value";
+/// Its one value.
+pub const VALUE_DROPPED: &str = "dropped";
 /// How much of a reason is kept, in bytes.
 const MAX_REASON: usize = 1024;
 
 /// Why a record is dead-lettered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Class {
     /// The plugin refused it.
     Reject,
@@ -32,6 +38,24 @@ pub enum Class {
 }
 
 impl Class {
+    /// All of them.
+    pub const ALL: [Class; 9] = [
+        Class::Reject,
+        Class::Trap,
+        Class::Time,
+        Class::Memory,
+        Class::Retries,
+        Class::Output,
+        Class::Answer,
+        Class::Oversize,
+        Class::Refused,
+    ];
+
+    /// The class of this word.
+    pub fn parse(word: &str) -> Option<Class> {
+        Class::ALL.into_iter().find(|class| class.as_str() == word)
+    }
+
     /// The word for it in headers and logs.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -99,6 +123,9 @@ impl Origin {
             ("sluice.error.attempts", failure.attempts.to_string()),
             ("sluice.error.failed_at", jiff::Timestamp::now().to_string()),
         ];
+        if let Some(replay) = &source.replay {
+            headers.push((REPLAYS, replay.number.to_string()));
+        }
         if self.connect_headers {
             headers.extend([
                 ("__connect.errors.topic", source.topic.to_string()),
@@ -157,7 +184,9 @@ impl DeadLetter {
 
     /// The value is left out: the whole would not fit.
     pub fn drop_value(&mut self) {
-        self.value = None;
+        if self.value.take().is_some() {
+            self.more_headers.push((VALUE, VALUE_DROPPED.to_owned()));
+        }
     }
 }
 
@@ -195,7 +224,7 @@ mod tests {
             offset: Offset(7),
             source: 0,
         };
-        let source = Source { topic: "in".into(), topic_field: Field::NULL, partition: Partition(3) };
+        let source = Source { topic: "in".into(), topic_field: Field::NULL, partition: Partition(3), replay: None };
         let origin = Origin { pipeline: "p".into(), stages: vec![], connect_headers: false };
         let failure =
             Failure { class: Class::Refused, reason: "no".into(), stage: 0, path: String::new(), attempts: 1 };

@@ -123,6 +123,11 @@ impl Oversize {
     pub fn is_void(&self) -> bool {
         self.span.lease.ended()
     }
+
+    /// The partition and generation of the record.
+    pub fn lease(&self) -> &Arc<Lease> {
+        &self.span.lease
+    }
 }
 
 /// A span that a worker still adds to. Dropped unsealed it is abandoned: nothing of it is ever committed.

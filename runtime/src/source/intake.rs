@@ -67,7 +67,7 @@ impl Open {
         self.last = self.spans.iter().position(is_its).unwrap_or_else(|| {
             let (topic, partition) = (lease.at.topic.clone(), lease.at.partition);
             let topic_field = self.batch.arena.push(topic.as_bytes());
-            self.batch.sources.push(Source { topic, topic_field, partition });
+            self.batch.sources.push(Source { topic, topic_field, partition, replay: None });
             self.spans.push(Span { lease: lease.clone(), first, end: first });
             self.spans.len() - 1
         });

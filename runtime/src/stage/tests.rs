@@ -67,7 +67,8 @@ impl Bench {
         let stage = Stage::start(&plugin, &setup, on_error, Arc::default()).unwrap();
         let mut batch = Batch::default();
         let topic_field = batch.arena.push(b"in");
-        batch.sources.push(Source { topic: "in".into(), topic_field, partition: Partition(0) });
+        let partition = Partition(0);
+        batch.sources.push(Source { topic: "in".into(), topic_field, partition, replay: None });
         for (offset, value) in values.iter().enumerate() {
             let value = batch.arena.push(value.as_bytes());
             let (headers, offset) = (HeaderList::EMPTY, Offset(offset as i64));

@@ -3,13 +3,15 @@
 use std::time::Instant;
 
 use super::Shared;
+use super::outcome::Outcome;
 use super::run::{Leaving, Run, apply};
+use crate::batch::Record;
 use crate::config::plan::Then;
 use crate::error::PipelineError;
 use crate::event::{Event, Tripped};
 use crate::plugin::{OutputName, StartError};
 use crate::sink::letter::{Class, Failure};
-use crate::stage::{Round, Settled, Stage, StageError, Work};
+use crate::stage::{Progress, Round, Settled, Stage, StageError, Work};
 
 /// How far a run came.
 pub enum Step {
@@ -29,7 +31,7 @@ pub enum Step {
 pub struct Chain {
     stages: Vec<Stage>,
     // Reused lists for what goes on to the next stage.
-    next: (Vec<crate::batch::Record>, Vec<super::run::Origin>),
+    next: (Vec<Record>, Vec<super::run::Origin>),
 }
 
 impl Chain {
@@ -136,7 +138,7 @@ impl Chain {
 
     /// What goes on stays in the run; what leaves is put aside for the sink.
     fn sort(&mut self, run: &mut Run, shared: &Shared) {
-        if run.progress.all_kept() {
+        if run.progress.all_kept() && !run.follows_paths() {
             return;
         }
         let progress = std::mem::take(&mut run.progress);
@@ -144,6 +146,11 @@ impl Chain {
         let mut dropped = 0;
         for (index, settled) in progress.settled().iter().enumerate() {
             let (record, origin) = (run.records[index], run.origins[index]);
+            let branch = run.branch(&record);
+            if let Some(why) = branch.and_then(|branch| stray(&progress, *settled, branch)) {
+                leave_out(run, shared, &record, why);
+                continue;
+            }
             match *settled {
                 Settled::Keep => {
                     records.push(record);
@@ -159,7 +166,7 @@ impl Chain {
                 }
                 Settled::Emit { first, count } => {
                     dropped += u64::from(count == 0);
-                    for number in 0..count {
+                    for number in branch.map_or(0..count, |(number, _)| number..number + 1) {
                         let produced = &progress.produced()[(first + number) as usize];
                         let (record, stage) = (apply(&record, produced), run.stage);
                         let origin = run.emitted(origin, stage, number);
@@ -218,6 +225,36 @@ fn count_failed(run: &Run, source: u32) -> (u64, u64) {
     its.fold((0, 0), |(total, failed), (_, settled)| {
         (total + 1, failed + u64::from(matches!(settled, Settled::Failed(_))))
     })
+}
+
+/// Why what a stage has made of a record holds no record of this number, or none whose path goes on.
+fn stray(progress: &Progress, settled: Settled, (number, goes_on): (u32, bool)) -> Option<String> {
+    match settled {
+        Settled::Gone | Settled::Pending => None,
+        Settled::Keep => (number > 0).then(|| "it keeps the record".to_owned()),
+        Settled::Drop => Some("it drops the record".to_owned()),
+        Settled::Emit { count, .. } if number >= count => {
+            Some(format!("it emits {count}, and {number} is not among them"))
+        }
+        Settled::Emit { first, .. } => {
+            let leaves = match progress.produced()[(first + number) as usize].output {
+                OutputName::Declared(_) => goes_on,
+                OutputName::Next | OutputName::Undeclared(_) => false,
+            };
+            leaves.then(|| "it emits it to an output".to_owned())
+        }
+        Settled::Failed(failed) => {
+            let failed = &progress.failed()[failed as usize];
+            Some(format!("the record fails there ({}: {})", failed.class.as_str(), failed.reason))
+        }
+    }
+}
+
+/// The path ends early: nothing of the record is written, and it stays where it is.
+fn leave_out(run: &Run, shared: &Shared, record: &Record, why: String) {
+    let Some(span) = &run.spans[record.source as usize] else { return };
+    span.lease().cut(record.offset);
+    shared.note(span.lease(), || Outcome::Stray { stage: run.stage, why });
 }
 
 /// Records that are no longer ours are not given to a plugin.

@@ -1,6 +1,7 @@
 //! The end of the chain: everything that left it goes to the sink, in the order of the input.
 
 use super::Shared;
+use super::outcome::Outcome;
 use super::run::{Leaving, Run};
 use crate::batch::Offset;
 use crate::error::PipelineError;
@@ -58,35 +59,48 @@ impl Delivery<'_> {
     fn write(&mut self, run: &Run, shared: &Shared, leaving: &Leaving, span: &mut OpenSpan) -> Result<(), NotWritten> {
         match leaving {
             Leaving::Letter { input, failure } => {
-                self.tally.dead_letters += 1;
-                self.session.dead_letter(letter(run, shared, *input, &run.failures[*failure as usize]), span)
+                self.dead_letter(run, shared, *input, &run.failures[*failure as usize], span)
             }
             Leaving::Output { output, record, origin, stage } => {
                 let failure = |class, reason| {
                     // What has come to the end of the chain left its last stage.
                     let stage = (*stage).min(shared.stages.saturating_sub(1));
                     let path = run.path(*origin, (stage + 1).min(shared.stages));
-                    letter(run, shared, origin.input, &Failure { class, reason, stage, path, attempts: 1 })
+                    Failure { class, reason, stage, path, attempts: 1 }
                 };
                 let output = *output as usize;
                 if !shared.sink.writes(output) {
                     self.tally.dropped += 1;
                     return Ok(());
                 }
-                let too_large = || failure(Class::Oversize, TOO_LARGE.to_owned());
+                let too_large = || letter(run, shared, origin.input, &failure(Class::Oversize, TOO_LARGE.to_owned()));
                 match self.session.write(output, &run.batch.arena, record, self.now, span, too_large) {
                     Err(NotWritten::Refused(class, reason)) if shared.sink.has_dlq() => {
-                        self.tally.dead_letters += 1;
-                        self.session.dead_letter(failure(class, reason), span)
+                        self.dead_letter(run, shared, origin.input, &failure(class, reason), span)
                     }
                     Err(error) => Err(error),
                     Ok(()) => {
                         self.tally.out += 1;
+                        shared.note(span.lease(), || Outcome::Output(output));
                         Ok(())
                     }
                 }
             }
         }
+    }
+
+    fn dead_letter(
+        &mut self,
+        run: &Run,
+        shared: &Shared,
+        input: u32,
+        failure: &Failure,
+        span: &mut OpenSpan,
+    ) -> Result<(), NotWritten> {
+        self.tally.dead_letters += 1;
+        let Failure { class, stage, .. } = *failure;
+        shared.note(span.lease(), || Outcome::DeadLetter { stage, class, reason: failure.reason.clone() });
+        self.session.dead_letter(letter(run, shared, input, failure), span)
     }
 }
 

@@ -3,6 +3,7 @@
 mod chain;
 mod deliver;
 mod hold;
+pub mod outcome;
 mod run;
 
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use std::time::{Duration, Instant};
 use self::chain::{Chain, Step};
 use self::deliver::deliver;
 use self::hold::{Advanced, Holds};
+use self::outcome::{Outcome, Outcomes};
 use self::run::Run;
 use crate::batch::Batch;
 use crate::event::{Event, Events, Probe};
@@ -66,9 +68,18 @@ pub struct Shared {
     pub tripped: AtomicBool,
     /// The first assignment is there.
     pub assigned: AtomicBool,
+    /// What became of each record, where a replay wants to know.
+    pub outcomes: Option<Outcomes>,
 }
 
 impl Shared {
+    /// Notes what became of a record, where somebody wants to know. Only then is `outcome` called.
+    fn note(&self, lease: &Lease, outcome: impl FnOnce() -> Outcome) {
+        if let Some(outcomes) = &self.outcomes {
+            outcomes.note(lease.slot, outcome());
+        }
+    }
+
     /// Opens the breaker; whether it was closed.
     fn trip(&self) -> bool {
         !self.tripped.swap(true, Ordering::AcqRel)

@@ -137,6 +137,19 @@ impl Run {
         self.records.iter().any(is_ours)
     }
 
+    /// Whether any of its records is bound to a path.
+    pub fn follows_paths(&self) -> bool {
+        self.batch.sources.iter().any(|source| source.replay.is_some())
+    }
+
+    /// Of a record that is bound to a path: which of those that the next stage emits for it is followed, and whether the
+    /// path goes on behind that.
+    pub fn branch(&self, record: &Record) -> Option<(u32, bool)> {
+        let path = &self.batch.sources[record.source as usize].replay.as_ref()?.path;
+        let number = *path.get(self.stage)?;
+        Some((number, self.stage + 1 < path.len()))
+    }
+
     /// The origin of the record with number `index` that a stage emitted in place of one with `origin`.
     pub fn emitted(&mut self, origin: Origin, stage: usize, index: u32) -> Origin {
         if index == 0 {
@@ -317,7 +330,8 @@ mod tests {
         let topic: Arc<str> = "in".into();
         for partition in 0..2 {
             let topic_field = batch.arena.push(b"in");
-            batch.sources.push(Source { topic: topic.clone(), topic_field, partition: Partition(partition) });
+            let partition = Partition(partition);
+            batch.sources.push(Source { topic: topic.clone(), topic_field, partition, replay: None });
         }
         for number in 0..6_u32 {
             let value = batch.arena.push(format!("value {number}").as_bytes());

@@ -56,6 +56,7 @@ fn batch(records: &[(Plain, usize)], other_bytes: usize) -> (Arena, Vec<Source>,
             topic: Arc::from(*topic),
             topic_field: arena.push(topic.as_bytes()),
             partition: Partition(*partition),
+            replay: None,
         })
         .collect();
     let records = records

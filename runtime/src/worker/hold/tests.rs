@@ -90,7 +90,7 @@ impl World {
             let offset = Offset(self.inputs[input.partition].len() as i64);
             let source = spans.iter().position(|span| Arc::ptr_eq(&span.lease, lease)).unwrap_or_else(|| {
                 let (topic, topic_field) = (lease.at.topic.clone(), batch.arena.push(b"in"));
-                batch.sources.push(Source { topic, topic_field, partition: lease.at.partition });
+                batch.sources.push(Source { topic, topic_field, partition: lease.at.partition, replay: None });
                 spans.push(Span { lease: lease.clone(), first: offset, end: offset });
                 spans.len() - 1
             });

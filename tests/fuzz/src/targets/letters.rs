@@ -87,6 +87,7 @@ impl Target for Letters {
             topic: failed.topic.as_str().into(),
             topic_field: Field::NULL,
             partition: Partition(failed.partition),
+            replay: None,
         };
         let origin = Origin {
             pipeline: "orders".to_owned(),

@@ -117,7 +117,7 @@ impl Target for Typed {
         all.clear();
         sources.clear();
         let topic_field = arena.push(b"orders");
-        sources.push(Source { topic: "orders".into(), topic_field, partition: Partition(0) });
+        sources.push(Source { topic: "orders".into(), topic_field, partition: Partition(0), replay: None });
         for number in 0..records(input) {
             let value = if number == 0 { arena.push(&input[..input.len().min(LONGEST)]) } else { Field::NULL };
             let (timestamp, offset) = (NO_TIMESTAMP, Offset(number as i64));

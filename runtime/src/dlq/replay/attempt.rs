@@ -1,0 +1,244 @@
+//! One try to replay a batch: a transaction from its begin to its commit, or to its abort.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::RecvTimeoutError;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use super::Replay;
+use super::letters::{Pending, job};
+use super::transaction::{abort, begin, commit};
+use crate::batch::{Arena, HeaderList, NO_TIMESTAMP, Offset, Partition, Record};
+use crate::dlq::marks::{Mark, topic_of};
+use crate::error::PipelineError;
+use crate::event::Event;
+use crate::kafka::TopicPartition;
+use crate::lease::Lease;
+use crate::sink::letter::DeadLetter;
+use crate::sink::receipt::{OpenSpan, Span};
+use crate::sink::{NotWritten, now_ms};
+use crate::worker::Message;
+use crate::worker::outcome::{Outcome, Outcomes};
+
+/// How often it is looked whether the worker is still there.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Why a batch was not replayed: nothing of it is committed.
+#[derive(Debug)]
+pub enum Trouble {
+    /// A broker refused what came of the dead letter in this slot as too large.
+    TooLarge(usize),
+    /// Another try may do.
+    Aborted(String),
+    /// No other try will do.
+    Over(String),
+}
+
+/// Where the dead letters of a batch are.
+struct Course {
+    generation: u64,
+    leases: Vec<Arc<Lease>>,
+    // The worker has given the batch back: only what is held can still be written.
+    processed: bool,
+    held: BTreeSet<usize>,
+    // Neither acknowledged nor given up.
+    open: BTreeSet<usize>,
+    given_up: BTreeSet<usize>,
+    // Where the path ends nothing is written, and that is meant.
+    strays: BTreeSet<usize>,
+    trouble: Option<Trouble>,
+}
+
+impl Replay {
+    /// Takes a batch through the chain, in a transaction. Answers what came of each, by its slot.
+    pub(super) fn attempt(&mut self, batch: &[Pending]) -> Result<Vec<(usize, Outcome)>, Trouble> {
+        self.generation += 1;
+        let dry = self.options.dry_run;
+        if !dry {
+            begin(&self.shared.sink)?;
+        }
+        let result = self.take_through(batch);
+        if dry {
+            return result;
+        }
+        let result = result.and_then(|outcomes| {
+            let span = self.mark(batch, &outcomes)?;
+            // Whatever is sent is acknowledged before.
+            commit(&self.shared.sink).inspect_err(|_| span.lease.end())?;
+            Ok(outcomes)
+        });
+        if let Err(trouble) = result {
+            return Err(match (abort(&self.shared.sink), trouble) {
+                // The first cause says the most, unless it turns out that there is nothing more to try.
+                (Ok(()), trouble) | (Err(_), trouble @ Trouble::Over(_)) => trouble,
+                (Err(end), Trouble::TooLarge(_) | Trouble::Aborted(_)) => end,
+            });
+        }
+        result
+    }
+
+    fn take_through(&mut self, batch: &[Pending]) -> Result<Vec<(usize, Outcome)>, Trouble> {
+        let job = job(batch, self.generation);
+        let mut course = Course {
+            generation: self.generation,
+            leases: job.spans.iter().map(|span| span.lease.clone()).collect(),
+            processed: false,
+            held: BTreeSet::new(),
+            open: (0..batch.len()).collect(),
+            given_up: BTreeSet::new(),
+            strays: BTreeSet::new(),
+            trouble: None,
+        };
+        // A worker that has ended is noticed below.
+        let _ = self.jobs.send(Message::Job(job));
+        let mut outcomes = Vec::new();
+        while !course.is_over() {
+            match self.events.recv_timeout(LOOK) {
+                Ok(Event::Stop(_)) => self.stopping = true,
+                Ok(event) => self.follow(&mut course, event),
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => self.look(&mut course),
+            }
+            let noted = self.shared.outcomes.as_ref().map(Outcomes::take).unwrap_or_default();
+            course.strays.extend(strays(&noted));
+            outcomes.extend(noted);
+        }
+        course.trouble.map_or(Ok(outcomes), Err)
+    }
+
+    fn follow(&self, course: &mut Course, event: Event) {
+        let is_its = |lease: &Lease| lease.generation == course.generation && lease.slot < course.leases.len();
+        match event {
+            Event::Processed { .. } => course.processed = true,
+            Event::Delivered(delivered) => {
+                let lease = delivered.into_span().lease;
+                if is_its(&lease) {
+                    course.open.remove(&lease.slot);
+                }
+            }
+            Event::Abandoned { span, .. } if is_its(&span.lease) => {
+                let slot = span.lease.slot;
+                course.held.remove(&slot);
+                course.open.remove(&slot);
+                course.given_up.insert(slot);
+            }
+            Event::Held { lease, .. } if is_its(&lease) => _ = course.held.insert(lease.slot),
+            Event::Released(lease) if is_its(&lease) => _ = course.held.remove(&lease.slot),
+            Event::Oversize(oversize) if is_its(oversize.lease()) => {
+                self.give_up(course, Trouble::TooLarge(oversize.lease().slot));
+            }
+            Event::NotDelivered { span, error } if is_its(&span.lease) => {
+                self.give_up(course, Trouble::Aborted(error.text));
+            }
+            // Of a try that is over.
+            Event::Abandoned { .. }
+            | Event::NotDelivered { .. }
+            | Event::Held { .. }
+            | Event::Released(_)
+            | Event::Oversize(_) => {}
+            Event::BreakerOpened(tripped) => {
+                let (name, failed, total) = (&tripped.name, tripped.failed, tripped.total);
+                self.give_up(course, Trouble::Over(format!(
+                    "stage \"{name}\" fails again on {failed} of {total} records ({}): that is too much (see `breaker`), \
+                     so the rest is left as it is", tripped.reason
+                )));
+            }
+            Event::Broken(error) => self.give_up(course, trouble(&error)),
+            // No probes are sent, a stop is seen to by the loop, and the transactions are this replay's own.
+            Event::Probed(_)
+            | Event::Ahead(_)
+            | Event::Stop(_)
+            | Event::Quiet
+            | Event::Full
+            | Event::Transaction(_) => {}
+        }
+    }
+
+    /// Nothing more of this batch may be written.
+    fn give_up(&self, course: &mut Course, trouble: Trouble) {
+        // A transaction that has failed fails what else is in it too.
+        if course.trouble.as_ref().is_none_or(|first| matches!(first, Trouble::Aborted(_))) {
+            course.trouble = Some(trouble);
+        }
+        for lease in &course.leases {
+            lease.end();
+            let _ = self.jobs.send(Message::Abandon(lease.clone()));
+        }
+    }
+
+    /// Nothing has happened for a while.
+    fn look(&self, course: &mut Course) {
+        if self.workers.iter().any(JoinHandle::is_finished) {
+            (course.processed, course.held) = (true, BTreeSet::new());
+            self.give_up(course, Trouble::Over("the worker has ended: please report this".to_owned()));
+        }
+        // Where all is given up and nobody has said why, it is cut off, too.
+        if self.shared.cut_off.load(Ordering::Acquire) || course.is_still() && course.open.is_empty() {
+            self.give_up(course, Trouble::Over("it was cut off".to_owned()));
+        }
+    }
+
+    /// Writes the marks of all that was replayed.
+    fn mark(&self, batch: &[Pending], outcomes: &[(usize, Outcome)]) -> Result<Span, Trouble> {
+        let at = TopicPartition { topic: topic_of(&self.options.topic).into(), partition: Partition(0) };
+        let lease = Arc::new(Lease::new(at, usize::MAX, self.generation));
+        let span = Span { lease, first: Offset(0), end: Offset(1) };
+        let mut open = OpenSpan::new(span.clone(), self.shared.events.clone());
+        let cut_off = || Trouble::Over("it was cut off".to_owned());
+        let mut session = self.shared.sink.begin(|| false).ok_or_else(cut_off)?;
+        let strays: BTreeSet<usize> = strays(outcomes).collect();
+        for (_, pending) in batch.iter().enumerate().filter(|(slot, _)| !strays.contains(slot)) {
+            let mut arena = Arena::default();
+            let mark = serde_json::to_vec(&Mark::new(&pending.letter, self.options.from.as_str()));
+            let mark = mark.map_err(|error| Trouble::Over(error.to_string()))?;
+            let record = Record {
+                key: arena.push(pending.at.to_string().as_bytes()),
+                value: arena.push(&mark),
+                headers: HeaderList::EMPTY,
+                timestamp: NO_TIMESTAMP,
+                offset: Offset(0),
+                source: 0,
+            };
+            let large = || Box::new(DeadLetter::new(&arena, &record, Vec::new()));
+            session.write(self.marks_output, &arena, &record, now_ms(), &mut open, large).map_err(|not_written| {
+                match not_written {
+                    NotWritten::Refused(_, why) | NotWritten::Impossible(why) => Trouble::Over(why),
+                    NotWritten::GivenUp if self.shared.cut_off.load(Ordering::Acquire) => cut_off(),
+                    NotWritten::GivenUp => Trouble::Aborted("the transaction has failed".to_owned()),
+                }
+            })?;
+        }
+        open.seal();
+        Ok(span)
+    }
+}
+
+impl Course {
+    /// Whether the worker has nothing of it any more.
+    fn is_still(&self) -> bool {
+        self.processed && self.held.is_empty()
+    }
+
+    /// Whether nothing more is to be waited for. What was given up is explained by an event that follows.
+    fn is_over(&self) -> bool {
+        self.is_still() && (self.trouble.is_some() || self.open.is_empty() && self.given_up.is_subset(&self.strays))
+    }
+}
+
+/// The slots of those whose path has ended early.
+fn strays(outcomes: &[(usize, Outcome)]) -> impl Iterator<Item = usize> {
+    outcomes.iter().filter(|(_, outcome)| matches!(outcome, Outcome::Stray { .. })).map(|(slot, _)| *slot)
+}
+
+/// What an error of the pipeline means to a replay.
+fn trouble(error: &PipelineError) -> Trouble {
+    match error {
+        PipelineError::Undeliverable { cause, .. } => Trouble::Aborted(cause.clone()),
+        PipelineError::Record { stage, at, offset, class, reason } => Trouble::Over(format!(
+            "stage \"{stage}\" failed again on {at}/{offset} ({class}: {reason}) and says `then: stop`"
+        )),
+        PipelineError::Fatal { stage, reason } => Trouble::Over(format!("stage \"{stage}\" failed for good: {reason}")),
+        other => Trouble::Over(other.to_string()),
+    }
+}

@@ -1,0 +1,167 @@
+//! Going through a dead-letter topic: every record that is meant, up to the ends that the topic had at the start.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+
+use super::letter::{Letter, NotALetter};
+use super::select::{At, Selection};
+use crate::config::plan::Plan;
+use crate::kafka::polled::Fetched;
+use crate::kafka::reader::{Ends, Extent, Next, POLL, Reader};
+
+/// How often progress is shown on a terminal.
+const SHOW_INTERVAL: Duration = Duration::from_millis(500);
+/// How often progress is logged where there is no terminal.
+const LOG_INTERVAL: Duration = Duration::from_secs(10);
+
+/// A record of the dead-letter topic.
+pub struct Found<'a> {
+    /// Where it is.
+    pub at: At,
+    /// The record.
+    pub record: Fetched<'a>,
+    /// What its headers say, or why it is no dead letter of sluice.
+    pub letter: Result<Letter, NotALetter>,
+}
+
+/// Whether to go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flow {
+    /// With the next record.
+    On,
+    /// Enough.
+    Enough,
+}
+
+/// One way through a dead-letter topic.
+pub struct Scan {
+    reader: Reader,
+    topic: String,
+    extents: Vec<Extent>,
+    progress: Progress,
+}
+
+/// The dead-letter topic: the pipeline's own, or another that is asked for.
+///
+/// # Errors
+/// There is neither.
+pub fn topic(plan: &Plan, asked: Option<&str>) -> anyhow::Result<String> {
+    let own = plan.dlq.as_ref().map(|dlq| dlq.topic.name.as_str());
+    let topic = asked.or(own).with_context(|| {
+        format!("the pipeline {} has no `dlq`: say with --topic which topic its dead letters are in", plan.name)
+    })?;
+    Ok(topic.to_owned())
+}
+
+impl Scan {
+    /// Asks for the topic's ends.
+    ///
+    /// # Errors
+    /// The topic does not exist or may not be read; no broker answers.
+    pub fn new(plan: &Plan, topic: &str) -> anyhow::Result<Scan> {
+        let reader = Reader::new(&plan.name, &plan.consumer, topic, Ends::Committed)?;
+        let servers = &plan.consumer["bootstrap.servers"];
+        let extents = reader.extents().with_context(|| format!("asking {servers} for the dead-letter topic"))?;
+        let Some(extents) = extents else {
+            bail!("the dead-letter topic \"{topic}\" does not exist on {servers}, or may not be read");
+        };
+        Ok(Scan { reader, topic: topic.to_owned(), extents, progress: Progress::new() })
+    }
+
+    /// What each partition of the topic held at the start.
+    pub fn extents(&self) -> &[Extent] {
+        &self.extents
+    }
+
+    /// Calls `each` for every record in a place that is meant, as it comes, and between records, with none, so that the
+    /// caller can look at something else.
+    ///
+    /// # Errors
+    /// The topic cannot be read; what `each` answers.
+    pub fn run(
+        mut self,
+        selection: &Selection,
+        each: &mut dyn FnMut(Option<Found<'_>>) -> anyhow::Result<Flow>,
+    ) -> anyhow::Result<()> {
+        let extents: Vec<Extent> = self.extents.iter().filter_map(|extent| meant(extent, selection)).collect();
+        let total: i64 = extents.iter().map(|extent| extent.to.0 - extent.from.0).sum();
+        self.reader.begin(&extents)?;
+        let mut read = 0;
+        loop {
+            self.progress.show(&self.topic, read, total);
+            let begun = Instant::now();
+            let flow = match self.reader.take()? {
+                Next::End => break,
+                Next::Nothing => each(None)?,
+                Next::Record(record) => {
+                    read += 1;
+                    let at = At { partition: record.partition(), offset: record.offset() };
+                    if !selection.takes_place(at) {
+                        continue;
+                    }
+                    let headers: Vec<_> = record.headers().collect();
+                    let letter = Letter::parse(headers.iter().copied());
+                    each(Some(Found { at, record, letter }))?
+                }
+            };
+            // What `each` takes its time for is no delay of the brokers'.
+            self.reader.rested(begun.elapsed().saturating_sub(POLL));
+            if flow == Flow::Enough {
+                break;
+            }
+        }
+        self.progress.clear();
+        self.reader.close();
+        Ok(())
+    }
+}
+
+/// The part of a partition that has to be read.
+fn meant(extent: &Extent, selection: &Selection) -> Option<Extent> {
+    let offsets = selection.offsets(extent.partition)?;
+    let (from, to) = (extent.from.max(offsets.from), extent.to.min(offsets.to));
+    (from < to).then_some(Extent { from, to, ..*extent })
+}
+
+/// How far it is, on standard error: one line that changes on a terminal, log lines elsewhere.
+struct Progress {
+    terminal: bool,
+    due: Instant,
+    shown: bool,
+}
+
+impl Progress {
+    fn new() -> Progress {
+        let terminal = std::io::stderr().is_terminal();
+        let mut progress = Progress { terminal, due: Instant::now(), shown: false };
+        progress.due += progress.interval();
+        progress
+    }
+
+    fn interval(&self) -> Duration {
+        if self.terminal { SHOW_INTERVAL } else { LOG_INTERVAL }
+    }
+
+    fn show(&mut self, topic: &str, read: u64, total: i64) {
+        let now = Instant::now();
+        if now < self.due {
+            return;
+        }
+        self.due = now + self.interval();
+        if self.terminal {
+            self.shown = true;
+            // Nothing depends on it.
+            let _ = write!(std::io::stderr(), "\r\x1b[Kreading {topic}: {read} of at most {total}");
+        } else {
+            tracing::info!(target: "dlq", topic, read, total, "reading the dead-letter topic");
+        }
+    }
+
+    fn clear(&self) {
+        if self.shown {
+            let _ = write!(std::io::stderr(), "\r\x1b[K");
+        }
+    }
+}

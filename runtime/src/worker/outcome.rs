@@ -1,0 +1,44 @@
+//! Outcomes: what became of each record of a replay, noted as it leaves the chain.
+
+use std::sync::{Mutex, PoisonError};
+
+use crate::sink::letter::Class;
+
+/// One thing that came of a record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// A record for the output of this number.
+    Output(usize),
+    /// A dead letter.
+    DeadLetter {
+        /// The stage's number.
+        stage: usize,
+        /// The class of the failure.
+        class: Class,
+        /// Its reason.
+        reason: String,
+    },
+    /// The path to the record that is asked for ends early: nothing is written.
+    Stray {
+        /// The number of the stage where it ends.
+        stage: usize,
+        /// What that stage does instead.
+        why: String,
+    },
+}
+
+/// Collects outcomes, each with the slot of its record's lease.
+#[derive(Debug, Default)]
+pub struct Outcomes(Mutex<Vec<(usize, Outcome)>>);
+
+impl Outcomes {
+    /// Adds one.
+    pub fn note(&self, slot: usize, outcome: Outcome) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push((slot, outcome));
+    }
+
+    /// Takes all out.
+    pub fn take(&self) -> Vec<(usize, Outcome)> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
