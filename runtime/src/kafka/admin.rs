@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, ConfigResource, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::types::{RDKafkaErrorCode, RDKafkaRespErr};
 
@@ -78,7 +77,7 @@ impl Admin {
     /// # Errors
     /// Properties that librdkafka refuses.
     pub fn new(pipeline: &Arc<str>, properties: &BTreeMap<String, String>, timeout: Duration) -> anyhow::Result<Admin> {
-        let config: ClientConfig = properties.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
+        let config = super::client_config(properties);
         let client = config.create_with_context(Logging::new(pipeline))?;
         let runtime = tokio::runtime::Builder::new_current_thread().build()?;
         let servers = properties.get("bootstrap.servers").cloned().unwrap_or_default();

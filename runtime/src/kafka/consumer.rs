@@ -15,7 +15,7 @@ use rdkafka::bindings as sys;
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext, RebalanceProtocol};
 use rdkafka::topic_partition_list::TopicPartitionListElem;
 use rdkafka::types::{RDKafkaErrorCode, RDKafkaRespErr};
-use rdkafka::{ClientConfig, Offset as KafkaOffset, TopicPartitionList};
+use rdkafka::{Offset as KafkaOffset, TopicPartitionList};
 
 use super::log::Logging;
 use super::polled::{Event, Fetched, Polled, bytes, list_elements, text};
@@ -68,7 +68,7 @@ impl Consumer {
         properties: &BTreeMap<String, String>,
         waker: Waker,
     ) -> Result<Consumer, KafkaError> {
-        let config: ClientConfig = properties.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
+        let config = super::client_config(properties);
         let base: BaseConsumer<Logging> = config.create_with_context(Logging::new(pipeline))?;
         // SAFETY: the client lives; the queue is a new reference that `drop` gives back.
         let queue = unsafe { sys::rd_kafka_queue_get_consumer(base.client().native_ptr()) };

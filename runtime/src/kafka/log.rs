@@ -8,14 +8,14 @@ use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
 
-/// How often one kind of warning is logged: while brokers are away librdkafka has several a second.
+/// How often one kind of line is logged: while brokers are away librdkafka has several a second.
 const AGAIN: Duration = Duration::from_secs(30);
 
 /// The context of a client that only logs.
 #[derive(Clone, Debug)]
 pub struct Logging {
     pipeline: Arc<str>,
-    // When each kind of warning was last logged.
+    // When each kind of line was last logged.
     said: Arc<Mutex<HashMap<String, Instant>>>,
 }
 
@@ -26,12 +26,12 @@ impl Logging {
     }
 
     /// One line of librdkafka; `level` is syslog's. Its "error" is what we call a warning: it goes on by itself, and
-    /// what stops a pipeline is reported by the pipeline. A warning that comes again soon is logged as `debug`.
+    /// what stops a pipeline is reported by the pipeline. What comes again soon is logged as `debug`.
     pub fn write(&self, level: i32, fac: &str, message: &str) {
         let pipeline = &*self.pipeline;
         match level {
             0..=4 if self.is_news(fac) => tracing::warn!(target: "kafka", pipeline, "{fac}: {message}"),
-            5 | 6 => tracing::info!(target: "kafka", pipeline, "{fac}: {message}"),
+            5 | 6 if self.is_news(fac) => tracing::info!(target: "kafka", pipeline, "{fac}: {message}"),
             _ => tracing::debug!(target: "kafka", pipeline, "{fac}: {message}"),
         }
     }

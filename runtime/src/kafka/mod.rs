@@ -10,12 +10,23 @@ pub mod reader;
 pub mod transactions;
 pub mod waker;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use rdkafka::ClientConfig;
+use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::types::{RDKafkaErrorCode, RDKafkaRespErr};
 
 use crate::batch::Partition;
+
+/// The configuration of a client. librdkafka logs what its `debug` property asks for; rdkafka would ask a logger of
+/// another kind than ours how much that may be.
+fn client_config(properties: &BTreeMap<String, String>) -> ClientConfig {
+    let mut config: ClientConfig = properties.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
+    config.set_log_level(RDKafkaLogLevel::Debug);
+    config
+}
 
 /// A topic's partition.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -12,7 +12,6 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use rdkafka::ClientConfig;
 use rdkafka::bindings as sys;
 use rdkafka::bindings::rd_kafka_vtype_t as vtype;
 use rdkafka::client::ClientContext;
@@ -85,6 +84,7 @@ struct Context<T> {
     logging: Logging,
     report: Report<T>,
     room: Room,
+    refused: Mutex<Option<String>>,
 }
 
 /// Where those wait that found the queue full.
@@ -112,6 +112,10 @@ impl Room {
 
 impl<T: Send + Sync + 'static> ClientContext for Context<T> {
     fn log(&self, level: RDKafkaLogLevel, fac: &str, message: &str) {
+        // The only place where librdkafka names the partition that it may not write to in a transaction.
+        if fac == "ADDPARTS" && (level as i32) < RDKafkaLogLevel::Warning as i32 {
+            *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = Some(message.to_owned());
+        }
         self.logging.log(level, fac, message);
     }
 
@@ -152,8 +156,9 @@ impl<T: Send + Sync + 'static> Producer<T> {
         properties: &BTreeMap<String, String>,
         report: Report<T>,
     ) -> anyhow::Result<Producer<T>> {
-        let config: ClientConfig = properties.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
-        let context = Context { logging: Logging::new(pipeline), report, room: Room::default() };
+        let config = super::client_config(properties);
+        let context =
+            Context { logging: Logging::new(pipeline), report, room: Room::default(), refused: Mutex::default() };
         let base: Arc<BaseProducer<Context<T>>> = Arc::new(config.create_with_context(context)?);
         let stopping = Arc::new(AtomicBool::new(false));
         let poller = {
@@ -233,6 +238,11 @@ impl<T: Send + Sync + 'static> Producer<T> {
     /// Waits until a record has left the full queue, or for `timeout`.
     pub fn wait_for_room(&self, timeout: Duration) {
         self.base.context().room.wait(timeout);
+    }
+
+    /// The last partition that could not be written to in a transaction, and why, in librdkafka's words.
+    pub fn refused_partition(&self) -> Option<String> {
+        self.base.context().refused.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     pub(super) fn native(&self) -> *mut sys::rd_kafka_t {

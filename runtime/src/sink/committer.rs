@@ -9,13 +9,17 @@ use std::time::{Duration, Instant};
 use rdkafka::types::RDKafkaErrorCode;
 
 use super::Sink;
+use super::receipt::Receipt;
 use crate::batch::Offset;
 use crate::event::{Event, Events};
 use crate::failpoint::{self, Failpoint};
 use crate::kafka::consumer::Committed;
+use crate::kafka::producer::Producer;
 use crate::kafka::transactions::{GroupMetadata, TransactionError};
 use crate::kafka::{KafkaError, TopicPartition};
 
+/// How long the group's coordinator may take for the offsets: as long as it takes to find another one.
+const OFFSETS: Duration = Duration::from_secs(10);
 /// How long one call may take before it is looked whether it should go on.
 const SLICE: Duration = Duration::from_millis(500);
 /// How long to wait before a call that was refused for now is made again.
@@ -100,7 +104,7 @@ impl Committer {
         match command {
             Command::Begin => self.register(None, None),
             Command::Flush => self.flush(),
-            Command::Commit { offsets, group } => self.commit(&offsets, &group),
+            Command::Commit { offsets, group } => self.commit(offsets, group),
             Command::Abort => self.abort(),
         }
     }
@@ -127,30 +131,43 @@ impl Committer {
         Outcome::Flushed
     }
 
-    fn commit(&self, offsets: &[(TopicPartition, Committed)], group: &GroupMetadata) -> Outcome {
-        let patience = Some(self.timeout);
-        // Its time-out is not that of the wait, but of what it does.
-        let send = || self.sink.producer(|producer| producer.send_offsets(offsets, group, self.timeout));
+    fn commit(&self, offsets: Vec<(TopicPartition, Committed)>, group: GroupMetadata) -> Outcome {
+        let sent = offsets.iter().map(|(at, committed)| (at.clone(), committed.offset)).collect();
         let commit = || self.sink.producer(|producer| producer.commit_transaction(SLICE));
-        let committed = self.persist(patience, send).and_then(|()| {
+        let committed = self.send_offsets(offsets, group).and_then(|()| {
             failpoint::reach(Failpoint::OffsetsSent);
-            self.persist(patience, commit)
+            self.persist(Some(self.timeout), commit)
         });
         if let Err(error) = committed {
             return Outcome::Failed(error.into_cause());
         }
         match self.begin() {
-            Ok(()) => {
-                Outcome::Committed(offsets.iter().map(|(at, committed)| (at.clone(), committed.offset)).collect())
-            }
+            Ok(()) => Outcome::Committed(sent),
             Err(error) => Outcome::Failed(error.into_cause()),
         }
+    }
+
+    /// The one call without a deadline of its own: where the group's coordinator goes away at the wrong moment, librdkafka
+    /// 2.12 forgets to go on with it.
+    fn send_offsets(
+        &self,
+        offsets: Vec<(TopicPartition, Committed)>,
+        group: GroupMetadata,
+    ) -> Result<(), TransactionError> {
+        let patience = self.timeout.min(OFFSETS);
+        let send = move |producer: &Producer<Receipt>| producer.send_offsets(&offsets, &group, patience);
+        let lost = || TransactionError::Over(KafkaError::timed_out("the group's coordinator did not take the offsets"));
+        // A little more than it should take by itself.
+        self.sink.producer_within(patience + SLICE, send).unwrap_or_else(|| Err(lost()))
     }
 
     fn abort(&self) -> Outcome {
         // Refused in a transaction that has failed, with the reason; in one that is open nothing comes of it.
         let cause = match self.begin() {
-            Err(TransactionError::Abort(cause)) => Some(cause),
+            Err(TransactionError::Abort(cause)) => {
+                let refused = self.sink.producer(Producer::refused_partition);
+                Some(refused.map_or(cause.clone(), |partition| KafkaError { text: partition, ..cause }))
+            }
             Ok(()) | Err(TransactionError::Again(_) | TransactionError::Over(_)) => None,
         };
         let abort = || self.sink.producer(|producer| producer.abort_transaction(SLICE));

@@ -8,7 +8,8 @@ mod writer;
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, mpsc};
+use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rdkafka::types::RDKafkaErrorCode;
@@ -117,6 +118,23 @@ impl Sink {
     /// Does something with the producer.
     pub fn producer<T>(&self, act: impl FnOnce(&Producer<Receipt>) -> T) -> T {
         act(&self.writer().producer)
+    }
+
+    /// Does something with the producer that may never come back; none where it is not over within `patience`. The
+    /// producer is then to be renewed: the old one stays with the call, for as long as that takes.
+    pub fn producer_within<T: Send + 'static>(
+        &self,
+        patience: Duration,
+        act: impl FnOnce(&Producer<Receipt>) -> T + Send + 'static,
+    ) -> Option<T> {
+        let (done, result) = mpsc::channel();
+        let writer = self.writer();
+        let call = move || {
+            // Nobody listens where it came too late.
+            let _ = done.send(act(&writer.producer));
+        };
+        thread::Builder::new().name(format!("{}/call", self.pipeline)).spawn(call).ok()?;
+        result.recv_timeout(patience).ok()
     }
 
     fn writer(&self) -> Arc<Writer> {
