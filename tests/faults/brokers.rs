@@ -13,9 +13,6 @@ use crate::trial::{PARTITIONS, Trial};
 /// How long all brokers are away: the fault itself.
 const AWAY: Duration = Duration::from_secs(60);
 
-/// Records that are to be worked at when they go.
-const BACKLOG: i64 = 60_000;
-
 /// After they have come back, the flow is to resume within this time.
 const RESUME: Duration = Duration::from_secs(15);
 
@@ -75,12 +72,7 @@ pub fn coordinators_killed(mut trial: Trial) -> Report {
 pub fn away(mut trial: Trial) -> Report {
     trial.keep_default_session();
     trial.may_come_back = true;
-    // Work for a while, all of it acknowledged before: brokers that are all killed at once may take twice what a client
-    // has to send again, and then the input would have no order.
-    trial.rate = 20_000;
-    trial.load(Mix { spin: 200_000, ..Mix::usual() });
-    trial.kafka.wait_for_size(&trial.pipeline.input, BACKLOG);
-    trial.stop_load();
+    trial.load_backlog();
     let mut sluice = trial.start();
     trial.go_on_for_a_while();
     assert!(trial.group.caught_up(&trial.pipeline.input).is_err(), "there is no work left");

@@ -27,7 +27,7 @@ pub fn in_a_loop(mut trial: Trial) -> Report {
 
 /// All brokers are gone.
 pub fn without_brokers(mut trial: Trial) -> Report {
-    trial.load(Mix::usual());
+    trial.load_backlog();
     let mut sluice = trial.start();
     trial.go_on_for_a_while();
     let site = trial.site.clone();
