@@ -142,6 +142,11 @@ mod tests {
     }
 
     #[test]
+    fn headers_of_dead_letters_are_read_or_refused() {
+        holds("headers", 50_000, SOME);
+    }
+
+    #[test]
     fn pipeline_files_are_parsed_or_refused() {
         holds("yaml", 20_000, SOME);
     }

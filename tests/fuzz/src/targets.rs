@@ -1,5 +1,6 @@
 //! Everything that reads what others wrote.
 
+mod headers;
 mod json;
 mod letters;
 mod packed;
@@ -10,5 +11,13 @@ mod typed;
 use crate::target::Kind;
 
 /// All targets, in the order in which they are run.
-pub static ALL: [Kind; 7] =
-    [packed::KIND, typed::KIND, letters::KIND, pipeline::YAML, pipeline::PIPELINE, records::KIND, json::KIND];
+pub static ALL: [Kind; 8] = [
+    packed::KIND,
+    typed::KIND,
+    letters::KIND,
+    headers::KIND,
+    pipeline::YAML,
+    pipeline::PIPELINE,
+    records::KIND,
+    json::KIND,
+];
