@@ -25,6 +25,9 @@ use super::KafkaError;
 use super::log::Logging;
 use crate::batch::{Headers, NO_TIMESTAMP};
 
+/// librdkafka's words for what was not tried because of something else.
+const NOT_TRIED: &str = "Operation not attempted";
+
 /// Told of each record's end, with what was handed over at [`Producer::send`]. Runs in the producer's own thread:
 /// it must not wait.
 pub type Report<T> = fn(Arc<T>, Result<(), KafkaError>);
@@ -112,8 +115,10 @@ impl Room {
 
 impl<T: Send + Sync + 'static> ClientContext for Context<T> {
     fn log(&self, level: RDKafkaLogLevel, fac: &str, message: &str) {
-        // The only place where librdkafka names the partition that it may not write to in a transaction.
-        if fac == "ADDPARTS" && (level as i32) < RDKafkaLogLevel::Warning as i32 {
+        // The only place where librdkafka names the partition that it may not write to in a transaction; the others of the
+        // request were not tried.
+        let is_refusal = fac == "ADDPARTS" && (level as i32) < RDKafkaLogLevel::Warning as i32;
+        if is_refusal && !message.contains(NOT_TRIED) {
             *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = Some(message.to_owned());
         }
         self.logging.log(level, fac, message);
