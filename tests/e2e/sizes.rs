@@ -51,6 +51,18 @@ fn an_output_over_its_topics_limit_is_dead_lettered_and_its_neighbours_are_deliv
 }
 
 #[test]
+fn two_outputs_may_share_a_topic_and_its_limit_is_known() {
+    let (kafka, folder) = (Kafka::shared(), Folder::new());
+    let mut pipeline = pipeline(&kafka, "shared-topic", LIMIT, 1_048_588);
+    pipeline.set_in("outputs", "other", json!({ "topic": pipeline.output }));
+    let mut sluice = Sluice::run(&[&pipeline.write(&folder)]);
+    sluice.wait_until_ready();
+    stop(&mut sluice);
+    let unread = sluice.lines().into_iter().find(|line| line.message().contains("cannot be read"));
+    assert!(unread.is_none(), "{unread:?}");
+}
+
+#[test]
 fn an_output_over_its_topics_limit_stops_a_pipeline_without_dead_letters() {
     let (kafka, folder) = (Kafka::shared(), Folder::new());
     let mut pipeline = pipeline(&kafka, "no-dlq", LIMIT, LIMIT);

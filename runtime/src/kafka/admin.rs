@@ -1,6 +1,6 @@
 //! What has to be known of topics before a pipeline starts: whether they exist, and what they refuse.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -156,6 +156,13 @@ impl Admin {
 
     /// What topics refuse, in the order of `names`; what may not be read has the brokers' defaults.
     pub fn limits(&self, names: &[&str]) -> Vec<TopicLimits> {
+        // Brokers refuse a question that names a topic twice.
+        let distinct: Vec<&str> = BTreeSet::from_iter(names.iter().copied()).into_iter().collect();
+        let limits: BTreeMap<&str, TopicLimits> = distinct.iter().copied().zip(self.ask_limits(&distinct)).collect();
+        names.iter().map(|name| limits.get(name).copied().unwrap_or_default()).collect()
+    }
+
+    fn ask_limits(&self, names: &[&str]) -> Vec<TopicLimits> {
         let asked: Vec<_> = names.iter().map(|name| ResourceSpecifier::Topic(name)).collect();
         let options = AdminOptions::new().request_timeout(Some(self.timeout));
         let answers = match self.runtime.block_on(self.client.describe_configs(&asked, &options)) {
