@@ -18,10 +18,13 @@ fn markers_leave_no_lag_and_aborted_records_are_not_read() {
     // Of this partition nothing is ever to be seen but its end.
     feeder.transaction(&pipeline.input, 1, &aborted, false);
 
+    kafka.wait_until_no_transaction_is_open(&pipeline.input);
     let group = Group::new(&kafka, &pipeline.name);
     let mut sluice = Sluice::run(&[&pipeline.write(&folder)]);
     sluice.wait_until_caught_up(&group, &pipeline.input);
     feeder.transaction(&pipeline.input, 0, &last, true);
+    // The feeder hears of its commit before the marker is there, and so before the input's end has moved.
+    kafka.wait_until_no_transaction_is_open(&pipeline.input);
     sluice.wait_until_caught_up(&group, &pipeline.input);
     stop(&mut sluice);
 
