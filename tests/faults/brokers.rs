@@ -38,7 +38,7 @@ pub fn leader_killed(mut trial: Trial) -> Report {
 pub fn rolling_bounce(mut trial: Trial) -> Report {
     trial.keep_default_session();
     trial.load(Mix::usual());
-    let sluice = trial.start();
+    let (sluice, from) = (trial.start(), Instant::now());
     trial.go_on_for_a_while();
     let site = trial.site.clone();
     for broker in site.cluster().brokers() {
@@ -48,6 +48,7 @@ pub fn rolling_bounce(mut trial: Trial) -> Report {
         trial.kafka.wait_until_in_sync();
     }
     trial.go_on_for_a_while();
+    trial.forgive_lost_memberships(&sluice, from);
     trial.finish(vec![sluice])
 }
 

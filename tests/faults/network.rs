@@ -40,7 +40,6 @@ pub fn half_open(mut trial: Trial) -> Report {
 /// that its session is over, it may repeat something, and else nothing.
 pub fn dropped(mut trial: Trial) -> Report {
     trial.keep_default_session();
-    trial.may_come_back = true;
     trial.load(Mix::usual());
     let (sluice, from) = (trial.start(), Instant::now());
     for _ in 0..10 {
@@ -48,9 +47,7 @@ pub fn dropped(mut trial: Trial) -> Report {
         assert!(trial.site.drop_connections() > 0, "the program has no connection through the proxy");
     }
     trial.go_on_for_a_while();
-    let lost = sluice.lines().iter().filter(|line| line.message().starts_with("the assignment was lost")).count();
-    (0..lost).for_each(|_| trial.may_repeat_from(from));
-    trial.note(format!("membership lost {lost} times"));
+    trial.forgive_lost_memberships(&sluice, from);
     trial.finish(vec![sluice])
 }
 

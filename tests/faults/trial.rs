@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Map, Value, json};
 use sluicebox_tests::{
     CommitWatch, Evidence, Feeder, Folder, Group, Kafka, Load, Mix, Pipeline, Place, Sample, Sluice, WRITER, Workload,
-    check, most_written, program, record_with, wait_for,
+    check, commit_log, most_written, program, record_with, wait_for,
 };
 
 use crate::report::Report;
@@ -201,6 +201,15 @@ impl Trial {
         self.repeats.push((from, Instant::now()));
     }
 
+    /// Brokers that are slow to come back may end a session: then, as the copy's log tells, its partitions were lost, and
+    /// what was not committed may be repeated. Where no membership was lost nothing may be.
+    pub fn forgive_lost_memberships(&mut self, sluice: &Sluice, from: Instant) {
+        let lost = sluice.lines().iter().filter(|line| line.message().starts_with("the assignment was lost")).count();
+        self.may_come_back |= lost > 0;
+        (0..lost).for_each(|_| self.may_repeat_from(from));
+        self.note(format!("membership lost {lost} times"));
+    }
+
     /// Something that was measured, for the table.
     pub fn note(&mut self, text: String) {
         self.notes.push(text);
@@ -257,10 +266,11 @@ impl Trial {
             Delivery::ExactlyOnce => 0,
             Delivery::AtLeastOnce => self.repeats.iter().map(|(from, to)| uncommitted(&samples, *from, *to)).sum(),
         };
-        if input.is_empty() || written[&Place::Output].is_empty() {
+        let commits = commit_log(&self.kafka, &self.pipeline.name, &self.pipeline.input);
+        if input.is_empty() || written[&Place::Output].is_empty() || commits.is_empty() {
             self.broken.push("nothing has come out: nothing was tested".to_owned());
         }
-        let evidence = Evidence { input, written, samples, may_come_back: self.may_come_back };
+        let evidence = Evidence { input, written, samples, commits, may_come_back: self.may_come_back };
         let findings = check(&evidence);
         Report { records: evidence.input.len(), findings, bound, notes: self.notes, broken: self.broken }
     }

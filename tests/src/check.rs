@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::audit::audit;
+use crate::commit_log::Commit;
 use crate::commits::Sample;
 use crate::record::{Record, Stored};
 use crate::workload::{Place, WRITER, fate, identity};
@@ -23,6 +24,8 @@ pub struct Evidence {
     pub written: BTreeMap<Place, Vec<Stored>>,
     /// What was committed meanwhile.
     pub samples: Vec<Sample>,
+    /// Every commit, in order.
+    pub commits: Vec<Commit>,
     /// Whether a process may have come back to a partition that it had lost.
     pub may_come_back: bool,
 }
@@ -83,6 +86,7 @@ pub fn check(evidence: &Evidence) -> Findings {
         }
     }
     findings.early = committed_early(evidence, &pieces);
+    findings.early.extend(went_back(&evidence.commits));
     findings
 }
 
@@ -172,21 +176,31 @@ fn committed_when(evidence: &Evidence, place: Place, stored: &Stored, partition:
     before.last()?.committed[partition as usize]
 }
 
-/// Records whose offset was committed at a moment when not all that came of them was written, and offsets that went
-/// back. `pieces`: of each input record, where each piece of it was seen first.
+/// Offsets that went back.
+fn went_back(commits: &[Commit]) -> Vec<String> {
+    let mut reached = BTreeMap::new();
+    let mut back = Vec::new();
+    for Commit { partition, offset } in commits {
+        match reached.insert(partition, offset) {
+            Some(before) if before > offset => {
+                back.push(format!("the offset of partition {partition} went back from {before} to {offset}"));
+            }
+            Some(_) | None => {}
+        }
+    }
+    back
+}
+
+/// Records whose offset was committed at a moment when not all that came of them was written. `pieces`: of each input record, where each piece of it was seen first.
 fn committed_early(evidence: &Evidence, pieces: &[Vec<Seen>]) -> Vec<String> {
     let mut early = Vec::new();
-    // Of each partition: what was committed, and the first record that is not below it.
-    let mut reached: BTreeMap<i32, (i64, usize)> = BTreeMap::new();
+    // Of each partition: the first record that is not below what was committed.
+    let mut reached: BTreeMap<i32, usize> = BTreeMap::new();
     for sample in &evidence.samples {
         for (partition, committed) in (0..).zip(&sample.committed) {
             let Some(committed) = *committed else { continue };
             let begin = || evidence.input.partition_point(|stored| stored.partition < partition);
-            let (before, next) = reached.entry(partition).or_insert_with(|| (0, begin()));
-            if committed < *before {
-                early.push(format!("the offset of partition {partition} went back from {before} to {committed}"));
-            }
-            *before = committed;
+            let next = reached.entry(partition).or_insert_with(begin);
             let is_below = |stored: &Stored| stored.partition == partition && stored.offset < committed;
             while let Some(stored) = evidence.input.get(*next).filter(|stored| is_below(stored)) {
                 if !pieces[*next].iter().all(|piece| was_there(sample, *piece)) {

@@ -6,6 +6,7 @@
 
 mod audit;
 mod check;
+mod commit_log;
 mod commits;
 mod feeder;
 mod flow;
@@ -28,6 +29,7 @@ mod workload;
 
 pub use audit::{Audit, audit};
 pub use check::{Evidence, Findings, check};
+pub use commit_log::{Commit, commit_log};
 pub use commits::{CommitWatch, Sample, most_written};
 pub use feeder::Feeder;
 pub use flow::Flow;
