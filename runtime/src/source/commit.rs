@@ -14,21 +14,24 @@ use crate::kafka::{KafkaError, TopicPartition};
 pub struct Commits {
     interval: Duration,
     due: Instant,
-    // Asked for and not answered.
-    outstanding: usize,
+    // Asked for and not answered: one at the most, because of two that meet a coordinator's end the older one may be tried
+    // again after the newer, and then what is committed goes back.
+    outstanding: bool,
+    // Asked for meanwhile.
+    wanted: bool,
 }
 
 impl Commits {
     /// Every `interval`.
     pub fn new(interval: Duration, now: Instant) -> Commits {
-        Commits { interval, due: now + interval, outstanding: 0 }
+        Commits { interval, due: now + interval, outstanding: false, wanted: false }
     }
 }
 
 impl Commits {
-    /// Whether every commit that was asked for is answered.
+    /// Whether the commit that was asked for is answered.
     pub fn are_answered(&self) -> bool {
-        self.outstanding == 0
+        !self.outstanding
     }
 }
 
@@ -40,10 +43,15 @@ impl Source<'_> {
         }
     }
 
-    /// Asks to commit what is delivered of these partitions; a transaction commits all. The answer comes as an event.
+    /// Asks to commit what is delivered of these partitions, at once or when the commit before is answered; a transaction commits all.
+    /// The answer comes as an event.
     pub(super) fn commit(&mut self, which: impl Fn(&TopicPartition) -> bool) {
         if let Some(transactions) = &mut self.transactions {
             return transactions.hurry();
+        }
+        if self.commits.outstanding {
+            self.commits.wanted = true;
+            return;
         }
         let mut offsets = Vec::new();
         for slot in self.slots.iter_mut().filter(|slot| which(&slot.lease.at)) {
@@ -58,7 +66,7 @@ impl Source<'_> {
         }
         failpoint::reach(Failpoint::Acknowledged);
         match self.consumer.commit(&offsets) {
-            Ok(()) => self.commits.outstanding += 1,
+            Ok(()) => self.commits.outstanding = true,
             Err(error) => {
                 let failed = |(at, committed): (TopicPartition, Committed)| (at, committed.offset, Err(error.clone()));
                 self.note_committed(offsets.into_iter().map(failed).collect());
@@ -73,8 +81,11 @@ impl Source<'_> {
     }
 
     pub(super) fn on_committed(&mut self, results: Vec<(TopicPartition, Offset, Result<(), KafkaError>)>) {
-        self.commits.outstanding = self.commits.outstanding.saturating_sub(1);
+        self.commits.outstanding = false;
         self.note_committed(results);
+        if std::mem::take(&mut self.commits.wanted) {
+            self.commit(|_| true);
+        }
     }
 
     fn note_committed(&mut self, results: Vec<(TopicPartition, Offset, Result<(), KafkaError>)>) {
