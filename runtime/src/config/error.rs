@@ -62,12 +62,12 @@ impl fmt::Display for Diagnostic {
         if let Some(Position { line, column }) = self.at {
             write!(f, "{line}:{column}:")?;
         }
-        write!(f, " {}", self.message)?;
+        write!(f, " {}", steers_nothing(&self.message))?;
         if let Some(Quote { line, caret }) = &self.quote {
             write!(f, "\n    {line}\n    {caret}")?;
         }
         if let Some(help) = &self.help {
-            write!(f, "\nhelp: {help}")?;
+            write!(f, "\nhelp: {}", steers_nothing(help))?;
         }
         Ok(())
     }
@@ -186,6 +186,11 @@ fn split_lines(text: &str) -> Vec<&str> {
     text.split('\n').flat_map(|line| line.strip_suffix('\r').unwrap_or(line).split('\r')).collect()
 }
 
+/// A text of several lines without what would steer a terminal: values that it names may hold anything.
+fn steers_nothing(text: &str) -> String {
+    text.split('\n').map(printable).collect::<Vec<_>>().join("\n")
+}
+
 /// A line without what would steer a terminal.
 fn printable(line: &str) -> String {
     line.chars().map(|c| if c.is_control() && c != '\t' { char::REPLACEMENT_CHARACTER } else { c }).collect()
@@ -213,6 +218,15 @@ pub(super) fn one_of(names: &[&str]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_value_in_a_message_steers_no_terminal() {
+        let text = "name: \"my\\ers\"";
+        let source = Source::new(Path::new("p.yaml"), text);
+        let finding = source.diagnostic(Position { line: 1, column: 7 }, "name \u{1b}[2J is wrong\nso it is");
+        let shown = finding.to_string();
+        assert!(!shown.contains('\u{1b}') && shown.contains("[2J is wrong\nso it is"), "{shown:?}");
+    }
 
     fn shown(text: &str, line: usize, column: usize) -> String {
         Source::new(Path::new("p.yaml"), text).diagnostic(Position { line, column }, "wrong").to_string()
