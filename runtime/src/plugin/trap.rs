@@ -15,9 +15,11 @@ pub(super) fn is_trap(error: &wasmtime::Error) -> bool {
     error.downcast_ref::<Trap>().is_some() || error.downcast_ref::<WasmBacktrace>().is_some()
 }
 
-/// What happened, where, and the plugin's own last error of this call (a panic's message, as the SDKs log it).
+/// The plugin's own last error of this call (a panic's message, as the SDKs log it), then what happened, and where. A dead letter's
+/// reason is cut, so what the plugin says comes first.
 pub(super) fn describe(error: &wasmtime::Error, last_error: Option<&str>) -> String {
-    let mut text = error.root_cause().to_string();
+    let mut text = last_error.map_or_else(String::new, |last_error| format!("{last_error}; "));
+    write!(text, "{}", error.root_cause()).expect("a string takes all that is written");
     if let Some(backtrace) = error.downcast_ref::<WasmBacktrace>() {
         for (number, frame) in backtrace.frames().iter().take(FRAMES).enumerate() {
             text.push_str(if number == 0 { " in " } else { " < " });
@@ -29,10 +31,6 @@ pub(super) fn describe(error: &wasmtime::Error, last_error: Option<&str>) -> Str
                 None => write!(text, "function {}", frame.func_index()).expect("a string takes all that is written"),
             }
         }
-    }
-    if let Some(last_error) = last_error {
-        text.push_str("; the plugin's last error: ");
-        text.push_str(last_error);
     }
     text
 }

@@ -322,7 +322,7 @@ fn a_trap_in_a_function_with_an_endless_name_is_told_in_few_words() {
         .talking();
     let Err(CallError::Trap(reason)) = process_core(&core) else { panic!("it traps") };
     assert!(reason.len() < 16 * 1024, "{} bytes", reason.len());
-    assert!(reason.contains(" in nnnn") && reason.contains("the plugin's last error"), "{reason}");
+    assert!(reason.contains(" in nnnn") && reason.starts_with("aaaa"), "{reason}");
 }
 
 /// Typed outcomes that all have the same 900 KB reason: far more than the plugin's memory, were they copied.
