@@ -3,6 +3,7 @@
 mod boundary;
 mod copy;
 mod figures;
+mod languages;
 mod orders;
 mod report;
 mod usage;
@@ -24,6 +25,8 @@ struct Arguments {
 enum Part {
     /// What a stage costs a record, from the host to the plugin and back; no Kafka
     Boundary(boundary::Options),
+    /// What a plugin costs in each language; no Kafka
+    Languages(languages::Options),
     /// What copying a topic costs: by hand, by sluice, by sluice through three stages
     Copy(copy::Options),
     /// The hand-written loop that `copy` compares with
@@ -39,6 +42,7 @@ enum Part {
 fn main() -> Result<()> {
     match Arguments::parse().part {
         Some(Part::Boundary(options)) => boundary::run(&options),
+        Some(Part::Languages(options)) => languages::run(&options),
         Some(Part::Copy(options)) => copy::run(&options),
         Some(Part::NativeCopy { pipeline, records }) => copy::native::run(&pipeline, records),
         None => {

@@ -25,10 +25,24 @@ impl Table {
         self.rows.push(cells);
     }
 
+    /// The table as Markdown has it.
+    pub fn markdown(&self) -> String {
+        let columns = self.rows[0].len();
+        let line = |row: &Vec<String>| {
+            let cells = (0..columns).map(|column| row.get(column).map_or("", String::as_str));
+            format!("| {} |\n", cells.collect::<Vec<_>>().join(" | "))
+        };
+        let rule = format!("|---|{}\n", "---:|".repeat(columns - 1));
+        let (head, rows) = self.rows.split_at(1);
+        line(&head[0]) + &rule + &rows.iter().map(line).collect::<String>()
+    }
+
     /// The table with its columns under one another.
     pub fn text(&self) -> String {
         let columns = self.rows[0].len();
-        let width = |column: usize| self.rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
+        let width = |column: usize| {
+            self.rows.iter().filter_map(|row| Some(row.get(column)?.chars().count())).max().unwrap_or_default()
+        };
         let widths: Vec<usize> = (0..columns).map(width).collect();
         let line = |row: &Vec<String>| {
             let mut line = format!("{:<width$}", row[0], width = widths[0]);
@@ -40,6 +54,23 @@ impl Table {
         };
         self.rows.iter().map(line).collect()
     }
+}
+
+/// Puts a text into a document of the repository, between the comments `<!-- NAME -->` and `<!-- end of NAME -->`.
+///
+/// # Errors
+/// The document cannot be read or written, or has no such comments.
+pub fn write_section(document: &str, name: &str, text: &str) -> Result<()> {
+    let path = root().join(document);
+    let old = fs::read_to_string(&path).with_context(|| format!("cannot read {document}"))?;
+    let (begin, end) = (format!("<!-- {name} -->\n"), format!("<!-- end of {name} -->"));
+    let found = old.split_once(&begin).and_then(|(head, rest)| Some((head, rest.split_once(&end)?.1)));
+    let (head, tail) = found.with_context(|| format!("{document} has no section {name}"))?;
+    let date = jiff::Timestamp::now().strftime("%Y-%m-%d");
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let machine = machine();
+    let new = format!("{head}{begin}{text}\nMeasured on {date}, {machine}, {cores} cores.\n{end}{tail}");
+    fs::write(&path, new).with_context(|| format!("cannot write {document}"))
 }
 
 /// One part's results, appended to `bench/PART.jsonl` in the target folder.
@@ -112,6 +143,13 @@ fn machine() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_table_in_markdown_has_a_cell_for_each_column() {
+        let mut table = Table::new(&["what", "ns", "ratio"]);
+        table.row(vec!["jq".to_owned(), "1".to_owned()]);
+        assert_eq!(table.markdown(), "| what | ns | ratio |\n|---|---:|---:|\n| jq | 1 |  |\n");
+    }
 
     #[test]
     fn figures_are_flush_right_under_their_column() {

@@ -11,6 +11,7 @@ mod dlq;
 mod failures;
 mod growth;
 mod hold;
+mod languages;
 mod lost_offset;
 mod membership;
 mod misbehave;

@@ -5,22 +5,26 @@ use std::ffi::OsString;
 use anyhow::Result;
 
 use crate::kafka::Kafka;
-use crate::plugins;
+use crate::plugins::{self, Scope};
 use crate::run;
-use crate::toolchain::Toolchain;
 use crate::workspace::Workspace;
 
 /// The parts that measure inside one process; every other part, and all of them together, needs a broker.
-const WITHOUT_BROKER: [&str; 1] = ["boundary"];
+const WITHOUT_BROKER: [&str; 2] = ["boundary", LANGUAGES];
+
+/// The part that needs the plugins of all languages.
+const LANGUAGES: &str = "languages";
 
 /// Runs one part of the benchmarks, or all. `arguments`: the part's name, and options of its own.
 pub fn run(workspace: &Workspace, arguments: &[OsString]) -> Result<()> {
-    plugins::build(workspace, &Toolchain::provide(workspace)?)?;
     workspace.build_sluice()?;
+    let part = arguments.first().and_then(|part| part.to_str());
+    let scope = if part == Some(LANGUAGES) { Scope::All } else { Scope::Shipped };
+    plugins::build(workspace, scope)?;
     let mut command = workspace.cargo();
     command.args(["run", "--release", "--package", "sluicebox-bench", "--"]).args(arguments);
     workspace.export(&mut command);
-    if arguments.first().is_some_and(|part| WITHOUT_BROKER.iter().any(|without| part == *without)) {
+    if part.is_some_and(|part| WITHOUT_BROKER.contains(&part)) {
         return run::run(&mut command);
     }
     let broker = Kafka::provide(workspace)?.start()?;

@@ -5,9 +5,8 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use crate::plugins;
+use crate::plugins::{self, Scope};
 use crate::run;
-use crate::toolchain::Toolchain;
 use crate::workspace::Workspace;
 
 /// What `sluice` is asked to do; the plugin path is added.
@@ -22,9 +21,9 @@ const ARGUMENTS: [&str; 6] = [
 
 /// Sets up, builds the program and becomes it: its output, its exit code.
 pub fn run(workspace: &Workspace) -> Result<()> {
-    plugins::build(workspace, &Toolchain::provide(workspace)?)?;
     run::say("build", "sluice");
     workspace.build_sluice()?;
+    plugins::build(workspace, Scope::Shipped)?;
     let mut sluice = Command::new(workspace.sluice());
     sluice.current_dir(&workspace.root).args(ARGUMENTS).arg("--plugin-path").arg(workspace.plugin_path());
     Err(sluice.exec()).context("cannot run sluice")

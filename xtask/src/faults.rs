@@ -5,19 +5,18 @@ use std::ffi::OsString;
 use anyhow::Result;
 
 use crate::kafka::Kafka;
-use crate::plugins;
+use crate::plugins::{self, Scope};
 use crate::run;
 use crate::test::{self, HOST};
-use crate::toolchain::Toolchain;
 use crate::workspace::Workspace;
 
 /// Runs the whole, or what `arguments` select of it: words, `--repeat`, `--seed`.
 pub fn run(workspace: &Workspace, arguments: &[OsString]) -> Result<()> {
-    plugins::build(workspace, &Toolchain::provide(workspace)?)?;
     let kafka = Kafka::provide(workspace)?;
     // As for all tests, so that nothing is built a second time with other features.
     run::run(workspace.cargo().arg("build").args(HOST).args(["--bins", "--tests"]))?;
     build(workspace)?;
+    plugins::build(workspace, Scope::All)?;
     let mut command = workspace.cargo();
     command.arg("test").args(HOST).args(["--test", "faults", "--", "--whole"]).args(arguments);
     // The suite starts its brokers itself.

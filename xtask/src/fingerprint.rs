@@ -7,6 +7,9 @@ use std::time::UNIX_EPOCH;
 
 use anyhow::{Context, Result};
 
+/// Folders that builds make.
+const GENERATED: [&str; 4] = ["target", "node_modules", "build", "__pycache__"];
+
 /// The fingerprint of everything under these files and folders, hidden and generated folders left out.
 pub fn of(paths: &[&Path]) -> Result<String> {
     let mut lines = Vec::new();
@@ -27,7 +30,7 @@ fn add(path: &Path, lines: &mut Vec<String>) -> io::Result<()> {
     for entry in fs::read_dir(path)? {
         let path = entry?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        if !name.starts_with('.') && name != "target" && name != "node_modules" {
+        if !name.starts_with('.') && !GENERATED.contains(&&*name) {
             add(&path, lines)?;
         }
     }

@@ -1,14 +1,13 @@
 //! `cargo xtask`: set-up, tests, benchmarks and the demo. This file reads the command line and nothing else.
 
 mod bench;
-mod cargo;
-mod component;
 mod demo;
 mod deny;
 mod faults;
 mod fingerprint;
 mod fuzz;
 mod kafka;
+mod languages;
 mod plugins;
 mod run;
 mod steps;
@@ -18,20 +17,19 @@ mod toolchain;
 mod workspace;
 
 use std::ffi::OsString;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
 use lexopt::Arg::{Long, Short, Value};
 
 use crate::kafka::Kafka;
-use crate::toolchain::Toolchain;
+use crate::plugins::Scope;
 use crate::workspace::Workspace;
 
 const HELP: &str = "\
 Usage: cargo xtask COMMAND
 
-  setup           prepare everything: WebAssembly toolchain, plugins, Apache Kafka for tests
+  setup           prepare everything: the tools of all languages, the program, plugins, Apache Kafka for tests
   test [FILTER]   set-up, a broker, then every test of the workspace and of the plugins (whose name contains FILTER)
   demo            the example pipeline order-status on the embedded broker, fed from sample records
   bench [PART]    set-up, a broker where the part needs one, then the benchmarks; more arguments are the part's own
@@ -39,7 +37,6 @@ Usage: cargo xtask COMMAND
                   brokers, kills, cuts; ends with a table; of what failed the logs are in target/faults
   fuzz [TARGET]   damaged inputs for every reader of foreign bytes, ten million each; more arguments are the fuzzer's own
   deny [CHECK]    licences, duplicate versions and sources of all dependencies; `advisories` where GitHub can be reached
-  plugin DIR      build the Rust plugin crate in DIR to DIR/NAME.wasm
   help            this text
 
 Everything that is made lies in the target folder (CARGO_TARGET_DIR, else target/).
@@ -57,7 +54,6 @@ enum Command {
     Faults { arguments: Vec<OsString> },
     Fuzz { arguments: Vec<OsString> },
     Deny { arguments: Vec<OsString> },
-    Plugin { folder: PathBuf },
     Help,
 }
 
@@ -108,7 +104,6 @@ fn parse(mut arguments: lexopt::Parser) -> Result<Command, lexopt::Error> {
         Some("setup") => Command::Setup,
         Some("test") => Command::Test { filter: words.next() },
         Some("demo") => Command::Demo,
-        Some("plugin") => Command::Plugin { folder: words.next().ok_or("plugin: name the crate's folder")?.into() },
         Some("help") => Command::Help,
         _ => return Err(format!("no command {}", name.display()).into()),
     };
@@ -122,7 +117,8 @@ fn execute(command: Command) -> Result<()> {
     let workspace = Workspace::find()?;
     match command {
         Command::Setup => {
-            plugins::build(&workspace, &Toolchain::provide(&workspace)?)?;
+            workspace.build_sluice()?;
+            plugins::build(&workspace, Scope::All)?;
             Kafka::provide(&workspace)?;
             Ok(())
         }
@@ -132,7 +128,6 @@ fn execute(command: Command) -> Result<()> {
         Command::Faults { arguments } => faults::run(&workspace, &arguments),
         Command::Fuzz { arguments } => fuzz::run(&workspace, &arguments),
         Command::Deny { arguments } => deny::run(&workspace, &arguments),
-        Command::Plugin { folder } => plugins::build_crate(&workspace, &folder),
         Command::Help => {
             print!("{HELP}");
             Ok(())
@@ -157,7 +152,6 @@ mod tests {
         }
         assert!(parse_words(&["tset"]).is_err());
         assert!(parse_words(&["demo", "extra"]).is_err());
-        assert!(parse_words(&["plugin"]).is_err());
         assert!(parse_words(&["test", "--release"]).is_err());
     }
 

@@ -1,4 +1,4 @@
-//! Building plugins: those of the repository, and a single one that lies anywhere.
+//! Building the plugins of the repository, in every language, with `sluice plugin build`.
 
 use std::collections::BTreeSet;
 use std::env;
@@ -7,111 +7,122 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
-use crate::cargo::{self, Package};
-use crate::component;
 use crate::fingerprint;
+use crate::languages;
 use crate::run;
-use crate::toolchain::Toolchain;
+use crate::toolchain;
 use crate::workspace::Workspace;
 
-/// Builds every plugin of the repository to `NAME.wasm` in the plugin path; takes milliseconds where nothing changed.
-pub fn build(workspace: &Workspace, toolchain: &Toolchain) -> Result<()> {
+/// Which plugins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Those that come with the program: all in Rust.
+    Shipped,
+    /// Those for examples and tests too, in every language.
+    All,
+}
+
+impl Scope {
+    /// The folders of their projects.
+    fn parents(self) -> &'static [&'static str] {
+        match self {
+            Scope::Shipped => &[""],
+            Scope::All => &["", "examples", "testing"],
+        }
+    }
+}
+
+/// What makes a folder a project, and what of it the name of the built plugin is in.
+const MARKS: [&str; 4] = ["package.json", "pyproject.toml", "go.mod", "plugin.wat"];
+
+/// Builds plugins of the repository to `NAME.wasm` in the plugin path, with the program that is built; takes
+/// milliseconds where nothing changed.
+pub fn build(workspace: &Workspace, scope: Scope) -> Result<()> {
     let started = Instant::now();
-    let folder = workspace.plugin_path();
-    let stamp = workspace.memory().join("plugins");
-    let inputs = inputs(workspace, toolchain)?;
-    if fs::read_to_string(&stamp).is_ok_and(|text| text == inputs.clone() + &outputs(&folder)) {
-        run::say("plugins", &format!("unchanged in {}", folder.display()));
-        return Ok(());
+    toolchain::provide(workspace)?;
+    if scope == Scope::All {
+        languages::provide(workspace)?;
     }
-
-    let packages = cargo::packages(&workspace.plugins().join("Cargo.toml"))?;
-    let plugins: Vec<&Package> = packages.iter().filter(|package| package.is_plugin()).collect();
-    let mut command = cargo_build(workspace, toolchain);
-    command.current_dir(workspace.plugins());
-    for plugin in &plugins {
-        command.args(["--package", &plugin.name]);
-    }
+    let projects = projects(workspace, scope)?;
     let mut changed = 0;
-    for module in cargo::build_modules(&mut command)? {
-        let plugin = package_of(&plugins, &module.manifest)?;
-        let bytes = componentize(workspace, plugin, &module.file)?;
-        changed += usize::from(component::write_if_changed(&wasm_file(&folder, &plugin.name), &bytes)?);
+    for project in &projects {
+        changed += usize::from(build_project(workspace, project)?);
     }
-    remove_others(&folder, &plugins)?;
-    fs::create_dir_all(workspace.memory())?;
-    fs::write(&stamp, inputs + &outputs(&folder)).with_context(|| format!("cannot write {}", stamp.display()))?;
+    if scope == Scope::All {
+        remove_others(workspace, &projects)?;
+    }
+    let (count, folder) = (projects.len(), workspace.plugin_path());
     let took = started.elapsed().as_secs_f64();
-    run::say("plugins", &format!("{} in {}, {changed} changed ({took:.1} s)", plugins.len(), folder.display()));
+    run::say("plugins", &format!("{count} in {}, {changed} built ({took:.1} s)", folder.display()));
     Ok(())
 }
 
-/// Builds the plugin crate in `crate_folder` to `NAME.wasm` beside its manifest and says what it is.
-pub fn build_crate(workspace: &Workspace, crate_folder: &Path) -> Result<()> {
-    let manifest = crate_folder.join("Cargo.toml");
-    let manifest = manifest.canonicalize().with_context(|| format!("no crate: {}", manifest.display()))?;
-    let packages = cargo::packages(&manifest)?;
-    let plugin = package_of(&packages.iter().collect::<Vec<_>>(), &manifest)?;
-    if !plugin.is_plugin() {
-        bail!("{}: not a plugin; it needs `[lib]` with `crate-type = [\"cdylib\"]`", manifest.display());
+/// A plugin of the repository.
+struct Project {
+    folder: PathBuf,
+    name: String,
+}
+
+fn projects(workspace: &Workspace, scope: Scope) -> Result<Vec<Project>> {
+    let mut projects = Vec::new();
+    for parent in scope.parents().iter().map(|parent| workspace.plugins().join(parent)) {
+        for entry in fs::read_dir(&parent).with_context(|| format!("cannot list {}", parent.display()))? {
+            let folder = entry?.path();
+            if is_project(&folder) {
+                let name = folder.file_name().context("a folder has a name")?.to_string_lossy().into_owned();
+                projects.push(Project { folder, name });
+            }
+        }
     }
-    let mut command = cargo_build(workspace, &Toolchain::provide(workspace)?);
-    command.arg("--manifest-path").arg(&manifest).args(["--package", &plugin.name]);
-    let modules = cargo::build_modules(&mut command)?;
-    let module = modules.iter().find(|module| module.manifest == manifest).context("cargo built no module")?;
-    let bytes = componentize(workspace, plugin, &module.file)?;
-    let file = wasm_file(crate_folder, &plugin.name);
-    component::write_if_changed(&file, &bytes)?;
+    projects.sort_by(|one, other| one.name.cmp(&other.name));
+    Ok(projects)
+}
 
-    println!("{}", file.display());
-    println!("  size     {} bytes", bytes.len());
-    println!("  digest   {}", component::digest(&bytes));
-    for import in component::imports(&bytes)? {
-        println!("  imports  {import}");
+fn is_project(folder: &Path) -> bool {
+    let is_rust = fs::read_to_string(folder.join("Cargo.toml")).is_ok_and(|manifest| manifest.contains("\"cdylib\""));
+    let has_source = |extension: &str| {
+        let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+        entries.into_iter().any(|entry| entry.path().extension().is_some_and(|is| is == extension))
+    };
+    is_rust || MARKS.iter().any(|mark| folder.join(mark).is_file()) || has_source("c")
+}
+
+/// Whether it had to be built.
+fn build_project(workspace: &Workspace, project: &Project) -> Result<bool> {
+    let file = workspace.plugin_path().join(&project.name).with_extension("wasm");
+    let stamp = workspace.memory().join("plugins").join(&project.name);
+    let state = || Ok::<_, anyhow::Error>(inputs(workspace, project)? + &fingerprint::of(&[&file]).unwrap_or_default());
+    if fs::read_to_string(&stamp).is_ok_and(|text| state().is_ok_and(|state| state == text)) {
+        return Ok(false);
     }
-    Ok(())
+    run::say("plugin", &project.name);
+    let mut sluice = Command::new(workspace.sluice());
+    sluice.args(["plugin", "build"]).arg(&project.folder).arg("--output").arg(&file);
+    // State of builds lies in the target folder.
+    sluice.env("CARGO_TARGET_DIR", workspace.target.join("plugins-wasm"));
+    run::run(&mut sluice)?;
+    fs::create_dir_all(stamp.parent().context("a file lies in a folder")?)?;
+    fs::write(&stamp, state()?).with_context(|| format!("cannot write {}", stamp.display()))?;
+    Ok(true)
 }
 
-/// A build whose state lies in the target folder, for crates elsewhere too.
-fn cargo_build(workspace: &Workspace, toolchain: &Toolchain) -> Command {
-    let mut command = toolchain.cargo_build();
-    command.env("CARGO_TARGET_DIR", workspace.target.join("plugins-wasm"));
-    command
-}
-
-fn wasm_file(folder: &Path, name: &str) -> PathBuf {
-    folder.join(format!("{name}.wasm"))
-}
-
-fn package_of<'a>(packages: &[&'a Package], manifest: &Path) -> Result<&'a Package> {
-    let found = packages.iter().find(|package| package.manifest_path == manifest);
-    found.copied().with_context(|| format!("{}: the manifest of no package", manifest.display()))
-}
-
-fn componentize(workspace: &Workspace, plugin: &Package, module: &Path) -> Result<Vec<u8>> {
-    let bytes = fs::read(module).with_context(|| format!("cannot read {}", module.display()))?;
-    component::from_module(bytes, &workspace.wit(), plugin.world()?)
-        .with_context(|| format!("plugin {}: its module cannot become a component", plugin.name))
-}
-
-/// Everything that the plugins are made from, this program included.
-fn inputs(workspace: &Workspace, toolchain: &Toolchain) -> Result<String> {
+/// Everything that a plugin is made from.
+fn inputs(workspace: &Workspace, project: &Project) -> Result<String> {
+    let plugins = workspace.plugins();
+    let (sdks, scanner, lock) = (plugins.join("sdk"), plugins.join("json-scan"), plugins.join("Cargo.lock"));
+    let authoring = workspace.root.join("runtime").join("src").join("authoring");
     let own = env::current_exe().context("cannot find this program's file")?;
-    let files = fingerprint::of(&[&workspace.plugins(), &workspace.wit(), &own])?;
-    Ok(toolchain.identity()? + &files)
-}
-
-/// The state of what was built; empty where nothing was.
-fn outputs(folder: &Path) -> String {
-    fingerprint::of(&[folder]).unwrap_or_default()
+    fingerprint::of(&[&project.folder, &sdks, &scanner, &lock, &workspace.wit(), &authoring, &own])
 }
 
 /// Removes what earlier builds made of plugins that are gone.
-fn remove_others(folder: &Path, plugins: &[&Package]) -> Result<()> {
-    let wanted: BTreeSet<PathBuf> = plugins.iter().map(|plugin| wasm_file(folder, &plugin.name)).collect();
-    for entry in fs::read_dir(folder).with_context(|| format!("cannot list {}", folder.display()))? {
+fn remove_others(workspace: &Workspace, projects: &[Project]) -> Result<()> {
+    let folder = workspace.plugin_path();
+    let wanted: BTreeSet<PathBuf> =
+        projects.iter().map(|project| folder.join(&project.name).with_extension("wasm")).collect();
+    for entry in fs::read_dir(&folder).with_context(|| format!("cannot list {}", folder.display()))? {
         let path = entry?.path();
         if path.extension().is_some_and(|is| is == "wasm") && !wanted.contains(&path) {
             fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;

@@ -7,18 +7,17 @@ use anyhow::{Context, Result};
 
 use crate::faults;
 use crate::kafka::{Kafka, SharedBroker};
-use crate::plugins;
+use crate::plugins::{self, Scope};
 use crate::run;
 use crate::steps::Steps;
-use crate::toolchain::Toolchain;
 use crate::workspace::Workspace;
 
 /// The host's packages. One profile for everything, because a second one would build wasmtime and librdkafka once
 /// more; xtask stays in the profile that it runs in.
 pub const HOST: [&str; 4] = ["--release", "--workspace", "--exclude", "xtask"];
 
-/// The end-to-end tests alone.
-const EXACTLY_ONCE: [&str; 2] = ["--test", "e2e"];
+/// End-to-end tests that no broker takes part in: the kind of delivery is nothing to them.
+const WITHOUT_BROKER: [&str; 3] = ["dev::", "languages::", "pipeline_tests::"];
 
 /// Runs the tests whose names contain `filter`, or all. Tests go on after a failure; the summary names what failed.
 pub fn run(workspace: &Workspace, filter: Option<&OsStr>) -> Result<()> {
@@ -29,18 +28,16 @@ pub fn run(workspace: &Workspace, filter: Option<&OsStr>) -> Result<()> {
 
 /// Stops early, with `None`, where nothing of use could follow.
 fn run_steps(workspace: &Workspace, filter: Option<&OsStr>, steps: &mut Steps) -> Option<()> {
-    let kafka = steps.run("set-up", || {
-        plugins::build(workspace, &Toolchain::provide(workspace)?)?;
-        Kafka::provide(workspace)
-    })?;
+    let kafka = steps.run("set-up", || Kafka::provide(workspace))?;
     // With the tests, so that the program and the tests share one set of features: else dependencies build twice.
     steps.run("build", || run::run(workspace.cargo().arg("build").args(HOST).args(["--bins", "--tests"])))?;
     steps.run("build with failpoints", || faults::build(workspace))?;
+    steps.run("plugins", || plugins::build(workspace, Scope::All))?;
     // The broker starts when the compiler has finished and ends before the plugins' tests are compiled.
     let broker = steps.run("broker", || kafka.start())?;
-    steps.run("host tests", || host_tests(workspace, &broker, filter, &[]));
+    steps.run("host tests", || host_tests(workspace, &broker, host_command(workspace, filter)));
     // The same promises once more under exactly_once, which the tests take from the environment.
-    steps.run("exactly once", || host_tests(workspace, &broker, filter, &EXACTLY_ONCE));
+    steps.run("exactly once", || host_tests(workspace, &broker, exactly_once_command(workspace, filter)));
     drop(broker);
     steps.run("xtask tests", || run::run(workspace.cargo().args(["test", "--package", "xtask"]).args(filter)));
     steps.run("plugin tests", || run::run(workspace.cargo_for_plugins().args(["test", "--no-fail-fast"]).args(filter)))
@@ -55,12 +52,23 @@ pub fn with_all_needs(workspace: &Workspace, command: &mut Command) -> Result<()
     run::run(command.env("TMPDIR", temporary.path()))
 }
 
-fn host_tests(workspace: &Workspace, broker: &SharedBroker, filter: Option<&OsStr>, only: &[&str]) -> Result<()> {
+fn host_command(workspace: &Workspace, filter: Option<&OsStr>) -> Command {
     let mut command = workspace.cargo();
-    command.arg("test").args(HOST).arg("--no-fail-fast").args(only).args(filter);
-    if !only.is_empty() {
-        command.env("SLUICE_TEST_DELIVERY", "exactly_once");
-    }
+    command.arg("test").args(HOST).arg("--no-fail-fast").args(filter);
+    command
+}
+
+fn exactly_once_command(workspace: &Workspace, filter: Option<&OsStr>) -> Command {
+    let mut command = workspace.cargo();
+    command.arg("test").args(HOST).args(["--no-fail-fast", "--test", "e2e"]).args(filter);
+    command.env("SLUICE_TEST_DELIVERY", "exactly_once").arg("--");
+    WITHOUT_BROKER.iter().for_each(|module| {
+        command.args(["--skip", module]);
+    });
+    command
+}
+
+fn host_tests(workspace: &Workspace, broker: &SharedBroker, mut command: Command) -> Result<()> {
     broker.export(&mut command);
     with_all_needs(workspace, &mut command)
 }

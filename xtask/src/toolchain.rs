@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::run;
 use crate::system;
-use crate::workspace::{Workspace, cargo_program};
+use crate::workspace::Workspace;
 
 const TARGET: &str = "wasm32-unknown-unknown";
 
@@ -17,77 +17,29 @@ const TARGET: &str = "wasm32-unknown-unknown";
 const RUSTUP_LIMIT: Duration = Duration::from_secs(120);
 
 const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
-const DEBIAN_CARGO: &str = "/usr/bin/cargo";
 
 /// Debian's newest compiler, under the names that its browsers are built with, and the sources of its std.
 const DEBIAN_PACKAGES: [&str; 3] = ["rustc-web", "cargo-web", "rust-web-src"];
 
-/// A compiler that builds for [`TARGET`].
-#[derive(Debug)]
-pub enum Toolchain {
-    /// The cargo and rustc in use have the target.
-    Plain,
-    /// Debian's compiler, which has no std for the target and builds it; the program that links.
-    Debian { linker: String },
-}
-
-impl Toolchain {
-    /// Finds a compiler or installs one. Costs one or two calls of rustc when there is nothing to do.
-    pub fn provide(workspace: &Workspace) -> Result<Self> {
-        let toolchain = Self::find_or_install(workspace)?;
-        match &toolchain {
-            Self::Plain => run::say("toolchain", &format!("cargo with {TARGET}")),
-            Self::Debian { linker } => run::say("toolchain", &format!("Debian's cargo, std from source, {linker}")),
-        }
-        Ok(toolchain)
+/// Finds a compiler for the target or installs one; `sluice plugin build` then finds the same. Costs a call of rustc when there is
+/// nothing to do.
+pub fn provide(workspace: &Workspace) -> Result<()> {
+    if has_target()? {
+        return Ok(());
     }
-
-    fn find_or_install(workspace: &Workspace) -> Result<Self> {
-        if has_target()? {
-            return Ok(Self::Plain);
-        }
-        if add_target(workspace)? && has_target()? {
-            return Ok(Self::Plain);
-        }
-        let by_hand = format!(
-            "run `rustup target add {TARGET}`, or on Debian `apt-get install {}` and the newest lld-NN",
-            DEBIAN_PACKAGES.join(" ")
-        );
-        if !system::apt_has(&DEBIAN_PACKAGES) {
-            system::require_install_rights("no Rust compiler for WebAssembly", &by_hand)?;
-            system::apt_update()?;
-            system::apt_install(&DEBIAN_PACKAGES).context(by_hand)?;
-        }
-        Ok(Self::Debian { linker: debian_linker()? })
+    if add_target(workspace)? && has_target()? {
+        return Ok(());
     }
-
-    /// `cargo build --release` for the target; add packages and a target folder.
-    pub fn cargo_build(&self) -> Command {
-        let mut command = match self {
-            Self::Plain => Command::new(cargo_program()),
-            Self::Debian { linker } => {
-                let mut command = Command::new(DEBIAN_CARGO);
-                command
-                    .env("RUSTC", DEBIAN_RUSTC)
-                    .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", linker)
-                    // Building std is not a stable feature of cargo; Debian's own packages use it this way.
-                    .env("RUSTC_BOOTSTRAP", "1")
-                    .args(["-Z", "build-std=std,panic_abort"]);
-                command
-            }
-        };
-        command.args(["build", "--release", "--target", TARGET]);
-        command
+    let by_hand = format!(
+        "run `rustup target add {TARGET}`, or on Debian `apt-get install {}` and the newest lld-NN",
+        DEBIAN_PACKAGES.join(" ")
+    );
+    if !system::apt_has(&DEBIAN_PACKAGES) {
+        system::require_install_rights("no Rust compiler for WebAssembly", &by_hand)?;
+        system::apt_update()?;
+        system::apt_install(&DEBIAN_PACKAGES).context(by_hand)?;
     }
-
-    /// Text that changes when another compiler would be used.
-    pub fn identity(&self) -> Result<String> {
-        let mut rustc = match self {
-            Self::Plain => plain_rustc(),
-            Self::Debian { .. } => Command::new(DEBIAN_RUSTC),
-        };
-        Ok(format!("{self:?}\n{}", run::output(rustc.arg("-vV"))?))
-    }
+    provide_debian_linker()
 }
 
 fn plain_rustc() -> Command {
@@ -127,11 +79,11 @@ fn add_target(workspace: &Workspace) -> Result<bool> {
 
 /// The linker that belongs to Debian's rustc: of the same LLVM, else the oldest that is newer (an older one may not
 /// understand what the compiler writes). Installs one where there is none.
-fn debian_linker() -> Result<String> {
+fn provide_debian_linker() -> Result<()> {
     let version = run::output(Command::new(DEBIAN_RUSTC).arg("-vV"))?;
     let llvm = llvm_major(&version).context("rustc -vV names no LLVM version")?;
-    if let Some(number) = oldest_from(llvm, installed_linkers()) {
-        return Ok(format!("wasm-ld-{number}"));
+    if oldest_from(llvm, installed_linkers()).is_some() {
+        return Ok(());
     }
     let by_hand = format!("install lld-{llvm} or a newer lld-NN; Debian's rustc uses LLVM {llvm}");
     system::require_install_rights("no linker for WebAssembly", &by_hand)?;
@@ -141,8 +93,7 @@ fn debian_linker() -> Result<String> {
         offered = oldest_from(llvm, system::apt_versions("lld", ""));
     }
     let Some(number) = offered else { bail!("no linker for WebAssembly: {by_hand}") };
-    system::apt_install(&[&format!("lld-{number}")]).context(by_hand)?;
-    Ok(format!("wasm-ld-{number}"))
+    system::apt_install(&[&format!("lld-{number}")]).context(by_hand)
 }
 
 fn llvm_major(version: &str) -> Option<u32> {

@@ -57,6 +57,17 @@ impl Template {
         Template(batch)
     }
 
+    /// The same with no more than its first records.
+    pub fn first(mut self, records: usize) -> Template {
+        self.0.records.truncate(records);
+        self
+    }
+
+    /// How many records there are.
+    pub fn len(&self) -> usize {
+        self.0.records.len()
+    }
+
     /// Makes `batch` as this one is, in its own memory.
     pub fn fill(&self, batch: &mut Batch) {
         batch.clear();

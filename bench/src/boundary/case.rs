@@ -9,7 +9,7 @@ use sluicebox::batch::{Arena, Batch};
 use sluicebox::config::plan;
 use sluicebox::plugin::{Answer, Change, Engine, Instance, OutputName, Produced, StageSetup, Verdict};
 
-use super::batch::{RECORDS, Template};
+use super::batch::Template;
 use super::native::{Job, Outcome};
 use crate::figures::Rounds;
 use crate::usage::thread_time;
@@ -88,7 +88,7 @@ impl Case {
             calls += 1;
             ensure!(self.answer == self.verified, "{}: the plugin changed its mind", self.name);
         }
-        self.plugin.push(a_record(spent, calls));
+        self.plugin.push(self.a_record(spent, calls));
         if let Expected::LikeNative(job) = self.expected {
             let (mut spent, mut calls) = (Duration::ZERO, 0);
             while spent < time {
@@ -99,7 +99,7 @@ impl Case {
                 spent += thread_time() - start;
                 calls += 1;
             }
-            self.native.push(a_record(spent, calls));
+            self.native.push(self.a_record(spent, calls));
         }
         Ok(())
     }
@@ -118,8 +118,18 @@ impl Case {
         Ok(thread_time() - start)
     }
 
+    /// Bytes of memory that the plugin has.
+    pub fn memory(&self) -> usize {
+        self.instance.memory()
+    }
+
+    fn a_record(&self, spent: Duration, calls: u32) -> f64 {
+        spent.as_nanos() as f64 / f64::from(calls) / self.template.len() as f64
+    }
+
     fn verify(&self) -> Result<()> {
-        ensure!(self.answer.verdicts.len() == RECORDS, "{} verdicts on {RECORDS} records", self.answer.verdicts.len());
+        let records = self.template.len();
+        ensure!(self.answer.verdicts.len() == records, "{} verdicts on {records} records", self.answer.verdicts.len());
         let mut produced = self.answer.produced.as_slice();
         for (number, (verdict, value)) in self.answer.verdicts.iter().zip(self.template.values()).enumerate() {
             let own = produced.iter().take_while(|produced| produced.record as usize == number).count();
@@ -162,8 +172,4 @@ fn same(one: &Outcome, other: &Outcome) -> bool {
         }
         _ => one == other,
     }
-}
-
-fn a_record(spent: Duration, calls: u32) -> f64 {
-    spent.as_nanos() as f64 / f64::from(calls) / RECORDS as f64
 }

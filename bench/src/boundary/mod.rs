@@ -1,8 +1,8 @@
 //! What a stage costs a record: from the host to the plugin and back, in batches made without Kafka.
 
-mod batch;
-mod case;
-mod native;
+pub mod batch;
+pub mod case;
+pub mod native;
 
 use std::env;
 use std::path::Path;

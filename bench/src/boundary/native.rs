@@ -51,6 +51,26 @@ pub fn total(value: &[u8]) -> serde_json::Result<Outcome> {
     serde_json::to_vec(&order).map(Outcome::Value)
 }
 
+/// The three before as one: what `order-enrich` does, with the same statuses.
+pub fn enrich(value: &[u8]) -> serde_json::Result<Outcome> {
+    let mut order: Value = serde_json::from_slice(value)?;
+    if !order["status"].as_str().is_some_and(|status| ["shipped", "delivered", "cancelled"].contains(&status)) {
+        return Ok(Outcome::Drop);
+    }
+    let number = |name: &str| order[name].as_u64().unwrap_or_default();
+    let total = number("quantity") * number("price_cents");
+    if let Some(Value::String(email)) = order.pointer_mut("/customer/email") {
+        let first = email.chars().next().filter(|first| *first != '@');
+        let masked = first.zip(email.rsplit_once('@')).map(|(first, (_, domain))| format!("{first}***@{domain}"));
+        *email = masked.unwrap_or_else(|| "***".to_owned());
+    }
+    if let Some(order) = order.as_object_mut() {
+        order.insert("total_cents".to_owned(), total.into());
+        order.shift_remove("internal_note");
+    }
+    serde_json::to_vec(&order).map(Outcome::Value)
+}
+
 /// `route`, with `field: status` and a route for each of three statuses, the outputs 1, 2 and 3.
 pub fn route(value: &[u8]) -> serde_json::Result<Outcome> {
     let order: Value = serde_json::from_slice(value)?;
@@ -77,6 +97,12 @@ mod tests {
         assert_eq!(route(ORDER).unwrap(), Outcome::Keep);
         let Outcome::Value(masked) = mask(ORDER).unwrap() else { panic!("it has an address") };
         assert!(String::from_utf8(masked).unwrap().contains("\"a***@x.org\""));
+        assert_eq!(enrich(ORDER).unwrap(), Outcome::Drop);
+        let shipped = String::from_utf8(ORDER.to_vec()).unwrap().replace("paid", "shipped");
+        let Outcome::Value(enriched) = enrich(shipped.as_bytes()).unwrap() else { panic!("it matters") };
+        let expected =
+            r#"{"status":"shipped","quantity":3,"price_cents":5,"customer":{"email":"a***@x.org"},"total_cents":15}"#;
+        assert_eq!(String::from_utf8(enriched).unwrap(), expected);
         let Outcome::Value(total) = total(ORDER).unwrap() else { panic!("it is an object") };
         assert!(String::from_utf8(total).unwrap().ends_with("},\"total_cents\":15}"));
     }

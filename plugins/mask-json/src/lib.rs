@@ -129,7 +129,7 @@ mod tests {
             refused(r#"{"fields": ["a"], "style": "hash"}"#),
             "config.style: unknown variant `hash`, expected one of `email`, `all`, `last4`"
         );
-        assert_eq!(refused(r#"{"fields": ["a"]}"#), "config: missing field `style`");
+        assert_eq!(refused(r#"{"fields": ["a"]}"#), "config.style: missing");
     }
 
     proptest! {

@@ -150,6 +150,6 @@ mod tests {
             "config: give `field` or `header`, not both"
         );
         assert_eq!(refused(r#"{"routes": {"x": "rest"}}"#), "config: give `field` (of a JSON value) or `header`");
-        assert_eq!(refused(r#"{"field": "a"}"#), "config: missing field `routes`");
+        assert_eq!(refused(r#"{"field": "a"}"#), "config.routes: missing");
     }
 }

@@ -3,6 +3,7 @@
 mod check;
 mod dev;
 mod dlq;
+mod plugin;
 mod run;
 
 use std::io::IsTerminal as _;
@@ -48,9 +49,8 @@ enum Command {
     /// Pipeline tests.
     #[command(hide = true)]
     Test(NotYet),
-    /// Building plugins.
-    #[command(hide = true)]
-    Plugin(NotYet),
+    /// Making plugins, in any language.
+    Plugin(plugin::Plugin),
     /// Looking into dead letters, and replaying them.
     Dlq(Box<dlq::Dlq>),
     /// Where a record went, and why.
@@ -91,7 +91,7 @@ pub fn main() -> ExitCode {
         Command::Dev(dev) => dev.execute(),
         Command::Check(check) => check.execute(),
         Command::Test(_) => Ok(not_yet("test", "feed a pipeline its records with `sluice dev`")),
-        Command::Plugin(_) => Ok(not_yet("plugin", "`cargo xtask plugin DIR` builds a plugin in Rust")),
+        Command::Plugin(plugin) => plugin.execute(),
         Command::Dlq(dlq) => dlq.execute(),
         Command::Explain(_) => Ok(not_yet("explain", "a dead letter's headers say where it came from and why")),
     };

@@ -168,6 +168,11 @@ fn offer(name: &str) -> Option<&'static Offer> {
     })
 }
 
+/// The YAML that grants an import; none where it needs no grant, or cannot be had.
+pub(super) fn grant_of(name: &str) -> Option<&'static str> {
+    offer(name)?.grant
+}
+
 fn log_write(mut store: Context<'_>, (level, message): (Level, WasmStr)) -> wasmtime::Result<()> {
     with_text(&mut store, &message, |state, text| state.log.write(level, text, Instant::now()))
 }

@@ -184,6 +184,11 @@ impl Instance {
         self.running.manifest.needs
     }
 
+    /// Bytes of linear memory that it has now.
+    pub fn memory(&self) -> usize {
+        self.running.store.data().memory.used()
+    }
+
     /// What the plugin has counted since it was first started.
     pub fn counters(&self) -> &Counters {
         &self.running.store.data().counters

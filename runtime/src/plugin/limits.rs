@@ -37,6 +37,11 @@ impl MemoryLimit {
         self.limit
     }
 
+    /// In bytes.
+    pub(super) fn used(&self) -> usize {
+        self.used
+    }
+
     /// Whether anything was refused since [`MemoryLimit::forget`].
     pub(super) fn refused(&self) -> bool {
         self.refused

@@ -6,6 +6,7 @@
 mod answer;
 mod cache;
 mod counters;
+mod describe;
 mod engine;
 mod error;
 mod exports;
@@ -30,6 +31,7 @@ mod wire;
 pub use answer::{Answer, Change, HeadersChange, OutputName, Produced, Verdict};
 pub use cache::default_cache_dir;
 pub use counters::Counters;
+pub use describe::{Import, memory_minimum};
 pub use engine::{Engine, EngineError, TICK};
 pub use error::{CallError, LoadError, StartError, Ungranted};
 pub use instance::{Instance, Manifest, StageSetup};

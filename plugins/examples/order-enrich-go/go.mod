@@ -1,0 +1,7 @@
+module order-enrich-go
+
+go 1.24
+
+require sluicebox/plugin v0.1.0
+
+replace sluicebox/plugin => ../../sdk/go

@@ -1,0 +1,3 @@
+module sluicebox/plugin
+
+go 1.24

@@ -1,0 +1,56 @@
+// A started plugin: from a packed batch to packed verdicts. The same in a component and in tests.
+
+import { readConfig } from './config.js';
+import { Failure, Rejected, describe } from './errors.js';
+import { INPUT_WORDS } from './packed/layout.js';
+import { ResultWriter } from './packed/result-writer.js';
+import { checkProcess, needsOf } from './plugin.js';
+import { InputRecord } from './record.js';
+import { Stage } from './stage.js';
+import { keep, reject } from './verdict.js';
+
+/** Bytes of a reason that is made of an error and its stack. */
+const LONGEST = 1000;
+
+export class Instance {
+  /** Reads the configuration and starts the plugin. */
+  constructor(plugin, { stage, json, outputs }) {
+    const config = readConfig(plugin.config ?? {}, json);
+    this.needs = needsOf(plugin, config);
+    this._process = checkProcess(plugin.init(config, new Stage(stage, outputs)));
+    this._record = new InputRecord();
+    this._result = new ResultWriter();
+  }
+
+  /** Judges a batch. The result is good until the next call; a `Failure` of the plugin is thrown. */
+  process(index, data) {
+    const process = this._process;
+    const record = this._record;
+    const result = this._result;
+    const count = index.length / (4 * INPUT_WORDS);
+    result.start(count);
+    record._enter(index, data);
+    for (let n = 0; n < count; n++) {
+      try {
+        const verdict = process(record);
+        if (verdict !== keep) result.push(n, verdict);
+      } catch (error) {
+        if (error instanceof Failure) throw error;
+        result.push(n, reject(reasonOf(error)));
+      }
+      record._at += INPUT_WORDS;
+    }
+    return result.result();
+  }
+}
+
+/** Why a record is refused whose judgement has thrown. */
+function reasonOf(error) {
+  return error instanceof Rejected ? error.message : cut(describe(error));
+}
+
+/** As much of a text as fits, in whole characters. */
+function cut(text) {
+  const { read } = new TextEncoder().encodeInto(text, new Uint8Array(LONGEST));
+  return text.slice(0, read);
+}

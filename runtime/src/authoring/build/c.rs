@@ -1,0 +1,62 @@
+//! C: zig's compiler, which brings a libc, or clang with a WASI SDK.
+
+use std::env;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Result, bail};
+
+use super::python;
+use super::{Made, Project};
+use crate::authoring::tool;
+
+/// The version that the SDK is tested with.
+const ZIGLANG: &str = "ziglang==0.15.2";
+const HELP: &str = "install zig from https://ziglang.org/download, or Python 3 (zig comes from PyPI then)";
+
+/// What is different from the compilers' defaults: an `assert` is kept, and traps; nothing wants randomness for a stack guard; the stack
+/// has 1 MiB, where zig's default makes every instance begin with 16.
+const FLAGS: [&str; 10] = [
+    "-std=c11",
+    "-O3",
+    "-flto",
+    "-Wall",
+    "-Wextra",
+    "-UNDEBUG",
+    "-fno-stack-protector",
+    "-mexec-model=reactor",
+    "-Wl,--strip-debug",
+    "-Wl,-z,stack-size=1048576",
+];
+
+pub fn build(project: &Project) -> Result<Made> {
+    let sources = project.sources("c");
+    if sources.is_empty() {
+        bail!("{}: no .c file", project.folder.display());
+    }
+    let module = project.build.join("module.wasm");
+    let mut compiler = compiler(&project.folder)?;
+    compiler.current_dir(&project.folder).args(FLAGS).args(["-I", "sdk", "-I", ".", "-o"]).arg(&module);
+    // As seen from the project: the message of an `assert` names its file.
+    compiler.args(sources.iter().filter_map(|source| source.strip_prefix(&project.folder).ok()));
+    tool::run(&mut compiler, HELP)?;
+    Ok(Made { name: project.folder_name()?, component: project.componentize(&module)? })
+}
+
+/// The compiler, for WASI: of the SDK that `WASI_SDK_PATH` names, else zig.
+fn compiler(folder: &Path) -> Result<Command> {
+    if let Some(sdk) = env::var_os("WASI_SDK_PATH") {
+        let mut clang = Command::new(Path::new(&sdk).join("bin").join("clang"));
+        clang.arg("--target=wasm32-wasip1");
+        return Ok(clang);
+    }
+    let mut zig = if tool::answers("zig", &["version"]) {
+        Command::new("zig")
+    } else {
+        let mut python = Command::new(python::with_package(folder, ZIGLANG, "ziglang")?);
+        python.args(["-m", "ziglang"]);
+        python
+    };
+    zig.args(["cc", "--target=wasm32-wasi"]);
+    Ok(zig)
+}

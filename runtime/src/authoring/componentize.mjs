@@ -1,0 +1,184 @@
+// From a JavaScript or TypeScript plugin to a component. `sluice plugin build` puts this file into the project's `build/`
+// and runs it there, so that Node.js finds the project's own packages:
+//
+//     node build/componentize.mjs ENTRY WIT-FOLDER WORLD OUTPUT [--grant clock] [--grant random]
+//
+// All features of the engine are off: it imports nothing of WASI. What is granted the SDK imports itself.
+
+import { componentize } from '@bytecodealliance/componentize-js';
+import esbuild from 'esbuild';
+import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { basename, dirname, join, relative, resolve, sep } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+const WRAPPER = 'sluicebox-wrapper.js';
+const FEATURES = ['stdio', 'random', 'clocks', 'http', 'fetch-event'];
+
+/**
+ * What a grant adds: interfaces for the world, and functions of theirs for the SDK. They are called `host:` until the
+ * component is made, because componentize-js answers all that is called `wasi:` itself where its features are off; with
+ * them on it would import much that no grant covers.
+ */
+const GRANTS = {
+  clock: {
+    wit: `package host:clocks@0.2.0;
+interface wall-clock { record datetime { seconds: u64, nanoseconds: u32 } now: func() -> datetime; }
+interface monotonic-clock { type instant = u64; now: func() -> instant; }`,
+    imports: {
+      'host:clocks/wall-clock@0.2.0': 'now as wallClock',
+      'host:clocks/monotonic-clock@0.2.0': 'now as monotonicClock',
+    },
+  },
+  random: {
+    wit: `package host:random@0.2.0;
+interface random { get-random-bytes: func(len: u64) -> list<u8>; }`,
+    imports: { 'host:random/random@0.2.0': 'getRandomBytes as randomBytes' },
+  },
+};
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { grant: { type: 'string', multiple: true, default: [] } },
+});
+const [entry, witFolder, world, output] = positionals.map((path, n) => (n === 2 ? path : resolve(path)));
+const grants = values.grant.map((name) => GRANTS[name] ?? fail(`there is no grant ${name}`));
+const project = await projectOf(entry);
+const bundle = join(dirname(output), `${project.name.split('/').at(-1)}.bundle.js`);
+
+await mkdir(dirname(output), { recursive: true });
+await writeFile(bundle, await bundled());
+const { component } = await componentize({
+  sourcePath: bundle,
+  witPath: await interfaceFolder(),
+  worldName: grants.length === 0 ? world : 'granted',
+  disableFeatures: FEATURES,
+}).catch((error) => fail(explained(error)));
+await writeFile(output, withWasi(component));
+
+/** The component with the interfaces that are granted under their real names, which are as long. */
+function withWasi(component) {
+  const bytes = Buffer.from(component);
+  for (const name of grants.flatMap((grant) => Object.keys(grant.imports))) {
+    for (let at = bytes.indexOf(name); at >= 0; at = bytes.indexOf(name, at)) bytes.write('wasi', at);
+  }
+  return bytes;
+}
+
+/** The nearest package.json, and its folder. */
+async function projectOf(file) {
+  for (let folder = dirname(file); ; folder = dirname(folder)) {
+    const text = await readFile(join(folder, 'package.json'), 'utf8').catch(() => null);
+    if (text !== null) return { folder, version: '0.0.0', ...JSON.parse(text) };
+    if (folder === dirname(folder)) fail(`${file}: there is no package.json in the folders above`);
+  }
+}
+
+/** The plugin, the SDK and all other packages in one file, with a table that leads from its lines to the sources'. */
+async function bundled() {
+  const result = await esbuild
+    .build({
+      stdin: { contents: wrapper(), resolveDir: project.folder, sourcefile: WRAPPER },
+      absWorkingDir: project.folder,
+      outfile: bundle,
+      bundle: true,
+      format: 'esm',
+      platform: 'neutral',
+      mainFields: ['module', 'main'],
+      conditions: ['import', 'module'],
+      target: 'es2022',
+      external: ['sluicebox:*', 'host:*'],
+      sourcemap: 'external',
+      write: false,
+    })
+    .catch(() => process.exit(1)); // esbuild has said why
+  const [map, code] = [result.outputFiles.find(isMap), result.outputFiles.find((file) => !isMap(file))];
+  return `${code.text}\nglobalThis.sluiceboxSources = ${JSON.stringify(sources(JSON.parse(map.text)))};\n`;
+}
+
+function isMap(file) {
+  return file.path.endsWith('.map');
+}
+
+/** The entry of the bundle. The sandbox comes first: the plugin's files may use it when they load. */
+function wrapper() {
+  const imports = {
+    'sluicebox:plugin/log@0.1.0': 'write',
+    'sluicebox:plugin/metrics@0.1.0': 'count',
+    ...Object.assign({}, ...grants.map((grant) => grant.imports)),
+  };
+  const names = Object.values(imports).map((name) => name.split(' as ').at(-1));
+  const about = { name: project.name.split('/').at(-1), version: project.version };
+  return `import 'sluicebox-plugin/sandbox';
+import plugin from ${JSON.stringify(entry)};
+import { component } from 'sluicebox-plugin/component';
+${Object.entries(imports).map(([from, name]) => `import { ${name} } from '${from}';`).join('\n')}
+export const { lifecycle, packed } = component(plugin, ${JSON.stringify(about)}, { ${names.join(', ')} });
+`;
+}
+
+/** The folder of the interface, or one of a world that adds what is granted. */
+async function interfaceFolder() {
+  if (grants.length === 0) return witFolder;
+  const folder = join(dirname(output), 'wit-granted');
+  await rm(folder, { recursive: true, force: true });
+  await cp(witFolder, join(folder, 'deps', 'sluicebox'), { recursive: true });
+  for (const [n, grant] of grants.entries()) {
+    await mkdir(join(folder, 'deps', `granted-${n}`));
+    await writeFile(join(folder, 'deps', `granted-${n}`, 'granted.wit'), grant.wit);
+  }
+  const imports = grants.flatMap((grant) => Object.keys(grant.imports)).map((name) => `import ${name};`);
+  await writeFile(
+    join(folder, 'world.wit'),
+    `package sluicebox:granted;\nworld granted { include sluicebox:plugin/${world}@0.1.0; ${imports.join(' ')} }\n`,
+  );
+  return folder;
+}
+
+/** `{ bundle, files, lines: { LINE: [file, line] } }`, for the SDK to name places in: where each line of the bundle began. */
+function sources(map) {
+  const sdk = dirname(fileURLToPath(import.meta.resolve('sluicebox-plugin/package.json'))) + sep;
+  const paths = map.sources.map((path) => resolve(dirname(bundle), path));
+  const isShown = paths.map((path) => !path.startsWith(sdk) && !path.endsWith(WRAPPER));
+  const lines = {};
+  let [source, line] = [0, 0];
+  for (const [n, text] of map.mappings.split(';').entries()) {
+    for (const segment of text.split(',').filter((segment) => segment !== '')) {
+      const [, sourceStep = 0, lineStep = 0] = decodeSegment(segment);
+      [source, line] = [source + sourceStep, line + lineStep];
+      if (isShown[source]) lines[n + 1] ??= [source, line + 1];
+    }
+  }
+  const files = paths.map((path) => relative(project.folder, path).split(sep).join('/'));
+  return { bundle: basename(bundle), files, lines };
+}
+
+/** The numbers of a source map's segment, in base 64 VLQ: five bits in each digit, the sign in the lowest. */
+function decodeSegment(segment) {
+  const digits = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
+  const numbers = [];
+  let [value, shift] = [0, 0];
+  for (const char of segment) {
+    const digit = digits.indexOf(char);
+    value += (digit & 31) << shift;
+    shift += 5;
+    if ((digit & 32) === 0) {
+      numbers.push(value & 1 ? -(value >> 1) : value >> 1);
+      [value, shift] = [0, 0];
+    }
+  }
+  return numbers;
+}
+
+/** The engine's error, with what is most often meant. */
+function explained(error) {
+  const hint = /unknown imported function|unexpected call/.test(error.message)
+    ? '\nhelp: a plugin\'s file runs once when it is built, and cannot call the host there: move the call into `init`'
+    : '';
+  return `${error.message}${hint}`;
+}
+
+function fail(message) {
+  console.error(`error: ${message}`);
+  process.exit(1);
+}

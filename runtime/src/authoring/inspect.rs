@@ -1,0 +1,154 @@
+//! `sluice plugin inspect`: what a built plugin is.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use serde::Serialize;
+use wasmparser::{Parser, Payload};
+
+use crate::config::plan::{Grants, Limits};
+use crate::plugin::{Engine, Interface, memory_minimum};
+
+/// What there is to know of a plugin. The keys of its JSON are stable.
+#[derive(Clone, Debug, Serialize)]
+pub struct Inspection {
+    /// The file.
+    pub file: PathBuf,
+    /// The interface and its version: `sluicebox:plugin@0.1.0`.
+    pub interface: String,
+    /// `packed` or `records`.
+    pub form: &'static str,
+    /// What it exports.
+    pub exports: Vec<String>,
+    /// What it imports.
+    pub imports: Vec<String>,
+    /// What a stage's `grants:` has to have; empty where nothing.
+    pub grants: Vec<&'static str>,
+    /// Bytes of the file.
+    pub size: u64,
+    /// `sha256:<hex>`.
+    pub digest: String,
+    /// Bytes of memory at its start.
+    pub memory: u64,
+    /// How long it takes to compile, in milliseconds.
+    pub compile_ms: f64,
+    /// How long it takes to make an instance, in milliseconds, without its `init`.
+    pub instantiate_ms: f64,
+    /// The language it was written in, where the file says so.
+    pub language: Option<String>,
+    /// The tools that made it, with their versions, where the file says so.
+    pub producers: Vec<String>,
+}
+
+/// Looks at a plugin, and compiles it for that, without a cache.
+///
+/// # Errors
+/// It is no plugin.
+pub fn inspect(file: &Path) -> Result<Inspection> {
+    let engine = Engine::new(None)?;
+    let all = Grants { clock: true, random: true, env: vec!["ANY".to_owned()] };
+    let started = Instant::now();
+    let plugin = engine.load(file, &all)?;
+    let compiled = started.elapsed();
+    let bytes = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let made = made(&bytes)?;
+    let (exports, imports) = (plugin.exports_by_name(), plugin.imports());
+    let version = exports.iter().find_map(|export| export.strip_prefix("sluicebox:plugin/lifecycle@"));
+    let limits = Limits { time: Duration::from_secs(10), memory: usize::MAX };
+    Ok(Inspection {
+        file: file.to_owned(),
+        interface: format!("sluicebox:plugin@{}", version.unwrap_or_default()),
+        form: match plugin.interface() {
+            Interface::Packed => "packed",
+            Interface::Records => "records",
+        },
+        grants: imports.iter().filter_map(|import| import.grant).collect::<BTreeSet<_>>().into_iter().collect(),
+        imports: imports.into_iter().map(|import| import.name).collect(),
+        exports,
+        size: bytes.len() as u64,
+        digest: plugin.digest().to_owned(),
+        memory: memory_minimum(&bytes)?,
+        compile_ms: milliseconds(compiled),
+        instantiate_ms: milliseconds(plugin.time_to_instantiate(limits)?),
+        language: made.language,
+        producers: made.producers,
+    })
+}
+
+impl Inspection {
+    /// For people: a line for each.
+    pub fn text(&self) -> String {
+        let list =
+            |names: &[String]| if names.is_empty() { "nothing".to_owned() } else { names.join("\n              ") };
+        let grants = if self.grants.is_empty() { "nothing".to_owned() } else { self.grants.join("\n              ") };
+        let rows = [
+            ("interface", format!("{}, {}", self.interface, self.form)),
+            ("exports", list(&self.exports)),
+            ("imports", list(&self.imports)),
+            ("to grant", grants),
+            ("size", size(self.size)),
+            ("digest", self.digest.clone()),
+            ("memory", format!("{} at its start", size(self.memory))),
+            ("compile", format!("{:.1} ms (once, then it is cached)", self.compile_ms)),
+            ("instantiate", format!("{:.2} ms", self.instantiate_ms)),
+            ("language", self.language.clone().unwrap_or_else(|| "the file does not say".to_owned())),
+            ("made by", list(&self.producers)),
+        ];
+        let rows = rows.map(|(what, text)| format!("  {what:<11} {text}\n"));
+        format!("{}\n{}", self.file.display(), rows.concat())
+    }
+}
+
+/// Bytes for people.
+pub fn size(bytes: u64) -> String {
+    match bytes {
+        0..10_240 => format!("{bytes} bytes"),
+        10_240..10_485_760 => format!("{:.1} KiB", bytes as f64 / 1024.0),
+        _ => format!("{:.1} MiB", bytes as f64 / 1_048_576.0),
+    }
+}
+
+#[derive(Default)]
+struct Made {
+    language: Option<String>,
+    producers: Vec<String>,
+}
+
+/// What the `producers` sections say, the outer ones first.
+fn made(component: &[u8]) -> Result<Made> {
+    let mut made = Made::default();
+    for payload in Parser::new(0).parse_all(component) {
+        let Payload::CustomSection(section) = payload? else { continue };
+        if section.name() != "producers" {
+            continue;
+        }
+        let producers = wasm_metadata::Producers::from_bytes(section.data(), section.data_offset())?;
+        for (field, values) in producers.iter() {
+            for (name, version) in values.iter() {
+                let text = format!("{name} {version}").trim_end().to_owned();
+                if field == "language" {
+                    made.add_language(text);
+                } else if !made.producers.contains(&text) {
+                    made.producers.push(text);
+                }
+            }
+        }
+    }
+    Ok(made)
+}
+
+impl Made {
+    /// One that has a version says more.
+    fn add_language(&mut self, language: String) {
+        if self.language.as_ref().is_none_or(|known| language.starts_with(known.as_str())) {
+            self.language = Some(language);
+        }
+    }
+}
+
+fn milliseconds(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1e5).round() / 100.0
+}

@@ -1,0 +1,172 @@
+//! `sluice plugin new`: a small project that builds, with a test and a README of three commands.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use clap::ValueEnum;
+
+use super::language::Language;
+
+// `TEMPLATES`: what is different in each language: `LANGUAGE/common` and `LANGUAGE/KIND`, and `all/` for every one.
+// `SDKS`: of which a project has a copy, so that it builds without any registry having them.
+include!(concat!(env!("OUT_DIR"), "/files.rs"));
+
+/// What a new plugin does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Kind {
+    /// It keeps some records and drops the others.
+    Filter,
+    /// It changes records.
+    #[default]
+    Transform,
+    /// It sends some records to another output.
+    Route,
+}
+
+impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Kind::Filter => "filter",
+            Kind::Transform => "transform",
+            Kind::Route => "route",
+        }
+    }
+}
+
+impl Language {
+    /// Its folder of templates, and that of its SDK.
+    fn folders(self) -> Option<(&'static str, &'static str)> {
+        match self {
+            Language::Rust => Some(("rust", "rust")),
+            Language::Js => Some(("js", "js")),
+            Language::Ts => Some(("ts", "js")),
+            Language::Python => Some(("python", "python")),
+            Language::Go => Some(("go", "go")),
+            Language::C => Some(("c", "c")),
+            Language::Assemblyscript => Some(("assemblyscript", "assemblyscript")),
+            Language::Wat => None,
+        }
+    }
+}
+
+/// Makes a project in `parent/name`, and answers its folder.
+///
+/// # Errors
+/// The name is none for a plugin, something of that name is there, or nothing can be written.
+pub fn create(parent: &Path, name: &str, language: Language, kind: Kind) -> Result<PathBuf> {
+    check_name(name)?;
+    let (templates, sdk) = language.folders().context("there is no template for this language")?;
+    let folder = parent.join(name);
+    ensure!(!folder.exists(), "{}: is there already, and nothing of it is overwritten", folder.display());
+    let names = Names { name, language, kind };
+    for part in ["all/common".to_owned(), format!("all/{}", kind.name())] {
+        names.write(&part, &folder)?;
+    }
+    for part in [format!("{templates}/common"), format!("{templates}/{}", kind.name())] {
+        names.write(&part, &folder)?;
+    }
+    for (path, bytes) in below(SDKS, sdk) {
+        write(&folder.join("sdk").join(path), bytes)?;
+    }
+    Ok(folder)
+}
+
+/// It becomes the name of a file, of a package and of a module in every language.
+fn check_name(name: &str) -> Result<()> {
+    let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    let is_name = name.starts_with(|c: char| c.is_ascii_lowercase()) && name.chars().all(is_plain);
+    if !is_name || name.ends_with('-') || name.contains("--") {
+        bail!("{name:?} is no name for a plugin: lower-case letters, digits and single hyphens, as in mask-email");
+    }
+    Ok(())
+}
+
+/// What replaces the marks in templates.
+struct Names<'a> {
+    name: &'a str,
+    language: Language,
+    kind: Kind,
+}
+
+impl Names<'_> {
+    fn fill(&self, text: &str) -> String {
+        text.replace("{{name}}", self.name)
+            .replace("{{name_snake}}", &self.name.replace('-', "_"))
+            .replace("{{language}}", self.language.name())
+            .replace("{{kind}}", self.kind.name())
+    }
+
+    /// Writes a folder of templates.
+    fn write(&self, part: &str, folder: &Path) -> Result<()> {
+        for (path, bytes) in below(TEMPLATES, part) {
+            let text = std::str::from_utf8(bytes).with_context(|| format!("{part}/{path}: not text"))?;
+            // A name with a dot in front would be hidden in the repository, and a Cargo.toml taken for one of its own.
+            let path = path.replace("__name__", self.name).replace("dot-", ".").replace(".template", "");
+            write(&folder.join(path), self.fill(text).as_bytes())?;
+        }
+        Ok(())
+    }
+}
+
+/// The files in a folder of a list, by their paths in it.
+fn below<'a>(
+    files: &'a [(&'static str, &'static [u8])],
+    folder: &'a str,
+) -> impl Iterator<Item = (&'static str, &'static [u8])> + 'a {
+    files.iter().filter_map(move |(path, bytes)| Some((path.strip_prefix(folder)?.strip_prefix('/')?, *bytes)))
+}
+
+fn write(file: &Path, bytes: &[u8]) -> Result<()> {
+    let folder = file.parent().context("a file lies in a folder")?;
+    fs::create_dir_all(folder)
+        .and_then(|()| fs::write(file, bytes))
+        .with_context(|| format!("cannot write {}", file.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NEW: [Language; 7] = [
+        Language::Rust,
+        Language::Js,
+        Language::Ts,
+        Language::Python,
+        Language::Go,
+        Language::C,
+        Language::Assemblyscript,
+    ];
+
+    #[test]
+    fn a_new_project_is_one_of_its_language_and_has_no_mark_left() {
+        for language in NEW {
+            for kind in [Kind::Filter, Kind::Transform, Kind::Route] {
+                let parent = tempfile::tempdir().unwrap();
+                let folder = create(parent.path(), "my-plugin", language, kind).unwrap();
+                assert_eq!(Language::of(&folder).unwrap(), language);
+                for file in ["README.md", "pipeline.yaml", "tests.yaml", "records.txt", ".gitignore"] {
+                    let text = fs::read_to_string(folder.join(file)).unwrap();
+                    assert!(!text.contains("{{name"), "{language:?} {file}");
+                }
+                assert!(folder.join("sdk").join("README.md").exists(), "{language:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_there_is_not_overwritten() {
+        let parent = tempfile::tempdir().unwrap();
+        fs::create_dir(parent.path().join("mine")).unwrap();
+        let error = create(parent.path(), "mine", Language::Go, Kind::Filter).unwrap_err().to_string();
+        assert!(error.ends_with("nothing of it is overwritten"), "{error}");
+    }
+
+    #[test]
+    fn a_name_has_to_be_one_in_every_language() {
+        for name in ["", "Upper", "9lives", "a b", "../up", "a--b", "a-", "é"] {
+            let error = create(Path::new("/nowhere"), name, Language::Go, Kind::Filter).unwrap_err().to_string();
+            assert!(error.contains("no name for a plugin"), "{name}: {error}");
+        }
+    }
+}

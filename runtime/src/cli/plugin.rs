@@ -1,0 +1,147 @@
+//! `sluice plugin`: new projects, builds, and what a built plugin is.
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clap::{Args, Subcommand, ValueEnum};
+
+use super::{WRONG_USE, engine};
+use crate::authoring::{Built, Kind, Language, Real, Request, build, create, inspect};
+
+/// Making plugins, in any language.
+#[derive(Args)]
+pub struct Plugin {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// A new project: it builds, has a test, and a README of three commands.
+    New(New),
+    /// From a project to build/NAME.wasm, verified.
+    Build(Build),
+    /// What a built plugin is: interface, imports, size, memory, how long it takes to start.
+    Inspect(Inspect),
+}
+
+#[derive(Args)]
+struct New {
+    /// The plugin's name, and its folder's: lower-case letters, digits and hyphens.
+    name: String,
+    /// What it is written in.
+    #[arg(long, value_enum)]
+    language: Language,
+    /// What it does at first.
+    #[arg(long, value_enum, default_value_t)]
+    kind: Kind,
+}
+
+#[derive(Args)]
+struct Build {
+    /// The project.
+    #[arg(default_value = ".")]
+    dir: PathBuf,
+    /// The language, where its files show several.
+    #[arg(long, value_enum)]
+    language: Option<Language>,
+    /// The file for the component, instead of build/NAME.wasm in the project.
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Leave this of WASI to the host, which asks for a grant, instead of answering it inside the plugin. May repeat.
+    #[arg(long, value_enum)]
+    grant: Vec<Grant>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Grant {
+    /// The clocks.
+    Clock,
+    /// Randomness.
+    Random,
+}
+
+#[derive(Args)]
+struct Inspect {
+    /// A file, or a NAME in the plugin path.
+    plugin: String,
+    /// Folders where NAME.wasm is looked for, before SLUICE_PLUGIN_PATH.
+    #[arg(long, value_name = "DIR")]
+    plugin_path: Vec<PathBuf>,
+    /// As JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Plugin {
+    pub(super) fn execute(self) -> anyhow::Result<u8> {
+        match self.command {
+            Command::New(new) => new.execute(),
+            Command::Build(build) => build.execute(),
+            Command::Inspect(inspect) => inspect.execute(),
+        }
+    }
+}
+
+impl New {
+    fn execute(self) -> anyhow::Result<u8> {
+        let folder = match create(&PathBuf::new(), &self.name, self.language, self.kind) {
+            Ok(folder) => folder,
+            Err(error) => {
+                eprintln!("error: {error:#}");
+                return Ok(WRONG_USE);
+            }
+        };
+        println!("{}: a plugin in {}\n", folder.display(), self.language.name());
+        println!("  cd {}", folder.display());
+        println!("  sluice plugin build");
+        println!("  sluice plugin test");
+        println!("  sluice dev pipeline.yaml --records records.txt");
+        Ok(0)
+    }
+}
+
+impl Build {
+    fn execute(self) -> anyhow::Result<u8> {
+        let real = Real { clock: self.grant.contains(&Grant::Clock), random: self.grant.contains(&Grant::Random) };
+        let request = Request { folder: self.dir, language: self.language, output: self.output, real };
+        print_built(&build(&request, &engine()?)?);
+        Ok(0)
+    }
+}
+
+fn print_built(built: &Built) {
+    println!("{}", built.file.display());
+    println!("  size     {} bytes", built.size);
+    println!("  digest   {}", built.digest);
+    for import in &built.imports {
+        match import.grant {
+            Some(grant) => println!("  imports  {}, to be granted: {grant}", import.name),
+            None => println!("  imports  {}", import.name),
+        }
+    }
+}
+
+impl Inspect {
+    fn execute(self) -> anyhow::Result<u8> {
+        let inspection = inspect(&self.file()?)?;
+        if self.json {
+            println!("{}", serde_json::to_string_pretty(&inspection)?);
+        } else {
+            print!("{}", inspection.text());
+        }
+        Ok(0)
+    }
+
+    fn file(&self) -> anyhow::Result<PathBuf> {
+        let file = PathBuf::from(&self.plugin);
+        if file.exists() {
+            return Ok(file);
+        }
+        let from_environment = std::env::var_os("SLUICE_PLUGIN_PATH").unwrap_or_default();
+        let folders = self.plugin_path.iter().cloned().chain(std::env::split_paths(&from_environment));
+        let mut files = folders.map(|folder| folder.join(format!("{}.wasm", self.plugin)));
+        let found = files.find(|file| file.is_file());
+        found.with_context(|| format!("{}: no such file, and no plugin of that name in the plugin path", self.plugin))
+    }
+}
