@@ -19,5 +19,7 @@ pub mod sink;
 pub mod source;
 pub mod stage;
 pub mod status;
+pub mod testing;
 pub mod tracker;
+pub mod watch;
 pub mod worker;

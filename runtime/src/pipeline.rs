@@ -128,7 +128,8 @@ impl<F: FnOnce()> Drop for OnDrop<F> {
     }
 }
 
-fn setup(plan: &Plan, stage: &plan::Stage) -> StageSetup {
+/// What an instance of a stage is started with.
+pub(crate) fn setup(plan: &Plan, stage: &plan::Stage) -> StageSetup {
     StageSetup {
         pipeline: plan.name.clone(),
         stage: stage.name.clone(),

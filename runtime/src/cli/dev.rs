@@ -1,5 +1,7 @@
 //! `sluice dev`: one pipeline on the embedded broker.
 
+mod watch;
+
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -10,6 +12,7 @@ use anyhow::Context as _;
 use clap::ValueEnum;
 
 use super::{FAILED, Planning, WRONG_USE, engine};
+use crate::config::plan::Plan;
 use crate::dev::Bench;
 use crate::dev::record::DevRecord;
 use crate::kafka::embedded::SAFE_BACKLOG;
@@ -36,6 +39,9 @@ pub struct Dev {
     /// What a line of the records is.
     #[arg(long, value_enum, default_value_t = Format::Plain)]
     records_format: Format,
+    /// Runs it again whenever the pipeline, the records or a plugin changes, until Ctrl-C.
+    #[arg(long)]
+    watch: bool,
     #[command(flatten)]
     planning: Planning,
 }
@@ -56,26 +62,30 @@ struct WrongInput(String);
 
 impl Dev {
     pub(super) fn execute(self) -> anyhow::Result<u8> {
-        match self.feed_all() {
-            Ok(()) => Ok(0),
+        if self.watch { watch::run_and_watch(self) } else { Ok(self.run(|_| Ok(()))) }
+    }
+
+    /// Runs it once. Answers the exit code. `loaded` is told the plan, once there is one.
+    fn run(&self, loaded: impl FnOnce(&Plan) -> anyhow::Result<()>) -> u8 {
+        match self.feed_all(loaded) {
+            Ok(()) => 0,
             Err(error) if error.is::<WrongInput>() => {
                 eprintln!("{error}");
-                Ok(WRONG_USE)
+                WRONG_USE
             }
             // Whoever read the results has seen enough.
-            Err(error) if error.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe) => {
-                Ok(0)
-            }
+            Err(error) if error.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe) => 0,
             Err(error) => {
                 eprintln!("error: {error:#}");
-                Ok(FAILED)
+                FAILED
             }
         }
     }
 
-    fn feed_all(self) -> anyhow::Result<()> {
+    fn feed_all(&self, loaded: impl FnOnce(&Plan) -> anyhow::Result<()>) -> anyhow::Result<()> {
         let (ready, warnings) = load_one(&engine()?, &self.pipeline, &self.planning.options(true))
             .map_err(|broken| WrongInput(broken.to_string()))?;
+        loaded(&ready.plan)?;
         for warning in warnings {
             eprintln!("{warning}");
         }

@@ -5,6 +5,7 @@ mod dev;
 mod dlq;
 mod plugin;
 mod run;
+mod test;
 
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
@@ -46,9 +47,8 @@ enum Command {
     Dev(dev::Dev),
     /// Everything that can be known before start: YAML, plugins, grants, limits.
     Check(check::Check),
-    /// Pipeline tests.
-    #[command(hide = true)]
-    Test(NotYet),
+    /// Pipeline tests: the real plugins on recorded records, against what has to come of them.
+    Test(test::Test),
     /// Making plugins, in any language.
     Plugin(plugin::Plugin),
     /// Looking into dead letters, and replaying them.
@@ -90,7 +90,7 @@ pub fn main() -> ExitCode {
         Command::Run(run) => run.execute(),
         Command::Dev(dev) => dev.execute(),
         Command::Check(check) => check.execute(),
-        Command::Test(_) => Ok(not_yet("test", "feed a pipeline its records with `sluice dev`")),
+        Command::Test(test) => test.execute(),
         Command::Plugin(plugin) => plugin.execute(),
         Command::Dlq(dlq) => dlq.execute(),
         Command::Explain(_) => Ok(not_yet("explain", "a dead letter's headers say where it came from and why")),

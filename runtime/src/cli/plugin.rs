@@ -1,12 +1,16 @@
 //! `sluice plugin`: new projects, builds, and what a built plugin is.
 
-use std::path::PathBuf;
+mod test;
+
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::{WRONG_USE, engine};
 use crate::authoring::{Built, Kind, Language, Real, Request, build, create, inspect};
+use crate::plugin::Engine;
+use crate::watch::{Scope, Watch};
 
 /// Making plugins, in any language.
 #[derive(Args)]
@@ -21,6 +25,8 @@ enum Command {
     New(New),
     /// From a project to build/NAME.wasm, verified.
     Build(Build),
+    /// Runs the tests of a plugin: DIR/tests.yaml on the component in DIR/build.
+    Test(test::Test),
     /// What a built plugin is: interface, imports, size, memory, how long it takes to start.
     Inspect(Inspect),
 }
@@ -51,6 +57,9 @@ struct Build {
     /// Leave this of WASI to the host, which asks for a grant, instead of answering it inside the plugin. May repeat.
     #[arg(long, value_enum)]
     grant: Vec<Grant>,
+    /// Go on, and build again after each change.
+    #[arg(long)]
+    watch: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -78,6 +87,7 @@ impl Plugin {
         match self.command {
             Command::New(new) => new.execute(),
             Command::Build(build) => build.execute(),
+            Command::Test(test) => test.execute(),
             Command::Inspect(inspect) => inspect.execute(),
         }
     }
@@ -105,9 +115,43 @@ impl Build {
     fn execute(self) -> anyhow::Result<u8> {
         let real = Real { clock: self.grant.contains(&Grant::Clock), random: self.grant.contains(&Grant::Random) };
         let request = Request { folder: self.dir, language: self.language, output: self.output, real };
-        print_built(&build(&request, &engine()?)?);
+        let engine = engine()?;
+        if self.watch {
+            return build_on_every_change(&request, &engine);
+        }
+        print_built(&build(&request, &engine)?);
         Ok(0)
     }
+}
+
+/// Until it is interrupted.
+fn build_on_every_change(request: &Request, engine: &Engine) -> anyhow::Result<u8> {
+    let mut watch = Watch::new()?;
+    for folder in source_folders(&request.folder)? {
+        watch.folder(&folder)?;
+    }
+    loop {
+        match build(request, engine) {
+            Ok(built) => print_built(&built),
+            Err(error) => eprintln!("error: {error:#}"),
+        }
+        eprintln!("waiting for a change; end with Ctrl-C");
+        watch.wait(Scope::Folders)?;
+    }
+}
+
+/// A project's folders, without those that tools make.
+fn source_folders(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let mut folders = vec![folder.to_owned()];
+    for entry in std::fs::read_dir(folder).with_context(|| folder.display().to_string())? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let is_made = ["build", "target", "node_modules", "__pycache__"].iter().any(|made| name == *made);
+        if entry.file_type()?.is_dir() && !is_made && !name.to_string_lossy().starts_with('.') {
+            folders.extend(source_folders(&entry.path())?);
+        }
+    }
+    Ok(folders)
 }
 
 fn print_built(built: &Built) {

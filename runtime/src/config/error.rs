@@ -123,7 +123,7 @@ impl fmt::Display for Warning {
 }
 
 /// A file's text, for findings that quote it. Values of keys that name a secret are hidden.
-pub(super) struct Source<'a> {
+pub(crate) struct Source<'a> {
     file: &'a Path,
     text: &'a str,
     lines: Vec<&'a str>,
@@ -197,7 +197,7 @@ fn printable(line: &str) -> String {
 }
 
 /// The known name that is most like a word, as a line of help.
-pub(super) fn did_you_mean<'n>(word: &str, known: impl IntoIterator<Item = &'n str>) -> Option<String> {
+pub(crate) fn did_you_mean<'n>(word: &str, known: impl IntoIterator<Item = &'n str>) -> Option<String> {
     let length = word.chars().count();
     let allowed = (length / 3).max(1);
     // Comparing takes time and memory in the order of both lengths, and a word of a file may be as long as the file.

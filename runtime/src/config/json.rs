@@ -12,7 +12,7 @@ use serde_yaml::Spanned;
 use super::error::Position;
 
 /// A value.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Json {
     /// Nothing.
     Null,
@@ -29,7 +29,7 @@ pub enum Json {
 }
 
 /// A string with its place.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Text {
     /// The text.
     pub text: String,

@@ -15,6 +15,7 @@ use super::planner::Planner;
 use super::plugins::PluginPath;
 use super::properties::{self, About};
 use super::scalar::Size;
+use super::shape::PIPELINE;
 use super::written::Written;
 use super::{shape, stages, topics};
 
@@ -37,12 +38,19 @@ const PERIOD: (Duration, Duration) = (Duration::from_millis(1), Duration::from_s
 /// # Errors
 /// Everything that is wrong with the file, each finding with its place.
 pub fn load(file: &Path, env: Env<'_>, options: &PlanOptions) -> Result<(Plan, Vec<Warning>), Errors> {
+    load_text(file, &read(file)?, env, options)
+}
+
+/// A file's text.
+///
+/// # Errors
+/// It cannot be read, or is not UTF-8.
+pub(crate) fn read(file: &Path) -> Result<String, Errors> {
     let bytes = fs::read(file).map_err(|error| Diagnostic::of_file(file, format!("cannot be read: {error}")))?;
-    let text = String::from_utf8(bytes).map_err(|error| {
+    String::from_utf8(bytes).map_err(|error| {
         let line = error.as_bytes()[..error.utf8_error().valid_up_to()].split(|byte| *byte == b'\n').count();
-        Diagnostic::of_file(file, format!("line {line} is not UTF-8"))
-    })?;
-    load_text(file, &text, env, options)
+        Diagnostic::of_file(file, format!("line {line} is not UTF-8")).into()
+    })
 }
 
 /// A finding about a place in a pipeline file that was planned before, quoted from the file as it is now.
@@ -57,11 +65,16 @@ pub fn finding(file: &Path, at: Position, message: &str) -> Errors {
 /// As [`load`].
 pub fn load_text(file: &Path, text: &str, env: Env<'_>, options: &PlanOptions) -> Result<(Plan, Vec<Warning>), Errors> {
     let source = source(file, text);
-    let pipeline = shape::parse(&source)?;
+    let pipeline = shape::parse(&source, &PIPELINE)?;
     let plugins = PluginPath::new(file, &options.plugin_path, env);
     let mut planner = Planner::new(&source, env);
     let plan = plan(&mut planner, &pipeline, file, &plugins, options);
     planner.finish(plan)
+}
+
+/// The folders in which the plugins of a pipeline file are looked for, in order; some may not be there.
+pub fn plugin_folders(file: &Path, env: Env<'_>, options: &PlanOptions) -> Vec<PathBuf> {
+    PluginPath::new(file, &options.plugin_path, env).folders().to_vec()
 }
 
 /// Whether a text has the shape of a pipeline file; what it says is not looked at.
@@ -69,10 +82,11 @@ pub fn load_text(file: &Path, text: &str, env: Env<'_>, options: &PlanOptions) -
 /// # Errors
 /// What is wrong with its shape.
 pub fn has_shape(file: &Path, text: &str) -> Result<(), Errors> {
-    shape::parse(&source(file, text)).map(|_| ())
+    shape::parse::<file::Pipeline>(&source(file, text), &PIPELINE).map(|_| ())
 }
 
-fn source<'a>(file: &'a Path, text: &'a str) -> Source<'a> {
+/// A file's text, for findings that quote it.
+pub(crate) fn source<'a>(file: &'a Path, text: &'a str) -> Source<'a> {
     Source::new(file, text.strip_prefix('\u{feff}').unwrap_or(text))
 }
 

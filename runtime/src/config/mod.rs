@@ -23,8 +23,17 @@ mod written;
 mod tests;
 
 pub use error::{Diagnostic, Errors, Position, Warning};
+pub(crate) use error::{Source, did_you_mean};
 pub use expand::Env;
 pub use file::schema;
+pub(crate) use file::{Grants, Limits};
 pub use find::{distinct_names, find};
-pub use load::{PlanOptions, finding, has_shape, load, load_text};
+pub(crate) use json::Json;
+pub use load::{PlanOptions, finding, has_shape, load, load_text, plugin_folders};
+pub(crate) use load::{read, source};
+pub(crate) use planner::Planner;
 pub use secret::redact;
+pub(crate) use shape::{Kind, parse};
+pub(crate) use stages::{grants, limits};
+pub(crate) use topics::name;
+pub(crate) use written::{Located, Map, Written};

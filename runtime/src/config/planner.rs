@@ -11,7 +11,7 @@ use super::written::Written;
 
 /// Collects findings while a file becomes a plan. Where a value cannot be had there is a finding, and planning goes on
 /// with a default in its place, so that one run reports all that is wrong; a plan is handed out only without findings.
-pub(super) struct Planner<'a> {
+pub(crate) struct Planner<'a> {
     source: &'a Source<'a>,
     env: Env<'a>,
     errors: Vec<Diagnostic>,
@@ -20,7 +20,7 @@ pub(super) struct Planner<'a> {
 
 /// A typed value, and how it may be shown.
 #[derive(Clone, Debug)]
-pub(super) struct Value<T> {
+pub(crate) struct Value<T> {
     /// The value.
     pub value: T,
     /// In quotes, and as it is written in the file: neither a secret nor anything of the environment is in it.

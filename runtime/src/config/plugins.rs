@@ -44,6 +44,11 @@ impl PluginPath {
         &self.beside
     }
 
+    /// The folders, in order.
+    pub fn folders(&self) -> &[PathBuf] {
+        &self.folders
+    }
+
     /// The file of a plugin: a name, or a file relative to the pipeline's.
     pub fn find(&self, plugin: &str) -> Result<PathBuf, NoPlugin> {
         let no_plugin = |message: &str, help: Option<String>| Err(NoPlugin { message: message.to_owned(), help });

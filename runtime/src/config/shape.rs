@@ -1,42 +1,61 @@
 //! From a file's text to its shape, and what is wrong with text that has none, in words of ours.
 
+use serde::de::DeserializeOwned;
 use serde_yaml::granit_parser::ErrorKind;
 use serde_yaml::{Error, ExternalMessageSource, Options};
 
 use super::error::{Diagnostic, Errors, Position, Source, did_you_mean, one_of};
-use super::file::Pipeline;
 
-/// The largest file, in bytes; a pipeline is a few KiB.
-const LARGEST: usize = 1 << 20;
+/// What a file is, for what is said of one that is none, and how much may be in it.
+pub(crate) struct Kind {
+    /// What it is called: `pipeline file`.
+    pub file: &'static str,
+    /// What it holds: `pipeline`.
+    pub holds: &'static str,
+    /// How it begins: `name: NAME`.
+    pub begins: &'static str,
+    /// The largest, in MiB.
+    pub largest: usize,
+    /// Values in it, at the most.
+    pub values: usize,
+}
 
-/// Parses a pipeline file.
-pub(super) fn parse(source: &Source<'_>) -> Result<Pipeline, Errors> {
+/// A pipeline file: a few KiB.
+pub(super) const PIPELINE: Kind =
+    Kind { file: "pipeline file", holds: "pipeline", begins: "name: NAME", largest: 1, values: 50_000 };
+
+/// Parses a file to its shape.
+///
+/// # Errors
+/// The first thing that is wrong.
+pub(crate) fn parse<T: DeserializeOwned>(source: &Source<'_>, kind: &Kind) -> Result<T, Errors> {
     let start = Position { line: 1, column: 1 };
-    if source.text().len() > LARGEST {
-        return Err(Diagnostic::of_file(source.file(), "the file is over 1 MiB; a pipeline file is far smaller").into());
+    if source.text().len() > kind.largest << 20 {
+        let message = format!("the file is over {} MiB; a {} is far smaller", kind.largest, kind.file);
+        return Err(Diagnostic::of_file(source.file(), message).into());
     }
-    serde_yaml::from_str_with_options(source.text(), options()).map_err(|error| {
+    serde_yaml::from_str_with_options(source.text(), options(kind.values)).map_err(|error| {
         let error = innermost(&error);
         let at = error.location().map_or(start, Position::from);
         // A parser may stand behind the last line, where there is nothing to point at.
         let at = if at.line == 0 { start } else { at };
-        describe(error, source, at).into()
+        describe(error, source, kind, at).into()
     })
 }
 
 /// Anchors are welcome within a budget; what YAML 1.1 took for truth and numbers is text.
-fn options() -> Options {
+fn options(values: usize) -> Options {
     serde_yaml::options! {
         budget: serde_yaml::budget! {
-            max_events: 50_000,
-            max_nodes: 50_000,
+            max_events: values,
+            max_nodes: values,
             max_aliases: 1_000,
             max_anchors: 1_000,
             max_depth: 32,
             flow_nesting_limit: 32,
         },
         alias_limits: serde_yaml::alias_limits! {
-            max_total_replayed_events: 50_000,
+            max_total_replayed_events: values,
             max_replay_stack_depth: 16,
             max_alias_expansions_per_anchor: 1_000,
         },
@@ -54,7 +73,7 @@ fn innermost(mut error: &Error) -> &Error {
     error
 }
 
-fn describe(error: &Error, source: &Source<'_>, at: Position) -> Diagnostic {
+fn describe(error: &Error, source: &Source<'_>, kind: &Kind, at: Position) -> Diagnostic {
     let found = |message: String| source.diagnostic(at, message);
     match error {
         Error::SerdeUnknownField { field, expected, .. } => {
@@ -71,11 +90,11 @@ fn describe(error: &Error, source: &Source<'_>, at: Position) -> Diagnostic {
             found(format!("expected {}", plain_words(expected)))
         }
         Error::Eof { .. } if is_blank(source.text()) => source
-            .diagnostic(Position { line: 1, column: 1 }, "there is no pipeline in this file")
-            .with_help("a pipeline begins with `name: NAME`"),
+            .diagnostic(Position { line: 1, column: 1 }, format!("there is no {} in this file", kind.holds))
+            .with_help(format!("a {} begins with `{}`", kind.file, kind.begins)),
         Error::Eof { .. } => found("the file ends too early".to_owned()),
         Error::MultipleDocuments { .. } => {
-            found("a second document begins here; one file holds one pipeline".to_owned())
+            found(format!("a second document begins here; one file holds one {}", kind.holds))
         }
         Error::UnknownAnchor { .. } => found("no anchor of this name comes before this alias".to_owned()),
         Error::RecursiveReferencesRequireWeakTypes { .. } => found("this alias contains itself".to_owned()),
@@ -83,12 +102,13 @@ fn describe(error: &Error, source: &Source<'_>, at: Position) -> Diagnostic {
         | Error::AliasReplayCounterOverflow { .. }
         | Error::AliasReplayLimitExceeded { .. }
         | Error::AliasExpansionLimitExceeded { .. }
-        | Error::AliasReplayStackDepthExceeded { .. } => {
-            found("too much nesting, or too many anchors and aliases, for a pipeline file".to_owned())
-        }
+        | Error::AliasReplayStackDepthExceeded { .. } => found(too_much(kind)),
         Error::NonFiniteFloat { .. } => found("JSON has no such number; quote it if it is text".to_owned()),
         Error::ExternalMessage { source: origin, msg, .. } => match origin.as_ref() {
             ExternalMessageSource::Parser(error) => {
+                if matches!(error.kind(), ErrorKind::RecursionLimitExceeded) {
+                    return found(too_much(kind));
+                }
                 let (message, help) = syntax(error.kind(), source.text());
                 let message = message.map_or_else(|| format!("not valid YAML: {msg}"), str::to_owned);
                 found(message).with_help_if(help)
@@ -98,6 +118,10 @@ fn describe(error: &Error, source: &Source<'_>, at: Position) -> Diagnostic {
         // What is left is rare (tags, binary values), and its text holds nothing of the file.
         _ => found("not a value that can stand here".to_owned()),
     }
+}
+
+fn too_much(kind: &Kind) -> String {
+    format!("too much nesting, or too many anchors and aliases, for a {}", kind.file)
 }
 
 /// Whether a text holds nothing but comments.
@@ -148,9 +172,6 @@ fn syntax(kind: &ErrorKind, text: &str) -> (Option<&'static str>, Option<String>
         }
         ErrorKind::InvalidIndentation | ErrorKind::ExpectedBlockMappingKey | ErrorKind::SimpleKeyExpected => {
             (Some("this line fits no mapping: a key needs a \":\" and the indentation of its neighbours"), None)
-        }
-        ErrorKind::RecursionLimitExceeded => {
-            (Some("too much nesting, or too many anchors and aliases, for a pipeline file"), None)
         }
         _ => (None, None),
     }

@@ -82,7 +82,8 @@ fn plugin(planner: &mut Planner<'_>, stage: &file::Stage, plugins: &PluginPath) 
     }
 }
 
-fn limits(planner: &mut Planner<'_>, limits: &file::Limits) -> Limits {
+/// Reads what a call may use.
+pub(crate) fn limits(planner: &mut Planner<'_>, limits: &file::Limits) -> Limits {
     let time = Duration::from_secs(1);
     let memory = Size(256 << 20);
     Limits {
@@ -91,7 +92,8 @@ fn limits(planner: &mut Planner<'_>, limits: &file::Limits) -> Limits {
     }
 }
 
-fn grants(planner: &mut Planner<'_>, grants: &file::Grants) -> Grants {
+/// Reads what a plugin may import.
+pub(crate) fn grants(planner: &mut Planner<'_>, grants: &file::Grants) -> Grants {
     let mut env = Vec::new();
     for written in &grants.env {
         let Some(name) = planner.read("grants.env", written) else { continue };

@@ -24,7 +24,7 @@ pub(super) struct Destination {
 }
 
 /// Reads the name of a pipeline, stage, output or instance. None: there is a finding.
-pub(super) fn name(planner: &mut Planner<'_>, key: &str, written: &Written<String>) -> Option<Value<String>> {
+pub(crate) fn name(planner: &mut Planner<'_>, key: &str, written: &Written<String>) -> Option<Value<String>> {
     let name = planner.read(key, written)?;
     legal_name(planner, key, name)
 }

@@ -4,6 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Map, Value, json};
 
+use crate::batch::{Arena, Batch, NO_TIMESTAMP, Offset, Record};
 use crate::kafka::polled::Fetched;
 
 /// One record outside of Kafka.
@@ -56,12 +57,20 @@ impl DevRecord {
             RecordError::Json(format!("{what}, at column {}", error.column()))
         })?;
         let Value::Object(fields) = parsed else { return Err(shape("a record is a JSON object")) };
+        DevRecord::from_fields(&fields)
+    }
+
+    /// A record from the fields that its JSON has.
+    ///
+    /// # Errors
+    /// They have another shape.
+    pub fn from_fields(fields: &Map<String, Value>) -> Result<DevRecord, RecordError> {
         let mut record = DevRecord {
-            key: bytes(&fields, "key", "key_base64")?,
-            value: bytes(&fields, "value", "value_base64")?,
+            key: bytes(fields, "key", "key_base64")?,
+            value: bytes(fields, "value", "value_base64")?,
             ..DevRecord::default()
         };
-        for (name, value) in &fields {
+        for (name, value) in fields {
             match (name.as_str(), value) {
                 ("key" | "key_base64" | "value" | "value_base64", _) => {}
                 ("headers", Value::Array(list)) => {
@@ -109,6 +118,34 @@ impl DevRecord {
             headers: record.headers().map(|(name, value)| (name.to_vec(), value.map(<[u8]>::to_vec))).collect(),
             timestamp: record.timestamp(),
         }
+    }
+
+    /// A record of a batch.
+    pub fn from_batch(arena: &Arena, record: &Record) -> DevRecord {
+        DevRecord {
+            topic: None,
+            key: arena.get(record.key).map(<[u8]>::to_vec),
+            value: arena.get(record.value).map(<[u8]>::to_vec),
+            headers: arena
+                .headers(record.headers)
+                .map(|(name, value)| (name.to_vec(), value.map(<[u8]>::to_vec)))
+                .collect(),
+            timestamp: Some(record.timestamp).filter(|at| *at != NO_TIMESTAMP),
+        }
+    }
+
+    /// Puts it into a batch: the record with this offset of this source.
+    pub fn push_to(&self, batch: &mut Batch, offset: Offset, source: u32) {
+        let arena = &mut batch.arena;
+        let headers = self.headers.iter().map(|(name, value)| (name.as_slice(), value.as_deref()));
+        batch.records.push(Record {
+            key: arena.push_option(self.key.as_deref()),
+            value: arena.push_option(self.value.as_deref()),
+            headers: arena.push_headers(headers),
+            timestamp: self.timestamp.unwrap_or(NO_TIMESTAMP),
+            offset,
+            source,
+        });
     }
 
     /// The text of the first header of this name.

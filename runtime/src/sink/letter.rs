@@ -87,6 +87,13 @@ pub struct Failure {
     pub attempts: u32,
 }
 
+impl Failure {
+    /// Its reason as a dead letter has it: cut where it is long.
+    pub fn kept_reason(&self) -> &str {
+        cut(&self.reason, MAX_REASON)
+    }
+}
+
 /// What all dead letters of a pipeline say alike.
 #[derive(Clone, Debug)]
 pub struct Origin {
@@ -106,7 +113,7 @@ impl Origin {
         let chain: Vec<&str> = self.stages.iter().map(|stage| stage.2.as_str()).collect();
         // -1 is Kafka's own sign for a record without a timestamp.
         let timestamp = if record.timestamp == NO_TIMESTAMP { -1 } else { record.timestamp };
-        let reason = cut(&failure.reason, MAX_REASON).to_owned();
+        let reason = failure.kept_reason().to_owned();
         let mut headers = vec![
             ("sluice.error.class", failure.class.as_str().to_owned()),
             ("sluice.error.reason", reason.clone()),

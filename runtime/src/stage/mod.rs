@@ -18,7 +18,8 @@ pub use self::progress::{Progress, Settled};
 use crate::batch::{Arena, Field, Record, Source};
 use crate::config::plan::OnError;
 use crate::plugin::{
-    Answer, CallError, Change, Fields, Instance, OutputName, Plugin, Produced, StageSetup, StartError, Verdict,
+    Answer, CallError, Change, Counters, Fields, Instance, OutputName, Plugin, Produced, StageSetup, StartError,
+    Verdict,
 };
 use crate::sink::letter::Class;
 
@@ -97,6 +98,11 @@ impl Stage {
     /// What becomes of what fails.
     pub fn on_error(&self) -> &OnError {
         &self.on_error
+    }
+
+    /// What its plugin has counted.
+    pub fn counters(&self) -> &Counters {
+        self.instance.counters()
     }
 
     /// The wait before the call with this number, counted from 0.

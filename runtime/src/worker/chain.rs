@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::Shared;
+use super::Surroundings;
 use super::outcome::Outcome;
 use super::run::{Leaving, Run, apply};
 use crate::batch::Record;
@@ -45,8 +45,13 @@ impl Chain {
         &self.stages[number]
     }
 
+    /// All of them, in order.
+    pub fn stages(&self) -> &[Stage] {
+        &self.stages
+    }
+
     /// Takes a run as far as it goes now.
-    pub fn advance(&mut self, run: &mut Run, shared: &Shared) -> Step {
+    pub fn advance(&mut self, run: &mut Run, around: &Surroundings<'_>) -> Step {
         while run.stage < self.stages.len() {
             if !run.waiting {
                 run.progress.reset(run.records.len());
@@ -54,7 +59,7 @@ impl Chain {
             }
             discard_cut(run);
             if run.progress.any_pending() {
-                match self.settle(run, shared) {
+                match self.settle(run, around) {
                     Ok(Round::Done) => {}
                     Ok(Round::Again) if run.probe.is_some() => return Step::ProbeFailed,
                     Ok(Round::Again) => return Step::Waits,
@@ -63,23 +68,23 @@ impl Chain {
             }
             run.waiting = false;
             run.probed |= run.probe == Some(run.stage) && run.any_is_ours();
-            if self.is_no_better(run, shared) {
+            if self.is_no_better(run, around) {
                 return Step::ProbeFailed;
             }
             if run.ahead && run.probe == Some(run.stage) {
                 return Step::Looked;
             }
-            self.sort(run, shared);
+            self.sort(run, around);
             run.stage += 1;
         }
-        let (output, stage) = (shared.default_output, self.stages.len());
+        let (output, stage) = (around.default_output, self.stages.len());
         for (record, origin) in run.records.drain(..).zip(run.origins.drain(..)) {
             run.leaving.push(Leaving::Output { output, record, origin, stage });
         }
         Step::Through
     }
 
-    fn settle(&mut self, run: &mut Run, shared: &Shared) -> Result<Round, Step> {
+    fn settle(&mut self, run: &mut Run, around: &Surroundings<'_>) -> Result<Round, Step> {
         let (stage, ahead) = (&mut self.stages[run.stage], run.ahead);
         let mut work = Work { arena: &mut run.batch.arena, sources: &run.batch.sources, records: &run.records };
         stage.settle(&mut work, &mut run.progress).map_err(|error| {
@@ -89,17 +94,17 @@ impl Chain {
                 // It is said again when the record's turn comes.
                 StageError::Fatal(_) if ahead => return Step::ProbeFailed,
                 StageError::Fatal(reason) => {
-                    shared.events.tell(Event::Broken(PipelineError::Fatal { stage: name, reason }));
+                    around.events.tell(Event::Broken(PipelineError::Fatal { stage: name, reason }));
                 }
-                StageError::Restart(error) => shared.events.tell(Event::Broken(restart_error(&error))),
+                StageError::Restart(error) => around.events.tell(Event::Broken(restart_error(&error))),
             }
             Step::GivenUp
         })
     }
 
     /// Counts what failed for the breaker; of a probe, answers whether the stage it was sent for is no better.
-    fn is_no_better(&self, run: &Run, shared: &Shared) -> bool {
-        let Some(breaker) = shared.breakers.get(run.stage) else { return false };
+    fn is_no_better(&self, run: &Run, around: &Surroundings<'_>) -> bool {
+        let Some(breaker) = around.breakers.get(run.stage) else { return false };
         let (total, failed) = (run.records.len() as u64, run.progress.failed().len() as u64);
         match run.probe {
             Some(stage) if stage != run.stage => false,
@@ -111,21 +116,21 @@ impl Chain {
             Some(_) => failed > 0 && breaker.is_too_much(total, failed),
             None => {
                 if let Some((failed, total)) = breaker.count(total, failed, Instant::now()) {
-                    self.trip(run, shared, failed, total);
+                    self.trip(run, around, failed, total);
                 }
                 false
             }
         }
     }
 
-    fn trip(&self, run: &Run, shared: &Shared, failed: u64, total: u64) {
+    fn trip(&self, run: &Run, around: &Surroundings<'_>, failed: u64, total: u64) {
         let is_failed = |settled: &Settled| matches!(settled, Settled::Failed(_));
         let Some(index) = run.progress.settled().iter().position(is_failed) else { return };
         let Settled::Failed(number) = run.progress.settled()[index] else { return };
         let (failure, record) = (&run.progress.failed()[number as usize], &run.records[index]);
         let Some(span) = &run.spans[record.source as usize] else { return };
-        if shared.trip() {
-            shared.events.tell(Event::BreakerOpened(Tripped {
+        if around.trip() {
+            around.events.tell(Event::BreakerOpened(Tripped {
                 stage: run.stage,
                 name: self.stages[run.stage].name().clone(),
                 failed,
@@ -137,7 +142,7 @@ impl Chain {
     }
 
     /// What goes on stays in the run; what leaves is put aside for the sink.
-    fn sort(&mut self, run: &mut Run, shared: &Shared) {
+    fn sort(&mut self, run: &mut Run, around: &Surroundings<'_>) {
         if run.progress.all_kept() && !run.follows_paths() {
             return;
         }
@@ -148,7 +153,7 @@ impl Chain {
             let (record, origin) = (run.records[index], run.origins[index]);
             let branch = run.branch(&record);
             if let Some(why) = branch.and_then(|branch| stray(&progress, *settled, branch)) {
-                leave_out(run, shared, &record, why);
+                leave_out(run, around, &record, why);
                 continue;
             }
             match *settled {
@@ -161,7 +166,7 @@ impl Chain {
                 Settled::Failed(number) => {
                     let failed = &progress.failed()[number as usize];
                     if !run.ahead {
-                        self.fail(run, shared, index, failed.class, failed.reason.clone(), failed.attempts);
+                        self.fail(run, around, index, failed.class, failed.reason.clone(), failed.attempts);
                     }
                 }
                 Settled::Emit { first, count } => {
@@ -185,7 +190,7 @@ impl Chain {
             }
         }
         if !run.ahead {
-            shared.stats.dropped(dropped);
+            around.stats.dropped(dropped);
         }
         run.progress = progress;
         self.next = (std::mem::replace(&mut run.records, records), std::mem::replace(&mut run.origins, origins));
@@ -193,10 +198,18 @@ impl Chain {
         self.next.1.clear();
     }
 
-    fn fail(&self, run: &mut Run, shared: &Shared, index: usize, class: Class, reason: String, attempts: u32) {
+    fn fail(
+        &self,
+        run: &mut Run,
+        around: &Surroundings<'_>,
+        index: usize,
+        class: Class,
+        reason: String,
+        attempts: u32,
+    ) {
         let (record, origin, stage) = (run.records[index], run.origins[index], &self.stages[run.stage]);
         match stage.on_error().then {
-            Then::Drop => shared.stats.dropped(1),
+            Then::Drop => around.stats.dropped(1),
             Then::Dlq => {
                 let path = run.path(origin, run.stage);
                 run.failures.push(Failure { class, reason, stage: run.stage, path, attempts });
@@ -207,7 +220,7 @@ impl Chain {
                 let Some(span) = &run.spans[record.source as usize] else { return };
                 let lease = span.lease();
                 lease.cut(record.offset);
-                shared.events.tell(Event::Broken(PipelineError::Record {
+                around.events.tell(Event::Broken(PipelineError::Record {
                     stage: stage.name().to_string(),
                     at: lease.at.clone(),
                     offset: record.offset.0,
@@ -251,10 +264,10 @@ fn stray(progress: &Progress, settled: Settled, (number, goes_on): (u32, bool)) 
 }
 
 /// The path ends early: nothing of the record is written, and it stays where it is.
-fn leave_out(run: &Run, shared: &Shared, record: &Record, why: String) {
+fn leave_out(run: &Run, around: &Surroundings<'_>, record: &Record, why: String) {
     let Some(span) = &run.spans[record.source as usize] else { return };
     span.lease().cut(record.offset);
-    shared.note(span.lease(), || Outcome::Stray { stage: run.stage, why });
+    around.note(span.lease(), || Outcome::Stray { stage: run.stage, why });
 }
 
 /// Records that are no longer ours are not given to a plugin.

@@ -5,6 +5,7 @@ mod deliver;
 mod hold;
 pub mod outcome;
 mod run;
+pub mod trial;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -73,9 +74,37 @@ pub struct Shared {
 }
 
 impl Shared {
+    /// What a chain needs of it.
+    fn surroundings(&self) -> Surroundings<'_> {
+        Surroundings {
+            breakers: &self.breakers,
+            stats: &self.stats,
+            default_output: self.default_output,
+            events: &self.events,
+            tripped: &self.tripped,
+            outcomes: self.outcomes.as_ref(),
+        }
+    }
+
     /// Notes what became of a record, where somebody wants to know. Only then is `outcome` called.
     fn note(&self, lease: &Lease, outcome: impl FnOnce() -> Outcome) {
-        if let Some(outcomes) = &self.outcomes {
+        self.surroundings().note(lease, outcome);
+    }
+}
+
+/// What a chain needs of its pipeline: everything but the way out.
+pub struct Surroundings<'a> {
+    breakers: &'a [Breaker],
+    stats: &'a Stats,
+    default_output: u32,
+    events: &'a Events,
+    tripped: &'a AtomicBool,
+    outcomes: Option<&'a Outcomes>,
+}
+
+impl Surroundings<'_> {
+    fn note(&self, lease: &Lease, outcome: impl FnOnce() -> Outcome) {
+        if let Some(outcomes) = self.outcomes {
             outcomes.note(lease.slot, outcome());
         }
     }
@@ -151,7 +180,7 @@ fn advance(chain: &mut Chain, run: &mut Run, shared: &Shared) -> Advanced {
         // A breaker is open: the spans are abandoned, and read again later.
         return Advanced::Over;
     }
-    match chain.advance(run, shared) {
+    match chain.advance(run, &shared.surroundings()) {
         Step::Through if run.ahead => shared.events.tell(Event::Probed(Probe::Unclear)),
         Step::Through => deliver(run, shared),
         Step::Waits => {

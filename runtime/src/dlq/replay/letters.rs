@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{From, Left, Options};
-use crate::batch::{Batch, NO_TIMESTAMP, Offset, Record, Replay, Source};
+use crate::batch::{Batch, NO_TIMESTAMP, Offset, Replay, Source};
 use crate::dev::record::DevRecord;
 use crate::dlq::letter::{Letter, strip};
 use crate::dlq::scan::Found;
@@ -70,17 +70,8 @@ pub fn job(letters: &[Pending], generation: u64) -> Job {
     for (slot, pending) in letters.iter().enumerate() {
         let Pending { letter, record, .. } = pending;
         let topic: Arc<str> = letter.topic.as_str().into();
-        let arena = &mut batch.arena;
-        let headers = record.headers.iter().map(|(name, value)| (name.as_slice(), value.as_deref()));
-        batch.records.push(Record {
-            key: arena.push_option(record.key.as_deref()),
-            value: arena.push_option(record.value.as_deref()),
-            headers: arena.push_headers(headers),
-            timestamp: record.timestamp.unwrap_or(NO_TIMESTAMP),
-            offset: letter.offset,
-            source: slot as u32,
-        });
-        let (topic_field, partition) = (arena.push(topic.as_bytes()), letter.partition);
+        record.push_to(&mut batch, letter.offset, slot as u32);
+        let (topic_field, partition) = (batch.arena.push(topic.as_bytes()), letter.partition);
         batch.sources.push(Source {
             topic: topic.clone(),
             topic_field,

@@ -1,0 +1,135 @@
+//! A trial: a chain by itself, without brokers. What leaves it is handed over instead of written.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::mpsc::{self, Receiver};
+
+use super::Surroundings;
+use super::chain::{Chain, Step};
+use super::run::{Leaving, Run};
+use crate::batch::{Arena, Batch, Offset, Partition, Record, Source};
+use crate::error::PipelineError;
+use crate::event::{Event, Events};
+use crate::kafka::TopicPartition;
+use crate::kafka::waker::Waker;
+use crate::lease::Lease;
+use crate::plugin::Counters;
+use crate::sink::letter::Failure;
+use crate::sink::receipt::{OpenSpan, Span};
+use crate::stage::Stage;
+use crate::status::Stats;
+
+/// What leaves the chain.
+pub enum Left<'a> {
+    /// A record for the output of this number.
+    Output(usize, &'a Record),
+    /// The dead letter of an input record.
+    Letter(&'a Record, &'a Failure),
+}
+
+/// A chain with one partition to itself, and no breaker.
+pub struct Trial {
+    chain: Chain,
+    default_output: u32,
+    lease: Arc<Lease>,
+    next: Offset,
+    stats: Stats,
+    events: Events,
+    told: Receiver<Event>,
+}
+
+impl Trial {
+    /// A trial of these stages on partition 0 of a topic, from offset 0 on.
+    pub fn new(stages: Vec<Stage>, default_output: u32, topic: &Arc<str>) -> Trial {
+        let (sender, told) = mpsc::channel();
+        let at = TopicPartition { topic: topic.clone(), partition: Partition(0) };
+        Trial {
+            chain: Chain::new(stages),
+            default_output,
+            lease: Arc::new(Lease::new(at, 0, 0)),
+            next: Offset(0),
+            stats: Stats::default(),
+            events: Events::new(sender, Waker::default()),
+            told,
+        }
+    }
+
+    /// Takes the records that `fill` puts into a batch through the chain, where they are called again at once as often as
+    /// their stages say. What leaves is handed to `left` in the order of the input, with the arena that it lies in. `fill` is
+    /// given the batch and the first record's offset.
+    ///
+    /// # Errors
+    /// What would stop the pipeline, after all that it would deliver before.
+    pub fn take(
+        &mut self,
+        fill: impl FnOnce(&mut Batch, Offset),
+        left: &mut dyn FnMut(&Arena, Left<'_>),
+    ) -> Result<(), PipelineError> {
+        let mut batch = Batch::default();
+        let topic = self.lease.at.topic.clone();
+        let topic_field = batch.arena.push(topic.as_bytes());
+        batch.sources.push(Source { topic, topic_field, partition: self.lease.at.partition, replay: None });
+        let first = self.next;
+        fill(&mut batch, first);
+        self.next = Offset(first.0 + batch.records.len() as i64);
+        let span = Span { lease: self.lease.clone(), first, end: self.next };
+        let mut run = Run::default();
+        run.begin(batch, std::iter::once(OpenSpan::new(span, self.events.clone())), None);
+        if self.advance(&mut run) {
+            self.hand_over(&mut run, left);
+        }
+        drop(run);
+        // Nothing else that is told decides anything where nothing is committed.
+        let broken =
+            self.told.try_iter().find_map(|event| if let Event::Broken(error) = event { Some(error) } else { None });
+        broken.map_or(Ok(()), Err)
+    }
+
+    /// Whether it came through.
+    fn advance(&mut self, run: &mut Run) -> bool {
+        let tripped = AtomicBool::new(false);
+        let around = Surroundings {
+            breakers: &[],
+            stats: &self.stats,
+            default_output: self.default_output,
+            events: &self.events,
+            tripped: &tripped,
+            outcomes: None,
+        };
+        loop {
+            match self.chain.advance(run, &around) {
+                Step::Through => return true,
+                // Nothing else is there that it could hold up.
+                Step::Waits => {}
+                Step::GivenUp | Step::ProbeFailed | Step::Looked => return false,
+            }
+        }
+    }
+
+    fn hand_over(&self, run: &mut Run, left: &mut dyn FnMut(&Arena, Left<'_>)) {
+        run.leaving.sort_by_key(Leaving::input);
+        for leaving in &run.leaving {
+            let input = &run.batch.records[leaving.input() as usize];
+            if !self.lease.takes(input.offset) {
+                continue;
+            }
+            left(
+                &run.batch.arena,
+                match leaving {
+                    Leaving::Output { output, record, .. } => Left::Output(*output as usize, record),
+                    Leaving::Letter { failure, .. } => Left::Letter(input, &run.failures[*failure as usize]),
+                },
+            );
+        }
+    }
+
+    /// Records that stages dropped so far.
+    pub fn dropped(&self) -> u64 {
+        self.stats.tally().dropped
+    }
+
+    /// What each stage's plugin has counted so far.
+    pub fn counters(&self) -> impl Iterator<Item = &Counters> {
+        self.chain.stages().iter().map(Stage::counters)
+    }
+}
