@@ -12,8 +12,8 @@ static struct {
 } config = {.greeting = {"hello", 5}};
 
 static const sb_config_field fields[] = {
-    {.key = "keep", .boolean = &config.keep, .optional = true},
     {.key = "greeting", .string = &config.greeting, .optional = true},
+    {.key = "keep", .boolean = &config.keep, .optional = true},
 };
 
 static const sb_stage *started;

@@ -7,7 +7,7 @@ import { ResultWriter } from './packed/result-writer.js';
 import { checkProcess, needsOf } from './plugin.js';
 import { InputRecord } from './record.js';
 import { Stage } from './stage.js';
-import { keep, reject } from './verdict.js';
+import { keep } from './verdict.js';
 
 /** Bytes of a reason that is made of an error and its stack. */
 const LONGEST = 1000;
@@ -36,7 +36,7 @@ export class Instance {
         if (verdict !== keep) result.push(n, verdict);
       } catch (error) {
         if (error instanceof Failure) throw error;
-        result.push(n, reject(reasonOf(error)));
+        result.refuse(n, reasonOf(error));
       }
       record._at += INPUT_WORDS;
     }

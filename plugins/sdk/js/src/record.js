@@ -50,12 +50,16 @@ export class InputRecord {
   get headers() {
     let left = this._words[this._at + HEADERS + 1];
     if (left === 0) return NONE;
+    const data = this._data;
+    const view = this._dataView();
     const headers = [];
     let at = this._words[this._at + HEADERS];
     for (; left > 0; left--) {
-      const name = this._name(at);
-      headers.push([name, this._headerValue(at)]);
-      at = this._headerEnd(at);
+      const value = at + 8 + view.getUint32(at, true);
+      const len = view.getUint32(at + 4, true);
+      const name = decoder.decode(data.subarray(at + 8, value));
+      at = len === NULL ? value : value + len;
+      headers.push([name, len === NULL ? null : data.subarray(value, at)]);
     }
     return headers;
   }
@@ -90,45 +94,30 @@ export class InputRecord {
   }
 
   header(name) {
-    const at = this._lastHeader(name);
-    return at < 0 ? null : this._headerValue(at);
+    const data = this._data;
+    const view = this._dataView();
+    const nameLen = lengthOf(name);
+    let at = this._words[this._at + HEADERS];
+    let found = null;
+    for (let left = this._words[this._at + HEADERS + 1]; left > 0; left--) {
+      const value = at + 8 + view.getUint32(at, true);
+      const len = view.getUint32(at + 4, true);
+      const end = len === NULL ? value : value + len;
+      if (value - at - 8 === nameLen && decoder.decode(data.subarray(at + 8, value)) === name) {
+        found = len === NULL ? null : data.subarray(value, end);
+      }
+      at = end;
+    }
+    return found;
   }
 
   headerText(name) {
     return decode(this.header(name), `the header ${name}`);
   }
 
-  /** Where the last header of this name begins; -1: there is none. */
-  _lastHeader(name) {
-    let last = -1;
-    let at = this._words[this._at + HEADERS];
-    for (let left = this._words[this._at + HEADERS + 1]; left > 0; left--) {
-      if (this._name(at) === name) last = at;
-      at = this._headerEnd(at);
-    }
-    return last;
-  }
-
-  _word(at) {
+  _dataView() {
     this._view ??= new DataView(this._data.buffer, this._data.byteOffset, this._data.byteLength);
-    return this._view.getUint32(at, true);
-  }
-
-  _name(header) {
-    const start = header + 8;
-    return decoder.decode(this._data.subarray(start, start + this._word(header)));
-  }
-
-  _headerValue(header) {
-    const len = this._word(header + 4);
-    if (len === NULL) return null;
-    const start = header + 8 + this._word(header);
-    return this._data.subarray(start, start + len);
-  }
-
-  _headerEnd(header) {
-    const len = this._word(header + 4);
-    return header + 8 + this._word(header) + (len === NULL ? 0 : len);
+    return this._view;
   }
 
   /** A topic's name is decoded once where the records of a batch share it. */
@@ -139,6 +128,18 @@ export class InputRecord {
     this._topic = { start, len, name };
     return name;
   }
+}
+
+/** Bytes of the names that headers are looked up by: there are few of them. */
+const lengths = new Map();
+
+function lengthOf(name) {
+  let length = lengths.get(name);
+  if (length === undefined) {
+    length = new TextEncoder().encode(name).length;
+    if (lengths.size < 1000) lengths.set(name, length);
+  }
+  return length;
 }
 
 function decode(bytes, what) {

@@ -1,28 +1,34 @@
-// What a plugin says of a record.
+// What a plugin says of a record. Its `code` is what the packed form has for it.
 
-/** A verdict without anything to it: one object each. */
-export const keep = Object.freeze({ verdict: 'keep' });
-export const drop = Object.freeze({ verdict: 'drop' });
+import { CODE } from './packed/layout.js';
+
+export class Word {
+  constructor(code, reason) {
+    this.code = code;
+    this.reason = reason;
+  }
+}
 
 export class Emit {
   constructor(changes) {
+    this.code = CODE.EMIT;
     this.changes = changes;
   }
 }
 
-export class Reject {
-  constructor(reason) {
-    this.reason = reason;
-  }
+/** One object for all records that are kept, and one for all that are dropped. */
+export const keep = Object.freeze(new Word(CODE.KEEP));
+export const drop = Object.freeze(new Word(CODE.DROP));
+
+export function reject(reason) {
+  return new Word(CODE.REJECT, String(reason));
 }
 
-export class Retry {
-  constructor(reason) {
-    this.reason = reason;
-  }
+export function retry(reason) {
+  return new Word(CODE.RETRY, String(reason));
 }
 
-const CHANGES = { to: true, key: true, value: true, headers: true, timestamp: true };
+const CHANGES = { __proto__: null, to: true, key: true, value: true, headers: true, timestamp: true };
 const UNCHANGED = Object.freeze({});
 
 export function emit(changes = UNCHANGED) {
@@ -30,12 +36,4 @@ export function emit(changes = UNCHANGED) {
     if (CHANGES[name] !== true) throw new TypeError(`emit: ${name} is none of ${Object.keys(CHANGES).join(', ')}`);
   }
   return new Emit(changes);
-}
-
-export function reject(reason) {
-  return new Reject(String(reason));
-}
-
-export function retry(reason) {
-  return new Retry(String(reason));
 }

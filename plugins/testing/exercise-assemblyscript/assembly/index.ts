@@ -11,8 +11,8 @@ class Exercise extends Plugin {
 
   constructor(config: Config, private stage: Stage) {
     super(Fields.ALL);
-    this.keepAll = config.boolOr("keep", false);
     this.greeting = config.stringOr("greeting", "hello");
+    this.keepAll = config.boolOr("keep", false);
   }
 
   process(record: Record): Verdict {

@@ -7,7 +7,7 @@ import { boolean, optional, string } from 'sluicebox-plugin/config';
 import { echo } from './echo.js';
 
 export default definePlugin({
-  config: { keep: optional(boolean, false), greeting: optional(string, 'hello') },
+  config: { greeting: optional(string, 'hello'), keep: optional(boolean, false) },
   needs: ['key', 'value', 'headers', 'timestamp', 'source'],
 
   init(config, stage) {

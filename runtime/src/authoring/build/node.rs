@@ -44,9 +44,20 @@ pub fn build_assemblyscript(project: &Project) -> Result<Made> {
     let module = project.build.join("module.wasm");
     let mut asc = Command::new("node");
     asc.current_dir(&project.folder).arg(package(&project.folder, "assemblyscript")?.join("bin").join("asc.js"));
-    asc.args(["assembly/index.ts", "--config", "asconfig.json", "--target", "release", "--outFile"]).arg(&module);
+    asc.args(["assembly/index.ts", "--config"]).arg(assemblyscript_config(&project.folder)?);
+    asc.arg("--outFile").arg(&module);
     tool::run(&mut asc, HELP)?;
     Ok(Made { name, component: project.componentize(&module)? })
+}
+
+/// The compiler's options: the SDK's, which export a plugin as the interface has it; the project's own, which extend those, where it has
+/// any.
+fn assemblyscript_config(folder: &Path) -> Result<PathBuf> {
+    let own = folder.join("asconfig.json");
+    if own.is_file() {
+        return Ok(own);
+    }
+    Ok(package(folder, "sluicebox-plugin-assemblyscript")?.join("asconfig.json"))
 }
 
 /// Types are the compiler's to check; what makes the component only takes them away.

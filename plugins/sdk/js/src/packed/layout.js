@@ -16,6 +16,7 @@ export const INHERITED = 0xfffffffe;
 /** The upper word of the timestamp that means none or inherited; the lower one is 0. */
 export const NO_TIMESTAMP = 0x80000000;
 
+/** What a byte of the verdicts says. */
 export const CODE = { KEEP: 0, DROP: 1, EMIT: 2, REJECT: 3, RETRY: 4 };
 
 const HIGH = 0x100000000;

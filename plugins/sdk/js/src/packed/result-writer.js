@@ -1,20 +1,35 @@
-// Writes verdicts in the order of their records. Its memory stays for the next batch.
+// Writes verdicts in the order of their records. Its memory stays for the next batch. What is written here for every record
+// avoids what is slow without a compiler: iterators, closures, and calls that a longer function can do without.
 
-import { Emit, Reject, Retry, drop, keep } from '../verdict.js';
+import { drop, keep } from '../verdict.js';
 import { CODE, INHERITED, NO_TIMESTAMP, NULL, OUT, RESULT_WORDS, high } from './layout.js';
 
+const { OUTPUT, KEY, VALUE, HEADERS, TIMESTAMP } = OUT;
+const { KEEP, EMIT, REJECT, RETRY } = CODE;
 const encoder = new TextEncoder();
 const EMPTY = new Uint8Array(0);
+
+/** An entry that inherits everything and goes on to the next stage. */
+const INHERITING = new Uint32Array(RESULT_WORDS);
+INHERITING[OUTPUT + 1] = NULL;
+INHERITING[KEY + 1] = INHERITED;
+INHERITING[VALUE + 1] = INHERITED;
+INHERITING[HEADERS + 1] = INHERITED;
+INHERITING[TIMESTAMP + 1] = NO_TIMESTAMP;
 
 export class ResultWriter {
   constructor() {
     this._verdicts = EMPTY;
     this._count = 0;
     this._words = new Uint32Array(0);
-    this._entries = 0;
+    /** Words of the index that are in use, and bytes of the data. */
+    this._end = 0;
+    this._used = 0;
+    /** As much of both as belongs to verdicts that are complete. */
+    this._sureEnd = 0;
+    this._sureUsed = 0;
     this._data = EMPTY;
     this._view = new DataView(EMPTY.buffer);
-    this._used = 0;
     /** Where the names of outputs lie that this batch has named: offset and length. */
     this._outputs = new Map();
   }
@@ -22,112 +37,106 @@ export class ResultWriter {
   /** Forgets the last batch and makes room for one of `count` records, all of them kept until something else is said. */
   start(count) {
     if (this._verdicts.length < count) this._verdicts = new Uint8Array(count);
-    else this._verdicts.fill(CODE.KEEP, 0, count);
+    else this._verdicts.fill(KEEP, 0, count);
     this._count = count;
-    this._entries = 0;
-    this._used = 0;
-    if (this._outputs.size > 0) this._outputs.clear();
+    this._end = this._used = this._sureEnd = this._sureUsed = 0;
+    this._outputs.clear();
   }
 
-  /** The verdict on a record. After an error nothing of it is written. */
+  /** The verdict on a record. After an error, say another with `refuse`. */
   push(record, verdict) {
-    if (verdict === keep) return;
-    const [entries, used] = [this._entries, this._used];
-    try {
-      this._verdicts[record] = this._write(record, verdict);
-    } catch (error) {
-      [this._entries, this._used] = [entries, used];
-      this._outputs.clear();
-      throw error;
-    }
+    const code = verdict?.code;
+    if (code === EMIT) this._emit(record, verdict.changes);
+    else if (code === REJECT || code === RETRY) this._reason(record, verdict.reason);
+    else if (Array.isArray(verdict)) this._emitAll(record, verdict);
+    else if (verdict !== drop && verdict !== keep) throw new TypeError(noVerdict(verdict));
+    this._verdicts[record] = code ?? EMIT;
+    this._sureEnd = this._end;
+    this._sureUsed = this._used;
+  }
+
+  /** Rejects a record whose verdict there is none of, or could not be written. */
+  refuse(record, reason) {
+    this._end = this._sureEnd;
+    this._used = this._sureUsed;
+    this._outputs.clear();
+    this._reason(record, reason);
+    this._verdicts[record] = REJECT;
+    this._sureEnd = this._end;
+    this._sureUsed = this._used;
   }
 
   /** What the interface calls a `packed-result`, good until the next batch. */
   result() {
     return {
       verdicts: this._verdicts.subarray(0, this._count),
-      index: new Uint8Array(this._words.buffer, 0, this._entries * RESULT_WORDS * 4),
+      index: new Uint8Array(this._words.buffer, 0, 4 * this._end),
       data: this._data.subarray(0, this._used),
     };
   }
 
-  _write(record, verdict) {
-    if (verdict === drop) return CODE.DROP;
-    if (verdict instanceof Emit) {
-      this._emit(record, verdict.changes);
-      return CODE.EMIT;
-    }
-    if (verdict instanceof Reject) return this._reason(record, verdict.reason, CODE.REJECT);
-    if (verdict instanceof Retry) return this._reason(record, verdict.reason, CODE.RETRY);
-    if (!Array.isArray(verdict)) throw new TypeError(unknown(verdict));
-    for (const one of verdict) {
-      if (!(one instanceof Emit)) throw new TypeError('a list of verdicts may hold what emit() returns, and nothing else');
-      this._emit(record, one.changes);
-    }
-    return CODE.EMIT;
+  _reason(record, reason) {
+    this._text(reason, this._entry(record) + VALUE);
   }
 
-  _reason(record, reason, code) {
-    const at = this._entry(record);
-    this._text(reason, at + OUT.VALUE);
-    return code;
+  _emitAll(record, verdicts) {
+    for (const verdict of verdicts) {
+      if (verdict?.code !== EMIT) throw new TypeError('a list may hold what emit() returns, and nothing else');
+      this._emit(record, verdict.changes);
+    }
   }
 
   _emit(record, changes) {
     const at = this._entry(record);
     const { to, key, value, headers, timestamp } = changes;
-    if (to === undefined) this._words[at + OUT.OUTPUT + 1] = NULL;
-    else this._output(to, at + OUT.OUTPUT);
-    this._change(key, at + OUT.KEY, 'key');
-    this._change(value, at + OUT.VALUE, 'value');
-    if (headers === undefined) this._words[at + OUT.HEADERS + 1] = INHERITED;
-    else this._headers(headers, at + OUT.HEADERS);
-    if (timestamp === undefined) this._words[at + OUT.TIMESTAMP + 1] = NO_TIMESTAMP;
-    else this._timestamp(timestamp, at + OUT.TIMESTAMP);
+    if (to !== undefined) this._output(to, at + OUTPUT);
+    if (key !== undefined) this._change(key, at + KEY, 'key');
+    if (value !== undefined) this._change(value, at + VALUE, 'value');
+    if (headers !== undefined) this._headers(headers, at + HEADERS);
+    if (timestamp !== undefined) this._timestamp(timestamp, at + TIMESTAMP);
   }
 
-  /** A new entry of zeroes but for the record's number: the place of its first word. */
+  /** A new entry, which inherits everything: the place of its first word. */
   _entry(record) {
-    const at = this._entries * RESULT_WORDS;
-    if (this._words.length < at + RESULT_WORDS) {
-      const words = new Uint32Array(Math.max(2 * this._words.length, 64 * RESULT_WORDS));
-      words.set(this._words);
-      this._words = words;
-    }
-    this._words.fill(0, at, at + RESULT_WORDS);
+    const at = this._end;
+    this._end = at + RESULT_WORDS;
+    if (this._words.length < this._end) this._growWords();
+    this._words.set(INHERITING, at);
     this._words[at] = record;
-    this._entries++;
     return at;
+  }
+
+  _growWords() {
+    const words = new Uint32Array(Math.max(2 * this._words.length, 64 * RESULT_WORDS));
+    words.set(this._words);
+    this._words = words;
   }
 
   _output(name, at) {
     let place = this._outputs.get(name);
     if (place === undefined) {
       if (typeof name !== 'string') throw new TypeError('emit: to is the name of an output');
-      this._text(name, at);
-      place = [this._words[at], this._words[at + 1]];
+      place = { start: this._used, len: this._append(name) };
       this._outputs.set(name, place);
     }
-    this._words[at] = place[0];
-    this._words[at + 1] = place[1];
+    this._words[at] = place.start;
+    this._words[at + 1] = place.len;
   }
 
   _change(value, at, name) {
-    if (typeof value === 'string') this._text(value, at);
-    else if (value === undefined) this._words[at + 1] = INHERITED;
-    else if (value === null) this._words[at + 1] = NULL;
-    else this._bytes(value, at, name);
+    if (typeof value === 'string') return this._text(value, at);
+    if (value === null) {
+      this._words[at + 1] = NULL;
+      return;
+    }
+    if (!(value instanceof Uint8Array)) throw new TypeError(`emit: ${name} is text, a Uint8Array or null`);
+    this._words[at] = this._used;
+    this._words[at + 1] = this._append(value);
   }
 
   _text(text, at) {
     this._words[at] = this._used;
-    this._words[at + 1] = this._append(text);
-  }
-
-  _bytes(bytes, at, name) {
-    if (!(bytes instanceof Uint8Array)) throw new TypeError(`emit: ${name} is text, a Uint8Array or null`);
-    this._words[at] = this._used;
-    this._words[at + 1] = this._append(bytes);
+    this._words[at + 1] = this._appendText(text);
   }
 
   _headers(headers, at) {
@@ -144,8 +153,8 @@ export class ResultWriter {
     }
     const start = this._used;
     this._reserve(8);
-    this._used += 8;
-    const nameLen = this._append(name);
+    this._used = start + 8;
+    const nameLen = this._appendText(name);
     const valueLen = value === null ? NULL : this._append(value);
     this._view.setUint32(start, nameLen, true);
     this._view.setUint32(start + 4, valueLen, true);
@@ -154,10 +163,11 @@ export class ResultWriter {
   /** Appends text or bytes: how many bytes there are. */
   _append(value) {
     if (typeof value === 'string') return this._appendText(value);
-    this._reserve(value.length);
+    const len = value.length;
+    this._reserve(len);
     this._data.set(value, this._used);
-    this._used += value.length;
-    return value.length;
+    this._used += len;
+    return len;
   }
 
   _appendText(text) {
@@ -189,7 +199,7 @@ export class ResultWriter {
   }
 }
 
-function unknown(verdict) {
+function noVerdict(verdict) {
   const found = typeof verdict?.then === 'function' ? 'a promise (nothing in a plugin can wait)' : typeof verdict;
   return `a plugin returns keep, drop, emit(..), a list of emit(..), reject(..) or retry(..), not ${found}`;
 }
