@@ -17,6 +17,7 @@ mod membership;
 mod misbehave;
 mod missing_topics;
 mod order_status;
+mod pipeline_tests;
 mod reload;
 mod retries;
 mod secure;
@@ -25,6 +26,7 @@ mod sizes;
 mod slow_stage;
 mod stall;
 mod transactions;
+mod watch;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;

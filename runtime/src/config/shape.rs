@@ -91,7 +91,7 @@ fn describe(error: &Error, source: &Source<'_>, kind: &Kind, at: Position) -> Di
         }
         Error::Eof { .. } if is_blank(source.text()) => source
             .diagnostic(Position { line: 1, column: 1 }, format!("there is no {} in this file", kind.holds))
-            .with_help(format!("a {} begins with `{}`", kind.file, kind.begins)),
+            .with_help(format!("a {} begins with `{}`", kind.holds, kind.begins)),
         Error::Eof { .. } => found("the file ends too early".to_owned()),
         Error::MultipleDocuments { .. } => {
             found(format!("a second document begins here; one file holds one {}", kind.holds))

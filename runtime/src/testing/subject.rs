@@ -40,7 +40,7 @@ pub struct SubjectStage {
 }
 
 /// What came of a case.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Came {
     /// Of each output to which anything came its records, in the order of the input.
     pub outputs: BTreeMap<String, Vec<DevRecord>>,
@@ -55,6 +55,7 @@ pub struct Came {
 }
 
 /// A dead letter that came.
+#[derive(Debug)]
 pub struct CameLetter {
     /// The class of the failure.
     pub class: Class,
