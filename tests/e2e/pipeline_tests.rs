@@ -149,7 +149,8 @@ fn a_case_that_fails_shows_what_differs_and_the_others_go_on() {
           "id": 1.0,
           "list": [
             1,
-      ...
+            2
+          ]
   ok       passes
   FAILED   letters (line 8)
     dead_letters:
@@ -168,8 +169,7 @@ fn a_case_that_fails_shows_what_differs_and_the_others_go_on() {
     outputs.default:
       + a
 passed: 1, failed: 3"#;
-    let (said, want) = (said(&answer), want.replace("      ...\n", ""));
-    assert_eq!(said, want);
+    assert_eq!(said(&answer), want);
 }
 
 #[test]

@@ -5,9 +5,11 @@
 //
 // All features of the engine are off: it imports nothing of WASI. What is granted the SDK imports itself.
 
-import { componentize } from '@bytecodealliance/componentize-js';
+import { componentize, version } from '@bytecodealliance/componentize-js';
 import esbuild from 'esbuild';
-import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -42,19 +44,49 @@ const { values, positionals } = parseArgs({
   options: { grant: { type: 'string', multiple: true, default: [] } },
 });
 const [entry, witFolder, world, output] = positionals.map((path, n) => (n === 2 ? path : resolve(path)));
-const grants = values.grant.map((name) => GRANTS[name] ?? fail(`there is no grant ${name}`));
+const grants = [...new Set(values.grant)].map((name) => GRANTS[name] ?? fail(`there is no grant ${name}`));
 const project = await projectOf(entry);
 const bundle = join(dirname(output), `${project.name.split('/').at(-1)}.bundle.js`);
 
 await mkdir(dirname(output), { recursive: true });
-await writeFile(bundle, await bundled());
-const { component } = await componentize({
-  sourcePath: bundle,
-  witPath: await interfaceFolder(),
-  worldName: grants.length === 0 ? world : 'granted',
-  disableFeatures: FEATURES,
-}).catch((error) => fail(explained(error)));
-await writeFile(output, withWasi(component));
+const { code, table } = await bundled();
+const source = `${code}\nglobalThis.sluiceboxSources = ${JSON.stringify(table)};\n`;
+if (!(await isBuilt())) {
+  await writeFile(bundle, source); // for whoever looks for what went in
+  await rm(output, { force: true });
+  await writeFile(output, withWasi(await built()));
+  await writeFile(keyFile(), await key());
+}
+
+async function built() {
+  // The text and not the file: a path with a space in it would be torn apart.
+  const made = componentize(source, {
+    sourceName: basename(bundle),
+    witPath: await interfaceFolder(),
+    worldName: grants.length === 0 ? world : 'granted',
+    disableFeatures: FEATURES,
+  });
+  const { component } = await made.catch((error) => fail(explained(error, table)));
+  return component;
+}
+
+/** Two builds of the same never have the same bytes, for the engine seeds itself. What is there already is left as it is. */
+async function isBuilt() {
+  const last = await readFile(keyFile(), 'utf8').catch(() => null);
+  return last === (await key()) && existsSync(output);
+}
+
+/** Of all that goes into the component. */
+async function key() {
+  const hash = createHash('sha256').update(source);
+  hash.update(JSON.stringify([version, world, values.grant]));
+  for (const file of (await readdir(witFolder)).sort()) hash.update(await readFile(join(witFolder, file)));
+  return hash.update(await readFile(fileURLToPath(import.meta.url))).digest('hex');
+}
+
+function keyFile() {
+  return `${output}.key`;
+}
 
 /** The component with the interfaces that are granted under their real names, which are as long. */
 function withWasi(component) {
@@ -74,7 +106,7 @@ async function projectOf(file) {
   }
 }
 
-/** The plugin, the SDK and all other packages in one file, with a table that leads from its lines to the sources'. */
+/** The plugin, the SDK and all other packages in one file, and the table that leads from its lines to the sources'. */
 async function bundled() {
   const result = await esbuild
     .build({
@@ -93,7 +125,7 @@ async function bundled() {
     })
     .catch(() => process.exit(1)); // esbuild has said why
   const [map, code] = [result.outputFiles.find(isMap), result.outputFiles.find((file) => !isMap(file))];
-  return `${code.text}\nglobalThis.sluiceboxSources = ${JSON.stringify(sources(JSON.parse(map.text)))};\n`;
+  return { code: code.text, table: sources(JSON.parse(map.text)) };
 }
 
 function isMap(file) {
@@ -170,12 +202,14 @@ function decodeSegment(segment) {
   return numbers;
 }
 
-/** The engine's error, with what is most often meant. */
-function explained(error) {
-  const hint = /unknown imported function|unexpected call/.test(error.message)
-    ? '\nhelp: a plugin\'s file runs once when it is built, and cannot call the host there: move the call into `init`'
-    : '';
-  return `${error.message}${hint}`;
+/** The engine's error. What a plugin's own files threw when they were loaded is told with its place in them. */
+function explained(error, { files, lines }) {
+  const [, thrown] = /top-level script\n.*?:\d+:\d+ (.*)/.exec(error.message) ?? [];
+  if (thrown === undefined) return error.message;
+  const frames = [...error.message.matchAll(/\.bundle\.js:(\d+):\d+/g)].map(([, line]) => lines[line]);
+  const place = frames.find((source) => source !== undefined);
+  const where = place === undefined ? '' : `${files[place[0]]}:${place[1]}: `;
+  return `${where}${thrown}`;
 }
 
 function fail(message) {

@@ -9,7 +9,7 @@ use super::subject::{Came, CameLetter};
 use crate::dev::record::DevRecord;
 
 /// Lines that stay the same, shown around one that does not.
-const CONTEXT: usize = 3;
+const CONTEXT: usize = 5;
 
 /// One part of a case that is not as expected.
 #[derive(Debug, PartialEq, Eq)]

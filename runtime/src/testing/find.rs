@@ -32,7 +32,7 @@ pub fn find(paths: &[PathBuf]) -> Result<Vec<TestFile>, Errors> {
         let files = files.and_then(|files| files.iter().map(|file| of_file(file)).collect::<Result<Vec<_>, _>>());
         match files {
             Ok(files) => found.extend(files.into_iter().filter(|file| seen.insert(file.clone()))),
-            Err(errors) => findings.extend(errors.findings().iter().cloned()),
+            Err(errors) => findings.extend_from_slice(errors.findings()),
         }
     }
     Errors::new(findings).map_or(Ok(found), Err)
@@ -51,8 +51,8 @@ fn in_folder(folder: &Path) -> Result<Vec<PathBuf>, Errors> {
     files.sort();
     if files.is_empty() {
         let help = "the tests of NAME.yaml are in NAME.test.yaml beside it";
-        let finding = Diagnostic::of_file(folder, "there are no pipeline tests (*.test.yaml) in this folder");
-        return Err(finding.with_help(help).into());
+        let none = Diagnostic::of_file(folder, "there are no pipeline tests (*.test.yaml) in this folder");
+        return Err(none.with_help(help).into());
     }
     Ok(files)
 }
@@ -65,18 +65,14 @@ fn of_file(path: &Path) -> Result<TestFile, Errors> {
         let name = path.with_extension("").with_extension("");
         let pipeline = beside(&name).ok_or_else(|| {
             let file = name.with_added_extension(ENDINGS[0]);
-            Errors::from(Diagnostic::of_file(
-                path,
-                format!("there is no pipeline {} that these tests are of", file.display()),
-            ))
+            Diagnostic::of_file(path, format!("there is no pipeline {} that these tests are of", file.display()))
         })?;
         return Ok(TestFile { tests: path.to_owned(), pipeline });
     }
     let name = path.with_extension(MARK);
     let tests = beside(&name).ok_or_else(|| {
         let file = name.with_added_extension(ENDINGS[0]);
-        let help = format!("write them to {}", file.display());
-        Errors::from(Diagnostic::of_file(path, "this pipeline has no tests").with_help(help))
+        Diagnostic::of_file(path, "this pipeline has no tests").with_help(format!("write them to {}", file.display()))
     })?;
     Ok(TestFile { tests, pipeline: path.to_owned() })
 }

@@ -2,6 +2,7 @@
 
 import { ConfigError, Failure, describe } from './errors.js';
 import { Instance } from './instance.js';
+import { definePlugin } from './plugin.js';
 import { startSandbox } from './sandbox.js';
 
 /**
@@ -9,6 +10,7 @@ import { startSandbox } from './sandbox.js';
  * `count`, and where they are granted `wallClock`, `monotonicClock` and `randomBytes`.
  */
 export function component(plugin, about, imports) {
+  definePlugin(plugin);
   let instance;
 
   function init(config) {

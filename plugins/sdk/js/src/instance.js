@@ -12,6 +12,12 @@ import { keep } from './verdict.js';
 /** Bytes of a reason that is made of an error and its stack. */
 const LONGEST = 1000;
 
+/**
+ * What the engine throws, this text and no error, where the stage's limit refuses it memory. It is no verdict on a record:
+ * thrown on it is a trap, and the host tries each record in a new instance.
+ */
+const OUT_OF_MEMORY = 'out of memory';
+
 export class Instance {
   /** Reads the configuration and starts the plugin. */
   constructor(plugin, { stage, json, outputs }) {
@@ -35,7 +41,7 @@ export class Instance {
         const verdict = process(record);
         if (verdict !== keep) result.push(n, verdict);
       } catch (error) {
-        if (error instanceof Failure) throw error;
+        if (error instanceof Failure || error === OUT_OF_MEMORY) throw error;
         result.refuse(n, reasonOf(error));
       }
       record._at += INPUT_WORDS;

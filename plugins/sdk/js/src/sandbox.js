@@ -20,7 +20,7 @@ let fillRandom = fillFromSeed;
 const early = [];
 host.write = (level, message) => early.push([level, message]);
 host.count = () => {
-  throw new Error('count: nothing can be counted before init');
+  throw new Error('count: nothing can be counted before init: a plugin\'s file runs once, when it is built');
 };
 
 /** From now on the host's functions are called, those that are granted among them. */
