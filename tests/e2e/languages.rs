@@ -206,10 +206,12 @@ fn a_new_user_comes_to_a_tested_plugin_in_a_pipeline_in_assemblyscript() {
 
 #[test]
 fn a_plugin_by_hand_builds_from_text_and_works() {
-    let records = [record(0, Some(b"shout")), record(1, Some(b"")), record(2, Some(b"quiet"))];
+    let records = [record(0, Some(b"shout!")), record(1, Some(b"")), record(2, Some(b"quiet")), record(3, None)];
     let topics = dev("by-hand", &Value::Null, &records);
-    assert_eq!(topics["out"].len(), 1, "{topics:?}");
-    assert_eq!(topics["dlq"].len(), 1, "{topics:?}");
+    let values: Vec<&Value> = topics["out"].values().map(|record| &record["value"]).collect();
+    assert_eq!(values, [&json!("SHOUT!"), &Value::Null], "{topics:?}");
+    let reasons: Vec<_> = topics["dlq"].values().map(|letter| header(letter, "sluice.error.reason")).collect();
+    assert_eq!(reasons, [Some("the value is empty")]);
 }
 
 #[test]

@@ -34,7 +34,7 @@ pub fn build(project: &Project) -> Result<Made> {
     if sources.is_empty() {
         bail!("{}: no .c file", project.folder.display());
     }
-    let module = project.build.join("module.wasm");
+    let module = project.made.join("module.wasm");
     let mut compiler = compiler(&project.folder)?;
     compiler.current_dir(&project.folder).args(FLAGS).args(["-I", "sdk", "-I", ".", "-o"]).arg(&module);
     // As seen from the project: the message of an `assert` names its file.

@@ -10,7 +10,7 @@ use crate::authoring::tool;
 const HELP: &str = "install Go 1.24 or newer from https://go.dev/dl";
 
 pub fn build(project: &Project) -> Result<Made> {
-    let module = project.build.join("module.wasm");
+    let module = project.made.join("module.wasm");
     let mut go = Command::new("go");
     go.current_dir(&project.folder).env("GOOS", "wasip1").env("GOARCH", "wasm");
     // A library: it is started once and called, where a program would end with its main.

@@ -49,8 +49,8 @@ pub struct Built {
 struct Project {
     /// Its folder, absolute: tools are run in it.
     folder: PathBuf,
-    /// What is made on the way, and in the end: `build/` in it.
-    build: PathBuf,
+    /// What is made on the way: a folder in its `build/`.
+    made: PathBuf,
     language: Language,
     real: Real,
 }
@@ -68,8 +68,9 @@ struct Made {
 pub fn build(request: &Request, engine: &Engine) -> Result<Built> {
     let folder = request.folder.canonicalize().with_context(|| request.folder.display().to_string())?;
     let language = request.language.map_or_else(|| Language::of(&folder), Ok)?;
-    let project = Project { build: folder.join("build"), folder, language, real: request.real };
-    fs::create_dir_all(&project.build).with_context(|| format!("cannot make {}", project.build.display()))?;
+    let build = folder.join("build");
+    let project = Project { made: build.join("made"), folder, language, real: request.real };
+    fs::create_dir_all(&project.made).with_context(|| format!("cannot make {}", project.made.display()))?;
     let made = match language {
         Language::Rust => rust::build(&project),
         Language::Js | Language::Ts => node::build_javascript(&project),
@@ -80,7 +81,7 @@ pub fn build(request: &Request, engine: &Engine) -> Result<Built> {
         Language::Wat => wat::build(&project),
     }?;
     let component = component::with_producers(&made.component, language.name())?;
-    let file = request.output.clone().unwrap_or_else(|| project.build.join(format!("{}.wasm", made.name)));
+    let file = request.output.clone().unwrap_or_else(|| build.join(format!("{}.wasm", made.name)));
     write_if_changed(&file, &component)?;
     // Whatever it imports: what has to be granted is for its pipelines to say.
     let all = Grants { clock: true, random: true, env: vec!["ANY".to_owned()] };
@@ -98,7 +99,7 @@ impl Project {
 
     /// The interface as files, in a folder.
     fn interface(&self) -> Result<PathBuf> {
-        let folder = self.build.join("wit");
+        let folder = self.made.join("wit");
         component::write_interface(&folder)?;
         Ok(folder)
     }

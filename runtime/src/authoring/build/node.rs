@@ -22,9 +22,9 @@ pub fn build_javascript(project: &Project) -> Result<Made> {
         check_types(&project.folder)?;
     }
     // In the project, so that Node.js finds its packages.
-    let script = project.build.join("componentize.mjs");
+    let script = project.made.join("componentize.mjs");
     fs::write(&script, SCRIPT).with_context(|| format!("cannot write {}", script.display()))?;
-    let component = project.build.join("component.wasm");
+    let component = project.made.join("component.wasm");
     let mut node = Command::new("node");
     node.current_dir(&project.folder).arg(&script).arg(entry(project)?);
     node.arg(project.interface()?).arg("fast").arg(&component);
@@ -41,7 +41,7 @@ pub fn build_javascript(project: &Project) -> Result<Made> {
 pub fn build_assemblyscript(project: &Project) -> Result<Made> {
     let name = package_name(&project.folder)?;
     install(&project.folder, &["assemblyscript", "sluicebox-plugin-assemblyscript"])?;
-    let module = project.build.join("module.wasm");
+    let module = project.made.join("module.wasm");
     let mut asc = Command::new("node");
     asc.current_dir(&project.folder).arg(package(&project.folder, "assemblyscript")?.join("bin").join("asc.js"));
     asc.args(["assembly/index.ts", "--config"]).arg(assemblyscript_config(&project.folder)?);

@@ -18,7 +18,7 @@ pub fn build(project: &Project) -> Result<Made> {
         bail!("a Python plugin has all of WASI answered inside or none of it: --grant is not to be had");
     }
     let python = with_package(&project.folder, COMPONENTIZE_PY, "componentize_py")?;
-    let component = project.build.join("component.wasm");
+    let component = project.made.join("component.wasm");
     let mut command = Command::new(python.with_file_name("componentize-py"));
     command.current_dir(&project.folder).env("PYTHONDONTWRITEBYTECODE", "1");
     // A user's error is Python's traceback, not that of the tool itself.
