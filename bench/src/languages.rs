@@ -123,7 +123,12 @@ fn plan(language: &str) -> Result<Plan> {
         "outputs": { "default": { "drop": true } },
         "dlq": { "topic": "dlq" },
     });
-    let (plan, _) = load_text(Path::new("languages.yaml"), &pipeline.to_string(), &|_| None, &PlanOptions::default())?;
+    let (plan, _) = load_text(
+        Path::new("languages.yaml"),
+        &pipeline.to_string(),
+        &|name| std::env::var(name).ok(),
+        &PlanOptions::default(),
+    )?;
     Ok(plan)
 }
 

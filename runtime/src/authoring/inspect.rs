@@ -117,36 +117,42 @@ struct Made {
     producers: Vec<String>,
 }
 
-/// What the `producers` sections say, the outer ones first.
+/// What the `producers` sections say. Of the languages the component's own counts, with the version that a module in it may tell;
+/// without one the first of a module's: an interpreter is written in another language than what it runs.
 fn made(component: &[u8]) -> Result<Made> {
-    let mut made = Made::default();
+    let (mut made, mut own, mut depth) = (Made::default(), None, 0);
+    let mut languages = Vec::new();
     for payload in Parser::new(0).parse_all(component) {
-        let Payload::CustomSection(section) = payload? else { continue };
-        if section.name() != "producers" {
-            continue;
-        }
+        let section = match payload? {
+            Payload::Version { .. } => {
+                depth += 1;
+                continue;
+            }
+            Payload::End(_) => {
+                depth -= 1;
+                continue;
+            }
+            Payload::CustomSection(section) if section.name() == "producers" => section,
+            _ => continue,
+        };
         let producers = wasm_metadata::Producers::from_bytes(section.data(), section.data_offset())?;
         for (field, values) in producers.iter() {
             for (name, version) in values.iter() {
                 let text = format!("{name} {version}").trim_end().to_owned();
-                if field == "language" {
-                    made.add_language(text);
+                if field == "language" && depth == 1 {
+                    own = Some(text);
+                } else if field == "language" {
+                    languages.push(text);
                 } else if !made.producers.contains(&text) {
                     made.producers.push(text);
                 }
             }
         }
     }
+    let own = own.unwrap_or_default();
+    made.language = languages.into_iter().find(|language| language.starts_with(&own));
+    made.language = made.language.or_else(|| Some(own).filter(|own| !own.is_empty()));
     Ok(made)
-}
-
-impl Made {
-    /// One that has a version says more.
-    fn add_language(&mut self, language: String) {
-        if self.language.as_ref().is_none_or(|known| language.starts_with(known.as_str())) {
-            self.language = Some(language);
-        }
-    }
 }
 
 fn milliseconds(duration: Duration) -> f64 {
