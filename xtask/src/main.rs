@@ -10,6 +10,7 @@ mod kafka;
 mod languages;
 mod plugins;
 mod run;
+mod sdks;
 mod steps;
 mod system;
 mod test;

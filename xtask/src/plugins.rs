@@ -92,7 +92,7 @@ fn is_project(folder: &Path) -> bool {
 /// Whether it had to be built.
 fn build_project(workspace: &Workspace, project: &Project) -> Result<bool> {
     let file = workspace.plugin_path().join(&project.name).with_extension("wasm");
-    let stamp = workspace.memory().join("plugins").join(&project.name);
+    let stamp = workspace.memory().join("built").join(&project.name);
     let state = || Ok::<_, anyhow::Error>(inputs(workspace, project)? + &fingerprint::of(&[&file]).unwrap_or_default());
     if fs::read_to_string(&stamp).is_ok_and(|text| state().is_ok_and(|state| state == text)) {
         return Ok(false);

@@ -9,6 +9,7 @@ use crate::faults;
 use crate::kafka::{Kafka, SharedBroker};
 use crate::plugins::{self, Scope};
 use crate::run;
+use crate::sdks;
 use crate::steps::Steps;
 use crate::workspace::Workspace;
 
@@ -40,7 +41,11 @@ fn run_steps(workspace: &Workspace, filter: Option<&OsStr>, steps: &mut Steps) -
     steps.run("exactly once", || host_tests(workspace, &broker, exactly_once_command(workspace, filter)));
     drop(broker);
     steps.run("xtask tests", || run::run(workspace.cargo().args(["test", "--package", "xtask"]).args(filter)));
-    steps.run("plugin tests", || run::run(workspace.cargo_for_plugins().args(["test", "--no-fail-fast"]).args(filter)))
+    steps.run("plugin tests", || {
+        run::run(workspace.cargo_for_plugins().args(["test", "--no-fail-fast"]).args(filter))
+    })?;
+    // They have no filter in common.
+    if filter.is_none() { steps.run("SDK tests", || sdks::test(workspace)) } else { Some(()) }
 }
 
 /// Runs tests of the host with everything that they need: `command` is a `cargo test`.

@@ -1,11 +1,11 @@
-"""A clock for where there is none: it starts at the beginning of the year 2000 and advances by a millisecond each
+"""A clock for where there is none: it starts at the beginning of the year 2026 and advances by a millisecond each
 time it is read, so that what waits for it comes to an end."""
 
 import _strptime  # noqa: F401  what strptime() imports when it is first called, which would be too late
 import datetime as module
 import time
 
-START = 946_684_800 * 10**9
+START = 1_767_225_600 * 10**9
 STEP = 10**6
 
 _now = START
