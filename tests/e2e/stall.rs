@@ -19,7 +19,8 @@ fn stalled(test: &str, session_ms: u32) -> Audit {
     let mut pipeline = Pipeline::with_topics(&kafka, test, 4);
     pipeline.stage("misbehave", json!(null));
     pipeline.set("consumer", json!({ "session.timeout.ms": session_ms, "heartbeat.interval.ms": session_ms / 6 }));
-    let records = busy_records(0, COUNT, 50_000);
+    // Some seconds of work, so that the stall comes into the middle of it on a machine that is busy, too.
+    let records = busy_records(0, COUNT, 200_000);
     Feeder::new(&kafka, &[]).feed(&pipeline.input, &records);
     let group = Group::new(&kafka, &pipeline.name);
     let mut sluice = Sluice::run(&[&pipeline.write(&folder)]);

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use sluicebox_tests::{Finished, Folder, LIMIT, plugin, sluice, wait_for};
+use sluicebox_tests::{Finished, Folder, LIMIT, plugin, repository, sluice, wait_for};
 
 const PIPELINE: &str = "\
 name: echo
@@ -127,4 +127,25 @@ fn records_from_standard_input_cannot_be_watched() {
     let answer = Finished::of(sluice().arg("dev").arg(folder.write("echo.yaml", PIPELINE)).arg("--watch"));
     assert_eq!(answer.code, Some(2));
     assert!(answer.err.contains("--records"), "{}", answer.err);
+}
+
+#[test]
+fn a_change_of_a_plugins_source_is_a_new_build_and_a_broken_one_is_waited_on() {
+    let folder = Folder::new();
+    let source = fs::read_to_string(repository().join("plugins/examples/by-hand/plugin.wat")).unwrap();
+    folder.write("plugin.wat", &source);
+    let mut command = sluice();
+    command.args(["plugin", "build", "--watch"]).arg(folder.path());
+    let watching = Watching::start(command);
+    watching.wait_for("waiting for a change");
+    let built = fs::read_dir(folder.path().join("build")).unwrap().map(|entry| entry.unwrap().path());
+    let built = built.into_iter().find(|path| path.extension().is_some_and(|is| is == "wasm")).unwrap();
+    let first = fs::read(&built).unwrap();
+    replace(&folder, "plugin.wat", "(module");
+    watching.wait_for("error:");
+    assert_eq!(fs::read(&built).unwrap(), first, "what was built stays");
+    replace(&folder, "plugin.wat", source.replace("the value is empty", "the value is EMPTY"));
+    wait_for("the new build", LIMIT, || {
+        if fs::read(&built).unwrap() == first { Err("it is the old one".to_owned()) } else { Ok(()) }
+    });
 }
