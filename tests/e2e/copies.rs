@@ -99,7 +99,7 @@ fn a_copy_that_crashes_leaves_its_share_to_the_others_and_nothing_is_lost() {
     pipeline.stage("misbehave", json!(null));
     pipeline.set("consumer", json!({ "session.timeout.ms": 3_000, "heartbeat.interval.ms": 500 }));
     let (file, group) = (pipeline.write(&folder), Group::new(&kafka, &pipeline.name));
-    let records = busy_records(0, 100_000, 50_000);
+    let records = busy_records(0, 100_000, 200_000);
     Feeder::new(&kafka, &[]).feed(&pipeline.input, &records);
     let mut copies = [Sluice::run(&[&file]), Sluice::run(&[&file])];
     copies.iter_mut().for_each(Sluice::wait_until_ready);

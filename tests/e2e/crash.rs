@@ -14,7 +14,7 @@ fn loaded(kafka: &Kafka, test: &str) -> (Pipeline, Vec<Record>) {
     let mut pipeline = Pipeline::with_topics(kafka, test, 4);
     pipeline.stage("misbehave", json!(null));
     pipeline.set("consumer", json!({ "session.timeout.ms": 3_000, "heartbeat.interval.ms": 500 }));
-    let records = busy_records(0, COUNT, 50_000);
+    let records = busy_records(0, COUNT, 200_000);
     Feeder::new(kafka, &[]).feed(&pipeline.input, &records);
     (pipeline, records)
 }

@@ -127,7 +127,7 @@ fn a_crash_in_the_newer_group_protocol_leaves_its_share_to_the_others_and_nothin
     let mut pipeline = Pipeline::with_topics(&kafka, "crash-newer", 4);
     pipeline.stage("misbehave", json!(null)).set("consumer", json!({ "group.protocol": "consumer" }));
     let (file, group) = (pipeline.write(&folder), Group::new(&kafka, &pipeline.name));
-    let records = busy_records(0, 60_000, 50_000);
+    let records = busy_records(0, 60_000, 200_000);
     Feeder::new(&kafka, &[]).feed(&pipeline.input, &records);
     let mut copies = [Sluice::run(&[&file]), Sluice::run(&[&file])];
     copies.iter_mut().for_each(Sluice::wait_until_ready);
