@@ -1,10 +1,12 @@
 //! The benchmarks. `cargo xtask bench` builds what they need and starts the broker; `README.md` says how to read them.
 
 mod boundary;
+mod cluster;
 mod copy;
 mod figures;
 mod languages;
 mod orders;
+mod program;
 mod report;
 mod usage;
 

@@ -1,8 +1,6 @@
 //! What a copy from topic to topic costs: by hand, by Sluicebox, and by Sluicebox through three sandboxed stages.
 
-mod cluster;
 pub mod native;
-mod program;
 mod records;
 mod variant;
 
@@ -12,8 +10,8 @@ use std::process;
 use anyhow::{Context, Result, ensure};
 use serde::Serialize;
 
-use self::cluster::Cluster;
 use self::variant::{ALL, Run};
+use crate::cluster::{self, Cluster};
 use crate::figures::{Figure, Rounds};
 use crate::orders;
 use crate::report::{Log, Table};

@@ -9,7 +9,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 
-use super::cluster::{self, ASK, Cluster, PARTITIONS};
+use crate::cluster::{self, ASK, Cluster, PARTITIONS};
 use crate::orders;
 
 /// Records that are looked at from the beginning and from the end of each partition.

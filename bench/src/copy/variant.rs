@@ -7,9 +7,9 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use super::cluster::Cluster;
-use super::program::{Goal, Program};
 use super::records;
+use crate::cluster::Cluster;
+use crate::program::{Goal, Program};
 use crate::usage::Usage;
 
 /// A way to copy a topic.

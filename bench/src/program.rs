@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 
-use super::cluster::Cluster;
+use crate::cluster::Cluster;
 use crate::usage::{self, Usage};
 
 /// How often the topics are looked at: often enough to time seconds, seldom enough to be no load.
