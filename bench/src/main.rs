@@ -3,9 +3,12 @@
 mod boundary;
 mod cluster;
 mod copy;
+mod feed;
 mod figures;
 mod languages;
+mod latency;
 mod orders;
+mod pipeline;
 mod program;
 mod report;
 mod usage;
@@ -31,6 +34,8 @@ enum Part {
     Languages(languages::Options),
     /// What copying a topic costs: by hand, by sluice, by sluice through three stages
     Copy(copy::Options),
+    /// How long a record takes from producer to consumer, at a steady rate
+    Latency(latency::Options),
     /// The hand-written loop that `copy` compares with
     #[command(hide = true)]
     NativeCopy {
@@ -46,6 +51,7 @@ fn main() -> Result<()> {
         Some(Part::Boundary(options)) => boundary::run(&options),
         Some(Part::Languages(options)) => languages::run(&options),
         Some(Part::Copy(options)) => copy::run(&options),
+        Some(Part::Latency(options)) => latency::run(&options)?.tell(),
         Some(Part::NativeCopy { pipeline, records }) => copy::native::run(&pipeline, records),
         None => {
             boundary::run(&boundary::Options::default())?;

@@ -56,6 +56,32 @@ impl Table {
     }
 }
 
+/// What a part has found out.
+pub struct Report {
+    about: String,
+    /// What people read.
+    pub table: Table,
+    /// What programs read.
+    pub log: Log,
+}
+
+impl Report {
+    /// An empty one. `about` says in a sentence what is measured.
+    pub fn new(part: &'static str, about: String, columns: &[&str]) -> Report {
+        Report { about, table: Table::new(columns), log: Log::new(part) }
+    }
+
+    /// Prints and writes it.
+    ///
+    /// # Errors
+    /// The log cannot be written.
+    pub fn tell(self) -> Result<()> {
+        let path = self.log.write()?;
+        println!("{}\n\n{}\nwritten to {}", self.about, self.table.text(), path.display());
+        Ok(())
+    }
+}
+
 /// Puts a text into a document of the repository, between the comments `<!-- NAME -->` and `<!-- end of NAME -->`.
 ///
 /// # Errors

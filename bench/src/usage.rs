@@ -1,17 +1,50 @@
 //! The operating system's accounting of processor time.
 
+use std::fs;
 use std::io;
 use std::mem::MaybeUninit;
+use std::ops::Sub;
 use std::process::Child;
 use std::time::Duration;
 
-/// Processor time of a process that has ended, from its start to its end, all its threads together.
+/// Processor time of a process, all its threads together.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Usage {
     /// In its own code.
     pub user: Duration,
     /// In the kernel, for it.
     pub system: Duration,
+}
+
+impl Usage {
+    /// Both together.
+    pub fn total(self) -> Duration {
+        self.user + self.system
+    }
+}
+
+impl Sub for Usage {
+    type Output = Usage;
+
+    fn sub(self, earlier: Usage) -> Usage {
+        Usage { user: self.user - earlier.user, system: self.system - earlier.system }
+    }
+}
+
+/// What a process has used so far, to a hundredth of a second.
+///
+/// # Errors
+/// There is no such process.
+pub fn so_far(process: u32) -> io::Result<Usage> {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
+    let incomplete = || io::Error::other(format!("/proc/{process}/stat is incomplete"));
+    // The second field is the program's name in brackets, which may have spaces in it; after it comes the third.
+    let (_, fields) = stat.rsplit_once(") ").ok_or_else(incomplete)?;
+    let mut times = fields.split(' ').skip(11).map_while(|field| field.parse::<u64>().ok());
+    // Linux tells every program hundredths, whatever it counts in itself.
+    let mut next = || Some(Duration::from_millis(times.next()? * 10));
+    let (user, system) = next().zip(next()).ok_or_else(incomplete)?;
+    Ok(Usage { user, system })
 }
 
 /// What this thread has used of a processor so far. Unlike a clock on the wall it stands still while others run.
@@ -24,7 +57,7 @@ pub fn thread_time() -> Duration {
 }
 
 /// Ends a child's existence: if it has ended, takes its exit status (as `wait` encodes it) and what it used. The
-/// child is gone then, and must not be waited for again.
+/// child is gone then, and must not be waited for again. That is from its start to its end.
 ///
 /// # Errors
 /// The system's, e.g. that it was waited for already.
@@ -46,4 +79,18 @@ pub fn reap(child: &Child) -> io::Result<Option<(i32, Usage)>> {
 
 fn duration(time: libc::timeval) -> Duration {
     Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_usec * 1000).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_this_process_uses_is_found() {
+        let before = so_far(std::process::id()).unwrap();
+        let started = thread_time();
+        while thread_time() - started < Duration::from_millis(50) {}
+        let used = so_far(std::process::id()).unwrap() - before;
+        assert!(used.total() >= Duration::from_millis(30), "{used:?}");
+    }
 }
