@@ -11,6 +11,7 @@ mod orders;
 mod pipeline;
 mod program;
 mod report;
+mod start;
 mod usage;
 
 use std::path::PathBuf;
@@ -36,6 +37,8 @@ enum Part {
     Copy(copy::Options),
     /// How long a record takes from producer to consumer, at a steady rate
     Latency(latency::Options),
+    /// How long `sluice run` takes from its start to its first poll
+    Start(start::Options),
     /// The hand-written loop that `copy` compares with
     #[command(hide = true)]
     NativeCopy {
@@ -52,6 +55,7 @@ fn main() -> Result<()> {
         Some(Part::Languages(options)) => languages::run(&options),
         Some(Part::Copy(options)) => copy::run(&options),
         Some(Part::Latency(options)) => latency::run(&options)?.tell(),
+        Some(Part::Start(options)) => start::run(&options)?.tell(),
         Some(Part::NativeCopy { pipeline, records }) => copy::native::run(&pipeline, records),
         None => {
             boundary::run(&boundary::Options::default())?;

@@ -13,6 +13,13 @@ use crate::report::root;
 /// The example that the stages are taken from.
 const EXAMPLE: &str = "pipelines/order-status.yaml";
 
+/// A plugin of 12 MB.
+pub const JAVASCRIPT: &str = "order-enrich-js";
+
+/// What to do where it is missing.
+pub const HOW_TO_BUILD: &str =
+    "install Node.js 20 or newer with npm, then run `cargo xtask bench start`, which builds it";
+
 /// What a pipeline does to its records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stages {
@@ -20,6 +27,8 @@ pub enum Stages {
     None,
     /// What the example does: three stages, which keep six of ten records.
     OrderStatus,
+    /// That, and then a plugin that carries an interpreter.
+    OrderStatusAndJavaScript,
 }
 
 /// A pipeline of a bench.
@@ -41,27 +50,28 @@ impl Stages {
         match self {
             Stages::None => "no stages",
             Stages::OrderStatus => "order-status",
+            Stages::OrderStatusAndJavaScript => "order-status and a JavaScript plugin",
         }
     }
 }
 
 impl Pipeline<'_> {
-    /// Makes the output topic.
+    /// Makes the topics that it writes to.
     ///
     /// # Errors
     /// The broker's.
     pub fn create_output(&self, cluster: &Cluster) -> Result<()> {
         cluster.create(self.name)?;
-        if self.stages == Stages::OrderStatus { cluster.create(&self.dead_letters()) } else { Ok(()) }
+        if self.has_dead_letters() { cluster.create(&self.dead_letters()) } else { Ok(()) }
     }
 
-    /// Removes the output topic.
+    /// Removes the topics that it writes to.
     ///
     /// # Errors
     /// The broker's.
     pub fn delete_output(&self, cluster: &Cluster) -> Result<()> {
         cluster.delete(self.name)?;
-        if self.stages == Stages::OrderStatus { cluster.delete(&self.dead_letters()) } else { Ok(()) }
+        if self.has_dead_letters() { cluster.delete(&self.dead_letters()) } else { Ok(()) }
     }
 
     /// Writes the pipeline's file into a folder.
@@ -78,13 +88,26 @@ impl Pipeline<'_> {
         let Pipeline { name, input, stages, settings } = self;
         let stages = match stages {
             Stages::None => "stages: []\n".to_owned(),
-            Stages::OrderStatus => format!("dlq: {{ topic: {} }}\n{}", self.dead_letters(), example_stages()?),
+            Stages::OrderStatus => example_stages()?,
+            Stages::OrderStatusAndJavaScript => {
+                let config = "{ statuses: [shipped, delivered, cancelled] }";
+                format!("{}  - {{ name: enrich, plugin: {JAVASCRIPT}, config: {config} }}\n", example_stages()?)
+            }
+        };
+        let dead_letters = if self.has_dead_letters() {
+            format!("dlq: {{ topic: {} }}\n", self.dead_letters())
+        } else {
+            String::new()
         };
         Ok(format!(
             "name: {name}\nkafka: {{ bootstrap.servers: \"{bootstrap}\" }}\ninput: {{ topics: [{input}] }}\n\
-             outputs: {{ default: {{ topic: {name} }} }}\n{settings}{stages}",
+             outputs: {{ default: {{ topic: {name} }} }}\n{settings}{dead_letters}{stages}",
             bootstrap = cluster.bootstrap,
         ))
+    }
+
+    fn has_dead_letters(&self) -> bool {
+        self.stages != Stages::None
     }
 
     fn dead_letters(&self) -> String {
