@@ -7,8 +7,10 @@ mod feed;
 mod figures;
 mod languages;
 mod latency;
+mod memory;
 mod orders;
 mod pipeline;
+mod plot;
 mod program;
 mod report;
 mod start;
@@ -39,6 +41,8 @@ enum Part {
     Latency(latency::Options),
     /// How long `sluice run` takes from its start to its first poll
     Start(start::Options),
+    /// How much memory `sluice run` has at full rate, by how far it is behind and over time
+    Memory(memory::Options),
     /// The hand-written loop that `copy` compares with
     #[command(hide = true)]
     NativeCopy {
@@ -56,6 +60,7 @@ fn main() -> Result<()> {
         Some(Part::Copy(options)) => copy::run(&options),
         Some(Part::Latency(options)) => latency::run(&options)?.tell(),
         Some(Part::Start(options)) => start::run(&options)?.tell(),
+        Some(Part::Memory(options)) => memory::run(&options)?.tell(),
         Some(Part::NativeCopy { pipeline, records }) => copy::native::run(&pipeline, records),
         None => {
             boundary::run(&boundary::Options::default())?;

@@ -61,7 +61,15 @@ impl Pipeline<'_> {
     /// # Errors
     /// The broker's.
     pub fn create_output(&self, cluster: &Cluster) -> Result<()> {
-        cluster.create(self.name)?;
+        self.create_output_with(cluster, &[])
+    }
+
+    /// The same, with settings of the output's own.
+    ///
+    /// # Errors
+    /// The broker's.
+    pub fn create_output_with(&self, cluster: &Cluster, settings: &[(&str, &str)]) -> Result<()> {
+        cluster.create_with(self.name, settings)?;
         if self.has_dead_letters() { cluster.create(&self.dead_letters()) } else { Ok(()) }
     }
 

@@ -9,6 +9,8 @@ use std::thread;
 use anyhow::{Context, Result};
 use serde::Serialize;
 
+use crate::plot::Plot;
+
 /// A table: the first column is text, the others are figures.
 pub struct Table {
     rows: Vec<Vec<String>>,
@@ -63,12 +65,14 @@ pub struct Report {
     pub table: Table,
     /// What programs read.
     pub log: Log,
+    /// What people look at.
+    pub plots: Vec<Plot>,
 }
 
 impl Report {
     /// An empty one. `about` says in a sentence what is measured.
     pub fn new(part: &'static str, about: String, columns: &[&str]) -> Report {
-        Report { about, table: Table::new(columns), log: Log::new(part) }
+        Report { about, table: Table::new(columns), log: Log::new(part), plots: Vec::new() }
     }
 
     /// Prints and writes it.
@@ -76,8 +80,12 @@ impl Report {
     /// # Errors
     /// The log cannot be written.
     pub fn tell(self) -> Result<()> {
-        let path = self.log.write()?;
-        println!("{}\n\n{}\nwritten to {}", self.about, self.table.text(), path.display());
+        let mut written = vec![self.log.write()?];
+        for plot in &self.plots {
+            written.push(plot.write(&target_folder().join("bench"))?);
+        }
+        let written: Vec<String> = written.iter().map(|path| path.display().to_string()).collect();
+        println!("{}\n\n{}\nwritten to {}", self.about, self.table.text(), written.join(", "));
         Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! The operating system's accounting of processor time.
+//! The operating system's accounting of processor time and memory.
 
 use std::fs;
 use std::io;
@@ -47,6 +47,29 @@ pub fn so_far(process: u32) -> io::Result<Usage> {
     Ok(Usage { user, system })
 }
 
+/// Memory that a process has, in bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Memory {
+    /// Now.
+    pub now: u64,
+    /// The most that it ever had.
+    pub peak: u64,
+}
+
+/// The memory of a process, as far as it lies in the machine's own.
+///
+/// # Errors
+/// There is no such process.
+pub fn memory(process: u32) -> io::Result<Memory> {
+    let status = fs::read_to_string(format!("/proc/{process}/status"))?;
+    let bytes = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name)?.trim().strip_suffix(" kB"));
+        let kibibytes = line.and_then(|line| line.parse::<u64>().ok());
+        kibibytes.map(|count| count << 10).ok_or_else(|| io::Error::other(format!("/proc/{process}/status: no {name}")))
+    };
+    Ok(Memory { now: bytes("VmRSS:")?, peak: bytes("VmHWM:")? })
+}
+
 /// What this thread has used of a processor so far. Unlike a clock on the wall it stands still while others run.
 pub fn thread_time() -> Duration {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
@@ -84,6 +107,12 @@ fn duration(time: libc::timeval) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_memory_of_this_process_is_found() {
+        let memory = memory(std::process::id()).unwrap();
+        assert!(memory.now > 1 << 20 && memory.peak >= memory.now, "{memory:?}");
+    }
 
     #[test]
     fn what_this_process_uses_is_found() {
