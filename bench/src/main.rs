@@ -13,6 +13,7 @@ mod pipeline;
 mod plot;
 mod program;
 mod report;
+mod scale;
 mod start;
 mod usage;
 
@@ -43,6 +44,8 @@ enum Part {
     Start(start::Options),
     /// How much memory `sluice run` has at full rate, by how far it is behind and over time
     Memory(memory::Options),
+    /// How the cost of a record grows with workers, partitions, stages and sizes; no Kafka
+    Scale(scale::Options),
     /// The hand-written loop that `copy` compares with
     #[command(hide = true)]
     NativeCopy {
@@ -61,6 +64,7 @@ fn main() -> Result<()> {
         Some(Part::Latency(options)) => latency::run(&options)?.tell(),
         Some(Part::Start(options)) => start::run(&options)?.tell(),
         Some(Part::Memory(options)) => memory::run(&options)?.tell(),
+        Some(Part::Scale(options)) => scale::run(&options)?.tell(),
         Some(Part::NativeCopy { pipeline, records }) => copy::native::run(&pipeline, records),
         None => {
             boundary::run(&boundary::Options::default())?;

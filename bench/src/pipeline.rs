@@ -135,7 +135,10 @@ pub fn sluice_run(file: &Path) -> Result<Command> {
 }
 
 /// The lines of the example's stages.
-fn example_stages() -> Result<String> {
+///
+/// # Errors
+/// The example cannot be read.
+pub fn example_stages() -> Result<String> {
     let text = fs::read_to_string(root().join(EXAMPLE)).with_context(|| format!("cannot read {EXAMPLE}"))?;
     let is_of_stages = |line: &&str| line.starts_with(' ');
     let lines: Vec<&str> =

@@ -4,7 +4,9 @@ use std::fs;
 use std::io;
 use std::mem::MaybeUninit;
 use std::ops::Sub;
+use std::os::unix::thread::JoinHandleExt;
 use std::process::Child;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// Processor time of a process, all its threads together.
@@ -72,10 +74,22 @@ pub fn memory(process: u32) -> io::Result<Memory> {
 
 /// What this thread has used of a processor so far. Unlike a clock on the wall it stands still while others run.
 pub fn thread_time() -> Duration {
+    read(libc::CLOCK_THREAD_CPUTIME_ID)
+}
+
+/// The same of another thread, as long as nobody has waited for its end.
+pub fn time_of<T>(thread: &JoinHandle<T>) -> Duration {
+    let mut clock = 0;
+    // SAFETY: the thread was not joined, for its handle is here; the clock's number is good for the call.
+    let found = unsafe { libc::pthread_getcpuclockid(thread.as_pthread_t(), &raw mut clock) };
+    // Its clock is gone with a thread that has ended.
+    if found == 0 { read(clock) } else { Duration::ZERO }
+}
+
+fn read(clock: libc::clockid_t) -> Duration {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: the structure is good for the call, which fills it in. The clock exists on every Linux, so the call
-    // cannot fail.
-    unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
+    // SAFETY: the structure is good for the call, which fills it in, or leaves it where there is no such clock.
+    unsafe { libc::clock_gettime(clock, &raw mut time) };
     Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or_default())
 }
 
