@@ -15,11 +15,12 @@ mod program;
 mod report;
 mod scale;
 mod start;
+mod surroundings;
 mod usage;
 
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 
 #[derive(Parser)]
@@ -28,6 +29,9 @@ struct Arguments {
     /// What to measure; everything where nothing is named
     #[command(subcommand)]
     part: Option<Part>,
+    /// Write the results into the documents that show them, too: bench/RESULTS.md, docs/languages.md
+    #[arg(long, global = true)]
+    write: bool,
 }
 
 #[derive(Subcommand)]
@@ -56,20 +60,33 @@ enum Part {
     },
 }
 
+/// The parts that run where none is named, in this order. `languages` is not one of them: it needs the tools of every
+/// language, and has a document of its own.
+const PARTS: [&str; 6] = ["boundary", "copy", "latency", "start", "memory", "scale"];
+
 fn main() -> Result<()> {
-    match Arguments::parse().part {
-        Some(Part::Boundary(options)) => boundary::run(&options),
-        Some(Part::Languages(options)) => languages::run(&options),
-        Some(Part::Copy(options)) => copy::run(&options),
-        Some(Part::Latency(options)) => latency::run(&options)?.tell(),
-        Some(Part::Start(options)) => start::run(&options)?.tell(),
-        Some(Part::Memory(options)) => memory::run(&options)?.tell(),
-        Some(Part::Scale(options)) => scale::run(&options)?.tell(),
-        Some(Part::NativeCopy { pipeline, records }) => copy::native::run(&pipeline, records),
-        None => {
-            boundary::run(&boundary::Options::default())?;
-            println!();
-            copy::run(&copy::Options::default())
-        }
+    let arguments = Arguments::parse();
+    if let Some(part) = arguments.part {
+        return run(part, arguments.write);
     }
+    for name in PARTS {
+        println!("\n{name}\n");
+        let part = Arguments::try_parse_from(["sluicebox-bench", name])?.part;
+        run(part.context("it is named")?, arguments.write).context(name)?;
+    }
+    Ok(())
+}
+
+fn run(part: Part, write: bool) -> Result<()> {
+    let report = match part {
+        Part::Boundary(options) => boundary::run(&options)?,
+        Part::Languages(options) => return languages::run(&options, write),
+        Part::Copy(options) => return copy::run(&options),
+        Part::Latency(options) => latency::run(&options)?,
+        Part::Start(options) => start::run(&options)?,
+        Part::Memory(options) => memory::run(&options)?,
+        Part::Scale(options) => scale::run(&options)?,
+        Part::NativeCopy { pipeline, records } => return copy::native::run(&pipeline, records),
+    };
+    report.tell(write)
 }

@@ -71,20 +71,41 @@ impl Plot {
     {
         let [x, y] = self.axes;
         let words = ("sans-serif", 15);
-        chart.configure_mesh().x_desc(x).y_desc(y).label_style(words).light_line_style(TRANSPARENT).draw()?;
+        let mut mesh = chart.configure_mesh();
+        mesh.x_desc(x).y_desc(y).label_style(words).light_line_style(TRANSPARENT);
+        mesh.x_label_formatter(&label).y_label_formatter(&label).draw()?;
         for ((name, points), colour) in self.curves.iter().zip(COLOURS.iter().cycle()) {
             let line = LineSeries::new(points.iter().copied(), colour.stroke_width(2));
             let sample = move |(x, y)| PathElement::new([(x, y), (x + 16, y)], colour.stroke_width(2));
             chart.draw_series(line)?.label(name).legend(sample);
         }
-        chart.configure_series_labels().label_font(words).background_style(WHITE).border_style(BLACK).draw()?;
+        let mut legend = chart.configure_series_labels();
+        legend
+            .position(SeriesLabelPosition::LowerRight)
+            .label_font(words)
+            .background_style(WHITE)
+            .border_style(BLACK)
+            .draw()?;
         Ok(())
     }
+}
+
+/// A figure on an axis, to three digits and without what floating point adds.
+fn label(figure: &f64) -> String {
+    let digits = (2 - figure.abs().max(f64::MIN_POSITIVE).log10().floor() as i32).clamp(0, 6);
+    let text = format!("{figure:.*}", digits as usize);
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn figures_on_an_axis_are_short() {
+        let figures = [0.0, 0.1 + 0.2, 1.0, 12.5, 120.0, 100_000.0];
+        assert_eq!(figures.map(|figure| label(&figure)), ["0", "0.3", "1", "12.5", "120", "100000"]);
+    }
 
     #[test]
     fn a_plot_is_a_file_with_its_words_and_a_line_for_each_curve() {

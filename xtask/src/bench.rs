@@ -10,7 +10,7 @@ use crate::run;
 use crate::workspace::Workspace;
 
 /// The parts that measure inside one process; every other part, and all of them together, needs a broker.
-const WITHOUT_BROKER: [&str; 2] = ["boundary", LANGUAGES];
+const WITHOUT_BROKER: [&str; 3] = ["boundary", "scale", LANGUAGES];
 
 /// The part that needs the plugins of all languages.
 const LANGUAGES: &str = "languages";
@@ -22,7 +22,7 @@ const LARGE_PLUGIN: &str = "examples/order-enrich-js";
 /// Runs one part of the benchmarks, or all. `arguments`: the part's name, and options of its own.
 pub fn run(workspace: &Workspace, arguments: &[OsString]) -> Result<()> {
     workspace.build_sluice()?;
-    let part = arguments.first().and_then(|part| part.to_str());
+    let part = arguments.iter().filter_map(|word| word.to_str()).find(|word| !word.starts_with('-'));
     let scope = if part == Some(LANGUAGES) { Scope::All } else { Scope::Shipped };
     plugins::build(workspace, scope)?;
     if part.is_none_or(|part| part == START) {
