@@ -58,6 +58,8 @@ impl Topic<'_> {
     fn read(&self, cluster: &Cluster, job: Job, from: &[u64], sample: u64) -> Result<u64> {
         let consumer: BaseConsumer = cluster::config(&cluster.bootstrap)
             .set("group.id", "bench-check")
+            // A commit would end a poll as if nothing came.
+            .set("enable.auto.commit", "false")
             .set("check.crcs", "true")
             .set("enable.partition.eof", "true")
             .create()?;
