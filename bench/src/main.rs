@@ -2,13 +2,14 @@
 
 mod boundary;
 mod cluster;
-mod copy;
+mod contest;
 mod feed;
 mod figures;
 mod languages;
 mod latency;
 mod memory;
 mod orders;
+mod peers;
 mod pipeline;
 mod plot;
 mod program;
@@ -41,7 +42,9 @@ enum Part {
     /// What a plugin costs in each language; no Kafka
     Languages(languages::Options),
     /// What copying a topic costs: by hand, by sluice, by sluice through three stages
-    Copy(copy::Options),
+    Copy(contest::Options),
+    /// What the work of the example pipeline costs: by hand, by three plugins, by one
+    OrderStatus(contest::Options),
     /// How long a record takes from producer to consumer, at a steady rate
     Latency(latency::Options),
     /// How long `sluice run` takes from its start to its first poll
@@ -50,9 +53,13 @@ enum Part {
     Memory(memory::Options),
     /// How the cost of a record grows with workers, partitions, stages and sizes; no Kafka
     Scale(scale::Options),
-    /// The hand-written loop that `copy` compares with
+    /// What the same jobs cost by what people use today
+    Peers(peers::Options),
+    /// The hand-written program that others are compared with
     #[command(hide = true)]
-    NativeCopy {
+    Native {
+        /// What it does
+        job: contest::job::Job,
         /// The pipeline file to do as
         pipeline: PathBuf,
         /// How many records there are
@@ -62,7 +69,7 @@ enum Part {
 
 /// The parts that run where none is named, in this order. `languages` is not one of them: it needs the tools of every
 /// language, and has a document of its own.
-const PARTS: [&str; 6] = ["boundary", "copy", "latency", "start", "memory", "scale"];
+const PARTS: [&str; 8] = ["boundary", "copy", "order-status", "latency", "start", "memory", "scale", "peers"];
 
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
@@ -81,12 +88,17 @@ fn run(part: Part, write: bool) -> Result<()> {
     let report = match part {
         Part::Boundary(options) => boundary::run(&options)?,
         Part::Languages(options) => return languages::run(&options, write),
-        Part::Copy(options) => return copy::run(&options),
+        Part::Copy(options) => contest::copy(&options)?,
+        Part::OrderStatus(options) => contest::order_status(&options)?,
+        Part::Peers(options) => match peers::run(&options)? {
+            Some(report) => report,
+            None => return Ok(()),
+        },
         Part::Latency(options) => latency::run(&options)?,
         Part::Start(options) => start::run(&options)?,
         Part::Memory(options) => memory::run(&options)?,
         Part::Scale(options) => scale::run(&options)?,
-        Part::NativeCopy { pipeline, records } => return copy::native::run(&pipeline, records),
+        Part::Native { job, pipeline, records } => return contest::native::run(job, &pipeline, records),
     };
     report.tell(write)
 }

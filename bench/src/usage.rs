@@ -9,13 +9,15 @@ use std::process::Child;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// Processor time of a process, all its threads together.
+/// What a process has used, all its threads together; of one that has ended, the children that it waited for too.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Usage {
     /// In its own code.
     pub user: Duration,
     /// In the kernel, for it.
     pub system: Duration,
+    /// The most memory that it had, in bytes; 0 where nobody has looked.
+    pub peak: u64,
 }
 
 impl Usage {
@@ -29,7 +31,7 @@ impl Sub for Usage {
     type Output = Usage;
 
     fn sub(self, earlier: Usage) -> Usage {
-        Usage { user: self.user - earlier.user, system: self.system - earlier.system }
+        Usage { user: self.user - earlier.user, system: self.system - earlier.system, peak: self.peak }
     }
 }
 
@@ -46,7 +48,7 @@ pub fn so_far(process: u32) -> io::Result<Usage> {
     // Linux tells every program hundredths, whatever it counts in itself.
     let mut next = || Some(Duration::from_millis(times.next()? * 10));
     let (user, system) = next().zip(next()).ok_or_else(incomplete)?;
-    Ok(Usage { user, system })
+    Ok(Usage { user, system, peak: 0 })
 }
 
 /// Memory that a process has, in bytes.
@@ -109,7 +111,9 @@ pub fn reap(child: &Child) -> io::Result<Option<(i32, Usage)>> {
         _ => {
             // SAFETY: the system has filled it in, and zeroes would be a usage too.
             let usage = unsafe { usage.assume_init() };
-            Ok(Some((status, Usage { user: duration(usage.ru_utime), system: duration(usage.ru_stime) })))
+            // Its peak is not taken: the memory of the process that started the child is counted in.
+            let (user, system) = (duration(usage.ru_utime), duration(usage.ru_stime));
+            Ok(Some((status, Usage { user, system, peak: 0 })))
         }
     }
 }

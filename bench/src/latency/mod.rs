@@ -19,7 +19,7 @@ use crate::cluster::Cluster;
 use crate::feed;
 use crate::figures::{Figure, Rounds};
 use crate::pipeline::{Pipeline, Stages, sluice_run};
-use crate::program::{Goal, Program};
+use crate::program::Program;
 use crate::report::Report;
 
 /// A rate that is little work.
@@ -121,10 +121,9 @@ impl Bench<'_> {
         let pipeline = Pipeline { name: &name, input: &input, stages: Stages::OrderStatus, settings: "" };
         pipeline.create_output(cluster)?;
         let file = pipeline.write(cluster, self.folder.path())?;
-        let kept = feed::kept_of(records);
-        let goal = Goal { cluster, input: &input, group: &name, output: &name, records: kept, transactions: false };
+        let goal = pipeline.goal(cluster, records);
         let mut program = Program::start(sluice_run(&file)?, &file.with_extension("log"))?;
-        let rate = program.wait_for_output(&goal)? * records as f64 / kept as f64;
+        let rate = program.wait_for_output(&goal)?;
         program.stop()?;
         program.wait()?;
         pipeline.delete_output(cluster)?;
