@@ -1,12 +1,12 @@
 //! The records that are copied: written once, and looked for again in every copy.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use rdkafka::Offset;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::Message;
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 
 use crate::cluster::{self, ASK, Cluster, PARTITIONS};
@@ -76,8 +76,7 @@ fn check_from(cluster: &Cluster, topic: &str, from: &[u64], sample: u64, wanted:
     let mut left: Vec<u64> = vec![sample; PARTITIONS as usize];
     let mut seen = 0;
     while seen < wanted {
-        let record =
-            consumer.poll(ASK).with_context(|| format!("topic {topic}: {seen} of {wanted} records come"))??;
+        let record = next(&consumer).with_context(|| format!("topic {topic}: {seen} of {wanted} records come"))??;
         let partition = record.partition() as usize;
         if left[partition] == 0 {
             continue;
@@ -93,4 +92,15 @@ fn check_from(cluster: &Cluster, topic: &str, from: &[u64], sample: u64, wanted:
         ensure!(same, "topic {topic}: record {number} came out changed");
     }
     Ok(())
+}
+
+/// The next record. A poll may come back before its time with nothing, and does while a transaction is being completed.
+fn next(consumer: &BaseConsumer) -> Option<KafkaResult<BorrowedMessage<'_>>> {
+    let deadline = Instant::now() + ASK;
+    loop {
+        let record = consumer.poll(deadline.saturating_duration_since(Instant::now()));
+        if record.is_some() || Instant::now() > deadline {
+            return record;
+        }
+    }
 }
