@@ -2,7 +2,7 @@
 
 mod boundary;
 mod cluster;
-mod copy;
+mod contest;
 mod figures;
 mod languages;
 mod orders;
@@ -30,10 +30,14 @@ enum Part {
     /// What a plugin costs in each language; no Kafka
     Languages(languages::Options),
     /// What copying a topic costs: by hand, by sluice, by sluice through three stages
-    Copy(copy::Options),
-    /// The hand-written loop that `copy` compares with
+    Copy(contest::Options),
+    /// What the work of the example pipeline costs: by hand, by three plugins, by one
+    OrderStatus(contest::Options),
+    /// The hand-written program that others are compared with
     #[command(hide = true)]
-    NativeCopy {
+    Native {
+        /// What it does
+        job: contest::job::Job,
         /// The pipeline file to do as
         pipeline: PathBuf,
         /// How many records there are
@@ -45,12 +49,15 @@ fn main() -> Result<()> {
     match Arguments::parse().part {
         Some(Part::Boundary(options)) => boundary::run(&options),
         Some(Part::Languages(options)) => languages::run(&options),
-        Some(Part::Copy(options)) => copy::run(&options),
-        Some(Part::NativeCopy { pipeline, records }) => copy::native::run(&pipeline, records),
+        Some(Part::Copy(options)) => contest::copy(&options),
+        Some(Part::OrderStatus(options)) => contest::order_status(&options),
+        Some(Part::Native { job, pipeline, records }) => contest::native::run(job, &pipeline, records),
         None => {
             boundary::run(&boundary::Options::default())?;
             println!();
-            copy::run(&copy::Options::default())
+            contest::copy(&contest::Options::default())?;
+            println!();
+            contest::order_status(&contest::Options::default())
         }
     }
 }

@@ -4,6 +4,9 @@
 /// Bytes of a value.
 pub const VALUE: usize = 233;
 
+/// One event in so many is broken.
+const BROKEN: u64 = 1000;
+
 /// The first six are what `pipelines/order-status.yaml` keeps.
 const STATUSES: [&str; 10] =
     ["shipped", "shipped", "shipped", "delivered", "delivered", "cancelled", "created", "created", "paid", "packed"];
@@ -30,7 +33,7 @@ pub fn timestamp(number: u64) -> i64 {
 /// The value of a record: JSON of [`VALUE`] bytes.
 pub fn value(number: u64) -> String {
     let chance = scatter(number);
-    let status = STATUSES[(chance % 10) as usize];
+    let status = status(number);
     let (name, host) = (NAMES[(chance >> 8) as usize % NAMES.len()], NAMES[(chance >> 16) as usize % NAMES.len()]);
     let (quantity, price) = (1 + (chance >> 24) % 9, 99 + (chance >> 32) % 20_000);
     let mut value = format!(
@@ -48,6 +51,25 @@ pub fn value(number: u64) -> String {
     }
     value.truncate(VALUE - end.len());
     value + end
+}
+
+/// The value of a record as it comes from a source that is not perfect: some end in the middle, and are no JSON.
+pub fn event(number: u64) -> String {
+    let mut value = value(number);
+    if is_broken(number) {
+        value.truncate(VALUE / 2);
+    }
+    value
+}
+
+/// Whether [`event`] breaks this record.
+pub fn is_broken(number: u64) -> bool {
+    number % BROKEN == BROKEN / 2
+}
+
+/// The status of a record's order.
+pub fn status(number: u64) -> &'static str {
+    STATUSES[(scatter(number) % 10) as usize]
 }
 
 /// Spreads numbers (splitmix64), so that neighbours have nothing in common.
@@ -73,6 +95,18 @@ mod tests {
             assert_eq!(parsed["order_id"], key(number));
             assert!(parsed["customer"]["email"].as_str().unwrap().contains('@'));
         }
+    }
+
+    #[test]
+    fn an_event_is_the_value_or_no_json() {
+        let events = (0..10_000).filter(|&number| {
+            let event = event(number);
+            let parsed = serde_json::from_str::<Value>(&event);
+            assert_eq!(parsed.is_err(), is_broken(number), "{event}");
+            assert!(parsed.is_err() || event == value(number));
+            parsed.is_err()
+        });
+        assert_eq!(events.count(), 10);
     }
 
     #[test]

@@ -21,6 +21,8 @@ const STANDSTILL: Duration = Duration::from_secs(60);
 pub struct Program {
     child: Child,
     log: PathBuf,
+    /// The most memory that it was seen to have.
+    peak: u64,
     ended: Option<(ExitStatus, Usage)>,
 }
 
@@ -34,17 +36,28 @@ pub struct Goal<'a> {
     pub group: &'a str,
     /// What it writes.
     pub output: &'a str,
-    /// How many records.
+    /// Where it writes what it cannot work on, if it does.
+    pub dead_letters: Option<&'a str>,
+    /// How many records of the input.
     pub records: u64,
+    /// How many it writes.
+    pub written: u64,
     /// Whether it writes in transactions, whose markers are no records: then what is committed counts.
     pub transactions: bool,
 }
 
 impl Goal<'_> {
-    fn reached(&self) -> Result<u64> {
+    /// How many records are written; with transactions their markers too.
+    fn filled(&self) -> Result<u64> {
+        let dead_letters = self.dead_letters.map(|topic| self.cluster.filled(topic)).transpose()?;
+        Ok(self.cluster.filled(self.output)? + dead_letters.unwrap_or_default())
+    }
+
+    fn reached(&self, filled: u64) -> Result<bool> {
         match self.transactions {
-            true => self.cluster.committed(self.group, self.input),
-            false => self.cluster.filled(self.output),
+            true if filled < self.written => Ok(false),
+            true => Ok(self.cluster.committed(self.group, self.input)? == self.records),
+            false => Ok(filled == self.written),
         }
     }
 }
@@ -59,11 +72,11 @@ impl Program {
         command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
         let name = command.get_program().to_owned();
         let child = command.spawn().with_context(|| format!("cannot run {}", name.display()))?;
-        Ok(Program { child, log: log.to_owned(), ended: None })
+        Ok(Program { child, log: log.to_owned(), peak: 0, ended: None })
     }
 
-    /// Waits until all records are in the output. Answers the records a second between the first look that finds
-    /// some there and the first that finds all.
+    /// Waits until all that is to be written is there; with transactions, until they are committed. Answers how many
+    /// records of the input that are a second, from the first look that finds something written.
     ///
     /// # Errors
     /// It has ended too early, stands still, or writes more than it should.
@@ -71,8 +84,13 @@ impl Program {
         let mut first = None;
         let mut last = (0, Instant::now());
         loop {
-            let (ended, filled, now) = (self.has_ended()?, goal.reached()?, Instant::now());
-            ensure!(filled <= goal.records, "{filled} records came out of {}: {}", goal.records, self.tail());
+            let (ended, filled, now) = (self.has_ended()?, goal.filled()?, Instant::now());
+            ensure!(
+                goal.transactions || filled <= goal.written,
+                "{filled} records came out in place of {}: {}",
+                goal.written,
+                self.tail()
+            );
             if filled > last.0 {
                 last = (filled, now);
             }
@@ -80,12 +98,13 @@ impl Program {
                 first = Some((filled, now));
             }
             if let Some((before, since)) = first
-                && filled == goal.records
+                && goal.reached(filled)?
             {
-                return Ok((filled - before) as f64 / now.duration_since(since).as_secs_f64());
+                let part = 1.0 - before as f64 / goal.written as f64;
+                return Ok(part * goal.records as f64 / now.duration_since(since).as_secs_f64());
             }
             if ended || now.duration_since(last.1) > STANDSTILL {
-                bail!("{filled} of {} records came out; the program says:\n{}", goal.records, self.tail());
+                bail!("{filled} of {} records came out; the program says:\n{}", goal.written, self.tail());
             }
             thread::sleep(LOOK);
         }
@@ -141,8 +160,10 @@ impl Program {
 
     fn has_ended(&mut self) -> Result<bool> {
         if self.ended.is_none() {
+            self.peak = usage::peak(&self.child).unwrap_or(self.peak);
             let reaped = usage::reap(&self.child).context("waiting for a program")?;
-            self.ended = reaped.map(|(status, usage)| (ExitStatus::from_raw(status), usage));
+            self.ended =
+                reaped.map(|(status, usage)| (ExitStatus::from_raw(status), Usage { peak: self.peak, ..usage }));
         }
         Ok(self.ended.is_some())
     }

@@ -1,17 +1,20 @@
-//! The operating system's accounting of processor time.
+//! The operating system's accounting of processor time and memory.
 
+use std::fs;
 use std::io;
 use std::mem::MaybeUninit;
 use std::process::Child;
 use std::time::Duration;
 
-/// Processor time of a process that has ended, from its start to its end, all its threads together.
+/// What a process that has ended used from its start to its end: all its threads, and the children that it waited for.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Usage {
     /// In its own code.
     pub user: Duration,
     /// In the kernel, for it.
     pub system: Duration,
+    /// The most memory that it had, in bytes; 0 where nobody has looked.
+    pub peak: u64,
 }
 
 /// What this thread has used of a processor so far. Unlike a clock on the wall it stands still while others run.
@@ -39,9 +42,18 @@ pub fn reap(child: &Child) -> io::Result<Option<(i32, Usage)>> {
         _ => {
             // SAFETY: the system has filled it in, and zeroes would be a usage too.
             let usage = unsafe { usage.assume_init() };
-            Ok(Some((status, Usage { user: duration(usage.ru_utime), system: duration(usage.ru_stime) })))
+            // Its peak is not taken: the memory of the process that started the child is counted in.
+            let (user, system) = (duration(usage.ru_utime), duration(usage.ru_stime));
+            Ok(Some((status, Usage { user, system, peak: 0 })))
         }
     }
+}
+
+/// The most memory that a running child has had so far, in bytes.
+pub fn peak(child: &Child) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{}/status", child.id())).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    Some(line.trim().strip_suffix(" kB")?.parse::<u64>().ok()? << 10)
 }
 
 fn duration(time: libc::timeval) -> Duration {

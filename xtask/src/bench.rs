@@ -19,8 +19,7 @@ const LANGUAGES: &str = "languages";
 pub fn run(workspace: &Workspace, arguments: &[OsString]) -> Result<()> {
     workspace.build_sluice()?;
     let part = arguments.first().and_then(|part| part.to_str());
-    let scope = if part == Some(LANGUAGES) { Scope::All } else { Scope::Shipped };
-    plugins::build(workspace, scope)?;
+    plugins::build(workspace, if part == Some(LANGUAGES) { Scope::All } else { Scope::Benchmarks })?;
     let mut command = workspace.cargo();
     command.args(["run", "--release", "--package", "sluicebox-bench", "--"]).args(arguments);
     workspace.export(&mut command);

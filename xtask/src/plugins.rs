@@ -20,6 +20,8 @@ use crate::workspace::Workspace;
 pub enum Scope {
     /// Those that come with the program: all in Rust.
     Shipped,
+    /// Those, and the one that benchmarks compare with them: in Rust too.
+    Benchmarks,
     /// Those for examples and tests too, in every language.
     All,
 }
@@ -28,11 +30,14 @@ impl Scope {
     /// The folders of their projects.
     fn parents(self) -> &'static [&'static str] {
         match self {
-            Scope::Shipped => &[""],
+            Scope::Shipped | Scope::Benchmarks => &[""],
             Scope::All => &["", "examples", "testing"],
         }
     }
 }
+
+/// The example that does in one plugin what the example pipeline does in three.
+const ONE_PLUGIN: &str = "examples/order-enrich-rust";
 
 /// What makes a folder a project, and what of it the name of the built plugin is in.
 const MARKS: [&str; 4] = ["package.json", "pyproject.toml", "go.mod", "plugin.wat"];
@@ -66,15 +71,19 @@ struct Project {
 }
 
 fn projects(workspace: &Workspace, scope: Scope) -> Result<Vec<Project>> {
-    let mut projects = Vec::new();
+    let mut folders = Vec::new();
     for parent in scope.parents().iter().map(|parent| workspace.plugins().join(parent)) {
         for entry in fs::read_dir(&parent).with_context(|| format!("cannot list {}", parent.display()))? {
-            let folder = entry?.path();
-            if is_project(&folder) {
-                let name = folder.file_name().context("a folder has a name")?.to_string_lossy().into_owned();
-                projects.push(Project { folder, name });
-            }
+            folders.push(entry?.path());
         }
+    }
+    if scope == Scope::Benchmarks {
+        folders.push(workspace.plugins().join(ONE_PLUGIN));
+    }
+    let mut projects = Vec::new();
+    for folder in folders.into_iter().filter(|folder| is_project(folder)) {
+        let name = folder.file_name().context("a folder has a name")?.to_string_lossy().into_owned();
+        projects.push(Project { folder, name });
     }
     projects.sort_by(|one, other| one.name.cmp(&other.name));
     Ok(projects)

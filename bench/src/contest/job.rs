@@ -1,0 +1,129 @@
+//! What contenders are given to do: the input, and what must become of each of its records.
+
+use anyhow::{Result, bail};
+
+use crate::boundary::native::{self, Outcome};
+use crate::orders;
+
+/// The statuses of the orders that go on.
+pub const STATUSES: [&str; 3] = ["shipped", "delivered", "cancelled"];
+
+/// A job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Job {
+    /// Every record goes on as it came
+    Copy,
+    /// The work of pipelines/order-status.yaml: keep some, mask, add, remove; what is no JSON is dead-lettered
+    OrderStatus,
+}
+
+/// What must become of a record.
+#[derive(Debug, PartialEq)]
+pub enum Fate {
+    /// It is in the output, with this value.
+    Output(Vec<u8>),
+    /// It is in no topic.
+    Dropped,
+    /// It is in the dead-letter topic, as it came.
+    DeadLetter,
+}
+
+/// How many records a run must write.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Written {
+    /// To the output.
+    pub outputs: u64,
+    /// To the dead-letter topic.
+    pub dead_letters: u64,
+}
+
+impl Job {
+    /// What it is called where a heading needs a noun.
+    pub fn name(self) -> &'static str {
+        match self {
+            Job::Copy => "a copy",
+            Job::OrderStatus => "order-status",
+        }
+    }
+
+    /// What is done, for the line over the table.
+    pub fn title(self) -> &'static str {
+        match self {
+            Job::Copy => "Copying",
+            Job::OrderStatus => "The job order-status on",
+        }
+    }
+
+    /// Whether there is a dead-letter topic.
+    pub fn has_dead_letters(self) -> bool {
+        self == Job::OrderStatus
+    }
+
+    /// The value of a record of the input.
+    pub fn value(self, number: u64) -> String {
+        match self {
+            Job::Copy => orders::value(number),
+            Job::OrderStatus => orders::event(number),
+        }
+    }
+
+    /// What must become of a record of the input.
+    ///
+    /// # Errors
+    /// The work cannot be done by hand.
+    pub fn fate(self, number: u64) -> Result<Fate> {
+        let value = self.value(number);
+        if self == Job::Copy {
+            return Ok(Fate::Output(value.into_bytes()));
+        }
+        Ok(match native::enrich(value.as_bytes()) {
+            Ok(Outcome::Value(value)) => Fate::Output(value),
+            Ok(Outcome::Drop) => Fate::Dropped,
+            Ok(other) => bail!("record {number} is answered with {other:?}"),
+            Err(_) => Fate::DeadLetter,
+        })
+    }
+
+    /// What a run on the first `records` records of the input must write.
+    pub fn written(self, records: u64) -> Written {
+        if self == Job::Copy {
+            return Written { outputs: records, dead_letters: 0 };
+        }
+        let mut written = Written::default();
+        for number in 0..records {
+            if orders::is_broken(number) {
+                written.dead_letters += 1;
+            } else if STATUSES.contains(&orders::status(number)) {
+                written.outputs += 1;
+            }
+        }
+        written
+    }
+}
+
+impl Written {
+    /// To both topics.
+    pub fn all(self) -> u64 {
+        self.outputs + self.dead_letters
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_counted_as_it_is_decided() {
+        for job in [Job::Copy, Job::OrderStatus] {
+            let mut counted = Written::default();
+            for number in 0..5000 {
+                match job.fate(number).unwrap() {
+                    Fate::Output(_) => counted.outputs += 1,
+                    Fate::DeadLetter => counted.dead_letters += 1,
+                    Fate::Dropped => {}
+                }
+            }
+            assert_eq!(job.written(5000), counted);
+        }
+    }
+}
