@@ -10,6 +10,7 @@
 
 mod each;
 mod find;
+mod fingerprint;
 mod invalid;
 mod path;
 mod scanner;
@@ -17,7 +18,8 @@ mod value;
 
 pub use each::{Paths, each};
 pub use find::{find, validate};
+pub use fingerprint::fingerprint;
 pub use invalid::Invalid;
 pub use path::{Path, PathError};
 pub use scanner::{MAX_DEPTH, Quoted, Scanner};
-pub use value::{Kind, Value, escape};
+pub use value::{Kind, Value, escape, unescape};

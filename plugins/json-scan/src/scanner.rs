@@ -13,6 +13,7 @@ pub struct Scanner<'a> {
     bytes: &'a [u8],
     at: usize,
     depth: u32,
+    untidy: usize,
 }
 
 /// A string as it is written, without its quotes.
@@ -20,6 +21,8 @@ pub struct Scanner<'a> {
 pub struct Quoted<'a> {
     /// What stands between the quotes.
     pub(crate) bytes: &'a [u8],
+    /// Where in the text that is.
+    pub(crate) at: usize,
     /// Whether there is an escape in it.
     pub(crate) escaped: bool,
 }
@@ -31,7 +34,25 @@ impl<'a> Scanner<'a> {
             let at = error.valid_up_to();
             Invalid { at, expected: "UTF-8", found: json.get(at).copied() }
         })?;
-        Ok(Scanner { text, bytes: json, at: 0, depth: 0 })
+        Ok(Scanner { text, bytes: json, at: 0, depth: 0, untidy: 0 })
+    }
+
+    /// The whole text.
+    pub fn text(&self) -> &'a str {
+        self.text
+    }
+
+    /// The offset of what comes next: of the value, once it has been peeked at.
+    #[inline]
+    pub fn at(&self) -> usize {
+        self.at
+    }
+
+    /// Counts what in the text so far is written otherwise than [`escape`](crate::escape) and a compact writer would:
+    /// white space, escapes, `-0`. Where it does not grow over a value, the value may be copied as it is.
+    #[inline]
+    pub fn untidy(&self) -> usize {
+        self.untidy
     }
 
     /// The first byte of the value that comes next.
@@ -87,7 +108,7 @@ impl<'a> Scanner<'a> {
         }
         let start = self.at + 1;
         let escaped = self.string()?;
-        let key = Quoted { bytes: &self.bytes[start..self.at - 1], escaped };
+        let key = Quoted { bytes: &self.bytes[start..self.at - 1], at: start, escaped };
         if self.peek() != Some(b':') {
             return Err(self.invalid("`:`"));
         }
@@ -109,7 +130,6 @@ impl<'a> Scanner<'a> {
         let mut objects: u128 = 0;
         loop {
             match self.peek() {
-                Some(b'"') => _ = self.string()?,
                 Some(b'{') => {
                     if self.open(b'}')? {
                         objects = objects << 1 | 1;
@@ -123,11 +143,7 @@ impl<'a> Scanner<'a> {
                         continue;
                     }
                 }
-                Some(b'-' | b'0'..=b'9') => self.number()?,
-                Some(b't') => self.literal("true")?,
-                Some(b'f') => self.literal("false")?,
-                Some(b'n') => self.literal("null")?,
-                _ => return Err(self.invalid("a value")),
+                first => _ = self.scalar(first)?,
             }
             loop {
                 if self.depth == outside {
@@ -145,10 +161,26 @@ impl<'a> Scanner<'a> {
         }
     }
 
+    /// Reads over the value that comes next and that is no object and no array, from its `first` byte on (as
+    /// [`peek`](Scanner::peek) has told); whether there is an escape in it.
+    #[inline]
+    pub fn scalar(&mut self, first: Option<u8>) -> Result<bool, Invalid> {
+        match first {
+            Some(b'"') => return self.string(),
+            Some(b'-' | b'0'..=b'9') => self.number()?,
+            Some(b't') => self.literal("true")?,
+            Some(b'f') => self.literal("false")?,
+            Some(b'n') => self.literal("null")?,
+            _ => return Err(self.invalid("a value")),
+        }
+        Ok(false)
+    }
+
     #[inline]
     fn space(&mut self) {
         let mut at = self.at;
         while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.bytes.get(at) {
+            self.untidy += 1;
             at += 1;
         }
         self.at = at;
@@ -179,8 +211,13 @@ impl<'a> Scanner<'a> {
     fn escape(&mut self) -> Result<(), Invalid> {
         self.at += 1;
         match self.bytes.get(self.at) {
-            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => self.at += 1,
+            Some(b'"' | b'\\' | b'n' | b'r' | b't') => self.at += 1,
+            Some(b'/' | b'b' | b'f') => {
+                self.untidy += 1;
+                self.at += 1;
+            }
             Some(b'u') => {
+                self.untidy += 1;
                 for _ in 0..4 {
                     self.at += 1;
                     if !self.bytes.get(self.at).is_some_and(u8::is_ascii_hexdigit) {
@@ -198,6 +235,7 @@ impl<'a> Scanner<'a> {
     fn number(&mut self) -> Result<(), Invalid> {
         if self.bytes[self.at] == b'-' {
             self.at += 1;
+            self.untidy += usize::from(self.bytes.get(self.at) == Some(&b'0'));
         }
         if self.bytes.get(self.at) == Some(&b'0') {
             self.at += 1; // no digit may follow; what does is refused as what follows a value

@@ -59,7 +59,7 @@ impl<'a> Value<'a> {
     /// What a string says; none of anything else. Allocates only where there is an escape.
     pub fn string(&self) -> Option<Cow<'a, str>> {
         let text = self.raw.strip_prefix('"')?.strip_suffix('"')?;
-        Some(if text.contains('\\') { unescape(text).into() } else { text.into() })
+        Some(if text.contains('\\') { unescaped(text).into() } else { text.into() })
     }
 
     /// What a string says, or a number or truth value as it is written; none of null, arrays and objects.
@@ -76,7 +76,23 @@ impl<'a> Quoted<'a> {
     /// What the string says. Allocates only where there is an escape.
     pub fn text(&self) -> Cow<'a, str> {
         let text = String::from_utf8_lossy(self.bytes);
-        if self.escaped { unescape(&text).into() } else { text }
+        if self.escaped { unescaped(&text).into() } else { text }
+    }
+
+    /// The string as it is written, without the quotes.
+    #[inline]
+    pub fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// Where it lies in the text, without the quotes.
+    pub fn span(&self) -> std::ops::Range<usize> {
+        self.at..self.at + self.bytes.len()
+    }
+
+    /// Whether there is an escape in it.
+    pub fn escaped(&self) -> bool {
+        self.escaped
     }
 
     /// Whether the string says this.
@@ -88,9 +104,14 @@ impl<'a> Quoted<'a> {
     }
 }
 
-/// What stands between the quotes of a valid string, without its escapes.
-fn unescape(text: &str) -> String {
+fn unescaped(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
+    unescape(text, &mut plain);
+    plain
+}
+
+/// Appends what stands between the quotes of a valid string, without its escapes.
+pub fn unescape(text: &str, plain: &mut String) {
     let mut rest = text;
     while let Some((before, escape)) = rest.split_once('\\') {
         plain.push_str(before);
@@ -107,7 +128,6 @@ fn unescape(text: &str) -> String {
         rest = after;
     }
     plain.push_str(rest);
-    plain
 }
 
 /// The character that the digits after `\u` mean, two escapes taken together where they are a pair of surrogates,
