@@ -8,14 +8,17 @@
 //! Keys that occur twice: [`find`] takes the last one, as most JSON readers do; [`each`] visits all of them, so
 //! that what is to be masked is masked whichever one a reader takes.
 
+mod document;
 mod each;
 mod find;
 mod fingerprint;
 mod invalid;
 mod path;
 mod scanner;
+mod step;
 mod value;
 
+pub use document::{Document, Node};
 pub use each::{Paths, each};
 pub use find::{find, validate};
 pub use fingerprint::fingerprint;

@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use crate::scanner::{Quoted, plain_until};
+use crate::scanner::Quoted;
+use crate::step::plain_until;
 
 /// A value in JSON text: where it lies and how it is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,22 +78,6 @@ impl<'a> Quoted<'a> {
     pub fn text(&self) -> Cow<'a, str> {
         let text = String::from_utf8_lossy(self.bytes);
         if self.escaped { unescaped(&text).into() } else { text }
-    }
-
-    /// The string as it is written, without the quotes.
-    #[inline]
-    pub fn bytes(&self) -> &'a [u8] {
-        self.bytes
-    }
-
-    /// Where it lies in the text, without the quotes.
-    pub fn span(&self) -> std::ops::Range<usize> {
-        self.at..self.at + self.bytes.len()
-    }
-
-    /// Whether there is an escape in it.
-    pub fn escaped(&self) -> bool {
-        self.escaped
     }
 
     /// Whether the string says this.

@@ -3,9 +3,8 @@
 use std::fmt::Write;
 
 use jaq_json::Num;
-use json_scan::Kind;
+use json_scan::{Document, Kind};
 
-use super::document::Document;
 use super::number;
 use super::plan::Plan;
 use super::value::{Field, Key, Value};

@@ -2,7 +2,6 @@
 //! that hold no surprise. Where it is not certain of what jaq would say (an error among that), it says nothing, and
 //! jaq runs.
 
-mod document;
 mod eval;
 mod machine;
 mod number;
@@ -14,7 +13,7 @@ mod write;
 
 use std::ops::Range;
 
-use document::Document;
+use json_scan::Document;
 use machine::{Exit, Machine};
 use plan::Plan;
 use value::{Field, Value};
