@@ -6,6 +6,7 @@ mod contest;
 mod figures;
 mod languages;
 mod orders;
+mod peers;
 mod program;
 mod report;
 mod usage;
@@ -33,6 +34,8 @@ enum Part {
     Copy(contest::Options),
     /// What the work of the example pipeline costs: by hand, by three plugins, by one
     OrderStatus(contest::Options),
+    /// What the same jobs cost by what people use today
+    Peers(peers::Options),
     /// The hand-written program that others are compared with
     #[command(hide = true)]
     Native {
@@ -51,6 +54,7 @@ fn main() -> Result<()> {
         Some(Part::Languages(options)) => languages::run(&options),
         Some(Part::Copy(options)) => contest::copy(&options),
         Some(Part::OrderStatus(options)) => contest::order_status(&options),
+        Some(Part::Peers(options)) => peers::run(&options),
         Some(Part::Native { job, pipeline, records }) => contest::native::run(job, &pipeline, records),
         None => {
             boundary::run(&boundary::Options::default())?;

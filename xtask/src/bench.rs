@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use anyhow::Result;
 
 use crate::kafka::Kafka;
+use crate::peers::Peers;
 use crate::plugins::{self, Scope};
 use crate::run;
 use crate::workspace::Workspace;
@@ -14,6 +15,9 @@ const WITHOUT_BROKER: [&str; 2] = ["boundary", LANGUAGES];
 
 /// The part that needs the plugins of all languages.
 const LANGUAGES: &str = "languages";
+
+/// The part that needs what others offer for the same work.
+const PEERS: &str = "peers";
 
 /// Runs one part of the benchmarks, or all. `arguments`: the part's name, and options of its own.
 pub fn run(workspace: &Workspace, arguments: &[OsString]) -> Result<()> {
@@ -26,6 +30,8 @@ pub fn run(workspace: &Workspace, arguments: &[OsString]) -> Result<()> {
     if part.is_some_and(|part| WITHOUT_BROKER.contains(&part)) {
         return run::run(&mut command);
     }
+    let peers = if part == Some(PEERS) { Peers::provide(workspace, arguments)? } else { Peers::default() };
+    peers.export(&mut command);
     let broker = Kafka::provide(workspace)?.start()?;
     broker.export(&mut command);
     run::run(&mut command)

@@ -79,7 +79,7 @@ impl Kafka {
             }
             provide_java()?;
             if !fetched {
-                fetch_jars(&libs)?;
+                fetch_jars(&format!("Kafka {VERSION} (43 MB)"), POM, &libs)?;
             }
         }
         run::say("kafka", &format!("{VERSION}, jars in {}", libs.display()));
@@ -165,15 +165,15 @@ fn pull_image() -> Result<()> {
     run::run(Command::new("docker").args(["pull", "--quiet", IMAGE]))
 }
 
-/// Fetches Kafka's jars with Maven, into a folder that appears when it is complete.
-fn fetch_jars(libs: &Path) -> Result<()> {
+/// Fetches the jars that a POM names with Maven, into a folder that appears when it is complete, with the POM in it.
+pub fn fetch_jars(what: &str, text: &str, libs: &Path) -> Result<()> {
     let started = Instant::now();
-    run::say("kafka", &format!("fetching Kafka {VERSION} with Maven (43 MB)"));
+    run::say("maven", &format!("fetching {what}"));
     let folder = libs.parent().context("the jars lie in a folder")?;
     fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     let fresh = tempfile::Builder::new().prefix("libs-").tempdir_in(folder)?;
     let pom = fresh.path().join("pom.xml");
-    fs::write(&pom, POM)?;
+    fs::write(&pom, text)?;
     let mut maven = Command::new("mvn");
     maven.args(["--quiet", "--batch-mode", "--file"]).arg(&pom).arg(COPY_DEPENDENCIES);
     run::output(maven.arg(format!("-DoutputDirectory={}", fresh.path().display())))?;
@@ -181,7 +181,7 @@ fn fetch_jars(libs: &Path) -> Result<()> {
         fs::remove_dir_all(libs).with_context(|| format!("cannot remove {}", libs.display()))?;
     }
     fs::rename(fresh.keep(), libs).with_context(|| format!("cannot make {}", libs.display()))?;
-    run::say("kafka", &format!("fetched ({:.1} s)", started.elapsed().as_secs_f64()));
+    run::say("maven", &format!("fetched ({:.1} s)", started.elapsed().as_secs_f64()));
     Ok(())
 }
 

@@ -8,6 +8,7 @@ mod fingerprint;
 mod fuzz;
 mod kafka;
 mod languages;
+mod peers;
 mod plugins;
 mod run;
 mod sdks;

@@ -1,16 +1,15 @@
 //! Who takes part: a program, and the pipeline file that it works by.
 
-use std::collections::BTreeMap;
 use std::env;
 use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result};
-use clap::ValueEnum as _;
 use serde_json::{Value, json};
 use sluicebox::config::{PlanOptions, load};
 
 use super::job::{Job, STATUSES};
+use super::peer::Peer;
 use super::run::Run;
 use crate::report::root;
 
@@ -29,6 +28,8 @@ pub enum Contender {
         /// Whether it delivers exactly once.
         exactly_once: bool,
     },
+    /// Somebody else's.
+    Peer(Peer),
 }
 
 /// What stages a pipeline has.
@@ -52,6 +53,7 @@ impl Contender {
                 let delivery = if exactly_once { "exactly once" } else { "at least once" };
                 format!("sluice, {}, {delivery}", stages.name())
             }
+            Contender::Peer(peer) => peer.name().to_owned(),
         }
     }
 
@@ -60,6 +62,7 @@ impl Contender {
         match self {
             Contender::Native => false,
             Contender::Sluice { exactly_once, .. } => exactly_once,
+            Contender::Peer(peer) => peer.exactly_once(),
         }
     }
 
@@ -68,16 +71,15 @@ impl Contender {
         self == Contender::Native
     }
 
-    /// What runs it on a pipeline file.
+    /// What runs it; the program and `sluice` work by a pipeline file.
     ///
     /// # Errors
     /// It is not there.
-    pub fn command(self, job: Job, pipeline: &Path, records: u64) -> Result<Command> {
+    pub fn command(self, run: &Run<'_>, pipeline: &Path) -> Result<Command> {
         match self {
             Contender::Native => {
                 let mut command = Command::new(env::current_exe()?);
-                let job = job.to_possible_value().context("every job has a name")?;
-                command.args(["native", job.get_name()]).arg(pipeline).arg(records.to_string());
+                command.args(["native", &run.job.argument()]).arg(pipeline).arg(run.records.to_string());
                 Ok(command)
             }
             Contender::Sluice { .. } => {
@@ -86,6 +88,7 @@ impl Contender {
                 command.arg("run").arg(pipeline);
                 Ok(command)
             }
+            Contender::Peer(peer) => peer.command(run),
         }
     }
 
@@ -95,11 +98,11 @@ impl Contender {
     /// The example cannot be read.
     pub fn pipeline(self, run: &Run<'_>) -> Result<String> {
         let stages = match self {
-            Contender::Native => Vec::new(),
             Contender::Sluice { stages, .. } => stages.list()?,
+            Contender::Native | Contender::Peer(_) => Vec::new(),
         };
-        let mut kafka: BTreeMap<&str, &str> = run.properties.clone();
-        kafka.insert("bootstrap.servers", &run.cluster.bootstrap);
+        let mut kafka = run.properties.clone();
+        kafka.insert("bootstrap.servers".to_owned(), run.cluster.bootstrap.clone());
         let mut pipeline = json!({
             "name": run.name,
             "delivery": if self.exactly_once() { "exactly_once" } else { "at_least_once" },
@@ -119,6 +122,7 @@ impl Stages {
     fn name(self) -> String {
         match self {
             Stages::Identity(0) => "no stages".to_owned(),
+            Stages::Identity(1) => "one identity stage".to_owned(),
             Stages::Identity(count) => format!("{count} identity stages"),
             Stages::Example => "three plugins".to_owned(),
             Stages::OnePlugin => "one Rust plugin".to_owned(),

@@ -1,6 +1,7 @@
 //! What contenders are given to do: the input, and what must become of each of its records.
 
 use anyhow::{Result, bail};
+use clap::ValueEnum as _;
 
 use crate::boundary::native::{self, Outcome};
 use crate::orders;
@@ -44,6 +45,11 @@ impl Job {
             Job::Copy => "a copy",
             Job::OrderStatus => "order-status",
         }
+    }
+
+    /// What it is called on a command line.
+    pub fn argument(self) -> String {
+        self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
     }
 
     /// What is done, for the line over the table.

@@ -5,7 +5,9 @@ pub mod contender;
 mod input;
 pub mod job;
 pub mod native;
+pub mod peer;
 mod report;
+pub mod row;
 mod run;
 
 use std::collections::BTreeMap;
@@ -15,8 +17,8 @@ use std::process;
 use anyhow::{Context, Result, ensure};
 
 use self::contender::{Contender, Stages};
-use self::job::Job;
-use self::report::Row;
+use self::job::{Job, Written};
+use self::row::Row;
 use self::run::Run;
 use crate::cluster::Cluster;
 
@@ -47,7 +49,7 @@ impl Default for Options {
 pub fn copy(options: &Options) -> Result<()> {
     let sluice = |stages, exactly_once| Contender::Sluice { stages: Stages::Identity(stages), exactly_once };
     let contenders = [Contender::Native, sluice(0, false), sluice(0, true), sluice(3, false), sluice(3, true)];
-    Contest { part: "copy", job: Job::Copy, contenders: &contenders }.run(options)
+    run("copy", Job::Copy, &contenders, options)
 }
 
 /// Does what the example pipeline does: by hand, by three plugins, and by one.
@@ -62,54 +64,113 @@ pub fn order_status(options: &Options) -> Result<()> {
         sluice(Stages::Example, true),
         sluice(Stages::OnePlugin, false),
     ];
-    Contest { part: "order-status", job: Job::OrderStatus, contenders: &contenders }.run(options)
+    run("order-status", Job::OrderStatus, &contenders, options)
 }
 
-/// A job, and who does it; the others' ratios are to the first.
-struct Contest<'a> {
-    part: &'static str,
-    job: Job,
-    contenders: &'a [Contender],
-}
-
-impl Contest<'_> {
-    fn run(&self, options: &Options) -> Result<()> {
-        let bootstrap =
-            env::var("SLUICE_TEST_BROKERS").context("SLUICE_TEST_BROKERS is not set: run `cargo xtask bench`")?;
-        ensure!(options.rounds > 0 && options.records > 0, "nothing is measured without rounds and records");
-        let (job, records, properties) = (self.job, options.records, properties(options)?);
-        let cluster = Cluster::new(&bootstrap)?;
-        let folder = tempfile::tempdir()?;
-        // Other runs may use the same brokers.
-        let prefix = format!("bench-{}", process::id());
-        let input = format!("{prefix}-input");
-        input::write(&cluster, &input, job, records)?;
-        let written = job.written(records);
-        let mut rows: Vec<Row> = self.contenders.iter().map(|contender| Row::new(contender.name(job))).collect();
-        for round in 0..options.rounds as usize {
-            // Each round begins with another one, so that none always comes after the same.
-            for turn in 0..rows.len() {
-                let number = (round + turn) % rows.len();
-                let run = Run {
-                    cluster: &cluster,
-                    job,
-                    input: &input,
-                    records,
-                    written,
-                    properties: &properties,
-                    name: format!("{prefix}-{round}-{number}"),
-                    folder: folder.path(),
-                };
-                let measured = run.measure(self.contenders[number])?;
-                rows[number].push(round, &measured, records);
-            }
-        }
-        cluster.delete(&input)?;
-        report::report(self.part, job, &rows, options)
-    }
+/// Has contenders do a job, and prints and writes the results.
+fn run(part: &'static str, job: Job, contenders: &[Contender], options: &Options) -> Result<()> {
+    let entrants: Vec<Entrant> =
+        contenders.iter().map(|&contender| Entrant { contender, records: options.records }).collect();
+    let properties = properties(&options.kafka)?;
+    let rows = Contest { job, entrants: &entrants, rounds: options.rounds, properties }.run()?;
+    report::report(part, job, &rows, options)
 }
 
 /// The properties that were asked for, by their names.
-fn properties(options: &Options) -> Result<BTreeMap<&str, &str>> {
-    options.kafka.iter().map(|property| property.split_once('=').context("--kafka takes NAME=VALUE")).collect()
+fn properties(asked: &[String]) -> Result<BTreeMap<String, String>> {
+    let mut properties = BTreeMap::new();
+    for property in asked {
+        let (name, value) = property.split_once('=').context("--kafka takes NAME=VALUE")?;
+        properties.insert(name.to_owned(), value.to_owned());
+    }
+    Ok(properties)
+}
+
+/// Who takes part, and on how many records.
+pub struct Entrant {
+    /// Who.
+    pub contender: Contender,
+    /// Records of its input: the first ones of the job's.
+    pub records: u64,
+}
+
+/// A job, and who does it.
+pub struct Contest<'a> {
+    /// What is done.
+    pub job: Job,
+    /// By whom.
+    pub entrants: &'a [Entrant],
+    /// How often.
+    pub rounds: u32,
+    /// Properties of librdkafka for those who use it as a pipeline does.
+    pub properties: BTreeMap<String, String>,
+}
+
+/// What is read: a topic with so many of the job's records.
+struct Input {
+    topic: String,
+    written: Written,
+}
+
+impl Contest<'_> {
+    /// Runs all rounds. Answers a row for each who takes part.
+    ///
+    /// # Errors
+    /// There is no broker, a program fails, or what it wrote is wrong.
+    pub fn run(&self) -> Result<Vec<Row>> {
+        let bootstrap =
+            env::var("SLUICE_TEST_BROKERS").context("SLUICE_TEST_BROKERS is not set: run `cargo xtask bench`")?;
+        let records = self.entrants.iter().map(|entrant| entrant.records).min().unwrap_or_default();
+        ensure!(self.rounds > 0 && records > 0, "nothing is measured without rounds and records");
+        let cluster = Cluster::new(&bootstrap)?;
+        // Other runs may use the same brokers.
+        let prefix = format!("bench-{}", process::id());
+        let inputs = self.inputs(&cluster, &prefix)?;
+        let rows = self.rounds(&cluster, &prefix, &inputs);
+        // Whatever came of it: the brokers may be others' too.
+        for input in inputs.values() {
+            cluster.delete(&input.topic)?;
+        }
+        rows
+    }
+
+    /// An input for each number of records.
+    fn inputs(&self, cluster: &Cluster, prefix: &str) -> Result<BTreeMap<u64, Input>> {
+        let mut inputs = BTreeMap::new();
+        for records in self.entrants.iter().map(|entrant| entrant.records) {
+            if inputs.contains_key(&records) {
+                continue;
+            }
+            let topic = format!("{prefix}-input-{records}");
+            input::write(cluster, &topic, self.job, records)?;
+            inputs.insert(records, Input { topic, written: self.job.written(records) });
+        }
+        Ok(inputs)
+    }
+
+    fn rounds(&self, cluster: &Cluster, prefix: &str, inputs: &BTreeMap<u64, Input>) -> Result<Vec<Row>> {
+        let folder = tempfile::tempdir()?;
+        let row = |entrant: &Entrant| Row::new(entrant.contender.name(self.job), entrant.records);
+        let mut rows: Vec<Row> = self.entrants.iter().map(row).collect();
+        for round in 0..self.rounds as usize {
+            // Each round begins with another one, so that none always comes after the same.
+            for turn in 0..rows.len() {
+                let number = (round + turn) % rows.len();
+                let Entrant { contender, records } = self.entrants[number];
+                let input = &inputs[&records];
+                let run = Run {
+                    cluster,
+                    job: self.job,
+                    input: &input.topic,
+                    records,
+                    written: input.written,
+                    properties: &self.properties,
+                    name: format!("{prefix}-{round}-{number}"),
+                    folder: folder.path(),
+                };
+                rows[number].push(round, &run.measure(contender)?);
+            }
+        }
+        Ok(rows)
+    }
 }

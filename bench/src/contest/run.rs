@@ -34,7 +34,7 @@ pub struct Run<'a> {
     /// What must be written.
     pub written: Written,
     /// Properties of librdkafka that come beside the brokers.
-    pub properties: &'a BTreeMap<&'a str, &'a str>,
+    pub properties: &'a BTreeMap<String, String>,
     /// The group, the output topic and the files of this run have this name.
     pub name: String,
     /// Where its files go.
@@ -57,13 +57,11 @@ impl Run<'_> {
         for topic in topics() {
             self.cluster.create(topic)?;
         }
-        let measured = self
-            .watch(contender, dead_letters.as_deref())
-            .with_context(|| format!("{} ({})", contender.name(self.job), self.name))?;
+        let measured = self.watch(contender, dead_letters.as_deref());
         for topic in topics() {
             self.cluster.delete(topic)?;
         }
-        Ok(measured)
+        measured.with_context(|| format!("{} ({})", contender.name(self.job), self.name))
     }
 
     fn watch(&self, contender: Contender, dead_letters: Option<&str>) -> Result<Measured> {
@@ -82,7 +80,7 @@ impl Run<'_> {
         let pipeline = folder.join(format!("{name}.yaml"));
         fs::write(&pipeline, contender.pipeline(self)?)
             .with_context(|| format!("cannot write {}", pipeline.display()))?;
-        let command = contender.command(*job, &pipeline, *records)?;
+        let command = contender.command(self, &pipeline)?;
         let mut program = Program::start(command, &folder.join(format!("{name}.log")))?;
         let rate = program.wait_for_output(&goal)?;
         // At once, so that none is charged for waiting; the rest is committed at the stop.

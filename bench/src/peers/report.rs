@@ -1,0 +1,63 @@
+//! What is said of the comparison with others: their ratios are to Sluicebox.
+
+use anyhow::Result;
+use serde::Serialize;
+
+use super::Options;
+use super::choice::Who;
+use crate::cluster;
+use crate::contest::row::{Figures, Row};
+use crate::orders;
+use crate::report::{Log, Table};
+
+/// What is written of a contender. A ratio is missing where there is nothing to compare with.
+#[derive(Serialize)]
+struct Line<'a> {
+    job: &'a str,
+    #[serde(flatten)]
+    figures: &'a Figures<'a>,
+    rounds: u32,
+    cpu_to_three_plugins: Option<f64>,
+    cpu_to_one_plugin: Option<f64>,
+}
+
+/// Prints and writes the results. `missing`: lines on who is not there.
+///
+/// # Errors
+/// They cannot be written.
+pub fn report(chosen: &[Who], rows: &[Row], missing: &[String], options: &Options) -> Result<()> {
+    let (job, rounds) = (options.job.argument(), options.rounds);
+    let columns =
+        [&job, "records", "CPU us/record", "min", "max", "records/s", "peak MiB", "to three plugins", "to one plugin"];
+    let mut table = Table::new(&columns);
+    let mut log = Log::new("peers");
+    let cpu_of = |who: Who| {
+        let at = chosen.iter().position(|chosen| *chosen == who)?;
+        Some(rows[at].figures().cpu_us_per_record.median)
+    };
+    let (three, one) = (cpu_of(Who::SluiceThreePlugins), cpu_of(Who::SluiceOnePlugin));
+    for row in rows {
+        let figures = row.figures();
+        let cpu = figures.cpu_us_per_record;
+        let [to_three, to_one] = [three, one].map(|ours| ours.map(|ours| cpu.median / ours));
+        let mut cells = vec![figures.variant.to_owned(), figures.records.to_string()];
+        cells.extend([cpu.median, cpu.min, cpu.max].map(|figure| format!("{figure:.2}")));
+        cells.extend([figures.records_per_second, figures.peak_mib].map(|figure| format!("{:.0}", figure.median)));
+        cells.extend([to_three, to_one].map(|ratio| ratio.map(|ratio| format!("{ratio:.2}")).unwrap_or_default()));
+        table.row(cells);
+        log.line(&Line {
+            job: &job,
+            figures: &figures,
+            rounds,
+            cpu_to_three_plugins: to_three,
+            cpu_to_one_plugin: to_one,
+        })?;
+    }
+    let path = log.write()?;
+    let (title, bytes, partitions) = (options.job.title(), orders::VALUE, cluster::PARTITIONS);
+    println!("{title} records of {bytes} B, {partitions} partitions, {rounds} rounds\n");
+    println!("{}", table.text());
+    missing.iter().for_each(|line| println!("{line}"));
+    println!("written to {}", path.display());
+    Ok(())
+}
