@@ -2,6 +2,7 @@
 //!
 //! See `README.md` for the configuration.
 
+mod fast;
 mod log;
 mod program;
 mod read;
@@ -14,6 +15,7 @@ use jaq_json::Val;
 use serde::Deserialize;
 use sluicebox_plugin::{Emit, Error, Fields, Plugin, Record, Stage, Verdict, emit};
 
+use fast::Fast;
 use program::Program;
 
 /// The stage's `config:`.
@@ -28,6 +30,8 @@ pub struct Config {
 pub struct Jq {
     program: Program,
     output: Option<Program>,
+    /// The same programs, where they are simple enough to run without a tree.
+    fast: Option<Fast>,
     /// The results on the last record, one behind the other; its memory stays.
     written: Vec<u8>,
     results: Vec<Written>,
@@ -48,6 +52,7 @@ impl Plugin for Jq {
         let compile = |key, code: &str| Program::compile(code).map_err(|error| format!("config.{key}: {error}"));
         Ok(Jq {
             program: compile("program", &config.program)?,
+            fast: Fast::new(&config.program, config.output.as_deref()),
             output: config.output.map(|output| compile("output", &output)).transpose()?,
             written: Vec::new(),
             results: Vec::new(),
@@ -56,15 +61,8 @@ impl Plugin for Jq {
 
     fn process<'a>(&'a mut self, record: &Record<'a>) -> Result<Verdict<'a>, Error> {
         let Some(json) = record.value() else { return Ok(Verdict::Keep) };
-        let input = read::json(json)?;
-        self.written.clear();
-        self.results.clear();
-        for result in self.program.run(input) {
-            let result = result?;
-            let start = self.written.len();
-            write::json(&result, &mut self.written)?;
-            let output = self.output.as_ref().map(|output| output_of(output, result)).transpose()?.flatten();
-            self.results.push(Written { span: start..self.written.len(), output });
+        if !self.run_fast(json) {
+            self.run(json)?;
         }
         let emits = |result: &'a Written| -> Emit<'a> {
             let emit = emit().value(&self.written[result.span.clone()]);
@@ -78,6 +76,32 @@ impl Plugin for Jq {
             [result] => emits(result).into(),
             results => Verdict::EmitAll(results.iter().map(emits).collect()),
         })
+    }
+}
+
+impl Jq {
+    /// Runs the programs without a tree, if they and the record allow it.
+    fn run_fast(&mut self, json: &[u8]) -> bool {
+        let Some(fast) = &mut self.fast else { return false };
+        self.written.clear();
+        self.results.clear();
+        fast.run(json, &mut self.written, |answer| {
+            self.results.push(Written { span: answer.span, output: answer.output.map(str::to_owned) });
+        })
+    }
+
+    fn run(&mut self, json: &[u8]) -> Result<(), Error> {
+        let input = read::json(json)?;
+        self.written.clear();
+        self.results.clear();
+        for result in self.program.run(input) {
+            let result = result?;
+            let start = self.written.len();
+            write::json(&result, &mut self.written)?;
+            let output = self.output.as_ref().map(|output| output_of(output, result)).transpose()?.flatten();
+            self.results.push(Written { span: start..self.written.len(), output });
+        }
+        Ok(())
     }
 }
 

@@ -117,6 +117,6 @@ mod tests {
     fn hostile_nesting_is_refused() {
         let paths = Paths::new([Path::parse("a").expect("the path is right")]);
         let error = each("[".repeat(100_000).as_bytes(), &paths, |_| ()).expect_err("this is too deep");
-        assert_eq!(error.at, 128);
+        assert_eq!(error.at(), 128);
     }
 }

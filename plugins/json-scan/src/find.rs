@@ -152,7 +152,7 @@ mod tests {
         let nested = |depth| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
         assert_eq!(validate(nested(128).as_bytes()), Ok(()));
         let error = validate(nested(129).as_bytes()).expect_err("this is too deep");
-        assert_eq!(error.at, 128);
+        assert_eq!(error.at(), 128);
         let objects = format!("{}1{}", "{\"a\":[".repeat(64), "]}".repeat(64));
         assert_eq!(validate(objects.as_bytes()), Ok(()));
         assert_eq!(found(&objects, "a.b"), None);

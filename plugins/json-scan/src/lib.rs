@@ -8,16 +8,21 @@
 //! Keys that occur twice: [`find`] takes the last one, as most JSON readers do; [`each`] visits all of them, so
 //! that what is to be masked is masked whichever one a reader takes.
 
+mod document;
 mod each;
 mod find;
+mod fingerprint;
 mod invalid;
 mod path;
 mod scanner;
+mod step;
 mod value;
 
+pub use document::{Document, Node};
 pub use each::{Paths, each};
 pub use find::{find, validate};
+pub use fingerprint::fingerprint;
 pub use invalid::Invalid;
 pub use path::{Path, PathError};
 pub use scanner::{MAX_DEPTH, Quoted, Scanner};
-pub use value::{Kind, Value, escape};
+pub use value::{Kind, Value, escape, unescape};

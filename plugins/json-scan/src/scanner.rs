@@ -1,6 +1,7 @@
 //! A validating cursor over JSON text.
 
 use crate::Invalid;
+use crate::step;
 use crate::value::Value;
 
 /// How many arrays and objects may lie inside one another: bounds the stack, whatever a record holds.
@@ -27,10 +28,7 @@ pub struct Quoted<'a> {
 impl<'a> Scanner<'a> {
     /// The start of a text, which has to be UTF-8.
     pub fn new(json: &'a [u8]) -> Result<Scanner<'a>, Invalid> {
-        let text = std::str::from_utf8(json).map_err(|error| {
-            let at = error.valid_up_to();
-            Invalid { at, expected: "UTF-8", found: json.get(at).copied() }
-        })?;
+        let text = std::str::from_utf8(json).map_err(|error| Invalid::new(json, error.valid_up_to(), "UTF-8"))?;
         Ok(Scanner { text, bytes: json, at: 0, depth: 0 })
     }
 
@@ -82,17 +80,17 @@ impl<'a> Scanner<'a> {
     /// Reads a key and its colon.
     #[inline]
     pub fn key(&mut self) -> Result<Quoted<'a>, Invalid> {
-        if self.peek() != Some(b'"') {
-            return Err(self.invalid("a key in quotes"));
+        let at = step::space(self.bytes, self.at);
+        if self.bytes.get(at) != Some(&b'"') {
+            return Err(Invalid::new(self.bytes, at, "a key in quotes"));
         }
-        let start = self.at + 1;
-        let escaped = self.string()?;
-        let key = Quoted { bytes: &self.bytes[start..self.at - 1], escaped };
-        if self.peek() != Some(b':') {
-            return Err(self.invalid("`:`"));
+        let (end, escaped) = step::string(self.bytes, at)?;
+        let colon = step::space(self.bytes, end);
+        if self.bytes.get(colon) != Some(&b':') {
+            return Err(Invalid::new(self.bytes, colon, "`:`"));
         }
-        self.at += 1;
-        Ok(key)
+        self.at = colon + 1;
+        Ok(Quoted { bytes: &self.bytes[at + 1..end - 1], escaped })
     }
 
     /// Reads over a value.
@@ -103,13 +101,24 @@ impl<'a> Scanner<'a> {
         Ok(Value::new(&self.text[start..self.at], start))
     }
 
-    /// Validates and steps over a value: without recursion, one bit for each open object or array.
+    /// Validates and steps over a value.
+    #[inline]
     pub fn skip(&mut self) -> Result<(), Invalid> {
+        match self.peek() {
+            Some(b'"') => self.at = step::string(self.bytes, self.at)?.0,
+            Some(b'{' | b'[') => return self.skip_nested(),
+            _ => self.at = step::bare(self.bytes, self.at)?,
+        }
+        Ok(())
+    }
+
+    /// Steps over an object or array: without recursion, one bit for each one that is open.
+    #[inline(never)]
+    fn skip_nested(&mut self) -> Result<(), Invalid> {
         let outside = self.depth;
         let mut objects: u128 = 0;
         loop {
             match self.peek() {
-                Some(b'"') => _ = self.string()?,
                 Some(b'{') => {
                     if self.open(b'}')? {
                         objects = objects << 1 | 1;
@@ -123,11 +132,8 @@ impl<'a> Scanner<'a> {
                         continue;
                     }
                 }
-                Some(b'-' | b'0'..=b'9') => self.number()?,
-                Some(b't') => self.literal("true")?,
-                Some(b'f') => self.literal("false")?,
-                Some(b'n') => self.literal("null")?,
-                _ => return Err(self.invalid("a value")),
+                Some(b'"') => self.at = step::string(self.bytes, self.at)?.0,
+                _ => self.at = step::bare(self.bytes, self.at)?,
             }
             loop {
                 if self.depth == outside {
@@ -147,123 +153,11 @@ impl<'a> Scanner<'a> {
 
     #[inline]
     fn space(&mut self) {
-        let mut at = self.at;
-        while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.bytes.get(at) {
-            at += 1;
-        }
-        self.at = at;
-    }
-
-    /// Reads over a string, the cursor at its opening quote; whether there is an escape in it.
-    #[inline]
-    fn string(&mut self) -> Result<bool, Invalid> {
-        let mut escaped = false;
-        self.at = plain_until(self.bytes, self.at + 1);
-        loop {
-            match self.bytes.get(self.at) {
-                Some(b'"') => {
-                    self.at += 1;
-                    return Ok(escaped);
-                }
-                Some(b'\\') => {
-                    escaped = true;
-                    self.escape()?;
-                    self.at = plain_until(self.bytes, self.at);
-                }
-                Some(_) => return Err(self.invalid("an escape in place of this control character")),
-                None => return Err(self.invalid("`\"` at the end of a string")),
-            }
-        }
-    }
-
-    fn escape(&mut self) -> Result<(), Invalid> {
-        self.at += 1;
-        match self.bytes.get(self.at) {
-            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => self.at += 1,
-            Some(b'u') => {
-                for _ in 0..4 {
-                    self.at += 1;
-                    if !self.bytes.get(self.at).is_some_and(u8::is_ascii_hexdigit) {
-                        return Err(self.invalid("four hexadecimal digits after `\\u`"));
-                    }
-                }
-                self.at += 1;
-            }
-            _ => return Err(self.invalid("one of `\"\\/bfnrtu` after a backslash")),
-        }
-        Ok(())
-    }
-
-    #[inline]
-    fn number(&mut self) -> Result<(), Invalid> {
-        if self.bytes[self.at] == b'-' {
-            self.at += 1;
-        }
-        if self.bytes.get(self.at) == Some(&b'0') {
-            self.at += 1; // no digit may follow; what does is refused as what follows a value
-        } else {
-            self.digits()?;
-        }
-        if self.bytes.get(self.at) == Some(&b'.') {
-            self.at += 1;
-            self.digits()?;
-        }
-        if let Some(b'e' | b'E') = self.bytes.get(self.at) {
-            self.at += 1;
-            if let Some(b'+' | b'-') = self.bytes.get(self.at) {
-                self.at += 1;
-            }
-            self.digits()?;
-        }
-        Ok(())
-    }
-
-    #[inline]
-    fn digits(&mut self) -> Result<(), Invalid> {
-        let mut at = self.at;
-        while self.bytes.get(at).is_some_and(u8::is_ascii_digit) {
-            at += 1;
-        }
-        let none = at == self.at;
-        self.at = at;
-        if none { Err(self.invalid("a digit")) } else { Ok(()) }
-    }
-
-    fn literal(&mut self, literal: &'static str) -> Result<(), Invalid> {
-        if !self.bytes[self.at..].starts_with(literal.as_bytes()) {
-            return Err(self.invalid("a value"));
-        }
-        self.at += literal.len();
-        Ok(())
+        self.at = step::space(self.bytes, self.at);
     }
 
     #[cold]
     fn invalid(&self, expected: &'static str) -> Invalid {
-        Invalid { at: self.at, expected, found: self.bytes.get(self.at).copied() }
+        Invalid::new(self.bytes, self.at, expected)
     }
-}
-
-/// The first place from `at` on that holds a quote, a backslash or a control character, or the end. Looks at
-/// eight bytes at once: of the three masks, the lowest bit that is set is always a true one.
-#[inline]
-pub(crate) fn plain_until(bytes: &[u8], mut at: usize) -> usize {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = ONES << 7;
-    while let Some(chunk) = bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) {
-        let word = u64::from_le_bytes(*chunk);
-        let quote = word ^ (ONES * u64::from(b'"'));
-        let backslash = word ^ (ONES * u64::from(b'\\'));
-        let control = word.wrapping_sub(ONES * 0x20) & !word;
-        let quote = quote.wrapping_sub(ONES) & !quote;
-        let backslash = backslash.wrapping_sub(ONES) & !backslash;
-        let stop = (control | quote | backslash) & HIGH;
-        if stop != 0 {
-            return at + stop.trailing_zeros() as usize / 8;
-        }
-        at += 8;
-    }
-    while bytes.get(at).is_some_and(|byte| !matches!(byte, b'"' | b'\\' | 0..0x20)) {
-        at += 1;
-    }
-    at
 }

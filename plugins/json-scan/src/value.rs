@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use crate::scanner::{Quoted, plain_until};
+use crate::scanner::Quoted;
+use crate::step::plain_until;
 
 /// A value in JSON text: where it lies and how it is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,7 +60,7 @@ impl<'a> Value<'a> {
     /// What a string says; none of anything else. Allocates only where there is an escape.
     pub fn string(&self) -> Option<Cow<'a, str>> {
         let text = self.raw.strip_prefix('"')?.strip_suffix('"')?;
-        Some(if text.contains('\\') { unescape(text).into() } else { text.into() })
+        Some(if text.contains('\\') { unescaped(text).into() } else { text.into() })
     }
 
     /// What a string says, or a number or truth value as it is written; none of null, arrays and objects.
@@ -76,7 +77,7 @@ impl<'a> Quoted<'a> {
     /// What the string says. Allocates only where there is an escape.
     pub fn text(&self) -> Cow<'a, str> {
         let text = String::from_utf8_lossy(self.bytes);
-        if self.escaped { unescape(&text).into() } else { text }
+        if self.escaped { unescaped(&text).into() } else { text }
     }
 
     /// Whether the string says this.
@@ -88,9 +89,14 @@ impl<'a> Quoted<'a> {
     }
 }
 
-/// What stands between the quotes of a valid string, without its escapes.
-fn unescape(text: &str) -> String {
+fn unescaped(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
+    unescape(text, &mut plain);
+    plain
+}
+
+/// Appends what stands between the quotes of a valid string, without its escapes.
+pub fn unescape(text: &str, plain: &mut String) {
     let mut rest = text;
     while let Some((before, escape)) = rest.split_once('\\') {
         plain.push_str(before);
@@ -107,7 +113,6 @@ fn unescape(text: &str) -> String {
         rest = after;
     }
     plain.push_str(rest);
-    plain
 }
 
 /// The character that the digits after `\u` mean, two escapes taken together where they are a pair of surrogates,

@@ -140,7 +140,7 @@ fn producer_defaults(about: &About<'_>) -> BTreeMap<String, String> {
         ("linger.ms", "5"),
         // Keys keep the partition that Java clients would give them.
         ("partitioner", "murmur2_random"),
-        ("queue.buffering.max.kbytes", "65536"),
+        ("queue.buffering.max.kbytes", "16384"),
         // Bytes bound the queue; the count only has to stay out of their way.
         ("queue.buffering.max.messages", "1000000"),
         RECONNECT,
