@@ -12,6 +12,7 @@ mod orders;
 mod peers;
 mod pipeline;
 mod plot;
+mod profile;
 mod program;
 mod report;
 mod scale;
@@ -55,6 +56,8 @@ enum Part {
     Scale(scale::Options),
     /// What the same jobs cost by what people use today
     Peers(peers::Options),
+    /// Where `sluice run` spends its processor time; needs Linux' perf
+    Profile(profile::Options),
     /// The hand-written program that others are compared with
     #[command(hide = true)]
     Native {
@@ -98,6 +101,7 @@ fn run(part: Part, write: bool) -> Result<()> {
         Part::Start(options) => start::run(&options)?,
         Part::Memory(options) => memory::run(&options)?,
         Part::Scale(options) => scale::run(&options)?,
+        Part::Profile(options) => return profile::run(&options),
         Part::Native { job, pipeline, records } => return contest::native::run(job, &pipeline, records),
     };
     report.tell(write)

@@ -10,6 +10,7 @@ mod kafka;
 mod languages;
 mod peers;
 mod plugins;
+mod profile;
 mod run;
 mod sdks;
 mod steps;
@@ -36,6 +37,8 @@ Usage: cargo xtask COMMAND
   demo            the example pipeline order-status on the embedded broker, fed from sample records
   bench [PART]    set-up, a broker where the part needs one, then the benchmarks; more arguments are the part's own;
                   with --write what they find goes into bench/RESULTS.md
+  profile [JOB]   the program at work on order-status, or on a copy, under Linux' perf: its busiest functions by thread;
+                  more arguments are the bench's
   faults [WORD]   the whole fault suite (the scenarios whose names contain WORD) with [--repeat N] [--seed S]: real
                   brokers, kills, cuts; ends with a table; of what failed the logs are in target/faults
   fuzz [TARGET]   damaged inputs for every reader of foreign bytes, ten million each; more arguments are the fuzzer's own
@@ -54,6 +57,7 @@ enum Command {
     Test { filter: Option<OsString> },
     Demo,
     Bench { arguments: Vec<OsString> },
+    Profile { arguments: Vec<OsString> },
     Faults { arguments: Vec<OsString> },
     Fuzz { arguments: Vec<OsString> },
     Deny { arguments: Vec<OsString> },
@@ -87,6 +91,9 @@ fn parse(mut arguments: lexopt::Parser) -> Result<Command, lexopt::Error> {
             Short('h') | Long("help") => return Ok(Command::Help),
             Value(word) if words.is_empty() && word == "bench" => {
                 return Ok(Command::Bench { arguments: arguments.raw_args()?.collect() });
+            }
+            Value(word) if words.is_empty() && word == "profile" => {
+                return Ok(Command::Profile { arguments: arguments.raw_args()?.collect() });
             }
             Value(word) if words.is_empty() && word == "faults" => {
                 return Ok(Command::Faults { arguments: arguments.raw_args()?.collect() });
@@ -128,6 +135,7 @@ fn execute(command: Command) -> Result<()> {
         Command::Test { filter } => test::run(&workspace, filter.as_deref()),
         Command::Demo => demo::run(&workspace),
         Command::Bench { arguments } => bench::run(&workspace, &arguments),
+        Command::Profile { arguments } => profile::run(&workspace, &arguments),
         Command::Faults { arguments } => faults::run(&workspace, &arguments),
         Command::Fuzz { arguments } => fuzz::run(&workspace, &arguments),
         Command::Deny { arguments } => deny::run(&workspace, &arguments),
@@ -167,11 +175,15 @@ mod tests {
     }
 
     #[test]
-    fn what_follows_bench_and_fuzz_is_left_to_them() {
+    fn what_follows_bench_profile_and_fuzz_is_left_to_them() {
         let Ok(Command::Bench { arguments }) = parse_words(&["bench", "copy", "--rounds", "3"]) else {
             panic!("it is a command")
         };
         assert_eq!(arguments, ["copy", "--rounds", "3"]);
+        let Ok(Command::Profile { arguments }) = parse_words(&["profile", "copy", "--top", "5"]) else {
+            panic!("it is a command")
+        };
+        assert_eq!(arguments, ["copy", "--top", "5"]);
         let Ok(Command::Fuzz { arguments }) = parse_words(&["fuzz", "packed", "--seed", "3"]) else {
             panic!("it is a command")
         };

@@ -1,16 +1,21 @@
 //! The engine: wasmtime's configuration, the compile cache and the clock that time limits are counted in.
 
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use wasmtime::OptLevel;
+use wasmtime::{OptLevel, ProfilingStrategy};
 
 use super::cache::Cache;
 
 /// The unit that time limits are counted in. A limit is kept to within one of these.
 pub const TICK: Duration = Duration::from_millis(10);
+
+/// Names what tells a profiler of the plugins' functions: `perfmap` has them written to `/tmp/perf-PID.map`, where Linux'
+/// perf looks for them.
+const PROFILE: &str = "SLUICE_PROFILE";
 
 /// Compiles and runs plugins. One for a process; a clone is the same engine.
 #[derive(Clone)]
@@ -22,7 +27,7 @@ pub struct Engine {
 /// Why there is no engine.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
-    /// wasmtime does not run on this machine.
+    /// wasmtime does not run on this machine, or not as it was asked to.
     #[error("the WebAssembly engine does not start on this machine: {0}")]
     Configuration(String),
     /// There is no thread for the clock.
@@ -43,7 +48,8 @@ impl Engine {
             .concurrency_support(false)
             .epoch_interruption(true)
             .wasm_simd(true)
-            .cranelift_opt_level(OptLevel::Speed);
+            .cranelift_opt_level(OptLevel::Speed)
+            .profiler(profiler(std::env::var_os(PROFILE))?);
         let wasmtime =
             wasmtime::Engine::new(&config).map_err(|error| EngineError::Configuration(format!("{error:#}")))?;
         start_clock(&wasmtime).map_err(EngineError::Thread)?;
@@ -55,6 +61,14 @@ impl Engine {
             }
         });
         Ok(Engine { wasmtime, cache })
+    }
+}
+
+fn profiler(asked: Option<OsString>) -> Result<ProfilingStrategy, EngineError> {
+    match asked.as_deref().map(OsStr::to_string_lossy).as_deref() {
+        None | Some("") => Ok(ProfilingStrategy::None),
+        Some("perfmap") => Ok(ProfilingStrategy::PerfMap),
+        Some(other) => Err(EngineError::Configuration(format!("{PROFILE} is \"{other}\", and can only be perfmap"))),
     }
 }
 
@@ -75,4 +89,17 @@ fn start_clock(engine: &wasmtime::Engine) -> io::Result<()> {
         }
     })?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_profiler_is_told_of_plugins_only_where_that_is_asked_for() {
+        assert_eq!(profiler(None).unwrap(), ProfilingStrategy::None);
+        assert_eq!(profiler(Some(OsString::new())).unwrap(), ProfilingStrategy::None);
+        assert_eq!(profiler(Some("perfmap".into())).unwrap(), ProfilingStrategy::PerfMap);
+        assert!(profiler(Some("perf".into())).unwrap_err().to_string().contains("can only be perfmap"));
+    }
 }
