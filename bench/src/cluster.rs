@@ -44,8 +44,17 @@ impl Cluster {
     /// # Errors
     /// The broker's.
     pub fn create(&self, topic: &str) -> Result<()> {
+        self.create_with(topic, &[])
+    }
+
+    /// The same, with settings of the topic's own.
+    ///
+    /// # Errors
+    /// The broker's.
+    pub fn create_with(&self, topic: &str, settings: &[(&str, &str)]) -> Result<()> {
         // The records have fixed timestamps: retention would remove them, the sooner the older this program gets.
         let new = NewTopic::new(topic, PARTITIONS, TopicReplication::Fixed(1)).set("retention.ms", "-1");
+        let new = settings.iter().fold(new, |new, (name, value)| new.set(name, value));
         let results = self.runtime.block_on(self.admin.create_topics([&new], &AdminOptions::new()))?;
         if let Some(Err((_, code))) = results.into_iter().next() {
             bail!("topic {topic}: {code}");
@@ -76,7 +85,7 @@ impl Cluster {
         Ok(())
     }
 
-    /// How many records are in a topic that nothing was ever removed from.
+    /// How many records were ever written to a topic without transactions.
     ///
     /// # Errors
     /// The broker's.

@@ -37,6 +37,14 @@ impl Rounds {
     }
 }
 
+/// How much the second figure of these points grows for one more of the first: the slope of the straight line that lies nearest.
+pub fn slope(points: &[(f64, f64)]) -> f64 {
+    let count = points.len() as f64;
+    let (x, y) = points.iter().fold((0.0, 0.0), |(x, y), point| (x + point.0 / count, y + point.1 / count));
+    let spread: f64 = points.iter().map(|point| (point.0 - x).powi(2)).sum();
+    points.iter().map(|point| (point.0 - x) * (point.1 - y)).sum::<f64>() / spread
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -50,5 +58,11 @@ mod tests {
         assert_eq!(figure_of(&[3.0, 1.0, 9.0]), Figure { median: 3.0, min: 1.0, max: 9.0 });
         assert_eq!(figure_of(&[4.0, 1.0, 2.0, 9.0]), Figure { median: 3.0, min: 1.0, max: 9.0 });
         assert_eq!(figure_of(&[5.0]), Figure { median: 5.0, min: 5.0, max: 5.0 });
+    }
+
+    #[test]
+    fn the_slope_is_that_of_the_line_through_the_points() {
+        assert_eq!(slope(&[(0.0, 5.0), (1.0, 7.0), (2.0, 9.0)]), 2.0);
+        assert_eq!(slope(&[(0.0, 5.0), (1.0, 9.0), (2.0, 5.0)]), 0.0);
     }
 }

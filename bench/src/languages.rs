@@ -33,9 +33,6 @@ pub struct Options {
     /// Milliseconds of processor time for each case in a round.
     #[arg(long, default_value_t = 50)]
     millis: u64,
-    /// Write the table into docs/languages.md.
-    #[arg(long)]
-    write: bool,
 }
 
 /// One language's cases.
@@ -67,11 +64,11 @@ struct Measured<'a> {
     plugin: Inspection,
 }
 
-/// Measures, and prints and writes the results.
+/// Measures, and prints and writes the results; with `document`, into that too.
 ///
 /// # Errors
 /// A plugin is missing, fails or answers wrongly; the results cannot be written.
-pub fn run(options: &Options) -> Result<()> {
+pub fn run(options: &Options, document: bool) -> Result<()> {
     let engine = Engine::new(default_cache_dir())?;
     let mut languages = Vec::new();
     for name in LANGUAGES {
@@ -88,7 +85,7 @@ pub fn run(options: &Options) -> Result<()> {
             }
         }
     }
-    report(&languages, options)
+    report(&languages, options, document)
 }
 
 impl Language {
@@ -147,7 +144,7 @@ fn warm_start(engine: &Engine, stage: &Stage) -> Result<Duration> {
     Ok(started.elapsed())
 }
 
-fn report(languages: &[Language], options: &Options) -> Result<()> {
+fn report(languages: &[Language], options: &Options, document: bool) -> Result<()> {
     let mut table = Table::new(&[
         "order-enrich in",
         "keep, ns",
@@ -190,7 +187,7 @@ fn report(languages: &[Language], options: &Options) -> Result<()> {
     table.row(vec!["native, serde_json".to_owned(), String::new(), String::new(), format!("{native:.0}")]);
     let path = log.write()?;
     println!("{}\nwritten to {}", table.text(), path.display());
-    if options.write {
+    if document {
         write_section(DOCUMENT, SECTION, &table.markdown())?;
     }
     Ok(())

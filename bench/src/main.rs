@@ -3,17 +3,25 @@
 mod boundary;
 mod cluster;
 mod contest;
+mod feed;
 mod figures;
 mod languages;
+mod latency;
+mod memory;
 mod orders;
 mod peers;
+mod pipeline;
+mod plot;
 mod program;
 mod report;
+mod scale;
+mod start;
+mod surroundings;
 mod usage;
 
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 
 #[derive(Parser)]
@@ -22,6 +30,9 @@ struct Arguments {
     /// What to measure; everything where nothing is named
     #[command(subcommand)]
     part: Option<Part>,
+    /// Write the results into the documents that show them, too: bench/RESULTS.md, docs/languages.md
+    #[arg(long, global = true)]
+    write: bool,
 }
 
 #[derive(Subcommand)]
@@ -36,6 +47,14 @@ enum Part {
     OrderStatus(contest::Options),
     /// What the same jobs cost by what people use today
     Peers(peers::Options),
+    /// How long a record takes from producer to consumer, at a steady rate
+    Latency(latency::Options),
+    /// How long `sluice run` takes from its start to its first poll
+    Start(start::Options),
+    /// How much memory `sluice run` has at full rate, by how far it is behind and over time
+    Memory(memory::Options),
+    /// How the cost of a record grows with workers, partitions, stages and sizes; no Kafka
+    Scale(scale::Options),
     /// The hand-written program that others are compared with
     #[command(hide = true)]
     Native {
@@ -48,20 +67,38 @@ enum Part {
     },
 }
 
+/// The parts that run where none is named, in this order. `languages` is not one of them: it needs the tools of every
+/// language, and has a document of its own; nor is `peers`, which needs a JDK and Python.
+const PARTS: [&str; 7] = ["boundary", "copy", "order-status", "latency", "start", "memory", "scale"];
+
 fn main() -> Result<()> {
-    match Arguments::parse().part {
-        Some(Part::Boundary(options)) => boundary::run(&options),
-        Some(Part::Languages(options)) => languages::run(&options),
-        Some(Part::Copy(options)) => contest::copy(&options),
-        Some(Part::OrderStatus(options)) => contest::order_status(&options),
-        Some(Part::Peers(options)) => peers::run(&options),
-        Some(Part::Native { job, pipeline, records }) => contest::native::run(job, &pipeline, records),
-        None => {
-            boundary::run(&boundary::Options::default())?;
-            println!();
-            contest::copy(&contest::Options::default())?;
-            println!();
-            contest::order_status(&contest::Options::default())
-        }
+    let arguments = Arguments::parse();
+    if let Some(part) = arguments.part {
+        return run(part, arguments.write);
     }
+    for name in PARTS {
+        println!("\n{name}\n");
+        let part = Arguments::try_parse_from(["sluicebox-bench", name])?.part;
+        run(part.context("it is named")?, arguments.write).context(name)?;
+    }
+    Ok(())
+}
+
+fn run(part: Part, write: bool) -> Result<()> {
+    let report = match part {
+        Part::Boundary(options) => boundary::run(&options)?,
+        Part::Languages(options) => return languages::run(&options, write),
+        Part::Copy(options) => contest::copy(&options)?,
+        Part::OrderStatus(options) => contest::order_status(&options)?,
+        Part::Peers(options) => match peers::run(&options)? {
+            Some(report) => report,
+            None => return Ok(()),
+        },
+        Part::Latency(options) => latency::run(&options)?,
+        Part::Start(options) => start::run(&options)?,
+        Part::Memory(options) => memory::run(&options)?,
+        Part::Scale(options) => scale::run(&options)?,
+        Part::Native { job, pipeline, records } => return contest::native::run(job, &pipeline, records),
+    };
+    report.tell(write)
 }

@@ -128,6 +128,34 @@ impl Program {
         }
     }
 
+    /// Waits until it has written a file.
+    ///
+    /// # Errors
+    /// It has ended before, or stands still.
+    pub fn wait_for_file(&mut self, file: &Path) -> Result<()> {
+        let deadline = Instant::now() + STANDSTILL;
+        while !file.exists() {
+            self.ensure_runs()?;
+            ensure!(Instant::now() < deadline, "no {} appears; the program says:\n{}", file.display(), self.tail());
+            thread::sleep(LOOK);
+        }
+        Ok(())
+    }
+
+    /// An error where it has ended.
+    ///
+    /// # Errors
+    /// It has.
+    pub fn ensure_runs(&mut self) -> Result<()> {
+        ensure!(!self.has_ended()?, "the program has ended; it says:\n{}", self.tail());
+        Ok(())
+    }
+
+    /// The number that the system has given it.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Asks it to end.
     ///
     /// # Errors

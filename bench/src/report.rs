@@ -4,10 +4,16 @@ use std::env;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::thread;
 
 use anyhow::{Context, Result};
 use serde::Serialize;
+
+use crate::plot::Plot;
+use crate::surroundings;
+
+/// The page of results, and where its plots are.
+const PAGE: &str = "bench/RESULTS.md";
+const PLOTS: &str = "bench/plots";
 
 /// A table: the first column is text, the others are figures.
 pub struct Table {
@@ -56,6 +62,46 @@ impl Table {
     }
 }
 
+/// What a part has found out.
+pub struct Report {
+    part: &'static str,
+    about: String,
+    /// What people read.
+    pub table: Table,
+    /// What programs read.
+    pub log: Log,
+    /// What people look at.
+    pub plots: Vec<Plot>,
+}
+
+impl Report {
+    /// An empty one. `about` says in a sentence what is measured.
+    pub fn new(part: &'static str, about: String, columns: &[&str]) -> Report {
+        Report { part, about, table: Table::new(columns), log: Log::new(part), plots: Vec::new() }
+    }
+
+    /// Prints it and writes the log; with `page`, also writes it into the page of results.
+    ///
+    /// # Errors
+    /// A file cannot be written.
+    pub fn tell(self, page: bool) -> Result<()> {
+        let mut written = vec![self.log.write()?];
+        let folder = if page { root().join(PLOTS) } else { target_folder().join("bench") };
+        for plot in &self.plots {
+            written.push(plot.write(&folder)?);
+        }
+        if page {
+            let name = |plot: &Plot| format!("\n![{}, by {}](plots/{}.svg)\n", plot.title, plot.axes[0], plot.name);
+            let plots: String = self.plots.iter().map(name).collect();
+            write_section(PAGE, self.part, &format!("{}\n\n{}{plots}", self.about, self.table.markdown()))?;
+            written.push(root().join(PAGE));
+        }
+        let written: Vec<String> = written.iter().map(|path| path.display().to_string()).collect();
+        println!("{}\n\n{}\nwritten to {}", self.about, self.table.text(), written.join(", "));
+        Ok(())
+    }
+}
+
 /// Puts a text into a document of the repository, between the comments `<!-- NAME -->` and `<!-- end of NAME -->`.
 ///
 /// # Errors
@@ -66,10 +112,7 @@ pub fn write_section(document: &str, name: &str, text: &str) -> Result<()> {
     let (begin, end) = (format!("<!-- {name} -->\n"), format!("<!-- end of {name} -->"));
     let found = old.split_once(&begin).and_then(|(head, rest)| Some((head, rest.split_once(&end)?.1)));
     let (head, tail) = found.with_context(|| format!("{document} has no section {name}"))?;
-    let date = jiff::Timestamp::now().strftime("%Y-%m-%d");
-    let cores = thread::available_parallelism().map_or(1, usize::from);
-    let machine = machine();
-    let new = format!("{head}{begin}{text}\nMeasured on {date}, {machine}, {cores} cores.\n{end}{tail}");
+    let new = format!("{head}{begin}{text}\n{}\n{end}{tail}", surroundings::sentence());
     fs::write(&path, new).with_context(|| format!("cannot write {document}"))
 }
 
@@ -104,8 +147,8 @@ impl Log {
     /// # Errors
     /// It has no form in JSON.
     pub fn line<T: Serialize>(&mut self, result: &T) -> Result<()> {
-        let cores = thread::available_parallelism().map_or(1, usize::from);
-        let line = Line { part: self.part, run: &self.run, machine: &machine(), cores, result };
+        let (machine, cores) = (surroundings::machine(), surroundings::cores());
+        let line = Line { part: self.part, run: &self.run, machine: &machine, cores, result };
         self.lines.push_str(&serde_json::to_string(&line)?);
         self.lines.push('\n');
         Ok(())
@@ -131,13 +174,6 @@ pub fn root() -> &'static Path {
 
 fn target_folder() -> PathBuf {
     env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
-}
-
-/// The processor's name, as the system gives it.
-fn machine() -> String {
-    let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let name = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
-    name.map_or_else(|| env::consts::ARCH.to_owned(), |(_, name)| name.to_owned())
 }
 
 #[cfg(test)]

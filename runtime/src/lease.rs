@@ -20,8 +20,8 @@ pub struct Lease {
 }
 
 impl Lease {
-    /// A lease on a partition.
-    pub(crate) fn new(at: TopicPartition, slot: usize, generation: u64) -> Lease {
+    /// A lease on a partition, which the source keeps in this slot.
+    pub fn new(at: TopicPartition, slot: usize, generation: u64) -> Lease {
         Lease { at, slot, generation, cut: AtomicI64::new(i64::MAX) }
     }
 

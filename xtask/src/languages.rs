@@ -60,6 +60,14 @@ pub fn provide(workspace: &Workspace) -> Result<()> {
     python_environment(workspace)
 }
 
+/// The same for JavaScript alone.
+pub fn provide_javascript(workspace: &Workspace) -> Result<()> {
+    for tool in TOOLS.iter().filter(|tool| ["node", "npm"].contains(&tool.program)) {
+        tool.provide()?;
+    }
+    node_packages(workspace)
+}
+
 impl Tool {
     fn provide(&self) -> Result<()> {
         let is_there = || run::succeeds(Command::new(self.program).arg(self.version));

@@ -34,7 +34,8 @@ Usage: cargo xtask COMMAND
   setup           prepare everything: the tools of all languages, the program, plugins, Apache Kafka for tests
   test [FILTER]   set-up, a broker, then every test of the workspace and of the plugins (whose name contains FILTER)
   demo            the example pipeline order-status on the embedded broker, fed from sample records
-  bench [PART]    set-up, a broker where the part needs one, then the benchmarks; more arguments are the part's own
+  bench [PART]    set-up, a broker where the part needs one, then the benchmarks; more arguments are the part's own;
+                  with --write what they find goes into bench/RESULTS.md
   faults [WORD]   the whole fault suite (the scenarios whose names contain WORD) with [--repeat N] [--seed S]: real
                   brokers, kills, cuts; ends with a table; of what failed the logs are in target/faults
   fuzz [TARGET]   damaged inputs for every reader of foreign bytes, ten million each; more arguments are the fuzzer's own

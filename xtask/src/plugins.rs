@@ -64,6 +64,14 @@ pub fn build(workspace: &Workspace, scope: Scope) -> Result<()> {
     Ok(())
 }
 
+/// Builds one plugin more, written in JavaScript: the project in this folder of the plugins.
+pub fn build_javascript(workspace: &Workspace, folder: &str) -> Result<()> {
+    languages::provide_javascript(workspace)?;
+    let folder = workspace.plugins().join(folder);
+    let name = folder.file_name().context("a folder has a name")?.to_string_lossy().into_owned();
+    build_project(workspace, &Project { folder, name }).map(|_| ())
+}
+
 /// A plugin of the repository.
 struct Project {
     folder: PathBuf,

@@ -46,6 +46,28 @@ impl Template {
         })
     }
 
+    /// Records of these partitions in turn, each with the key of an order, the value that `value` says, and one header.
+    pub fn spread(partitions: &[Partition], records: usize, value: impl Fn(u64) -> Vec<u8>) -> Template {
+        let mut batch = Batch::default();
+        let topic_field = batch.arena.push(b"bench");
+        for &partition in partitions {
+            batch.sources.push(Source { topic: "bench".into(), topic_field, partition, replay: None });
+        }
+        for number in 0..records {
+            let order = number as u64;
+            let record = Record {
+                key: batch.arena.push(orders::key(order).as_bytes()),
+                value: batch.arena.push(&value(order)),
+                headers: batch.arena.push_headers([(&b"source"[..], Some(&b"shop"[..]))].into_iter()),
+                timestamp: orders::timestamp(order),
+                offset: Offset((number / partitions.len()) as i64),
+                source: (number % partitions.len()) as u32,
+            };
+            batch.records.push(record);
+        }
+        Template(batch)
+    }
+
     fn new(record: impl Fn(&mut Arena, usize) -> Record) -> Template {
         let mut batch = Batch::default();
         let topic_field = batch.arena.push(b"bench");

@@ -19,7 +19,7 @@ use self::batch::{RECORDS, Template};
 use self::case::{Case, Expected};
 use self::native::Job;
 use crate::figures::Figure;
-use crate::report::{Log, Table, root};
+use crate::report::{Report, root};
 
 /// The example of which the shipped plugins' configurations are taken.
 const EXAMPLE: &str = "pipelines/order-status.yaml";
@@ -54,12 +54,6 @@ pub struct Options {
     millis: u64,
 }
 
-impl Default for Options {
-    fn default() -> Self {
-        Options { rounds: 15, millis: 50 }
-    }
-}
-
 /// What is written of a case.
 #[derive(Serialize)]
 struct Measured<'a> {
@@ -71,11 +65,11 @@ struct Measured<'a> {
     ratio: Option<f64>,
 }
 
-/// Measures, and prints and writes the results.
+/// Measures.
 ///
 /// # Errors
-/// A plugin is missing, fails or answers wrongly; the results cannot be written.
-pub fn run(options: &Options) -> Result<()> {
+/// A plugin is missing, fails or answers wrongly.
+pub fn run(options: &Options) -> Result<Report> {
     let mut cases = cases()?;
     let time = Duration::from_millis(options.millis);
     for case in &mut cases {
@@ -132,9 +126,13 @@ fn case(
     Case::new(engine, stage, &outputs, name, template, expected)
 }
 
-fn report(cases: &[Case], rounds: u32) -> Result<()> {
-    let mut table = Table::new(&["ns a record", "median", "min", "max", "serde_json", "min", "max", "ratio"]);
-    let mut log = Log::new("boundary");
+fn report(cases: &[Case], rounds: u32) -> Result<Report> {
+    let about = format!(
+        "Nanoseconds of processor time that one stage takes of a record, from the host to the plugin and back, in batches \
+         of {RECORDS} and {rounds} rounds; beside it the same work in native code."
+    );
+    let columns = ["ns a record", "median", "min", "max", "serde_json", "min", "max", "ratio"];
+    let mut report = Report::new("boundary", about, &columns);
     for case in cases {
         let plugin = case.plugin.figure();
         let native = case.has_native().then(|| case.native.figure());
@@ -147,18 +145,13 @@ fn report(cases: &[Case], rounds: u32) -> Result<()> {
             native_ns_per_record: native,
             ratio,
         };
-        log.line(&result)?;
+        report.log.line(&result)?;
         let mut row = vec![case.name.clone()];
         row.extend([plugin.median, plugin.min, plugin.max].map(|figure| format!("{figure:.1}")));
         let native = native.map(|native| [native.median, native.min, native.max].map(|figure| format!("{figure:.1}")));
         row.extend(native.unwrap_or_default());
         row.push(ratio.map(|ratio| format!("{ratio:.2}")).unwrap_or_default());
-        table.row(row);
+        report.table.row(row);
     }
-    let path = log.write()?;
-    println!(
-        "One stage, host to plugin to host: batches of {RECORDS}, {rounds} rounds, processor time of the calling thread\n"
-    );
-    println!("{}\nwritten to {}", table.text(), path.display());
-    Ok(())
+    Ok(report)
 }

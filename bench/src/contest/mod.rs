@@ -21,6 +21,7 @@ use self::job::{Job, Written};
 use self::row::Row;
 use self::run::Run;
 use crate::cluster::Cluster;
+use crate::report::Report;
 
 /// How to measure.
 #[derive(clap::Args)]
@@ -45,8 +46,8 @@ impl Default for Options {
 /// Copies from topic to topic: by hand, by Sluicebox, and by Sluicebox through three sandboxed stages.
 ///
 /// # Errors
-/// There is no broker, a program fails, or what it made is no copy; the results cannot be written.
-pub fn copy(options: &Options) -> Result<()> {
+/// There is no broker, a program fails, or what it made is no copy.
+pub fn copy(options: &Options) -> Result<Report> {
     let sluice = |stages, exactly_once| Contender::Sluice { stages: Stages::Identity(stages), exactly_once };
     let contenders = [Contender::Native, sluice(0, false), sluice(0, true), sluice(3, false), sluice(3, true)];
     run("copy", Job::Copy, &contenders, options)
@@ -55,8 +56,8 @@ pub fn copy(options: &Options) -> Result<()> {
 /// Does what the example pipeline does: by hand, by three plugins, and by one.
 ///
 /// # Errors
-/// There is no broker, a program fails, or what it wrote is wrong; the results cannot be written.
-pub fn order_status(options: &Options) -> Result<()> {
+/// There is no broker, a program fails, or what it wrote is wrong.
+pub fn order_status(options: &Options) -> Result<Report> {
     let sluice = |stages, exactly_once| Contender::Sluice { stages, exactly_once };
     let contenders = [
         Contender::Native,
@@ -67,8 +68,8 @@ pub fn order_status(options: &Options) -> Result<()> {
     run("order-status", Job::OrderStatus, &contenders, options)
 }
 
-/// Has contenders do a job, and prints and writes the results.
-fn run(part: &'static str, job: Job, contenders: &[Contender], options: &Options) -> Result<()> {
+/// Has contenders do a job.
+fn run(part: &'static str, job: Job, contenders: &[Contender], options: &Options) -> Result<Report> {
     let entrants: Vec<Entrant> =
         contenders.iter().map(|&contender| Entrant { contender, records: options.records }).collect();
     let properties = properties(&options.kafka)?;

@@ -8,7 +8,7 @@ use super::job::Job;
 use super::row::{Figures, Row};
 use crate::cluster;
 use crate::orders;
-use crate::report::{Log, Table};
+use crate::report::Report;
 
 /// What is written of a contender.
 #[derive(Serialize)]
@@ -20,16 +20,20 @@ struct Line<'a> {
     cpu_ratio: f64,
 }
 
-/// Prints and writes the results.
+/// The results.
 ///
 /// # Errors
-/// They cannot be written.
-pub fn report(part: &'static str, job: Job, rows: &[Row], options: &Options) -> Result<()> {
+/// They have no form in JSON.
+pub fn report(part: &'static str, job: Job, rows: &[Row], options: &Options) -> Result<Report> {
     let Options { rounds, records, ref kafka } = *options;
     let columns =
         [job.name(), "CPU us/record", "min", "max", "user", "system", "ratio", "records/s", "min", "max", "peak MiB"];
-    let mut table = Table::new(&columns);
-    let mut log = Log::new(part);
+    let (title, bytes, partitions) = (job.title(), orders::VALUE, cluster::PARTITIONS);
+    let about = format!(
+        "{title} {records} records of {bytes} B, {partitions} partitions, {rounds} rounds: processor time of the whole process \
+         from its start to its end."
+    );
+    let mut report = Report::new(part, about, &columns);
     let native = rows[0].figures().cpu_us_per_record.median;
     for row in rows {
         let figures = row.figures();
@@ -40,12 +44,8 @@ pub fn report(part: &'static str, job: Job, rows: &[Row], options: &Options) -> 
         cells.extend([cpu.median, cpu.min, cpu.max, user, system, cpu_ratio].map(|figure| format!("{figure:.2}")));
         let peak = figures.peak_mib.median;
         cells.extend([rate.median, rate.min, rate.max, peak].map(|figure| format!("{figure:.0}")));
-        table.row(cells);
-        log.line(&Line { figures: &figures, rounds, kafka, cpu_ratio })?;
+        report.table.row(cells);
+        report.log.line(&Line { figures: &figures, rounds, kafka, cpu_ratio })?;
     }
-    let path = log.write()?;
-    let (title, bytes, partitions) = (job.title(), orders::VALUE, cluster::PARTITIONS);
-    println!("{title} {records} records of {bytes} B, {partitions} partitions, {rounds} rounds\n");
-    println!("{}\nwritten to {}", table.text(), path.display());
-    Ok(())
+    Ok(report)
 }

@@ -10,6 +10,7 @@ use anyhow::{Result, ensure};
 use self::choice::{Choice, Who};
 use crate::contest::job::Job;
 use crate::contest::{Contest, Entrant};
+use crate::report::Report;
 
 /// How to measure.
 #[derive(clap::Args)]
@@ -33,15 +34,15 @@ pub struct Options {
     list: bool,
 }
 
-/// Measures, and prints and writes the results.
+/// Measures; answers nothing where it was only asked who takes part.
 ///
 /// # Errors
-/// Nobody takes part, there is no broker, a program fails, or what it wrote is wrong; the results cannot be written.
-pub fn run(options: &Options) -> Result<()> {
+/// Nobody takes part, there is no broker, a program fails, or what it wrote is wrong.
+pub fn run(options: &Options) -> Result<Option<Report>> {
     let (chosen, missing) = options.choice.take();
     if options.list {
         chosen.iter().for_each(|who| println!("{}", who.name()));
-        return Ok(());
+        return Ok(None);
     }
     missing.iter().for_each(|line| eprintln!("{line}"));
     ensure!(!chosen.is_empty(), "nobody takes part");
@@ -52,5 +53,5 @@ pub fn run(options: &Options) -> Result<()> {
     let entrants: Vec<Entrant> = chosen.iter().map(entrant).collect();
     let contest =
         Contest { job: options.job, entrants: &entrants, rounds: options.rounds, properties: BTreeMap::new() };
-    report::report(&chosen, &contest.run()?, &missing, options)
+    report::report(&chosen, &contest.run()?, &missing, options).map(Some)
 }

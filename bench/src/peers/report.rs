@@ -8,7 +8,7 @@ use super::choice::Who;
 use crate::cluster;
 use crate::contest::row::{Figures, Row};
 use crate::orders;
-use crate::report::{Log, Table};
+use crate::report::Report;
 
 /// What is written of a contender. A ratio is missing where there is nothing to compare with.
 #[derive(Serialize)]
@@ -21,16 +21,18 @@ struct Line<'a> {
     cpu_to_one_plugin: Option<f64>,
 }
 
-/// Prints and writes the results. `missing`: lines on who is not there.
+/// The results. `missing`: lines on who is not there.
 ///
 /// # Errors
-/// They cannot be written.
-pub fn report(chosen: &[Who], rows: &[Row], missing: &[String], options: &Options) -> Result<()> {
+/// They have no form in JSON.
+pub fn report(chosen: &[Who], rows: &[Row], missing: &[String], options: &Options) -> Result<Report> {
     let (job, rounds) = (options.job.argument(), options.rounds);
     let columns =
         [&job, "records", "CPU us/record", "min", "max", "records/s", "peak MiB", "to three plugins", "to one plugin"];
-    let mut table = Table::new(&columns);
-    let mut log = Log::new("peers");
+    let (title, bytes, partitions) = (options.job.title(), orders::VALUE, cluster::PARTITIONS);
+    let missing: String = missing.iter().map(|line| format!(" Not there: {line}.")).collect();
+    let about = format!("{title} records of {bytes} B, {partitions} partitions, {rounds} rounds.{missing}");
+    let mut report = Report::new("peers", about, &columns);
     let cpu_of = |who: Who| {
         let at = chosen.iter().position(|chosen| *chosen == who)?;
         Some(rows[at].figures().cpu_us_per_record.median)
@@ -44,8 +46,8 @@ pub fn report(chosen: &[Who], rows: &[Row], missing: &[String], options: &Option
         cells.extend([cpu.median, cpu.min, cpu.max].map(|figure| format!("{figure:.2}")));
         cells.extend([figures.records_per_second, figures.peak_mib].map(|figure| format!("{:.0}", figure.median)));
         cells.extend([to_three, to_one].map(|ratio| ratio.map(|ratio| format!("{ratio:.2}")).unwrap_or_default()));
-        table.row(cells);
-        log.line(&Line {
+        report.table.row(cells);
+        report.log.line(&Line {
             job: &job,
             figures: &figures,
             rounds,
@@ -53,11 +55,5 @@ pub fn report(chosen: &[Who], rows: &[Row], missing: &[String], options: &Option
             cpu_to_one_plugin: to_one,
         })?;
     }
-    let path = log.write()?;
-    let (title, bytes, partitions) = (options.job.title(), orders::VALUE, cluster::PARTITIONS);
-    println!("{title} records of {bytes} B, {partitions} partitions, {rounds} rounds\n");
-    println!("{}", table.text());
-    missing.iter().for_each(|line| println!("{line}"));
-    println!("written to {}", path.display());
-    Ok(())
+    Ok(report)
 }

@@ -98,7 +98,7 @@ impl Target for Json {
         match judged {
             Ok(()) => Seen::Accepted,
             Err(invalid) => {
-                assert!(invalid.at <= input.len());
+                assert!(invalid.at() <= input.len());
                 Seen::Refused
             }
         }

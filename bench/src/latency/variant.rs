@@ -1,0 +1,189 @@
+//! The ways from topic to topic that are compared, and one run of one of them.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use hdrhistogram::Histogram;
+use rdkafka::Offset;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::message::Message as _;
+
+use super::arrivals::Arrivals;
+use super::load::Load;
+use crate::cluster::{self, Cluster};
+use crate::feed::{Feed, PROMPT};
+use crate::pipeline::{Pipeline, Stages, sluice_run};
+use crate::program::Program;
+use crate::usage;
+
+/// How long the consumer is waited for.
+const POLL: Duration = Duration::from_millis(10);
+/// How long nothing may arrive before a run is given up.
+const STANDSTILL: Duration = Duration::from_secs(60);
+/// How long records are looked for that should not come any more.
+const AFTER: Duration = Duration::from_millis(500);
+
+/// A way from the producer to the consumer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Variant {
+    /// None: the consumer reads what the producer has written.
+    Straight,
+    /// Through `sluice run`.
+    Sluice {
+        /// What it does.
+        stages: Stages,
+        /// How often it commits in milliseconds, where it delivers exactly once.
+        exactly_once: Option<u32>,
+    },
+}
+
+/// All that are compared.
+pub const ALL: [Variant; 6] = [
+    Variant::Straight,
+    Variant::Sluice { stages: Stages::None, exactly_once: None },
+    Variant::Sluice { stages: Stages::OrderStatus, exactly_once: None },
+    Variant::Sluice { stages: Stages::None, exactly_once: Some(1_000) },
+    Variant::Sluice { stages: Stages::OrderStatus, exactly_once: Some(1_000) },
+    Variant::Sluice { stages: Stages::OrderStatus, exactly_once: Some(100) },
+];
+
+/// One run: its own name, and what all runs share.
+pub struct Run<'a> {
+    /// The brokers.
+    pub cluster: &'a Cluster,
+    /// The group, the topics and the files of this run have names that begin so.
+    pub name: String,
+    /// Where its files go.
+    pub folder: &'a Path,
+    /// What is sent.
+    pub load: Load,
+}
+
+/// What a run showed.
+pub struct Measured {
+    /// Of the records that count, in microseconds.
+    pub latencies: Histogram<u64>,
+    /// Processor time of the program for each record that it read meanwhile.
+    pub cpu_us_per_record: Option<f64>,
+}
+
+/// What arrived, and what the program used while it counted.
+struct Watched {
+    latencies: Histogram<u64>,
+    used: Duration,
+}
+
+impl Variant {
+    /// Its name in tables.
+    pub fn name(self) -> String {
+        match self {
+            Variant::Straight => "straight, without sluice".to_owned(),
+            Variant::Sluice { stages, exactly_once: None } => format!("{}, at least once", stages.name()),
+            Variant::Sluice { stages, exactly_once: Some(millis) } => {
+                format!("{}, exactly once each {millis} ms", stages.name())
+            }
+        }
+    }
+
+    /// Sends the load through topics and a group of its own, checks what arrives, and removes the topics again.
+    ///
+    /// # Errors
+    /// The program or the broker fails; records arrive that should not, or do not that should.
+    pub fn run(self, run: &Run<'_>) -> Result<Measured> {
+        let input = format!("{}-input", run.name);
+        run.cluster.create(&input)?;
+        let measured = match self {
+            Variant::Straight => self.watch(run, &input, &input, None).map(|watched| (watched.latencies, None)),
+            Variant::Sluice { stages, exactly_once } => self.through(run, &input, stages, exactly_once),
+        };
+        let (latencies, cpu_us_per_record) = measured.with_context(|| format!("{} ({})", self.name(), run.name))?;
+        run.cluster.delete(&input)?;
+        Ok(Measured { latencies, cpu_us_per_record })
+    }
+
+    fn through(
+        self,
+        run: &Run<'_>,
+        input: &str,
+        stages: Stages,
+        exactly_once: Option<u32>,
+    ) -> Result<(Histogram<u64>, Option<f64>)> {
+        let settings = exactly_once.map(|millis| format!("delivery: exactly_once\ncommit_interval: {millis}ms\n"));
+        let settings = settings.unwrap_or_default();
+        let pipeline = Pipeline { name: &run.name, input, stages, settings: &settings };
+        pipeline.create_output(run.cluster)?;
+        let file = pipeline.write(run.cluster, run.folder)?;
+        let ready = file.with_extension("ready");
+        let mut command = sluice_run(&file)?;
+        command.arg("--ready-file").arg(&ready);
+        let mut program = Program::start(command, &file.with_extension("log"))?;
+        program.wait_for_file(&ready)?;
+        let watched = self.watch(run, input, &run.name, Some(&mut program))?;
+        program.stop()?;
+        program.wait()?;
+        pipeline.delete_output(run.cluster)?;
+        let records = run.load.rate as f64 * run.load.measured.as_secs_f64();
+        Ok((watched.latencies, Some(watched.used.as_secs_f64() * 1e6 / records)))
+    }
+
+    /// Sends the load, and notes what arrives of it.
+    fn watch(self, run: &Run<'_>, input: &str, output: &str, program: Option<&mut Program>) -> Result<Watched> {
+        let mut feed = Feed::new(run.cluster, input, &PROMPT)?;
+        let consumer = consumer(run.cluster, output)?;
+        let given_up = AtomicBool::new(false);
+        let begin = Instant::now();
+        thread::scope(|scope| {
+            let sending = scope.spawn(|| run.load.send(&mut feed, begin, &given_up));
+            let watched = self.receive(run.load, &consumer, begin, program);
+            given_up.store(true, Ordering::Relaxed);
+            sending.join().map_err(|_| anyhow::anyhow!("the thread that sends panicked"))??;
+            watched
+        })
+    }
+
+    fn receive(
+        self,
+        load: Load,
+        consumer: &BaseConsumer,
+        begin: Instant,
+        mut program: Option<&mut Program>,
+    ) -> Result<Watched> {
+        let kept_alone = matches!(self, Variant::Sluice { stages: Stages::OrderStatus, .. });
+        let mut arrivals = Arrivals::new(load, kept_alone)?;
+        let mut last = Duration::ZERO;
+        // What it had used when the measured time began, and when it ended.
+        let mut used = Vec::new();
+        while arrivals.missing() > 0 || begin.elapsed() < last + AFTER {
+            let record = consumer.poll(POLL).transpose()?;
+            let now = begin.elapsed();
+            if let Some(record) = record {
+                arrivals.note(record.key(), now)?;
+                last = now;
+            }
+            let marks = [load.warm_up, load.lasts()];
+            if marks.get(used.len()).is_some_and(|mark| now >= *mark) {
+                let own = program.as_deref_mut().map(|program| program.ensure_runs().map(|()| program.id()));
+                used.push(own.transpose()?.map(usage::so_far).transpose()?.unwrap_or_default());
+            }
+            ensure!(now < last + STANDSTILL, "{} records do not arrive", arrivals.missing());
+        }
+        let [before, after] = used[..] else { anyhow::bail!("everything arrived before its time") };
+        Ok(Watched { latencies: arrivals.latencies(), used: (after - before).total() })
+    }
+}
+
+/// A consumer that gets every record at once.
+fn consumer(cluster: &Cluster, topic: &str) -> Result<BaseConsumer> {
+    let consumer: BaseConsumer = cluster::config(&cluster.bootstrap)
+        .set("group.id", "bench-latency")
+        .set("enable.auto.commit", "false")
+        .set("fetch.min.bytes", "1")
+        .set("fetch.wait.max.ms", "5")
+        .set("isolation.level", "read_committed")
+        .create()?;
+    consumer.assign(&cluster::partitions(topic, |_| Offset::Beginning)?)?;
+    Ok(consumer)
+}
