@@ -16,8 +16,6 @@ pub struct Usage {
     pub user: Duration,
     /// In the kernel, for it.
     pub system: Duration,
-    /// The most memory that it had, in bytes; 0 where nobody has looked.
-    pub peak: u64,
 }
 
 impl Usage {
@@ -111,14 +109,13 @@ pub fn reap(child: &Child) -> io::Result<Option<(i32, Usage)>> {
         _ => {
             // SAFETY: the system has filled it in, and zeroes would be a usage too.
             let usage = unsafe { usage.assume_init() };
-            // Its peak is not taken: the memory of the process that started the child is counted in.
-            let (user, system) = (duration(usage.ru_utime), duration(usage.ru_stime));
-            Ok(Some((status, Usage { user, system, peak: 0 })))
+            Ok(Some((status, Usage { user: duration(usage.ru_utime), system: duration(usage.ru_stime) })))
         }
     }
 }
 
-/// The most memory that a running child has had so far, in bytes.
+/// The most memory that a running child has had so far, in bytes. What is told at its end would count in the memory of
+/// the process that has started it.
 pub fn peak(child: &Child) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{}/status", child.id())).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
