@@ -37,9 +37,18 @@ impl Bench {
         pipeline.create_output(cluster)?;
         let file = pipeline.write(cluster, self.folder.path())?;
         let kept = feed::kept_of(records);
-        let goal = Goal { cluster, input, group: &name, output: &name, records: kept, transactions: false };
+        let goal = Goal {
+            cluster,
+            input,
+            group: &name,
+            output: &name,
+            dead_letters: None,
+            records,
+            written: kept,
+            transactions: false,
+        };
         let mut program = Program::start(sluice_run(&file)?, &file.with_extension("log"))?;
-        let rate = program.wait_for_output(&goal)? * records as f64 / kept as f64;
+        let rate = program.wait_for_output(&goal)?;
         let memory = memory(program.id()).context("the program's memory")?;
         program.stop()?;
         program.wait()?;
