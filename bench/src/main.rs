@@ -45,8 +45,6 @@ enum Part {
     Copy(contest::Options),
     /// What the work of the example pipeline costs: by hand, by three plugins, by one
     OrderStatus(contest::Options),
-    /// What the same jobs cost by what people use today
-    Peers(peers::Options),
     /// How long a record takes from producer to consumer, at a steady rate
     Latency(latency::Options),
     /// How long `sluice run` takes from its start to its first poll
@@ -55,6 +53,8 @@ enum Part {
     Memory(memory::Options),
     /// How the cost of a record grows with workers, partitions, stages and sizes; no Kafka
     Scale(scale::Options),
+    /// What the same jobs cost by what people use today
+    Peers(peers::Options),
     /// The hand-written program that others are compared with
     #[command(hide = true)]
     Native {
@@ -68,8 +68,8 @@ enum Part {
 }
 
 /// The parts that run where none is named, in this order. `languages` is not one of them: it needs the tools of every
-/// language, and has a document of its own; nor is `peers`, which needs a JDK and Python.
-const PARTS: [&str; 7] = ["boundary", "copy", "order-status", "latency", "start", "memory", "scale"];
+/// language, and has a document of its own.
+const PARTS: [&str; 8] = ["boundary", "copy", "order-status", "latency", "start", "memory", "scale", "peers"];
 
 fn main() -> Result<()> {
     let arguments = Arguments::parse();

@@ -8,6 +8,8 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use crate::cluster::Cluster;
+use crate::feed;
+use crate::program::Goal;
 use crate::report::root;
 
 /// The example that the stages are taken from.
@@ -80,6 +82,13 @@ impl Pipeline<'_> {
     pub fn delete_output(&self, cluster: &Cluster) -> Result<()> {
         cluster.delete(self.name)?;
         if self.has_dead_letters() { cluster.delete(&self.dead_letters()) } else { Ok(()) }
+    }
+
+    /// What it is to bring about at least once, from the first so many records of a feed.
+    pub fn goal<'g>(&'g self, cluster: &'g Cluster, records: u64) -> Goal<'g> {
+        let (group, output, input) = (self.name, self.name, self.input);
+        let written = if self.stages == Stages::None { records } else { feed::kept_of(records) };
+        Goal { cluster, input, group, output, dead_letters: None, records, written, transactions: false }
     }
 
     /// Writes the pipeline's file into a folder.

@@ -193,7 +193,7 @@ impl Program {
 
     fn has_ended(&mut self) -> Result<bool> {
         if self.ended.is_none() {
-            self.peak = usage::peak(&self.child).unwrap_or(self.peak);
+            self.peak = usage::memory(self.id()).map_or(self.peak, |memory| memory.peak);
             let reaped = usage::reap(&self.child).context("waiting for a program")?;
             self.ended = reaped.map(|(status, usage)| (ExitStatus::from_raw(status), usage));
         }

@@ -9,7 +9,7 @@ use std::process::Child;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// What a process that has ended used from its start to its end: all its threads, and the children that it waited for.
+/// What a process has used, all its threads together; of one that has ended, the children that it waited for too.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Usage {
     /// In its own code.
@@ -29,7 +29,7 @@ impl Sub for Usage {
     type Output = Usage;
 
     fn sub(self, earlier: Usage) -> Usage {
-        Usage { user: self.user - earlier.user, system: self.system - earlier.system }
+        Usage { user: self.user - earlier.user, system: self.system - earlier.system, peak: self.peak }
     }
 }
 
@@ -46,7 +46,7 @@ pub fn so_far(process: u32) -> io::Result<Usage> {
     // Linux tells every program hundredths, whatever it counts in itself.
     let mut next = || Some(Duration::from_millis(times.next()? * 10));
     let (user, system) = next().zip(next()).ok_or_else(incomplete)?;
-    Ok(Usage { user, system })
+    Ok(Usage { user, system, peak: 0 })
 }
 
 /// Memory that a process has, in bytes.
@@ -112,14 +112,6 @@ pub fn reap(child: &Child) -> io::Result<Option<(i32, Usage)>> {
             Ok(Some((status, Usage { user: duration(usage.ru_utime), system: duration(usage.ru_stime) })))
         }
     }
-}
-
-/// The most memory that a running child has had so far, in bytes. What is told at its end would count in the memory of
-/// the process that has started it.
-pub fn peak(child: &Child) -> Option<u64> {
-    let status = fs::read_to_string(format!("/proc/{}/status", child.id())).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    Some(line.trim().strip_suffix(" kB")?.parse::<u64>().ok()? << 10)
 }
 
 fn duration(time: libc::timeval) -> Duration {

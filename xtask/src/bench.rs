@@ -16,19 +16,18 @@ const WITHOUT_BROKER: [&str; 3] = ["boundary", "scale", LANGUAGES];
 /// The part that needs the plugins of all languages.
 const LANGUAGES: &str = "languages";
 
-/// The part that needs what others offer for the same work.
-const PEERS: &str = "peers";
-
 /// The part that starts a large plugin too, and where that is.
 const START: &str = "start";
 const LARGE_PLUGIN: &str = "examples/order-enrich-js";
+
+/// The part that needs what others offer for the same work.
+const PEERS: &str = "peers";
 
 /// Runs one part of the benchmarks, or all. `arguments`: the part's name, and options of its own.
 pub fn run(workspace: &Workspace, arguments: &[OsString]) -> Result<()> {
     workspace.build_sluice()?;
     let part = arguments.iter().filter_map(|word| word.to_str()).find(|word| !word.starts_with('-'));
-    let scope = if part == Some(LANGUAGES) { Scope::All } else { Scope::Benchmarks };
-    plugins::build(workspace, scope)?;
+    plugins::build(workspace, if part == Some(LANGUAGES) { Scope::All } else { Scope::Benchmarks })?;
     if part.is_none_or(|part| part == START) {
         // Not everybody has Node.js: the part says what is missing, and measures the others.
         if let Err(error) = plugins::build_javascript(workspace, LARGE_PLUGIN) {
@@ -41,7 +40,15 @@ pub fn run(workspace: &Workspace, arguments: &[OsString]) -> Result<()> {
     if part.is_some_and(|part| WITHOUT_BROKER.contains(&part)) {
         return run::run(&mut command);
     }
-    let peers = if part == Some(PEERS) { Peers::provide(workspace, arguments)? } else { Peers::default() };
+    let peers = match part {
+        Some(PEERS) => Peers::provide(workspace, arguments)?,
+        Some(_) => Peers::default(),
+        // It is the last part: without them the others are measured all the same.
+        None => Peers::provide(workspace, &[PEERS.into()]).unwrap_or_else(|error| {
+            run::say("peers", &format!("{error:#}"));
+            Peers::default()
+        }),
+    };
     peers.export(&mut command);
     let broker = Kafka::provide(workspace)?.start()?;
     broker.export(&mut command);

@@ -37,12 +37,6 @@ pub struct Options {
     kafka: Vec<String>,
 }
 
-impl Default for Options {
-    fn default() -> Self {
-        Options { rounds: 5, records: 1_000_000, kafka: Vec::new() }
-    }
-}
-
 /// Copies from topic to topic: by hand, by Sluicebox, and by Sluicebox through three sandboxed stages.
 ///
 /// # Errors

@@ -26,13 +26,13 @@ struct Line<'a> {
 /// They have no form in JSON.
 pub fn report(part: &'static str, job: Job, rows: &[Row], options: &Options) -> Result<Report> {
     let Options { rounds, records, ref kafka } = *options;
-    let columns =
-        [job.name(), "CPU us/record", "min", "max", "user", "system", "ratio", "records/s", "min", "max", "peak MiB"];
     let (title, bytes, partitions) = (job.title(), orders::VALUE, cluster::PARTITIONS);
     let about = format!(
-        "{title} {records} records of {bytes} B, {partitions} partitions, {rounds} rounds: processor time of the whole process \
-         from its start to its end."
+        "{title} {records} records of {bytes} B from a topic of {partitions} partitions to another: processor time of the \
+         program from its start to its end, and records a second, in {rounds} rounds."
     );
+    let columns =
+        [job.name(), "CPU us/record", "min", "max", "user", "system", "ratio", "records/s", "min", "max", "peak MiB"];
     let mut report = Report::new(part, about, &columns);
     let native = rows[0].figures().cpu_us_per_record.median;
     for row in rows {

@@ -19,7 +19,7 @@ use crate::cluster::Cluster;
 use crate::feed;
 use crate::figures::{Figure, Rounds};
 use crate::pipeline::{Pipeline, Stages, sluice_run};
-use crate::program::{Goal, Program};
+use crate::program::Program;
 use crate::report::Report;
 
 /// A rate that is little work.
@@ -121,17 +121,7 @@ impl Bench<'_> {
         let pipeline = Pipeline { name: &name, input: &input, stages: Stages::OrderStatus, settings: "" };
         pipeline.create_output(cluster)?;
         let file = pipeline.write(cluster, self.folder.path())?;
-        let kept = feed::kept_of(records);
-        let goal = Goal {
-            cluster,
-            input: &input,
-            group: &name,
-            output: &name,
-            dead_letters: None,
-            records,
-            written: kept,
-            transactions: false,
-        };
+        let goal = pipeline.goal(cluster, records);
         let mut program = Program::start(sluice_run(&file)?, &file.with_extension("log"))?;
         let rate = program.wait_for_output(&goal)?;
         program.stop()?;

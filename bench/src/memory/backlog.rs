@@ -5,7 +5,7 @@ use anyhow::{Context, Result};
 use super::Bench;
 use crate::feed;
 use crate::pipeline::{Pipeline, Stages, sluice_run};
-use crate::program::{Goal, Program};
+use crate::program::Program;
 use crate::usage::{Memory, memory};
 
 /// What that showed.
@@ -36,17 +36,7 @@ impl Bench {
         let pipeline = Pipeline { name: &name, input, stages: Stages::OrderStatus, settings: "" };
         pipeline.create_output(cluster)?;
         let file = pipeline.write(cluster, self.folder.path())?;
-        let kept = feed::kept_of(records);
-        let goal = Goal {
-            cluster,
-            input,
-            group: &name,
-            output: &name,
-            dead_letters: None,
-            records,
-            written: kept,
-            transactions: false,
-        };
+        let goal = pipeline.goal(cluster, records);
         let mut program = Program::start(sluice_run(&file)?, &file.with_extension("log"))?;
         let rate = program.wait_for_output(&goal)?;
         let memory = memory(program.id()).context("the program's memory")?;

@@ -34,7 +34,7 @@ pub struct Options {
     list: bool,
 }
 
-/// Measures; answers nothing where it was only asked who takes part.
+/// Measures; no results where only a list was asked for.
 ///
 /// # Errors
 /// Nobody takes part, there is no broker, a program fails, or what it wrote is wrong.
@@ -53,5 +53,5 @@ pub fn run(options: &Options) -> Result<Option<Report>> {
     let entrants: Vec<Entrant> = chosen.iter().map(entrant).collect();
     let contest =
         Contest { job: options.job, entrants: &entrants, rounds: options.rounds, properties: BTreeMap::new() };
-    report::report(&chosen, &contest.run()?, &missing, options).map(Some)
+    report::report(&chosen, &contest.run()?, options).map(Some)
 }

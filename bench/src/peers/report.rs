@@ -21,17 +21,20 @@ struct Line<'a> {
     cpu_to_one_plugin: Option<f64>,
 }
 
-/// The results. `missing`: lines on who is not there.
+/// The results.
 ///
 /// # Errors
 /// They have no form in JSON.
-pub fn report(chosen: &[Who], rows: &[Row], missing: &[String], options: &Options) -> Result<Report> {
+pub fn report(chosen: &[Who], rows: &[Row], options: &Options) -> Result<Report> {
     let (job, rounds) = (options.job.argument(), options.rounds);
+    let (title, bytes, partitions) = (options.job.title(), orders::VALUE, cluster::PARTITIONS);
+    let about = format!(
+        "{title} records of {bytes} B from a topic of {partitions} partitions to another by what people use today: processor \
+         time of the program from its start to its end, and records a second, in {rounds} rounds; the last columns \
+         say how many times Sluicebox's it is."
+    );
     let columns =
         [&job, "records", "CPU us/record", "min", "max", "records/s", "peak MiB", "to three plugins", "to one plugin"];
-    let (title, bytes, partitions) = (options.job.title(), orders::VALUE, cluster::PARTITIONS);
-    let missing: String = missing.iter().map(|line| format!(" Not there: {line}.")).collect();
-    let about = format!("{title} records of {bytes} B, {partitions} partitions, {rounds} rounds.{missing}");
     let mut report = Report::new("peers", about, &columns);
     let cpu_of = |who: Who| {
         let at = chosen.iter().position(|chosen| *chosen == who)?;
