@@ -29,7 +29,7 @@ impl Sub for Usage {
     type Output = Usage;
 
     fn sub(self, earlier: Usage) -> Usage {
-        Usage { user: self.user - earlier.user, system: self.system - earlier.system, peak: self.peak }
+        Usage { user: self.user - earlier.user, system: self.system - earlier.system }
     }
 }
 
@@ -46,7 +46,7 @@ pub fn so_far(process: u32) -> io::Result<Usage> {
     // Linux tells every program hundredths, whatever it counts in itself.
     let mut next = || Some(Duration::from_millis(times.next()? * 10));
     let (user, system) = next().zip(next()).ok_or_else(incomplete)?;
-    Ok(Usage { user, system, peak: 0 })
+    Ok(Usage { user, system })
 }
 
 /// Memory that a process has, in bytes.
