@@ -171,6 +171,11 @@ impl Program {
         Ok(())
     }
 
+    /// The most memory that it was seen to have, in bytes.
+    pub fn peak(&self) -> u64 {
+        self.peak
+    }
+
     /// Waits for its end, and answers what it used.
     ///
     /// # Errors
@@ -190,8 +195,7 @@ impl Program {
         if self.ended.is_none() {
             self.peak = usage::memory(self.id()).map_or(self.peak, |memory| memory.peak);
             let reaped = usage::reap(&self.child).context("waiting for a program")?;
-            self.ended =
-                reaped.map(|(status, usage)| (ExitStatus::from_raw(status), Usage { peak: self.peak, ..usage }));
+            self.ended = reaped.map(|(status, usage)| (ExitStatus::from_raw(status), usage));
         }
         Ok(self.ended.is_some())
     }

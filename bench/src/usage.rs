@@ -16,8 +16,6 @@ pub struct Usage {
     pub user: Duration,
     /// In the kernel, for it.
     pub system: Duration,
-    /// The most memory that it had, in bytes; 0 where nobody has looked.
-    pub peak: u64,
 }
 
 impl Usage {
@@ -31,7 +29,7 @@ impl Sub for Usage {
     type Output = Usage;
 
     fn sub(self, earlier: Usage) -> Usage {
-        Usage { user: self.user - earlier.user, system: self.system - earlier.system, peak: self.peak }
+        Usage { user: self.user - earlier.user, system: self.system - earlier.system }
     }
 }
 
@@ -48,7 +46,7 @@ pub fn so_far(process: u32) -> io::Result<Usage> {
     // Linux tells every program hundredths, whatever it counts in itself.
     let mut next = || Some(Duration::from_millis(times.next()? * 10));
     let (user, system) = next().zip(next()).ok_or_else(incomplete)?;
-    Ok(Usage { user, system, peak: 0 })
+    Ok(Usage { user, system })
 }
 
 /// Memory that a process has, in bytes.
@@ -111,9 +109,7 @@ pub fn reap(child: &Child) -> io::Result<Option<(i32, Usage)>> {
         _ => {
             // SAFETY: the system has filled it in, and zeroes would be a usage too.
             let usage = unsafe { usage.assume_init() };
-            // Its peak is not taken: the memory of the process that started the child is counted in.
-            let (user, system) = (duration(usage.ru_utime), duration(usage.ru_stime));
-            Ok(Some((status, Usage { user, system, peak: 0 })))
+            Ok(Some((status, Usage { user: duration(usage.ru_utime), system: duration(usage.ru_stime) })))
         }
     }
 }

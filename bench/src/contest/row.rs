@@ -49,7 +49,7 @@ impl Row {
 
     /// Adds a round, and says so.
     pub fn push(&mut self, round: usize, measured: &Measured) {
-        let Measured { rate, usage } = measured;
+        let Measured { rate, usage, peak } = measured;
         let a_record = |time: Duration| time.as_secs_f64() * 1e6 / self.records as f64;
         let (user, system) = (a_record(usage.user), a_record(usage.system));
         eprintln!("round {round}, {}: {:.2} us, {rate:.0}/s", self.name, user + system);
@@ -57,7 +57,7 @@ impl Row {
         self.user.push(user);
         self.system.push(system);
         self.rate.push(*rate);
-        self.peak.push(usage.peak as f64 / f64::from(1 << 20));
+        self.peak.push(*peak as f64 / f64::from(1 << 20));
     }
 
     /// What is said of the rounds.

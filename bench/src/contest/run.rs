@@ -19,6 +19,8 @@ pub struct Measured {
     pub rate: f64,
     /// What the process used from its start to its end.
     pub usage: Usage,
+    /// The most memory that it had, in bytes.
+    pub peak: u64,
 }
 
 /// One run: its own name, and what all runs share.
@@ -88,11 +90,12 @@ impl Run<'_> {
             program.stop()?;
         }
         program.wait_for_commit(&goal)?;
+        let peak = program.peak();
         let usage = program.wait()?;
         Topic { name, records: written.outputs, dead_letters: false, transactions }.check(cluster, *job)?;
         if let Some(name) = dead_letters {
             Topic { name, records: written.dead_letters, dead_letters: true, transactions }.check(cluster, *job)?;
         }
-        Ok(Measured { rate, usage })
+        Ok(Measured { rate, usage, peak })
     }
 }

@@ -1,6 +1,7 @@
 //! A JSON text as a flat list of its values.
 
 use crate::step;
+use crate::utf8;
 use crate::{Kind, MAX_DEPTH, fingerprint};
 
 /// Objects with more fields are rare, and finding a field takes a step for each.
@@ -63,7 +64,7 @@ impl Document {
     /// more than 500.
     pub fn read<'j>(&mut self, json: &'j [u8]) -> Option<&'j str> {
         u32::try_from(json.len()).ok()?;
-        let text = std::str::from_utf8(json).ok()?;
+        let text = utf8::text(json).ok()?;
         self.nodes.clear();
         self.around.clear();
         let mut cursor = Cursor { bytes: json, at: step::space(json, 0), untidy: 0 };

@@ -16,6 +16,7 @@ mod invalid;
 mod path;
 mod scanner;
 mod step;
+mod utf8;
 mod value;
 
 pub use document::{Document, Node};

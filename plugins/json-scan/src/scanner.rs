@@ -2,6 +2,7 @@
 
 use crate::Invalid;
 use crate::step;
+use crate::utf8;
 use crate::value::Value;
 
 /// How many arrays and objects may lie inside one another: bounds the stack, whatever a record holds.
@@ -28,7 +29,7 @@ pub struct Quoted<'a> {
 impl<'a> Scanner<'a> {
     /// The start of a text, which has to be UTF-8.
     pub fn new(json: &'a [u8]) -> Result<Scanner<'a>, Invalid> {
-        let text = std::str::from_utf8(json).map_err(|error| Invalid::new(json, error.valid_up_to(), "UTF-8"))?;
+        let text = utf8::text(json)?;
         Ok(Scanner { text, bytes: json, at: 0, depth: 0 })
     }
 

@@ -4,7 +4,7 @@ use json_scan::Kind;
 
 use super::machine::{Exit, Machine, Outcome};
 use super::number;
-use super::plan::{Expr, Function, Index, Part, Stream};
+use super::plan::{End, Expr, Function, Index, Part, Stream};
 use super::value::{Field, Key, Value};
 
 impl Machine<'_> {
@@ -98,6 +98,10 @@ impl Machine<'_> {
             Expr::Call(function, argument) => {
                 let argument = self.eval(argument, input)?;
                 self.call(*function, argument)
+            }
+            Expr::Affix(end, affix) => {
+                let affix = self.eval(affix, input)?;
+                self.has_affix(input, *end, affix)
             }
         }
     }
@@ -223,6 +227,16 @@ impl Machine<'_> {
             }
             Function::Has(_) => Err(Exit::Unsure),
         }
+    }
+
+    fn has_affix(&mut self, text: Value, end: End, affix: Value) -> Outcome {
+        let (text, affix) = (self.plain(text)?, self.plain(affix)?);
+        let text = self.string(text).ok_or(Exit::Unsure)?;
+        let affix = self.string(affix).ok_or(Exit::Unsure)?;
+        Ok(Value::Bool(match end {
+            End::Start => text.starts_with(affix),
+            End::End => text.ends_with(affix),
+        }))
     }
 
     fn length(&mut self, value: Value) -> Outcome {

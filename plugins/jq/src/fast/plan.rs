@@ -55,6 +55,15 @@ pub(crate) enum Expr {
     /// The input with changes where the paths lead, one after the other.
     Update(Vec<Vec<u32>>, Change),
     Call(Function, Box<Expr>),
+    /// Whether the input, a string, has the other at one of its ends.
+    Affix(End, Box<Expr>),
+}
+
+/// An end of a string.
+#[derive(Clone, Copy)]
+pub(crate) enum End {
+    Start,
+    End,
 }
 
 /// A part of a path.

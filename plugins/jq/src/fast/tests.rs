@@ -30,7 +30,7 @@ fn run_slow(program: &Program, text: &str) -> Results {
 }
 
 /// Programs as people write them, which have to be fast on records as people send them.
-const PROGRAMS: [&str; 35] = [
+const PROGRAMS: [&str; 36] = [
     ".",
     ".total_cents = .quantity * .price_cents | del(.internal_note)",
     "select(.status == \"shipped\")",
@@ -52,6 +52,7 @@ const PROGRAMS: [&str; 35] = [
     ". + {total: (.quantity * .price_cents), source: \"shop\"}",
     ".customer",
     ".customer.name // \"nobody\"",
+    "select(.customer.email | endswith(\"@b.org\") and startswith(\"a\"))",
     ".[\"status\"]",
     ".a.b.c",
     ".lines[0].sku",
@@ -83,6 +84,16 @@ fn ordinary_programs_are_fast() {
             assert_eq!(Some(results), run_slow(&compiled, text), "{program} on {text}");
         }
     }
+}
+
+#[test]
+fn the_output_is_named_without_a_tree_too() {
+    let mut fast =
+        Fast::new(".lines[]", Some("if .qty > 1 then \"many-\" + .sku else null end")).expect("there is a plan");
+    let (mut json, mut outputs) = (Vec::new(), Vec::new());
+    let is_sure = fast.run(ORDER.as_bytes(), &mut json, |answer| outputs.push(answer.output.map(str::to_owned)));
+    assert!(is_sure);
+    assert_eq!(outputs, [None, Some("many-y".to_owned())]);
 }
 
 #[test]
@@ -194,6 +205,9 @@ fn program() -> impl Strategy<Value = String> {
             "has(\"a\")",
             "has(\"b\")",
             "select(.a)",
+            "startswith(\"x\")",
+            "endswith(\"\")",
+            "startswith(\"é\")",
             "del(.a)",
             "tojson",
             "keys",

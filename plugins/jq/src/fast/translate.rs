@@ -5,7 +5,7 @@ use jaq_core::load::parse::{BinaryOp, Term};
 use jaq_core::path::{Opt, Part as TermPart};
 use json_scan::fingerprint;
 
-use super::plan::{Change, Expr, Function, Index, Literal, Part, Plan, PlanKey, Stream};
+use super::plan::{Change, End, Expr, Function, Index, Literal, Part, Plan, PlanKey, Stream};
 use super::value::Value;
 
 /// The plan of a program and of the one for the output.
@@ -117,6 +117,8 @@ impl Translator {
                 return Some(Expr::If(condition, Box::new(Expr::Input), Box::new(Expr::Empty)));
             }
             ("del", [paths]) => return Some(Expr::Update(self.targets(paths)?, Change::With(Box::new(Expr::Empty)))),
+            ("startswith", [affix]) => return Some(Expr::Affix(End::Start, Box::new(self.expr(affix)?))),
+            ("endswith", [affix]) => return Some(Expr::Affix(End::End, Box::new(self.expr(affix)?))),
             ("not", []) => Function::Not,
             ("length", []) => Function::Length,
             ("tostring", []) => Function::ToString,
