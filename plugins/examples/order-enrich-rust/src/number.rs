@@ -1,13 +1,13 @@
 //! Whole numbers, as JSON may write them.
 
-use serde_json::value::RawValue;
+use json_scan::Value;
 
 /// The largest whole number that every reader of JSON holds exactly: 2^53 - 1.
 const MAX: i64 = (1 << 53) - 1;
 
 /// The value of a number that is whole and not too large, also where it is written as `3.0` or `3e0`.
-pub fn whole(value: &RawValue) -> Option<i64> {
-    let text = value.get();
+pub fn whole(value: Value<'_>) -> Option<i64> {
+    let text = value.raw();
     if !text.starts_with(|first: char| first == '-' || first.is_ascii_digit()) {
         return None;
     }

@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
-use serde_json::value::RawValue;
+use json_scan::Value;
 
-use crate::json::{each_field, push_field, push_key, push_text_field, string};
+use crate::json::{each_field, push_field, push_key, push_text_field};
 use crate::{email, number};
 
 /// Why an order is refused.
@@ -15,34 +15,32 @@ const NO_OBJECT: Refusal = "the value is not a JSON object";
 /// The fields of an order that this plugin looks at, as they are written.
 #[derive(Debug, Default)]
 pub struct Order<'a> {
-    status: Option<&'a RawValue>,
-    quantity: Option<&'a RawValue>,
-    price_cents: Option<&'a RawValue>,
-    customer: Option<&'a RawValue>,
+    status: Option<Value<'a>>,
+    quantity: Option<Value<'a>>,
+    price_cents: Option<Value<'a>>,
+    customer: Option<Value<'a>>,
 }
 
 /// Reads an order and begins the object `out` with all other fields, but for those that are to go.
 pub fn read<'a>(value: &'a [u8], out: &mut Vec<u8>) -> Result<Order<'a>, Refusal> {
-    let text = std::str::from_utf8(value).map_err(|_| NO_OBJECT)?;
     let mut order = Order::default();
     out.push(b'{');
-    each_field(text, |key, value| match &*key {
+    each_field(value, |key, value| match &*key {
         "status" => order.status = Some(value),
         "quantity" => order.quantity = Some(value),
         "price_cents" => order.price_cents = Some(value),
         "customer" => order.customer = Some(value),
         "total_cents" | "internal_note" => {}
-        _ => push_field(out, &key, value.get()),
+        _ => push_field(out, &key, value.raw()),
     })
-    .map_err(|_| NO_OBJECT)?;
+    .ok_or(NO_OBJECT)?;
     Ok(order)
 }
 
 impl<'a> Order<'a> {
     /// What the status says.
     pub fn status(&self) -> Result<Cow<'a, str>, Refusal> {
-        let status = self.status.map(string).transpose().map_err(|_| NO_OBJECT)?;
-        status.flatten().ok_or("status is not a string")
+        self.status.and_then(|status| status.string()).ok_or("status is not a string")
     }
 
     /// Appends the fields that are still missing, and ends the object.
@@ -53,7 +51,7 @@ impl<'a> Order<'a> {
         let fields = [("status", self.status), ("quantity", self.quantity), ("price_cents", self.price_cents)];
         for (key, value) in fields {
             if let Some(value) = value {
-                push_field(out, key, value.get());
+                push_field(out, key, value.raw());
             }
         }
         if let Some(customer) = self.customer {
@@ -67,19 +65,19 @@ impl<'a> Order<'a> {
 }
 
 /// Appends a customer, whose e-mail is masked where there is one.
-fn push_customer(out: &mut Vec<u8>, customer: &RawValue) -> Result<(), Refusal> {
-    if !customer.get().starts_with('{') {
-        out.extend_from_slice(customer.get().as_bytes());
+fn push_customer(out: &mut Vec<u8>, customer: Value<'_>) -> Result<(), Refusal> {
+    if !customer.raw().starts_with('{') {
+        out.extend_from_slice(customer.raw().as_bytes());
         return Ok(());
     }
     out.push(b'{');
-    each_field(customer.get(), |key, value| {
-        match (&*key, string(value)) {
-            ("email", Ok(Some(email))) => push_text_field(out, &key, &email::mask(&email)),
-            _ => push_field(out, &key, value.get()),
+    each_field(customer.raw().as_bytes(), |key, value| {
+        match (&*key, value.string()) {
+            ("email", Some(email)) => push_text_field(out, &key, &email::mask(&email)),
+            _ => push_field(out, &key, value.raw()),
         };
     })
-    .map_err(|_| NO_OBJECT)?;
+    .ok_or(NO_OBJECT)?;
     out.push(b'}');
     Ok(())
 }
