@@ -14,7 +14,7 @@ use serde::Serialize;
 use tempfile::TempDir;
 
 use self::load::Load;
-use self::variant::{ALL, Run};
+use self::variant::{ALL, Run, Variant};
 use crate::cluster::Cluster;
 use crate::feed;
 use crate::figures::{Figure, Rounds};
@@ -112,7 +112,7 @@ pub fn run(options: &Options) -> Result<Report> {
 }
 
 impl Bench<'_> {
-    /// Records a second that order-status takes from a backlog.
+    /// Records a second that order-status takes, with the load and the consumer beside it.
     fn top_rate(&self) -> Result<f64> {
         let (cluster, records) = (&self.cluster, self.options.backlog);
         let (name, input) = (format!("{}-top", self.prefix), format!("{}-backlog", self.prefix));
@@ -129,6 +129,12 @@ impl Bench<'_> {
         pipeline.delete_output(cluster)?;
         cluster.delete(&input)?;
         eprintln!("order-status takes {rate:.0} records/s from a backlog of {records}");
+        // Without a load and a consumer beside it, that is: under a load of so much they take their part of the machine.
+        let load = Load { rate: rate as u64, warm_up: Duration::from_secs(2), measured: Duration::from_secs(5) };
+        let name = format!("{}-under-load", self.prefix);
+        let variant = Variant::Sluice { stages: Stages::OrderStatus, exactly_once: None };
+        let rate = variant.run(&Run { cluster, name, folder: self.folder.path(), load })?.rate;
+        eprintln!("under a load of as many it takes {rate:.0}");
         Ok(rate)
     }
 

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use hdrhistogram::Histogram;
 use rdkafka::Offset;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
@@ -17,7 +17,7 @@ use crate::cluster::{self, Cluster};
 use crate::feed::{Feed, PROMPT};
 use crate::pipeline::{Pipeline, Stages, sluice_run};
 use crate::program::Program;
-use crate::usage;
+use crate::usage::{self, Usage};
 
 /// How long the consumer is waited for.
 const POLL: Duration = Duration::from_millis(10);
@@ -66,14 +66,26 @@ pub struct Run<'a> {
 pub struct Measured {
     /// Of the records that count, in microseconds.
     pub latencies: Histogram<u64>,
-    /// Processor time of the program for each record that it read meanwhile.
+    /// Processor time of the program for each record that was sent meanwhile.
     pub cpu_us_per_record: Option<f64>,
+    /// Records of the input of which everything has arrived, a second, while it counted.
+    pub rate: f64,
 }
 
-/// What arrived, and what the program used while it counted.
+/// What arrived, and what happened while it counted.
 struct Watched {
     latencies: Histogram<u64>,
+    /// What the program used.
     used: Duration,
+    /// How many records arrived.
+    arrived: u64,
+}
+
+/// A moment of a run.
+#[derive(Clone, Copy)]
+struct Mark {
+    used: Usage,
+    missing: u64,
 }
 
 impl Variant {
@@ -95,22 +107,28 @@ impl Variant {
     pub fn run(self, run: &Run<'_>) -> Result<Measured> {
         let input = format!("{}-input", run.name);
         run.cluster.create(&input)?;
-        let measured = match self {
-            Variant::Straight => self.watch(run, &input, &input, None).map(|watched| (watched.latencies, None)),
+        let watched = match self {
+            Variant::Straight => self.watch(run, &input, &input, None),
             Variant::Sluice { stages, exactly_once } => self.through(run, &input, stages, exactly_once),
         };
-        let (latencies, cpu_us_per_record) = measured.with_context(|| format!("{} ({})", self.name(), run.name))?;
+        let watched = watched.with_context(|| format!("{} ({})", self.name(), run.name))?;
         run.cluster.delete(&input)?;
-        Ok(Measured { latencies, cpu_us_per_record })
+        let (seconds, sent) = (run.load.measured.as_secs_f64(), run.load.records() as f64);
+        let used = watched.used.as_secs_f64() * 1e6 / (run.load.rate as f64 * seconds);
+        let arrived = watched.arrived as f64 * sent / Arrivals::new(run.load, self.keeps_some())?.missing() as f64;
+        Ok(Measured {
+            latencies: watched.latencies,
+            cpu_us_per_record: (self != Variant::Straight).then_some(used),
+            rate: arrived / seconds,
+        })
     }
 
-    fn through(
-        self,
-        run: &Run<'_>,
-        input: &str,
-        stages: Stages,
-        exactly_once: Option<u32>,
-    ) -> Result<(Histogram<u64>, Option<f64>)> {
+    /// Whether order-status has dropped what it drops.
+    fn keeps_some(self) -> bool {
+        matches!(self, Variant::Sluice { stages: Stages::OrderStatus, .. })
+    }
+
+    fn through(self, run: &Run<'_>, input: &str, stages: Stages, exactly_once: Option<u32>) -> Result<Watched> {
         let settings = exactly_once.map(|millis| format!("delivery: exactly_once\ncommit_interval: {millis}ms\n"));
         let settings = settings.unwrap_or_default();
         let pipeline = Pipeline { name: &run.name, input, stages, settings: &settings };
@@ -125,8 +143,7 @@ impl Variant {
         program.stop()?;
         program.wait()?;
         pipeline.delete_output(run.cluster)?;
-        let records = run.load.rate as f64 * run.load.measured.as_secs_f64();
-        Ok((watched.latencies, Some(watched.used.as_secs_f64() * 1e6 / records)))
+        Ok(watched)
     }
 
     /// Sends the load, and notes what arrives of it.
@@ -139,8 +156,9 @@ impl Variant {
             let sending = scope.spawn(|| run.load.send(&mut feed, begin, &given_up));
             let watched = self.receive(run.load, &consumer, begin, program);
             given_up.store(true, Ordering::Relaxed);
-            sending.join().map_err(|_| anyhow::anyhow!("the thread that sends panicked"))??;
-            watched
+            let sent = sending.join().map_err(|_| anyhow::anyhow!("the thread that sends panicked"))?;
+            let watched = watched?;
+            sent.map(|()| watched)
         })
     }
 
@@ -151,11 +169,10 @@ impl Variant {
         begin: Instant,
         mut program: Option<&mut Program>,
     ) -> Result<Watched> {
-        let kept_alone = matches!(self, Variant::Sluice { stages: Stages::OrderStatus, .. });
-        let mut arrivals = Arrivals::new(load, kept_alone)?;
+        let mut arrivals = Arrivals::new(load, self.keeps_some())?;
         let mut last = Duration::ZERO;
-        // What it had used when the measured time began, and when it ended.
-        let mut used = Vec::new();
+        // When the measured time began, and when it ended.
+        let mut marks = Vec::new();
         while arrivals.missing() > 0 || begin.elapsed() < last + AFTER {
             let record = consumer.poll(POLL).transpose()?;
             let now = begin.elapsed();
@@ -163,16 +180,21 @@ impl Variant {
                 arrivals.note(record.key(), now)?;
                 last = now;
             }
-            let marks = [load.warm_up, load.lasts()];
-            if marks.get(used.len()).is_some_and(|mark| now >= *mark) {
-                let own = program.as_deref_mut().map(|program| program.ensure_runs().map(|()| program.id()));
-                used.push(own.transpose()?.map(usage::so_far).transpose()?.unwrap_or_default());
+            if [load.warm_up, load.lasts()].get(marks.len()).is_some_and(|moment| now >= *moment) {
+                let used = program.as_deref_mut().map(used_by).transpose()?.unwrap_or_default();
+                marks.push(Mark { used, missing: arrivals.missing() });
             }
             ensure!(now < last + STANDSTILL, "{} records do not arrive", arrivals.missing());
         }
-        let [before, after] = used[..] else { anyhow::bail!("everything arrived before its time") };
-        Ok(Watched { latencies: arrivals.latencies(), used: (after - before).total() })
+        let [before, after] = marks[..] else { bail!("everything arrived before its time") };
+        let (used, arrived) = ((after.used - before.used).total(), before.missing - after.missing);
+        Ok(Watched { latencies: arrivals.latencies(), used, arrived })
     }
+}
+
+fn used_by(program: &mut Program) -> Result<Usage> {
+    program.ensure_runs()?;
+    Ok(usage::so_far(program.id())?)
 }
 
 /// A consumer that gets every record at once.
