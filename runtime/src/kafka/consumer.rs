@@ -1,6 +1,6 @@
-//! The consumer: one queue polled by one thread, with what comes out of it as [`Polled`].
+//! The consumer: what happens in the group and the records of its partitions, polled by one thread as [`Polled`].
 //!
-//! librdkafka's events are read from its consumer queue directly, because rdkafka's own `poll` leaves out what the
+//! librdkafka's queues are read directly, because rdkafka's own `poll` leaves out what the
 //! rules of correctness need: the topic and offset of a partition's end, header names that are not UTF-8, and a
 //! revoke that is acknowledged later than its event.
 
@@ -19,6 +19,7 @@ use rdkafka::{Offset as KafkaOffset, TopicPartitionList};
 
 use super::log::Logging;
 use super::polled::{Event, Fetched, Polled, bytes, list_elements, text};
+use super::records::Records;
 use super::transactions::{GroupMetadata, offset_list};
 use super::waker::Waker;
 use super::{KafkaError, TopicPartition};
@@ -51,7 +52,9 @@ pub type CommittedOf = Result<Option<Committed>, KafkaError>;
 pub struct Consumer {
     // Not dropped by itself: its drop waits without a deadline. See `close`.
     base: ManuallyDrop<BaseConsumer<Logging>>,
+    // What happens in the group, and to the client.
     queue: NonNull<sys::rd_kafka_queue_t>,
+    records: Records,
     waker: Waker,
 }
 
@@ -74,9 +77,11 @@ impl Consumer {
         let queue = unsafe { sys::rd_kafka_queue_get_consumer(base.client().native_ptr()) };
         let queue = NonNull::new(queue)
             .ok_or_else(|| KafkaError::new(RDKafkaRespErr::RD_KAFKA_RESP_ERR__UNKNOWN_GROUP, "no group.id"))?;
+        // SAFETY: `close` frees it before queue and client are given back; where that is not come to, both stay.
+        let records = unsafe { Records::new(base.client().native_ptr(), queue) }?;
         // SAFETY: `close` detaches it before the queue is given back; where that is not come to, the queue stays.
         unsafe { waker.attach(queue) };
-        Ok(Consumer { base: ManuallyDrop::new(base), queue, waker })
+        Ok(Consumer { base: ManuallyDrop::new(base), queue, records, waker })
     }
 
     /// Joins the group for these topics; a name that begins with `^` is a regular expression.
@@ -88,21 +93,48 @@ impl Consumer {
         Ok(self.base.subscribe(&names)?)
     }
 
-    /// Waits up to `timeout` for one event. Must be called often, or the group takes the partitions away.
+    /// Waits up to `timeout` for a record, or for something to happen. Must be called often, or the group takes the
+    /// partitions away.
     pub fn poll(&self, timeout: Duration) -> Polled<'_> {
-        let millis = c_int::try_from(timeout.as_millis()).unwrap_or(c_int::MAX);
+        if let Some(record) = self.record_in_hand() {
+            return record;
+        }
+        if self.records.refill() {
+            // However many records there are, what happens in the group is not kept waiting.
+            if let Some(happening) = self.happening(0) {
+                return happening;
+            }
+        } else {
+            // A poll that begins too early for the last part of a millisecond would not wait at all.
+            let millis = c_int::try_from(timeout.as_micros().div_ceil(1000)).unwrap_or(c_int::MAX);
+            if let Some(happening) = self.happening(millis) {
+                return happening;
+            }
+            self.records.refill();
+        }
+        self.record_in_hand().unwrap_or(Polled::Nothing)
+    }
+
+    fn record_in_hand(&self) -> Option<Polled<'_>> {
+        // SAFETY: what is handed out is in hand no longer.
+        self.records.next().map(|message| unsafe { Fetched::read(message) })
+    }
+
+    /// What happens within `millis`. A record that comes ends the wait.
+    fn happening(&self, millis: c_int) -> Option<Polled<'_>> {
         // SAFETY: the queue is ours.
-        let Some(event) = (unsafe { Event::next(self.queue, millis) }) else { return Polled::Nothing };
+        let event = unsafe { Event::next(self.queue, millis) }?;
         match event.kind() {
-            sys::RD_KAFKA_EVENT_FETCH => Fetched::take_from(event),
-            sys::RD_KAFKA_EVENT_REBALANCE => self.rebalance(&event),
-            sys::RD_KAFKA_EVENT_OFFSET_COMMIT => Polled::Committed(event.committed()),
-            sys::RD_KAFKA_EVENT_ERROR => event.failure(),
+            sys::RD_KAFKA_EVENT_REBALANCE => Some(self.rebalance(&event)),
+            sys::RD_KAFKA_EVENT_OFFSET_COMMIT => Some(Polled::Committed(event.committed())),
+            sys::RD_KAFKA_EVENT_ERROR => Some(event.failure()),
+            // Never: every partition was told where its records go. To pass one over would be to lose it.
+            sys::RD_KAFKA_EVENT_FETCH => Some(Polled::Fatal(KafkaError::other("a record came by another way"))),
             sys::RD_KAFKA_EVENT_LOG => {
                 event.log(self.base.client().context());
-                Polled::Nothing
+                None
             }
-            _ => Polled::Nothing,
+            _ => None,
         }
     }
 
@@ -119,12 +151,17 @@ impl Consumer {
         matches!(self.base.rebalance_protocol(), RebalanceProtocol::Cooperative)
     }
 
-    /// Takes partitions, and begins to fetch.
+    /// Takes partitions, and begins to fetch each from where it says.
     ///
     /// # Errors
     /// What librdkafka refuses, e.g. after the membership was lost.
     pub fn assign(&self, partitions: &[(TopicPartition, From)]) -> Result<(), KafkaError> {
         let list = start_list(partitions)?;
+        for (at, _) in partitions {
+            // SAFETY: the client lives.
+            unsafe { self.records.gather(self.base.client().native_ptr(), at) }?;
+        }
+        self.discard(partitions.iter().map(|(at, _)| at));
         if self.incremental() {
             return Ok(self.base.incremental_assign(&list)?);
         }
@@ -136,21 +173,33 @@ impl Consumer {
     /// # Errors
     /// What librdkafka refuses.
     pub fn unassign(&self, partitions: &[TopicPartition]) -> Result<(), KafkaError> {
+        self.discard(partitions.iter());
         if self.incremental() {
             return Ok(self.base.incremental_unassign(&partition_list(partitions))?);
         }
         Ok(self.base.unassign()?)
     }
 
-    /// Stops fetching; what is fetched already is thrown away and fetched again on [`Consumer::resume`].
+    /// An eager protocol means all partitions, whatever it names.
+    fn discard<'p>(&self, partitions: impl Iterator<Item = &'p TopicPartition> + Clone) {
+        if self.incremental() {
+            self.records.discard(partitions);
+        } else {
+            self.records.discard_all();
+        }
+    }
+
+    /// Stops fetching. What is fetched already is thrown away, some of which librdkafka takes for read.
     ///
     /// # Errors
     /// What librdkafka refuses.
     pub fn pause(&self, partitions: &[TopicPartition]) -> Result<(), KafkaError> {
+        self.records.discard(partitions.iter());
         Ok(self.base.pause(&partition_list(partitions))?)
     }
 
-    /// Fetches again.
+    /// Fetches again, from where a [`Consumer::seek`] or [`Consumer::assign`] since the pause has said: without one of
+    /// them records would be passed over.
     ///
     /// # Errors
     /// What librdkafka refuses.
@@ -158,16 +207,17 @@ impl Consumer {
         Ok(self.base.resume(&partition_list(partitions))?)
     }
 
-    /// Makes sure that partitions are fetched, each from where it is read next, and answers those of which fetching has
-    /// stopped. A pause may throw away the one event that tells of an offset that is gone.
+    /// Reads partitions from these offsets next, and answers those of which fetching has stopped: a pause may throw away
+    /// the one event that tells of an offset that is gone.
     ///
     /// # Errors
-    /// What librdkafka refuses, or no answer within `timeout`.
-    pub fn stopped(
+    /// What librdkafka refuses, or no answer within `timeout`: then it is not known from where they are read.
+    pub fn seek(
         &self,
         next: &[(TopicPartition, From)],
         timeout: Duration,
     ) -> Result<Vec<TopicPartition>, KafkaError> {
+        self.records.discard(next.iter().map(|(at, _)| at));
         let list = self.base.seek_partitions(start_list(next)?, timeout)?;
         let stopped = |element: &TopicPartitionListElem<'_>| {
             let code = element.error().err().and_then(|error| error.rdkafka_error_code());
@@ -262,6 +312,7 @@ impl Consumer {
     /// time is left to the end of the process: librdkafka's own clean-up would wait without a bound.
     pub fn close(self, timeout: Duration) -> bool {
         let deadline = Instant::now() + timeout;
+        self.records.discard_all();
         // Before the close: it answers a revoke that was not answered yet, which would keep the group from ending; and
         // once the group has ended librdkafka never answers the call itself.
         if let Ok(assignment) = self.base.assignment() {
@@ -282,10 +333,13 @@ impl Consumer {
                 let _ = self.unassign(&partitions);
             }
         }
-        let Consumer { base, queue, waker, .. } = self;
+        let Consumer { base, queue, records, waker } = self;
         waker.detach();
-        // SAFETY: the queue's reference is given back once; the client outlives it by a line.
-        unsafe { sys::rd_kafka_queue_destroy(queue.as_ptr()) };
+        // SAFETY: each queue's reference is given back once; the client outlives them by a line.
+        unsafe {
+            records.free();
+            sys::rd_kafka_queue_destroy(queue.as_ptr());
+        }
         drop(ManuallyDrop::into_inner(base));
         true
     }

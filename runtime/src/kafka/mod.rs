@@ -7,6 +7,7 @@ pub mod log;
 pub mod polled;
 pub mod producer;
 pub mod reader;
+mod records;
 pub mod transactions;
 pub mod waker;
 

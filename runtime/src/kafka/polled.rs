@@ -9,6 +9,7 @@ use rdkafka::types::{RDKafkaErrorCode, RDKafkaRespErr};
 
 use super::consumer::Consumer;
 use super::log::Logging;
+use super::records::Message;
 use super::{KafkaError, TopicPartition};
 use crate::batch::{Offset, Partition};
 
@@ -98,23 +99,9 @@ impl Event {
     }
 
     pub(super) fn failure(&self) -> Polled<'static> {
-        let error = self.error();
-        // SAFETY: the partition is a copy that is ours to destroy.
-        let at = unsafe {
-            let at = sys::rd_kafka_event_topic_partition(self.0.as_ptr());
-            at.as_ref().map(|raw| {
-                let found = (TopicPartition::new(&text(raw.topic), raw.partition), Offset(raw.offset));
-                sys::rd_kafka_topic_partition_destroy(at);
-                found
-            })
-        };
-        match (error.code, at) {
-            (RDKafkaErrorCode::PartitionEOF, Some((partition, offset))) => Polled::End(partition, offset),
-            (RDKafkaErrorCode::AutoOffsetReset, Some((partition, _))) => Polled::OffsetGone(partition, error.text),
-            // SAFETY: the event lives.
-            _ if unsafe { sys::rd_kafka_event_error_is_fatal(self.0.as_ptr()) } != 0 => Polled::Fatal(error),
-            _ => Polled::Failed(error),
-        }
+        // SAFETY: the event lives.
+        let is_fatal = unsafe { sys::rd_kafka_event_error_is_fatal(self.0.as_ptr()) } != 0;
+        if is_fatal { Polled::Fatal(self.error()) } else { Polled::Failed(self.error()) }
     }
 
     pub(super) fn log(&self, logging: &Logging) {
@@ -130,27 +117,44 @@ impl Event {
 
 /// A record as librdkafka holds it; it goes back when dropped.
 pub struct Fetched<'a> {
-    message: NonNull<sys::rd_kafka_message_t>,
-    // The message belongs to the event.
-    _event: Event,
+    message: Message,
     _consumer: PhantomData<&'a Consumer>,
 }
 
+impl Drop for Fetched<'_> {
+    fn drop(&mut self) {
+        // SAFETY: it is ours, destroyed once.
+        unsafe { sys::rd_kafka_message_destroy(self.message.as_ptr()) }
+    }
+}
+
 impl Fetched<'_> {
-    pub(super) fn take_from(event: Event) -> Polled<'static> {
-        // SAFETY: a fetch event holds one message, which it owns.
-        let message = unsafe { sys::rd_kafka_event_message_next(event.0.as_ptr()) };
-        let Some(message) = NonNull::new(message.cast_mut()) else { return Polled::Nothing };
-        let fetched = Fetched { message, _event: event, _consumer: PhantomData };
+    /// What a message says, which may be that there is no record.
+    ///
+    /// # Safety
+    /// The message is the caller's, and for nobody else.
+    pub(super) unsafe fn read<'a>(message: Message) -> Polled<'a> {
+        let fetched = Fetched { message, _consumer: PhantomData };
         let raw = fetched.raw();
         if raw.err == RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR {
             return Polled::Record(fetched);
         }
-        Polled::Failed(KafkaError::new(raw.err, ""))
+        // An error's text is in the place of the value.
+        let text = fetched.value().map(String::from_utf8_lossy).unwrap_or_default();
+        let error = KafkaError::new(raw.err, &text);
+        if raw.rkt.is_null() {
+            return Polled::Failed(error);
+        }
+        let at = TopicPartition::new(&fetched.topic(), raw.partition);
+        match error.code {
+            RDKafkaErrorCode::PartitionEOF => Polled::End(at, fetched.offset()),
+            RDKafkaErrorCode::AutoOffsetReset => Polled::OffsetGone(at, error.text),
+            _ => Polled::Failed(error),
+        }
     }
 
     fn raw(&self) -> &sys::rd_kafka_message_t {
-        // SAFETY: the message lives as long as the event.
+        // SAFETY: the message is ours, and lives.
         unsafe { self.message.as_ref() }
     }
 

@@ -130,7 +130,7 @@ impl Source<'_> {
         if unresolved.is_none() {
             self.shared.assigned.store(true, Ordering::Release);
         }
-        self.find_stopped(|slot| !added.contains(&slot.lease.at));
+        self.read_on_after_rebalance(|slot| !added.contains(&slot.lease.at));
         unresolved
     }
 
@@ -266,7 +266,7 @@ impl Source<'_> {
                 partitions.iter().for_each(|at| self.slots.remove(at));
                 self.unassign(&partitions);
                 tracing::info!(target: "source", pipeline = %self.plan.name, partitions = %list_of(&partitions), "revoked");
-                return self.find_stopped(|_| true);
+                return self.read_on_after_rebalance(|_| true);
             }
             Some(last) if now >= last.again => {
                 last.again = now + ASK_AGAIN;

@@ -8,6 +8,7 @@ use super::{Source, Transactions};
 use crate::batch::Offset;
 use crate::config::plan::OnLostOffset;
 use crate::error::PipelineError;
+use crate::kafka::consumer::From;
 use crate::kafka::{KafkaError, TopicPartition};
 
 /// How long a question may take that is asked again and again.
@@ -16,22 +17,30 @@ const ASK_OFTEN: Duration = Duration::from_secs(1);
 impl Source<'_> {
     pub(super) fn on_offset_gone(&mut self, at: &TopicPartition, why: String) {
         if let Some(slot) = self.slots.of(at) {
-            slot.gone = Some(why);
+            slot.gone.get_or_insert(why);
         }
     }
 
-    /// Looks whether fetching has stopped for partitions that should be fetched.
-    pub(super) fn find_stopped(&mut self, which: impl Fn(&Slot) -> bool) {
-        let fetched = |slot: &&Slot| which(slot) && !slot.any_pause() && slot.gone.is_none() && slot.next.is_some();
+    pub(super) fn on_stopped(&mut self, partitions: &[TopicPartition]) {
+        partitions.iter().for_each(|at| self.on_offset_gone(at, "fetching has stopped".to_owned()));
+    }
+
+    /// Reads partitions from these offsets next; answers those of which fetching has stopped.
+    pub(super) fn seek(&self, next: &[(TopicPartition, From)]) -> Result<Vec<TopicPartition>, KafkaError> {
+        // No broker is asked, so what takes the time away is a stop of the whole process, and one does not follow another.
+        self.consumer.seek(next, ASK).or_else(|_| self.consumer.seek(next, ASK))
+    }
+
+    /// Sees to it that partitions are fetched from where they are read next, after librdkafka has paused them by itself.
+    pub(super) fn read_on_after_rebalance(&mut self, which: impl Fn(&Slot) -> bool) {
+        let fetched = |slot: &&Slot| which(slot) && !slot.any_pause() && slot.gone.is_none();
         let next: Vec<_> = self.slots.iter().filter(fetched).map(|slot| (slot.lease.at.clone(), slot.from())).collect();
         if next.is_empty() {
             return;
         }
-        match self.consumer.stopped(&next, ASK) {
-            Ok(stopped) => stopped.iter().for_each(|at| self.on_offset_gone(at, "fetching has stopped".to_owned())),
-            Err(error) => {
-                tracing::warn!(target: "source", pipeline = %self.plan.name, "looking for partitions that stopped: {error}");
-            }
+        match self.seek(&next) {
+            Ok(stopped) => self.on_stopped(&stopped),
+            Err(error) => self.begin_end(Some(error.about("reading on after a rebalance").into())),
         }
     }
 
@@ -107,7 +116,7 @@ impl Source<'_> {
         let is_back = |slot: &&Slot| back.iter().any(|(place, _)| *place == slot.lease.slot);
         let starts: Vec<_> =
             self.slots.iter().filter(is_back).map(|slot| (slot.lease.at.clone(), slot.from())).collect();
-        let stopped = self.consumer.stopped(&starts, ASK).and_then(|stopped| self.take_anew(&stopped));
+        let stopped = self.seek(&starts).and_then(|stopped| self.take_anew(&stopped));
         // A retry that is over has lifted its pause.
         let fetched: Vec<_> = self
             .slots

@@ -16,6 +16,7 @@ mod slot;
 mod transact;
 
 use std::collections::VecDeque;
+use std::slice;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
@@ -35,7 +36,7 @@ use crate::batch::{Offset, Partition};
 use crate::config::plan::Plan;
 use crate::error::PipelineError;
 use crate::event::Event;
-use crate::kafka::consumer::Consumer;
+use crate::kafka::consumer::{Consumer, From};
 use crate::kafka::polled::{Fetched, Polled};
 use crate::kafka::{KafkaError, TopicPartition};
 use crate::lease::Lease;
@@ -362,16 +363,24 @@ impl<'a> Source<'a> {
 
     fn set_paused(&mut self, place: usize, generation: u64, why: Pause, on: bool) {
         let Some(slot) = self.slots.get(place).filter(|slot| slot.lease.generation == generation) else { return };
-        if let Some(stop) = slot.pause(why, on) {
-            let at = [slot.lease.at.clone()];
-            let result = if stop { self.consumer.pause(&at) } else { self.consumer.resume(&at) };
-            match result {
-                Ok(()) if !stop => self.find_stopped(|slot| slot.lease.at == at[0]),
-                Ok(()) => {}
-                Err(error) => {
-                    tracing::warn!(target: "source", pipeline = %self.plan.name, partition = %at[0], "pausing: {error}");
+        let (at, next) = (slot.lease.at.clone(), slot.from());
+        match slot.pause(why, on) {
+            Some(true) => {
+                if let Err(error) = self.consumer.pause(slice::from_ref(&at)) {
+                    tracing::warn!(target: "source", pipeline = %self.plan.name, partition = %at, "pausing: {error}");
                 }
             }
+            Some(false) => self.read_on(at, next),
+            None => {}
+        }
+    }
+
+    /// Fetches a partition again that was paused.
+    fn read_on(&mut self, at: TopicPartition, next: From) {
+        let found = self.seek(&[(at.clone(), next)]);
+        match found.and_then(|stopped| self.consumer.resume(slice::from_ref(&at)).map(|()| stopped)) {
+            Ok(stopped) => self.on_stopped(&stopped),
+            Err(error) => self.begin_end(Some(error.about(&format!("reading on in {at}")).into())),
         }
     }
 
