@@ -118,6 +118,9 @@ fn consumer_defaults(about: &About<'_>) -> BTreeMap<String, String> {
         ("group.id", about.group),
         ("group.protocol", "classic"),
         ("queued.max.messages.kbytes", "16384"),
+        // librdkafka keeps about 500 bytes beside each record that waits, and what is far ahead has left the cache when
+        // it is its turn.
+        ("queued.min.messages", "20000"),
         RECONNECT,
         // A topic that has grown is noticed within this time, not after librdkafka's five minutes.
         ("topic.metadata.refresh.interval.ms", "10000"),

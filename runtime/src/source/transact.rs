@@ -55,6 +55,8 @@ pub struct Transactions {
     // After this time the broker aborts one.
     timeout: Duration,
     begun: Instant,
+    // When it is to be committed if it holds anything.
+    due: Instant,
     // To be committed as soon as it holds anything.
     urgent: bool,
     // To be ended now, whatever it holds.
@@ -77,6 +79,7 @@ impl Transactions {
             interval,
             timeout,
             begun,
+            due: begun + interval,
             urgent: false,
             forced: false,
             void: false,
@@ -115,11 +118,6 @@ impl Transactions {
     /// Whether offsets are on their way to be committed.
     pub fn is_committing(&self) -> bool {
         self.phase == Phase::Committing
-    }
-
-    /// When it is to be committed if it holds anything.
-    pub fn due(&self) -> Instant {
-        self.begun + self.interval
     }
 
     /// It is to be committed as soon as it holds anything.
@@ -165,14 +163,14 @@ impl Source<'_> {
     /// How long the loop may wait before a transaction is due; none where nothing is to be committed.
     pub(super) fn until_transaction_due(&self, now: Instant) -> Option<Duration> {
         let transactions = self.transactions.as_ref().filter(|transactions| transactions.phase == Phase::Open)?;
-        self.slots.iter().any(is_ahead).then(|| transactions.due().saturating_duration_since(now))
+        self.slots.iter().any(is_ahead).then(|| transactions.due.saturating_duration_since(now))
     }
 
     pub(super) fn go_on_with_transaction(&mut self, now: Instant) {
         let Some(transactions) = &mut self.transactions else { return };
         match transactions.phase {
             Phase::Open => {
-                let is_due = transactions.urgent || now >= transactions.due();
+                let is_due = transactions.urgent || now >= transactions.due;
                 if transactions.forced || (is_due && self.slots.iter().any(is_ahead)) {
                     self.close_transaction();
                 }
@@ -185,6 +183,8 @@ impl Source<'_> {
     fn close_transaction(&mut self) {
         let Some(transactions) = &mut self.transactions else { return };
         (transactions.urgent, transactions.forced, transactions.phase) = (false, false, Phase::Closing);
+        // How long the commit takes is part of the interval, or records would wait for that too.
+        transactions.due = Instant::now() + transactions.interval;
         self.shared.sink.latch().shut();
     }
 
@@ -236,7 +236,7 @@ impl Source<'_> {
         }
         let Some(transactions) = &mut self.transactions else { return };
         let now = Instant::now();
-        (transactions.begun, transactions.phase) = (now, Phase::GoingBack);
+        (transactions.begun, transactions.due, transactions.phase) = (now, now + transactions.interval, Phase::GoingBack);
         if !std::mem::take(&mut transactions.void) {
             return self.open_latch();
         }
@@ -300,7 +300,10 @@ impl Source<'_> {
             }
         }
         let Some(transactions) = &mut self.transactions else { return };
-        (transactions.begun, transactions.phase, transactions.aborts) = (Instant::now(), Phase::GoingBack, 0);
+        let now = Instant::now();
+        (transactions.begun, transactions.phase, transactions.aborts) = (now, Phase::GoingBack, 0);
+        // However long a commit takes, there is time to write.
+        transactions.due = transactions.due.max(now + transactions.interval / 2);
         // What made it void came while it was being committed: the commit stands, and the next one is empty.
         if !std::mem::take(&mut transactions.void) {
             self.open_latch();
