@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 
 use anyhow::Result;
+use sluicebox_test_broker::Machine;
 
 use crate::kafka::Kafka;
 use crate::peers::Peers;
@@ -50,7 +51,7 @@ pub fn run(workspace: &Workspace, arguments: &[OsString]) -> Result<()> {
         }),
     };
     peers.export(&mut command);
-    let broker = Kafka::provide(workspace)?.start()?;
+    let broker = Kafka::provide(workspace)?.start(Machine::Usual)?;
     broker.export(&mut command);
     run::run(&mut command)
 }

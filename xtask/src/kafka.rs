@@ -7,7 +7,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
-use sluicebox_test_broker::{Cluster, ClusterConfig, DOCKER_VARIABLE, Java, LIBS_VARIABLE, java_program};
+use sluicebox_test_broker::{Cluster, ClusterConfig, DOCKER_VARIABLE, Java, LIBS_VARIABLE, Machine, java_program};
 
 use crate::run;
 use crate::system;
@@ -96,12 +96,13 @@ impl Kafka {
     }
 
     /// The broker to share, started where none runs.
-    pub fn start(self) -> Result<SharedBroker> {
+    pub fn start(self, machine: Machine) -> Result<SharedBroker> {
         match self {
             Self::Running(bootstrap) => Ok(SharedBroker { bootstrap, java: None, _cluster: None }),
             Self::Local(java) => {
                 let started = Instant::now();
-                let cluster = Cluster::start(ClusterConfig { java: Some(java.clone()), ..ClusterConfig::default() })?;
+                let cluster =
+                    Cluster::start(ClusterConfig { java: Some(java.clone()), machine, ..ClusterConfig::default() })?;
                 let bootstrap = cluster.bootstrap();
                 run::say("kafka", &format!("{bootstrap} is up ({:.1} s)", started.elapsed().as_secs_f64()));
                 Ok(SharedBroker { bootstrap, java: Some(java), _cluster: Some(cluster) })

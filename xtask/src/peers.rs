@@ -14,7 +14,7 @@ use crate::run;
 use crate::workspace::Workspace;
 
 const NO_PYTHON: &str = "no Python 3 with venv: install Python 3.10 or newer (Debian: apt-get install python3 python3-venv), \
-                         or leave out what needs it: --without confluent-kafka-python,kafka-python";
+                         or leave out what needs it: --without confluent-kafka-python,confluent-kafka-python-poll,kafka-python";
 const NO_JAVA: &str = "no Java compiler or no Maven: install a JDK, version 17 or newer, and Maven (Debian: apt-get install \
                        openjdk-17-jdk-headless maven), or leave out what needs them: --without \
                        kafka-streams,kafka-streams-exactly-once";

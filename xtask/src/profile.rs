@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Result, bail};
+use sluicebox_test_broker::Machine;
 
 use crate::kafka::Kafka;
 use crate::run;
@@ -28,7 +29,7 @@ pub fn run(workspace: &Workspace, arguments: &[OsString]) -> Result<()> {
     command.args(["run", "--release", "--package", "sluicebox-bench", "--", "profile"]).args(arguments);
     workspace.export(&mut command);
     command.env("SLUICE_PLUGIN_PATH", plugins);
-    let broker = Kafka::provide(workspace)?.start()?;
+    let broker = Kafka::provide(workspace)?.start(Machine::Usual)?;
     broker.export(&mut command);
     run::run(&mut command)
 }

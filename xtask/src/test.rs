@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::process::Command;
 
 use anyhow::{Context, Result};
+use sluicebox_test_broker::Machine;
 
 use crate::faults;
 use crate::kafka::{Kafka, SharedBroker};
@@ -35,7 +36,7 @@ fn run_steps(workspace: &Workspace, filter: Option<&OsStr>, steps: &mut Steps) -
     steps.run("build with failpoints", || faults::build(workspace))?;
     steps.run("plugins", || plugins::build(workspace, Scope::All))?;
     // The broker starts when the compiler has finished and ends before the plugins' tests are compiled.
-    let broker = steps.run("broker", || kafka.start())?;
+    let broker = steps.run("broker", || kafka.start(Machine::Small))?;
     steps.run("host tests", || host_tests(workspace, &broker, host_command(workspace, filter)));
     // The same promises once more under exactly_once, which the tests take from the environment.
     steps.run("exactly once", || host_tests(workspace, &broker, exactly_once_command(workspace, filter)));

@@ -1,5 +1,7 @@
-"""The jobs with confluent-kafka-python: records taken in batches, committed once all that came of them is delivered."""
+"""The jobs with confluent-kafka-python: records taken in batches, or with `--poll` one by one as its introduction does,
+and committed once all that came of them is delivered."""
 
+import sys
 import time
 
 from confluent_kafka import Consumer, KafkaException, Producer
@@ -8,6 +10,7 @@ from order_status import enrich
 from settings import BROKERS, COMMIT_INTERVAL, COPIES, DEAD_LETTERS, GROUP, INPUT, OUTPUT, Stop
 
 BATCH = 1000
+ONE_BY_ONE = sys.argv[1:] == ["--poll"]
 
 failed = []
 
@@ -31,6 +34,13 @@ def produce(producer, topic, message, value, headers):
             return
         except BufferError:
             producer.poll(0.1)
+
+
+def take(consumer):
+    if not ONE_BY_ONE:
+        return consumer.consume(BATCH, timeout=0.1)
+    message = consumer.poll(timeout=0.1)
+    return [] if message is None else [message]
 
 
 def work(producer, message):
@@ -76,7 +86,7 @@ def main():
     consumer.subscribe([INPUT])
     due, uncommitted = time.monotonic() + COMMIT_INTERVAL, False
     while not stop:
-        for message in consumer.consume(BATCH, timeout=0.1):
+        for message in take(consumer):
             work(producer, message)
             uncommitted = True
         producer.poll(0)

@@ -23,7 +23,10 @@ const HEAP: &str = "-Xmx512m";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Peer {
     /// A loop in Python over librdkafka.
-    ConfluentKafkaPython,
+    ConfluentKafkaPython {
+        /// Whether it takes one record at a time.
+        one_by_one: bool,
+    },
     /// A loop in Python alone.
     KafkaPython,
     /// A program in Java.
@@ -41,7 +44,8 @@ impl Peer {
     /// Its name in tables.
     pub fn name(self) -> &'static str {
         match self {
-            Peer::ConfluentKafkaPython => "confluent-kafka-python",
+            Peer::ConfluentKafkaPython { one_by_one: false } => "confluent-kafka-python",
+            Peer::ConfluentKafkaPython { one_by_one: true } => "confluent-kafka-python, a poll a record",
             Peer::KafkaPython => "kafka-python",
             Peer::KafkaStreams { exactly_once: false } => "Kafka Streams, at least once",
             Peer::KafkaStreams { exactly_once: true } => "Kafka Streams, exactly once",
@@ -58,7 +62,7 @@ impl Peer {
     /// The program that has to be on the PATH, and is not.
     pub fn missing(self) -> Option<&'static str> {
         let program = match self {
-            Peer::ConfluentKafkaPython | Peer::KafkaPython | Peer::KafkaStreams { .. } => return None,
+            Peer::ConfluentKafkaPython { .. } | Peer::KafkaPython | Peer::KafkaStreams { .. } => return None,
             Peer::RedpandaConnect => "redpanda-connect",
             Peer::Vector => "vector",
         };
@@ -91,7 +95,13 @@ impl Peer {
     fn program(self, job: Job) -> Result<Command> {
         let configuration = |folder: &str| programs().join(folder).join(format!("{}.yaml", job.argument()));
         Ok(match self {
-            Peer::ConfluentKafkaPython => python("confluent.py")?,
+            Peer::ConfluentKafkaPython { one_by_one } => {
+                let mut command = python("confluent.py")?;
+                if one_by_one {
+                    command.arg("--poll");
+                }
+                command
+            }
             Peer::KafkaPython => python("pure.py")?,
             Peer::KafkaStreams { .. } => {
                 let mut command = Command::new(installed(JAVA_VARIABLE)?);

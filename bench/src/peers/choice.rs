@@ -26,8 +26,10 @@ pub enum Who {
     SluiceThreePlugins,
     /// Sluicebox, one plugin written in Rust, at least once
     SluiceOnePlugin,
-    /// A loop in Python over librdkafka
+    /// A loop in Python over librdkafka that takes records in batches
     ConfluentKafkaPython,
+    /// The same, but one record at a time
+    ConfluentKafkaPythonPoll,
     /// A loop in Python alone
     KafkaPython,
     /// A program in Java, at least once
@@ -74,7 +76,8 @@ impl Who {
             Who::Native => Contender::Native,
             Who::SluiceThreePlugins => sluice(Stages::Example, 3),
             Who::SluiceOnePlugin => sluice(Stages::OnePlugin, 1),
-            Who::ConfluentKafkaPython => Contender::Peer(Peer::ConfluentKafkaPython),
+            Who::ConfluentKafkaPython => Contender::Peer(Peer::ConfluentKafkaPython { one_by_one: false }),
+            Who::ConfluentKafkaPythonPoll => Contender::Peer(Peer::ConfluentKafkaPython { one_by_one: true }),
             Who::KafkaPython => Contender::Peer(Peer::KafkaPython),
             Who::KafkaStreams => Contender::Peer(Peer::KafkaStreams { exactly_once: false }),
             Who::KafkaStreamsExactlyOnce => Contender::Peer(Peer::KafkaStreams { exactly_once: true }),

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use crate::java::{Java, LOG_OPTION};
+use crate::java::{Java, Machine};
 use crate::metadata;
 use crate::process::{POLL, Process};
 use crate::properties::{Ports, Proxied};
@@ -28,6 +28,7 @@ pub struct Broker {
     id: i32,
     ports: Ports,
     java: Java,
+    machine: Machine,
     /// The cluster's; the broker's own is `broker-ID` in it.
     folder: PathBuf,
     process: Mutex<Option<Process>>,
@@ -35,8 +36,8 @@ pub struct Broker {
 
 impl Broker {
     /// A broker that does not run yet; `folder` is the cluster's, with `broker-ID/server.properties` in it.
-    pub(crate) fn new(id: i32, ports: Ports, java: Java, folder: PathBuf) -> Self {
-        Self { id, ports, java, folder, process: Mutex::new(None) }
+    pub(crate) fn new(id: i32, ports: Ports, java: Java, machine: Machine, folder: PathBuf) -> Self {
+        Self { id, ports, java, machine, folder, process: Mutex::new(None) }
     }
 
     /// The broker's id, from 1.
@@ -104,8 +105,7 @@ impl Broker {
 
     /// Starts the process; it is not ready when this returns.
     pub(crate) fn launch(&self) -> Result<()> {
-        let options = ["-Xmx512m", "-XX:+UseSerialGC", LOG_OPTION];
-        let mut launch = self.java.kafka(&self.folder, &options, "kafka.Kafka");
+        let mut launch = self.java.kafka(&self.folder, self.machine.options(), "kafka.Kafka");
         let log = self.open_log()?;
         let also = log.try_clone().context("cannot share the broker's log file")?;
         launch.command.arg(format!("broker-{}/server.properties", self.id)).stdout(log).stderr(also);

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail, ensure};
 use tempfile::TempDir;
 
 use crate::broker::Broker;
-use crate::java::{Java, LOG_OPTION};
+use crate::java::{Java, LOG_OPTION, Machine};
 use crate::ports;
 use crate::process::Process;
 use crate::properties::{self, Ports, Proxied};
@@ -42,11 +42,13 @@ pub struct ClusterConfig {
     pub proxied: bool,
     /// What runs Kafka; none: [`Java::find`].
     pub java: Option<Java>,
+    /// What each broker's Java machine is given.
+    pub machine: Machine,
 }
 
 impl Default for ClusterConfig {
     fn default() -> Self {
-        Self { brokers: 1, properties: Vec::new(), secure: None, proxied: false, java: None }
+        Self { brokers: 1, properties: Vec::new(), secure: None, proxied: false, java: None, machine: Machine::Small }
     }
 }
 
@@ -70,7 +72,7 @@ impl Cluster {
             None => None,
         };
         let ports = choose_ports(&config)?;
-        let brokers = prepare(&java, folder.path(), &ports, security.as_ref(), &config.properties)?;
+        let brokers = prepare(&java, folder.path(), &ports, security.as_ref(), &config)?;
         format_storage(&java, folder.path(), brokers.len(), security.as_ref())?;
 
         let secure = security.map(|security| {
@@ -134,18 +136,18 @@ fn prepare(
     folder: &Path,
     ports: &[Ports],
     security: Option<&Security>,
-    extra: &[(String, String)],
+    config: &ClusterConfig,
 ) -> Result<Vec<Broker>> {
     fs::write(folder.join("log4j2.properties"), LOG4J).context("cannot write the brokers' log settings")?;
     let mut brokers = Vec::new();
     for (index, own) in ports.iter().enumerate() {
         let id = index + 1;
         let home = folder.join(format!("broker-{id}"));
-        let text = properties::text(id, ports, &home.join("data"), security, extra);
+        let text = properties::text(id, ports, &home.join("data"), security, &config.properties);
         fs::create_dir(&home)
             .and_then(|()| fs::write(home.join("server.properties"), text))
             .with_context(|| format!("cannot write {}", home.display()))?;
-        brokers.push(Broker::new(i32::try_from(id)?, *own, java.clone(), folder.to_owned()));
+        brokers.push(Broker::new(i32::try_from(id)?, *own, java.clone(), config.machine, folder.to_owned()));
     }
     Ok(brokers)
 }

@@ -32,6 +32,35 @@ pub enum Java {
     },
 }
 
+/// What a broker's Java machine is given.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Machine {
+    /// Little memory, and the collector that needs the least beside it: many brokers start and end beside one another.
+    #[default]
+    Small,
+    /// What Kafka's own start script gives it. Its collector stops the broker for shorter times, which are part of what
+    /// the broker's clients are seen to take.
+    Usual,
+}
+
+impl Machine {
+    pub(crate) fn options(self) -> &'static [&'static str] {
+        match self {
+            Self::Small => &["-Xmx512m", "-XX:+UseSerialGC", LOG_OPTION],
+            Self::Usual => &[
+                "-server",
+                "-Xms1g",
+                "-Xmx1g",
+                "-XX:+UseG1GC",
+                "-XX:MaxGCPauseMillis=20",
+                "-XX:InitiatingHeapOccupancyPercent=35",
+                "-XX:+ExplicitGCInvokesConcurrent",
+                LOG_OPTION,
+            ],
+        }
+    }
+}
+
 /// A command, and the name of its container where it runs in one.
 pub(crate) struct Launch {
     pub(crate) command: Command,

@@ -14,5 +14,5 @@ mod secure;
 
 pub use broker::Broker;
 pub use cluster::{Cluster, ClusterConfig};
-pub use java::{DOCKER_VARIABLE, Java, LIBS_VARIABLE, java_program};
+pub use java::{DOCKER_VARIABLE, Java, LIBS_VARIABLE, Machine, java_program};
 pub use secure::{Login, Secure};
