@@ -212,11 +212,7 @@ impl Consumer {
     ///
     /// # Errors
     /// What librdkafka refuses, or no answer within `timeout`: then it is not known from where they are read.
-    pub fn seek(
-        &self,
-        next: &[(TopicPartition, From)],
-        timeout: Duration,
-    ) -> Result<Vec<TopicPartition>, KafkaError> {
+    pub fn seek(&self, next: &[(TopicPartition, From)], timeout: Duration) -> Result<Vec<TopicPartition>, KafkaError> {
         self.records.discard(next.iter().map(|(at, _)| at));
         let list = self.base.seek_partitions(start_list(next)?, timeout)?;
         let stopped = |element: &TopicPartitionListElem<'_>| {

@@ -85,9 +85,8 @@ impl Records {
         let mut hand = self.hand.borrow_mut();
         if hand.left().is_empty() {
             // SAFETY: the queue lives; there is room for as many as are asked for, and they are ours from here on.
-            let count = unsafe {
-                sys::rd_kafka_consume_batch_queue(self.queue.as_ptr(), 0, hand.messages.as_mut_ptr(), BATCH)
-            };
+            let count =
+                unsafe { sys::rd_kafka_consume_batch_queue(self.queue.as_ptr(), 0, hand.messages.as_mut_ptr(), BATCH) };
             (hand.next, hand.end) = (0, usize::try_from(count).unwrap_or(0));
         }
         !hand.left().is_empty()

@@ -236,7 +236,8 @@ impl Source<'_> {
         }
         let Some(transactions) = &mut self.transactions else { return };
         let now = Instant::now();
-        (transactions.begun, transactions.due, transactions.phase) = (now, now + transactions.interval, Phase::GoingBack);
+        (transactions.begun, transactions.due, transactions.phase) =
+            (now, now + transactions.interval, Phase::GoingBack);
         if !std::mem::take(&mut transactions.void) {
             return self.open_latch();
         }
