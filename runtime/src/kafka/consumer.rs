@@ -360,3 +360,6 @@ fn start_list(partitions: &[(TopicPartition, From)]) -> Result<TopicPartitionLis
     }
     Ok(list)
 }
+
+#[cfg(test)]
+mod tests;
