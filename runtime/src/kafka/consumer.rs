@@ -157,15 +157,24 @@ impl Consumer {
     /// What librdkafka refuses, e.g. after the membership was lost.
     pub fn assign(&self, partitions: &[(TopicPartition, From)]) -> Result<(), KafkaError> {
         let list = start_list(partitions)?;
-        for (at, _) in partitions {
-            // SAFETY: the client lives.
-            unsafe { self.records.gather(self.base.client().native_ptr(), at) }?;
+        let before = self.records.sources();
+        let is_named = |at: &TopicPartition| partitions.iter().any(|(named, _)| named == at);
+        if !self.incremental() {
+            self.records.release(before.iter().filter(|at| !is_named(at)));
         }
         self.discard(partitions.iter().map(|(at, _)| at));
-        if self.incremental() {
-            return Ok(self.base.incremental_assign(&list)?);
+        let gathered = partitions.iter().try_for_each(|(at, _)| {
+            // SAFETY: the client lives.
+            unsafe { self.records.gather(self.base.client().native_ptr(), at) }
+        });
+        let assigned = gathered.and_then(|()| {
+            let assign = if self.incremental() { BaseConsumer::incremental_assign } else { BaseConsumer::assign };
+            Ok(assign(&self.base, &list)?)
+        });
+        if assigned.is_err() {
+            self.records.release(partitions.iter().map(|(at, _)| at).filter(|at| !before.contains(at)));
         }
-        Ok(self.base.assign(&list)?)
+        assigned
     }
 
     /// Gives partitions up; under an eager protocol all of them.
@@ -175,8 +184,10 @@ impl Consumer {
     pub fn unassign(&self, partitions: &[TopicPartition]) -> Result<(), KafkaError> {
         self.discard(partitions.iter());
         if self.incremental() {
+            self.records.release(partitions.iter());
             return Ok(self.base.incremental_unassign(&partition_list(partitions))?);
         }
+        self.records.release(self.records.sources().iter());
         Ok(self.base.unassign()?)
     }
 
@@ -215,12 +226,14 @@ impl Consumer {
     pub fn seek(&self, next: &[(TopicPartition, From)], timeout: Duration) -> Result<Vec<TopicPartition>, KafkaError> {
         self.records.discard(next.iter().map(|(at, _)| at));
         let list = self.base.seek_partitions(start_list(next)?, timeout)?;
-        let stopped = |element: &TopicPartitionListElem<'_>| {
-            let code = element.error().err().and_then(|error| error.rdkafka_error_code());
-            code == Some(RDKafkaErrorCode::State)
-        };
+        let code = |e: &TopicPartitionListElem<'_>| e.error().err().and_then(|error| error.rdkafka_error_code());
         let elements = list.elements();
-        Ok(elements.iter().filter(|e| stopped(e)).map(|e| TopicPartition::new(e.topic(), e.partition())).collect())
+        // A pause of librdkafka's own came between.
+        if elements.iter().any(|e| code(e) == Some(RDKafkaErrorCode::Outdated)) {
+            return Err(KafkaError::new(RDKafkaRespErr::RD_KAFKA_RESP_ERR__OUTDATED, "a seek"));
+        }
+        let stopped = elements.iter().filter(|e| code(e) == Some(RDKafkaErrorCode::State));
+        Ok(stopped.map(|e| TopicPartition::new(e.topic(), e.partition())).collect())
     }
 
     /// Asks for a commit, with a note for each partition; the answer comes as [`Polled::Committed`].

@@ -58,6 +58,15 @@ impl Embedded {
         Err(KafkaError::new(code, name))
     }
 
+    /// From here on it denies that there is such a topic.
+    #[cfg(test)]
+    pub(super) fn deny_topic(&self, name: &str) {
+        let name = CString::new(name).unwrap();
+        let unknown = RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+        // SAFETY: cluster and name are good for the call.
+        unsafe { sys::rd_kafka_mock_topic_set_error(self.cluster.as_ptr(), name.as_ptr(), unknown) };
+    }
+
     /// Where clients find it.
     pub fn bootstrap_servers(&self) -> String {
         // SAFETY: the cluster lives, and the string as long.

@@ -19,6 +19,8 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 const PATIENCE: Duration = Duration::from_secs(90);
 /// How long one poll waits: also how late the caller may look at something else.
 pub const POLL: Duration = Duration::from_millis(100);
+/// How long nothing comes before it is asked whether the topic is still there.
+const QUIET: Duration = Duration::from_secs(3);
 /// How long the end of the client is waited for.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -61,6 +63,7 @@ pub struct Reader {
     // What is still to be read.
     open: Vec<Extent>,
     moved: Instant,
+    looked: Instant,
     complaint: Option<KafkaError>,
 }
 
@@ -94,7 +97,8 @@ impl Reader {
             Ends::Committed => None,
             Ends::All => Some(Consumer::new(pipeline, &properties, Waker::default())?),
         };
-        Ok(Reader { consumer, asked, topic: topic.into(), open: Vec::new(), moved: Instant::now(), complaint: None })
+        let now = Instant::now();
+        Ok(Reader { consumer, asked, topic: topic.into(), open: Vec::new(), moved: now, looked: now, complaint: None })
     }
 
     /// What each partition of the topic holds; none where there is no such topic.
@@ -166,7 +170,10 @@ impl Reader {
             | Polled::Assigned(_)
             | Polled::Revoked { .. }
             | Polled::Committed(_)
-            | Polled::OffsetGone(..) => wait_on(&self.topic, self.moved, &mut self.complaint),
+            | Polled::OffsetGone(..) => {
+                look_for(&self.consumer, &self.topic, self.moved, &mut self.looked)?;
+                wait_on(&self.topic, self.moved, &mut self.complaint)
+            }
         }
     }
 
@@ -180,6 +187,22 @@ impl Reader {
         for consumer in std::iter::once(self.consumer).chain(self.asked) {
             consumer.close(LEAVE_TIMEOUT);
         }
+    }
+}
+
+/// That a topic is gone librdkafka tells its log alone, so it is asked where nothing comes.
+fn look_for(consumer: &Consumer, topic: &str, moved: Instant, looked: &mut Instant) -> Result<(), KafkaError> {
+    if moved.max(*looked).elapsed() < QUIET {
+        return Ok(());
+    }
+    *looked = Instant::now();
+    match consumer.partition_count(topic, ANSWER_TIMEOUT) {
+        Ok(0) => {
+            let gone = KafkaError::new(RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, "");
+            Err(gone.about(&format!("topic \"{topic}\"")))
+        }
+        // Brokers that do not answer may do so again.
+        Ok(_) | Err(_) => Ok(()),
     }
 }
 

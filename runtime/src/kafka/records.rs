@@ -5,11 +5,13 @@
 //! batch that is read some are in hand when the poll is over; librdkafka takes those for read.
 //!
 //! What has to be seen to, in librdkafka 2.12:
-//! - It takes one record more for read than there is where the end of a partition came in a batch. That and what is
-//!   thrown away in hand come right with a seek, without which no partition may be fetched again that was paused: see
+//! - It takes one record more for read than there is where an error came in a batch, and the end of a partition is one.
+//!   That and what is thrown away in hand come right with a seek, without which no partition may be fetched again that was paused: see
 //!   [`Consumer::resume`](super::consumer::Consumer::resume).
 //! - When fetching stops, which may be long after a partition was given up and even after it was taken again, it is
 //!   forgotten where the records go. They stay in the partition's own queue then, which raises an alarm.
+//! - When it forgets a partition it empties the queue that the partition's records go to, of all partitions' records. So
+//!   they go nowhere before a partition is given up.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -96,6 +98,23 @@ impl Records {
         Ok(())
     }
 
+    /// Partitions that are given up send nothing here any more. To be called before that, or their end would take the
+    /// others' records along.
+    pub(super) fn release<'p>(&self, partitions: impl Iterator<Item = &'p TopicPartition>) {
+        let mut gathered = self.partitions.borrow_mut();
+        for at in partitions {
+            if let Some(its) = gathered.remove(at) {
+                // SAFETY: it is in the list no longer.
+                unsafe { let_go(its) };
+            }
+        }
+    }
+
+    /// The partitions that send their records here.
+    pub(super) fn sources(&self) -> Vec<TopicPartition> {
+        self.partitions.borrow().keys().cloned().collect()
+    }
+
     /// Partitions that keep their records to themselves send them here again, and what they have kept.
     fn gather_strays(&self) {
         // SAFETY: the alarm lives until `free`.
@@ -172,7 +191,8 @@ impl Records {
         // SAFETY: each reference is given back once, and when the callbacks are taken away none is under way.
         unsafe {
             self.partitions.into_inner().into_values().for_each(|its| let_go(its));
-            let_go(self.queue);
+            silence(self.queue);
+            sys::rd_kafka_queue_destroy(self.queue.as_ptr());
             drop(Box::from_raw(self.alarm.as_ptr()));
         }
     }
@@ -197,16 +217,26 @@ unsafe fn is_of(message: *const sys::rd_kafka_message_t, at: &TopicPartition) ->
     }
 }
 
-/// Takes a queue's callback away and gives the queue back.
+/// A partition's queue keeps what comes, and is given back.
 ///
 /// # Safety
 /// It is ours, and not used again.
 unsafe fn let_go(queue: NonNull<sys::rd_kafka_queue_t>) {
     // SAFETY: as the caller promises.
     unsafe {
-        sys::rd_kafka_queue_cb_event_enable(queue.as_ptr(), None, ptr::null_mut());
+        silence(queue);
+        sys::rd_kafka_queue_forward(queue.as_ptr(), ptr::null_mut());
         sys::rd_kafka_queue_destroy(queue.as_ptr());
     }
+}
+
+/// Takes a queue's callback away; none is under way afterwards.
+///
+/// # Safety
+/// The queue lives.
+unsafe fn silence(queue: NonNull<sys::rd_kafka_queue_t>) {
+    // SAFETY: as the caller promises.
+    unsafe { sys::rd_kafka_queue_cb_event_enable(queue.as_ptr(), None, ptr::null_mut()) }
 }
 
 /// Called by a thread of librdkafka's: there is a record.

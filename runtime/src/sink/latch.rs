@@ -2,12 +2,14 @@
 //! that none begins or ends in the middle of a batch; under at_least_once it stays open.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::event::{Event, Events};
 
 /// How long a worker waits for the latch to open before it looks whether it should go on waiting.
 const LOOK: Duration = Duration::from_millis(50);
+/// How long a writer may take that has nothing to write any more.
+const LEAVE: Duration = Duration::from_secs(1);
 /// How much may be written in one transaction before it is asked to be committed; one batch more may follow.
 const MOST: Written = Written { records: 200_000, bytes: 32 << 20 };
 
@@ -24,6 +26,7 @@ pub struct Written {
 pub struct Latch {
     state: Mutex<State>,
     opened: Condvar,
+    left: Condvar,
     events: Events,
 }
 
@@ -37,7 +40,12 @@ struct State {
 impl Latch {
     /// A latch that is open or not, and tells of what happens at it.
     pub fn new(open: bool, events: Events) -> Latch {
-        Latch { state: Mutex::new(State { open, ..State::default() }), opened: Condvar::new(), events }
+        Latch {
+            state: Mutex::new(State { open, ..State::default() }),
+            opened: Condvar::new(),
+            left: Condvar::new(),
+            events,
+        }
     }
 
     /// Waits until it is open, and goes through. None where `given_up` says meanwhile that there is nothing to wait for.
@@ -69,11 +77,27 @@ impl Latch {
         }
     }
 
+    /// Calls `act` while nobody writes; who would begin to write waits, and who writes is waited for, but not for long.
+    pub fn alone(&self, act: impl FnOnce()) {
+        let deadline = Instant::now() + LEAVE;
+        let mut state = self.state();
+        let was_open = std::mem::take(&mut state.open);
+        while state.writers > 0 && Instant::now() < deadline {
+            state = self.left.wait_timeout(state, LOOK).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        act();
+        state.open = was_open;
+        self.opened.notify_all();
+    }
+
     fn leave(&self, written: Written) {
         let mut state = self.state();
         state.writers -= 1;
         let before = state.written;
         state.written = Written { records: before.records + written.records, bytes: before.bytes + written.bytes };
+        if state.writers == 0 {
+            self.left.notify_all();
+        }
         let is_full = |written: Written| written.records >= MOST.records || written.bytes >= MOST.bytes;
         if !state.open && state.writers == 0 {
             self.events.tell_now(Event::Quiet);
@@ -138,6 +162,27 @@ mod tests {
             latch.open();
             assert!(waiting.join().unwrap());
         });
+    }
+
+    #[test]
+    fn what_is_done_alone_waits_for_writers_and_they_for_it() {
+        let (latch, _events) = latch(true);
+        let pass = latch.pass(|| true);
+        let done = std::sync::atomic::AtomicBool::new(false);
+        let is_done = || done.load(std::sync::atomic::Ordering::SeqCst);
+        std::thread::scope(|scope| {
+            let alone = scope.spawn(|| latch.alone(|| done.store(true, std::sync::atomic::Ordering::SeqCst)));
+            // Until it waits.
+            while latch.state().open {
+                std::thread::yield_now();
+            }
+            assert!(!is_done());
+            let next = scope.spawn(|| latch.pass(|| false).map(|_pass| is_done()));
+            drop(pass);
+            alone.join().unwrap();
+            assert_eq!(next.join().unwrap(), Some(true));
+        });
+        assert!(is_done());
     }
 
     #[test]

@@ -197,9 +197,10 @@ impl Sink {
         !refused.is_empty() && refused.contains(&(span.lease().at.clone(), offset, size))
     }
 
-    /// Throws away what is enqueued: the partitions it came from are no longer ours.
+    /// Throws away what is enqueued: the partitions it came from are no longer ours. Nobody is in the middle of writing
+    /// then, whose record would come out before those that are thrown away and read again.
     pub fn purge(&self) {
-        self.writer().producer.purge();
+        self.latch.alone(|| self.writer().producer.purge());
     }
 
     fn fit<'w>(&self, writer: &'w Writer, letter: &mut DeadLetter) -> Result<&'w Destination, String> {
@@ -298,12 +299,13 @@ impl Session<'_> {
                     return Ok(());
                 }
                 Sent::Full(back) => {
+                    receipt = back;
+                    self.writer.producer.wait_for_room(ROOM_WAIT);
+                    // Room may have come of a purge.
                     if self.sink.cut_off.load(Ordering::Acquire) || span.lease().ended() {
                         span.unsent();
                         return Err(NotWritten::GivenUp);
                     }
-                    receipt = back;
-                    self.writer.producer.wait_for_room(ROOM_WAIT);
                 }
                 Sent::Refused(_, error) => {
                     span.unsent();

@@ -232,6 +232,8 @@ impl Source<'_> {
             self.shared.sink.purge();
         }
         self.unassign(partitions);
+        // Those of a topic that is gone may be lost alone.
+        self.read_on_after_rebalance(|_| true);
         self.abort("the assignment was lost");
     }
 

@@ -31,14 +31,24 @@ impl Source<'_> {
         self.consumer.seek(next, ASK).or_else(|_| self.consumer.seek(next, ASK))
     }
 
-    /// Sees to it that partitions are fetched from where they are read next, after librdkafka has paused them by itself.
+    /// Sees to it that partitions are fetched from where they are read next, and the others not, after librdkafka has paused
+    /// all of them by itself: a pause or resume of ours that came at the same moment may have been passed over.
     pub(super) fn read_on_after_rebalance(&mut self, which: impl Fn(&Slot) -> bool) {
-        let fetched = |slot: &&Slot| which(slot) && !slot.any_pause() && slot.gone.is_none();
-        let next: Vec<_> = self.slots.iter().filter(fetched).map(|slot| (slot.lease.at.clone(), slot.from())).collect();
-        if next.is_empty() {
-            return;
-        }
-        match self.seek(&next) {
+        let (paused, fetched): (Vec<&Slot>, Vec<&Slot>) =
+            self.slots.iter().filter(|slot| which(slot)).partition(|slot| slot.any_pause());
+        let fetched = fetched.into_iter().filter(|slot| slot.gone.is_none());
+        let next: Vec<_> = fetched.map(|slot| (slot.lease.at.clone(), slot.from())).collect();
+        let [paused, fetched] = [
+            paused.iter().map(|slot| slot.lease.at.clone()).collect::<Vec<_>>(),
+            next.iter().map(|(at, _)| at.clone()).collect(),
+        ];
+        let found = if next.is_empty() { Ok(Vec::new()) } else { self.seek(&next) };
+        let both = |stopped| {
+            self.consumer.pause(&paused)?;
+            self.consumer.resume(&fetched)?;
+            Ok(stopped)
+        };
+        match found.and_then(both) {
             Ok(stopped) => self.on_stopped(&stopped),
             Err(error) => self.begin_end(Some(error.about("reading on after a rebalance").into())),
         }

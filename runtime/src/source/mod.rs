@@ -188,8 +188,9 @@ impl<'a> Source<'a> {
         let Some(place) = self.place_of(record) else { return false };
         let Some(slot) = self.slots.get(place) else { return false };
         let offset = record.offset();
-        // Taken already: a fetch may come twice around a pause. Or it is to be read again from further back.
-        if slot.next.is_some_and(|next| offset < next) || slot.lease.ended() {
+        // Taken already: a fetch may come twice around a pause. Or it is to be read again, from further back or after a pause
+        // that librdkafka has not heard of yet.
+        if slot.next.is_some_and(|next| offset < next) || slot.lease.ended() || slot.any_pause() {
             return false;
         }
         slot.first.get_or_insert(offset);

@@ -29,6 +29,9 @@ impl Setting {
             ("auto.offset.reset", "error"),
             ("enable.auto.commit", "false"),
             ("enable.partition.eof", "true"),
+            ("topic.metadata.refresh.interval.ms", "100"),
+            // A topic that is denied is believed to be gone.
+            ("topic.metadata.propagation.max.ms", "0"),
         ]
         .map(|(name, value)| (name.to_owned(), value.to_owned()));
         let consumer = Consumer::new(&"p".into(), &properties.into(), Waker::default()).unwrap();
@@ -36,7 +39,7 @@ impl Setting {
     }
 
     fn write(&self, records: usize) {
-        write(&self.broker.bootstrap_servers(), records);
+        write(&self.broker.bootstrap_servers(), TOPIC, records);
     }
 
     fn next(&self) -> Polled<'_> {
@@ -80,10 +83,10 @@ impl Setting {
     }
 }
 
-fn write(servers: &str, records: usize) {
+fn write(servers: &str, topic: &str, records: usize) {
     let producer: BaseProducer = ClientConfig::new().set("bootstrap.servers", servers).create().unwrap();
     for _ in 0..records {
-        producer.send(BaseRecord::<(), [u8]>::to(TOPIC).payload(b"value")).unwrap();
+        producer.send(BaseRecord::<(), [u8]>::to(topic).payload(b"value")).unwrap();
     }
     producer.flush(PATIENCE).unwrap();
 }
@@ -140,6 +143,31 @@ fn what_was_in_hand_is_not_taken_for_what_is_read_again() {
     assert!(setting.consumer.close(PATIENCE));
 }
 
+/// With a partition that it forgets librdkafka empties the queue that its records go to.
+#[test]
+fn the_end_of_one_topic_takes_nothing_of_another() {
+    let setting = Setting::new();
+    setting.broker.create_topic("other", 1).unwrap();
+    let other = TopicPartition::new("other", 0);
+    setting.write(4 * BATCH);
+    setting.consumer.assign(&[(setting.at.clone(), From::Beginning), (other, From::Beginning)]).unwrap();
+    setting.wait_until_fetched(4 * BATCH);
+    setting.consumer.assign(&[(setting.at.clone(), From::Beginning)]).unwrap();
+    assert_eq!(setting.next_offset(), 0);
+    setting.wait_until_fetched(3 * BATCH);
+    setting.broker.deny_topic("other");
+    let is_known = || setting.consumer.partition_count("other", ASK).is_ok_and(|count| count > 0);
+    let deadline = Instant::now() + PATIENCE;
+    while is_known() {
+        assert!(Instant::now() < deadline, "the topic is still there");
+        thread::yield_now();
+    }
+    for offset in 1..4 * BATCH as i64 {
+        assert_eq!(setting.next_offset(), offset);
+    }
+    assert!(setting.consumer.close(PATIENCE));
+}
+
 /// librdkafka takes the offset of an end that comes in a batch for read.
 #[test]
 fn the_first_record_behind_an_end_is_read_after_a_pause() {
@@ -165,7 +193,7 @@ fn a_record_ends_a_poll_that_waits() {
     setting.wait_for_end();
     let servers = setting.broker.bootstrap_servers();
     thread::scope(|scope| {
-        scope.spawn(|| write(&servers, 1));
+        scope.spawn(|| write(&servers, TOPIC, 1));
         let begun = Instant::now();
         while !matches!(setting.consumer.poll(PATIENCE), Polled::Record(_)) {
             assert!(begun.elapsed() < PATIENCE, "the poll waits on");
