@@ -1,3 +1,4 @@
+use std::slice;
 use std::thread;
 
 use rdkafka::ClientConfig;
@@ -40,6 +41,22 @@ impl Setting {
 
     fn write(&self, records: usize) {
         write(&self.broker.bootstrap_servers(), TOPIC, records);
+    }
+
+    fn assign(&self) {
+        self.consumer.assign(&[(self.at.clone(), From::Beginning)]).unwrap();
+    }
+
+    fn pause(&self) {
+        self.consumer.pause(slice::from_ref(&self.at)).unwrap();
+    }
+
+    fn seek(&self, from: From) {
+        assert!(self.consumer.seek(&[(self.at.clone(), from)], ASK).unwrap().is_empty());
+    }
+
+    fn resume(&self) {
+        self.consumer.resume(slice::from_ref(&self.at)).unwrap();
     }
 
     fn next(&self) -> Polled<'_> {
@@ -96,7 +113,7 @@ fn a_call_of_librdkafka_brings_many_records() {
     let setting = Setting::new();
     let records = 8 * BATCH;
     setting.write(records);
-    setting.consumer.assign(&[(setting.at.clone(), From::Beginning)]).unwrap();
+    setting.assign();
     setting.wait_until_fetched(records);
     let mut calls = 0;
     for offset in 0..records {
@@ -112,15 +129,15 @@ fn a_call_of_librdkafka_brings_many_records() {
 fn what_was_in_hand_at_a_pause_is_read_after_it() {
     let setting = Setting::new();
     setting.write(2 * BATCH);
-    setting.consumer.assign(&[(setting.at.clone(), From::Beginning)]).unwrap();
+    setting.assign();
     setting.wait_until_fetched(2 * BATCH);
     for offset in 0..10 {
         assert_eq!(setting.next_offset(), offset);
     }
-    setting.consumer.pause(&[setting.at.clone()]).unwrap();
+    setting.pause();
     assert!(matches!(setting.consumer.poll(Duration::ZERO), Polled::Nothing));
-    assert!(setting.consumer.seek(&[(setting.at.clone(), From::Offset(Offset(10)))], ASK).unwrap().is_empty());
-    setting.consumer.resume(&[setting.at.clone()]).unwrap();
+    setting.seek(From::Offset(Offset(10)));
+    setting.resume();
     for offset in 10..2 * BATCH as i64 {
         assert_eq!(setting.next_offset(), offset);
     }
@@ -131,14 +148,14 @@ fn what_was_in_hand_at_a_pause_is_read_after_it() {
 fn what_was_in_hand_is_not_taken_for_what_is_read_again() {
     let setting = Setting::new();
     setting.write(BATCH);
-    setting.consumer.assign(&[(setting.at.clone(), From::Beginning)]).unwrap();
+    setting.assign();
     setting.wait_until_fetched(BATCH);
     assert_eq!(setting.next_offset(), 0);
-    setting.consumer.seek(&[(setting.at.clone(), From::Offset(Offset(5)))], ASK).unwrap();
+    setting.seek(From::Offset(Offset(5)));
     assert_eq!(setting.next_offset(), 5);
-    setting.consumer.assign(&[(setting.at.clone(), From::Beginning)]).unwrap();
+    setting.assign();
     assert_eq!(setting.next_offset(), 0);
-    setting.consumer.unassign(&[setting.at.clone()]).unwrap();
+    setting.consumer.unassign(slice::from_ref(&setting.at)).unwrap();
     assert!(matches!(setting.consumer.poll(Duration::ZERO), Polled::Nothing));
     assert!(setting.consumer.close(PATIENCE));
 }
@@ -152,7 +169,7 @@ fn the_end_of_one_topic_takes_nothing_of_another() {
     setting.write(4 * BATCH);
     setting.consumer.assign(&[(setting.at.clone(), From::Beginning), (other, From::Beginning)]).unwrap();
     setting.wait_until_fetched(4 * BATCH);
-    setting.consumer.assign(&[(setting.at.clone(), From::Beginning)]).unwrap();
+    setting.assign();
     assert_eq!(setting.next_offset(), 0);
     setting.wait_until_fetched(3 * BATCH);
     setting.broker.deny_topic("other");
@@ -172,13 +189,13 @@ fn the_end_of_one_topic_takes_nothing_of_another() {
 #[test]
 fn the_first_record_behind_an_end_is_read_after_a_pause() {
     let setting = Setting::new();
-    setting.consumer.assign(&[(setting.at.clone(), From::Beginning)]).unwrap();
+    setting.assign();
     assert_eq!(setting.wait_for_end(), 0);
     for from in [From::Beginning, From::Offset(Offset(1))] {
-        setting.consumer.pause(&[setting.at.clone()]).unwrap();
+        setting.pause();
         setting.write(1);
-        setting.consumer.seek(&[(setting.at.clone(), from)], ASK).unwrap();
-        setting.consumer.resume(&[setting.at.clone()]).unwrap();
+        setting.seek(from);
+        setting.resume();
         let offset = if from == From::Beginning { 0 } else { 1 };
         assert_eq!(setting.next_offset(), offset);
         assert_eq!(setting.wait_for_end(), offset + 1);
@@ -189,7 +206,7 @@ fn the_first_record_behind_an_end_is_read_after_a_pause() {
 #[test]
 fn a_record_ends_a_poll_that_waits() {
     let setting = Setting::new();
-    setting.consumer.assign(&[(setting.at.clone(), From::Beginning)]).unwrap();
+    setting.assign();
     setting.wait_for_end();
     let servers = setting.broker.bootstrap_servers();
     thread::scope(|scope| {
