@@ -19,8 +19,12 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 const PATIENCE: Duration = Duration::from_secs(90);
 /// How long one poll waits: also how late the caller may look at something else.
 pub const POLL: Duration = Duration::from_millis(100);
-/// How long nothing comes before it is asked whether the topic is still there.
+/// How long nothing comes before it is asked whether the topic is still there, and until it is asked again.
 const QUIET: Duration = Duration::from_secs(3);
+/// How long that question may take.
+const LOOK: Duration = Duration::from_secs(1);
+/// A topic is gone that so many looks in a row have not found: a broker that has just started may not know it yet.
+const MISSED: u32 = 3;
 /// How long the end of the client is waited for.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -63,7 +67,7 @@ pub struct Reader {
     // What is still to be read.
     open: Vec<Extent>,
     moved: Instant,
-    looked: Instant,
+    lookout: Lookout,
     complaint: Option<KafkaError>,
 }
 
@@ -97,8 +101,9 @@ impl Reader {
             Ends::Committed => None,
             Ends::All => Some(Consumer::new(pipeline, &properties, Waker::default())?),
         };
-        let now = Instant::now();
-        Ok(Reader { consumer, asked, topic: topic.into(), open: Vec::new(), moved: now, looked: now, complaint: None })
+        let moved = Instant::now();
+        let lookout = Lookout { last: moved, missed: 0 };
+        Ok(Reader { consumer, asked, topic: topic.into(), open: Vec::new(), moved, lookout, complaint: None })
     }
 
     /// What each partition of the topic holds; none where there is no such topic.
@@ -171,7 +176,7 @@ impl Reader {
             | Polled::Revoked { .. }
             | Polled::Committed(_)
             | Polled::OffsetGone(..) => {
-                look_for(&self.consumer, &self.topic, self.moved, &mut self.looked)?;
+                self.lookout.look(&self.consumer, &self.topic, self.moved)?;
                 wait_on(&self.topic, self.moved, &mut self.complaint)
             }
         }
@@ -190,19 +195,35 @@ impl Reader {
     }
 }
 
-/// That a topic is gone librdkafka tells its log alone, so it is asked where nothing comes.
-fn look_for(consumer: &Consumer, topic: &str, moved: Instant, looked: &mut Instant) -> Result<(), KafkaError> {
-    if moved.max(*looked).elapsed() < QUIET {
-        return Ok(());
-    }
-    *looked = Instant::now();
-    match consumer.partition_count(topic, ANSWER_TIMEOUT) {
-        Ok(0) => {
-            let gone = KafkaError::new(RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, "");
-            Err(gone.about(&format!("topic \"{topic}\"")))
+/// Looks for a topic of which nothing comes: that it is gone librdkafka tells its log alone.
+#[derive(Clone, Copy)]
+struct Lookout {
+    last: Instant,
+    // So many looks in a row have not found it.
+    missed: u32,
+}
+
+impl Lookout {
+    /// Looks, but not often. `moved`: when something came last.
+    fn look(&mut self, consumer: &Consumer, topic: &str, moved: Instant) -> Result<(), KafkaError> {
+        if moved > self.last {
+            self.missed = 0;
         }
-        // Brokers that do not answer may do so again.
-        Ok(_) | Err(_) => Ok(()),
+        if moved.max(self.last).elapsed() < QUIET {
+            return Ok(());
+        }
+        self.last = Instant::now();
+        match consumer.partition_count(topic, LOOK) {
+            Ok(0) => self.missed += 1,
+            Ok(_) => self.missed = 0,
+            // Brokers that do not answer may do so again.
+            Err(_) => {}
+        }
+        if self.missed < MISSED {
+            return Ok(());
+        }
+        let gone = KafkaError::new(RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, "");
+        Err(gone.about(&format!("topic \"{topic}\"")))
     }
 }
 

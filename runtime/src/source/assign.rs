@@ -107,8 +107,8 @@ impl Source<'_> {
             // An eager assignment names all partitions, those that are ours already too.
             list.extend(self.slots.iter().map(|slot| (slot.lease.at.clone(), slot.from())));
         }
-        // A partition that was ours before keeps its pause in librdkafka.
-        if let Err(error) = self.consumer.assign(&list).and_then(|()| self.consumer.resume(&added)) {
+        // A partition that was ours before keeps its pause in librdkafka. Lifted afterwards, the start might be passed over.
+        if let Err(error) = self.consumer.resume(&added).and_then(|()| self.consumer.assign(&list)) {
             return Some((error, partitions.clone()));
         }
         for (at, start) in starts {

@@ -36,8 +36,8 @@ impl Source<'_> {
     pub(super) fn read_on_after_rebalance(&mut self, which: impl Fn(&Slot) -> bool) {
         let (paused, fetched): (Vec<&Slot>, Vec<&Slot>) =
             self.slots.iter().filter(|slot| which(slot)).partition(|slot| slot.any_pause());
-        let fetched = fetched.into_iter().filter(|slot| slot.gone.is_none());
-        let next: Vec<_> = fetched.map(|slot| (slot.lease.at.clone(), slot.from())).collect();
+        // One of which the offset is said to be gone, too: that may be old news.
+        let next: Vec<_> = fetched.iter().map(|slot| (slot.lease.at.clone(), slot.from())).collect();
         let [paused, fetched] = [
             paused.iter().map(|slot| slot.lease.at.clone()).collect::<Vec<_>>(),
             next.iter().map(|(at, _)| at.clone()).collect(),
@@ -126,7 +126,6 @@ impl Source<'_> {
         let is_back = |slot: &&Slot| back.iter().any(|(place, _)| *place == slot.lease.slot);
         let starts: Vec<_> =
             self.slots.iter().filter(is_back).map(|slot| (slot.lease.at.clone(), slot.from())).collect();
-        let stopped = self.seek(&starts).and_then(|stopped| self.take_anew(&stopped));
         // A retry that is over has lifted its pause.
         let fetched: Vec<_> = self
             .slots
@@ -135,7 +134,13 @@ impl Source<'_> {
             .filter(|slot| !slot.any_pause())
             .map(|slot| slot.lease.at.clone())
             .collect();
-        if let Err(error) = stopped.and_then(|()| self.consumer.resume(&fetched)) {
+        // What is taken anew is told first whether it is paused: librdkafka may pass over a start that comes at the same
+        // moment as a pause or its end.
+        let go_on = |stopped: Vec<TopicPartition>| {
+            self.consumer.resume(&fetched)?;
+            self.take_anew(&stopped)
+        };
+        if let Err(error) = self.seek(&starts).and_then(go_on) {
             self.begin_end(Some(error.into()));
         }
     }
@@ -154,8 +159,8 @@ impl Source<'_> {
         if incremental {
             self.consumer.unassign(partitions)?;
         }
-        self.consumer.assign(&starts)?;
-        self.consumer.pause(&paused)
+        self.consumer.pause(&paused)?;
+        self.consumer.assign(&starts)
     }
 }
 

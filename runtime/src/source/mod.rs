@@ -223,8 +223,9 @@ impl<'a> Source<'a> {
         match happening {
             Polled::Nothing | Polled::Record(_) => {}
             Polled::End(at, end) => {
-                // Of a lease that has ended nothing is taken in, so its end says nothing of what is delivered.
-                if let Some(slot) = self.slots.of(&at).filter(|slot| !slot.lease.ended()) {
+                // Of a lease that has ended, and of what is paused, nothing is taken in, so the end says nothing of what is
+                // delivered.
+                if let Some(slot) = self.slots.of(&at).filter(|slot| !slot.lease.ended() && !slot.any_pause()) {
                     slot.end = Some(end);
                     // What is gathered and not handed on is not known to the tracker yet.
                     if slot.is_delivered() {
