@@ -1,41 +1,40 @@
-//! Events: what the threads of a pipeline tell its source loop, which alone decides.
+//! EventSender: what the threads of a pipeline tell its source loop, which alone decides.
 
 use std::sync::Arc;
-use std::sync::mpsc::Sender;
 use std::time::Instant;
 
 use crate::batch::{Batch, Offset};
 use crate::error::PipelineError;
 use crate::kafka::KafkaError;
-use crate::kafka::waker::Waker;
 use crate::lease::Lease;
-use crate::sink::committer::Outcome;
-use crate::sink::receipt::{Delivered, Oversize, Span};
+use crate::rt::{Sender, Wakeup};
+use crate::sink::committer::TransactionOutcome;
+use crate::sink::receipt::{Delivered, OversizeRecord, Span};
 use crate::worker::Job;
 
 /// The way to a pipeline's source loop.
 #[derive(Clone)]
-pub struct Events {
+pub struct EventSender {
     sender: Sender<Event>,
-    waker: Waker,
+    wakeup: Wakeup,
 }
 
-impl Events {
-    /// A way to whoever holds the other end of `sender`, and is woken by `waker`.
-    pub fn new(sender: Sender<Event>, waker: Waker) -> Events {
-        Events { sender, waker }
+impl EventSender {
+    /// A way to whoever holds the other end of `sender`, and is woken by `wakeup`.
+    pub fn new(sender: Sender<Event>, wakeup: Wakeup) -> EventSender {
+        EventSender { sender, wakeup }
     }
 
     /// Tells the loop, which looks at it within 10 ms while anything is on its way. Where it has ended nothing is left
     /// to decide.
-    pub fn tell(&self, event: Event) {
+    pub fn send(&self, event: Event) {
         let _ = self.sender.send(event);
     }
 
     /// Tells it what does not suffer a delay.
-    pub fn tell_now(&self, event: Event) {
-        self.tell(event);
-        self.waker.wake();
+    pub fn send_and_wake(&self, event: Event) {
+        self.send(event);
+        self.wakeup.wake();
     }
 }
 
@@ -65,37 +64,37 @@ pub enum Event {
         error: KafkaError,
     },
     /// A broker refused a record as too large for its topic.
-    Oversize(Oversize),
+    TooLarge(OversizeRecord),
     /// Records of a partition wait for a retry.
-    Held {
+    RetryPending {
         /// The partition.
         lease: Arc<Lease>,
         /// Whether no more of it may come.
         full: bool,
     },
     /// None of it waits any more.
-    Released(Arc<Lease>),
+    RetriesDone(Arc<Lease>),
     /// A stage fails on too much.
-    BreakerOpened(Tripped),
+    BreakerOpened(BreakerTrip),
     /// What lies behind the records of a probe that failed, to be looked at.
-    Ahead(Job),
+    LookaheadReady(Job),
     /// A probe has come to its end.
-    Probed(Probe),
+    ProbeEnded(ProbeResult),
     /// The pipeline cannot go on.
-    Broken(PipelineError),
+    Failed(PipelineError),
     /// The pipeline is asked to stop, since this moment.
     Stop(Instant),
     /// The latch is shut and the last worker has stopped writing.
-    Quiet,
+    WritersLeft,
     /// The open transaction holds as much as it should.
-    Full,
+    TransactionFull,
     /// A call for a transaction has ended.
-    Transaction(Outcome),
+    Transaction(TransactionOutcome),
 }
 
 /// Why a breaker opened.
 #[derive(Clone, Debug)]
-pub struct Tripped {
+pub struct BreakerTrip {
     /// The stage's number.
     pub stage: usize,
     /// Its name.
@@ -112,7 +111,7 @@ pub struct Tripped {
 
 /// What a probe found out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Probe {
+pub enum ProbeResult {
     /// The stage is better.
     Passed,
     /// It is not; nothing was written.

@@ -10,6 +10,7 @@ pub mod dlq;
 pub mod error;
 pub mod event;
 pub mod failpoint;
+pub mod failure;
 pub mod kafka;
 pub mod lease;
 pub mod pipeline;

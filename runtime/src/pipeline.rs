@@ -11,19 +11,19 @@ use anyhow::Context as _;
 use crate::config::Position;
 use crate::config::plan::{self, Delivery, Plan, Target};
 use crate::error::PipelineError;
-use crate::event::{Event, Events};
+use crate::event::{Event, EventSender};
 use crate::kafka::admin::{Admin, Create, DEFAULT_MAX_MESSAGE_BYTES, TopicError, TopicLimits};
 use crate::kafka::consumer::Consumer;
-use crate::kafka::waker::Waker;
+use crate::rt::Wakeup;
 use crate::plugin::{Engine, Plugin, StageSetup};
-use crate::sink::committer::{Command, Committer};
-use crate::sink::letter::Origin;
+use crate::sink::committer::{Committer, TransactionCommand};
+use crate::sink::dead_letter::DeadLetterOrigin;
 use crate::sink::{Known, Sink};
 use crate::source::{Source, Transactions, time_to_leave};
 use crate::stage::Stage;
 use crate::stage::breaker::Breaker;
 use crate::status::{Phase, Stats};
-use crate::worker::{Message, Shared, Worker};
+use crate::worker::{PipelineContext, Worker, WorkerMessage};
 
 /// How long the brokers have to answer one question about topics.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
@@ -46,7 +46,7 @@ pub struct Pipeline {
     pub digests: Vec<String>,
     /// What it has counted, and how it stands.
     pub stats: Arc<Stats>,
-    events: Events,
+    events: EventSender,
     cut_off: Arc<AtomicBool>,
     thread: JoinHandle<Result<(), PipelineError>>,
 }
@@ -77,9 +77,9 @@ impl Pipeline {
         plugins: Vec<Plugin>,
         ended: impl FnOnce() + Send + 'static,
     ) -> anyhow::Result<Pipeline> {
-        let (sender, receiver) = mpsc::channel();
-        let waker = Waker::default();
-        let events = Events::new(sender, waker.clone());
+        let (sender, receiver) = rt::channel();
+        let waker = Wakeup::default();
+        let events = EventSender::new(sender, waker.clone());
         let stats: Arc<Stats> = Arc::default();
         let cut_off: Arc<AtomicBool> = Arc::default();
         let digests = plugins.iter().map(|plugin| plugin.digest().to_owned()).collect();
@@ -100,7 +100,7 @@ impl Pipeline {
 
     /// Asks it to drain, commit and end.
     pub fn stop(&self) {
-        self.events.tell_now(Event::Stop(Instant::now()));
+        self.events.send_and_wake(Event::Stop(Instant::now()));
     }
 
     /// Asks it to end without waiting for anything.
@@ -142,7 +142,7 @@ pub(crate) fn setup(plan: &Plan, stage: &plan::Stage) -> StageSetup {
 
 /// What happens in a pipeline, at both ends of the way to its loop.
 struct Inbox {
-    events: Events,
+    events: EventSender,
     receiver: Receiver<Event>,
     waker: Waker,
 }
@@ -157,7 +157,7 @@ fn run(
     let begun = Instant::now();
     let Some((outputs, dlq)) = wait_for_topics(plan, &inbox.receiver)? else { return Ok(()) };
     let origin = origin(plan, plugins);
-    let shared = Arc::new(Shared {
+    let shared = Arc::new(PipelineContext {
         sink: Arc::new(Sink::new(plan, outputs, dlq, origin, cut_off.clone(), inbox.events.clone())?),
         breakers: plan.breaker.iter().flat_map(|breaker| plan.stages.iter().map(|_| Breaker::new(*breaker))).collect(),
         stats: stats.clone(),
@@ -184,8 +184,8 @@ fn run(
 }
 
 /// What dead letters of a pipeline say alike.
-pub(crate) fn origin(plan: &Plan, plugins: &[Plugin]) -> Origin {
-    Origin {
+pub(crate) fn origin(plan: &Plan, plugins: &[Plugin]) -> DeadLetterOrigin {
+    DeadLetterOrigin {
         pipeline: plan.name.to_string(),
         stages: std::iter::zip(&plan.stages, plugins)
             .map(|(stage, plugin)| (stage.name.to_string(), stage.plugin.clone(), plugin.digest().to_owned()))
@@ -202,15 +202,15 @@ pub(crate) fn default_output(plan: &Plan) -> anyhow::Result<u32> {
 
 /// The thread that makes the calls for transactions.
 struct Committing {
-    commands: Sender<Command>,
+    commands: Sender<TransactionCommand>,
     ended: Arc<AtomicBool>,
     over: Receiver<()>,
 }
 
 impl Committing {
-    fn start(plan: &Plan, shared: &Arc<Shared>) -> anyhow::Result<Committing> {
-        let (commands, receiver) = mpsc::channel();
-        let (over_sender, over) = mpsc::channel();
+    fn start(plan: &Plan, shared: &Arc<PipelineContext>) -> anyhow::Result<Committing> {
+        let (commands, receiver) = rt::channel();
+        let (over_sender, over) = rt::channel();
         let ended: Arc<AtomicBool> = Arc::default();
         let (sink, events) = (shared.sink.clone(), shared.events.clone());
         let committer = Committer::new(plan.name.clone(), sink, events, plan.transaction_timeout, ended.clone());
@@ -224,9 +224,9 @@ impl Committing {
 
 fn consume(
     plan: &Arc<Plan>,
-    shared: &Arc<Shared>,
+    shared: &Arc<PipelineContext>,
     inbox: Inbox,
-    jobs: Vec<Sender<Message>>,
+    jobs: Vec<Sender<WorkerMessage>>,
     committing: Option<Committing>,
     begun: Instant,
 ) -> Result<(), PipelineError> {
@@ -352,7 +352,7 @@ fn warn_of_tight_dlq(plan: &Plan, last: Option<&TopicLimits>, inputs: &[TopicLim
 }
 
 /// The ways to the workers, and their threads.
-pub(crate) type Workers = (Vec<Sender<Message>>, Vec<JoinHandle<()>>);
+pub(crate) type Workers = (Vec<Sender<WorkerMessage>>, Vec<JoinHandle<()>>);
 
 /// Starts the workers of a plan, each with its stages.
 ///
@@ -361,12 +361,12 @@ pub(crate) type Workers = (Vec<Sender<Message>>, Vec<JoinHandle<()>>);
 pub(crate) fn start_workers(
     plan: &Arc<Plan>,
     plugins: &[Plugin],
-    shared: &Arc<Shared>,
+    shared: &Arc<PipelineContext>,
 ) -> Result<Workers, PipelineError> {
-    let (ready, started) = mpsc::channel();
+    let (ready, started) = rt::channel();
     let (mut jobs, mut workers) = (Vec::new(), Vec::new());
     for number in 0..plan.workers.get() {
-        let (sender, receiver) = mpsc::channel();
+        let (sender, receiver) = rt::channel();
         let name = format!("{}/{number}", plan.name);
         let (plan, plugins, shared, ready) = (plan.clone(), plugins.to_vec(), shared.clone(), ready.clone());
         let work = move || match start_stages(&plan, &plugins, &shared) {
@@ -391,18 +391,18 @@ pub(crate) fn start_workers(
 }
 
 /// A worker that panics takes its pipeline down in order: what it held is abandoned, and read again by the next run.
-struct PanicGuard(Arc<Shared>);
+struct PanicGuard(Arc<PipelineContext>);
 
 impl Drop for PanicGuard {
     fn drop(&mut self) {
         if std::thread::panicking() {
             let error = anyhow::anyhow!("a worker panicked; what it was at stays uncommitted: please report this");
-            self.0.events.tell_now(Event::Broken(error.into()));
+            self.0.events.send_and_wake(Event::Failed(error.into()));
         }
     }
 }
 
-fn start_stages(plan: &Plan, plugins: &[Plugin], shared: &Shared) -> Result<Vec<Stage>, PipelineError> {
+fn start_stages(plan: &Plan, plugins: &[Plugin], shared: &PipelineContext) -> Result<Vec<Stage>, PipelineError> {
     std::iter::zip(&plan.stages, plugins)
         .map(|(stage, plugin)| {
             Stage::start(plugin, &setup(plan, stage), stage.on_error, shared.cut_off.clone())

@@ -12,7 +12,7 @@ use super::{FAILED, Planning, WRONG_USE, engine};
 use crate::config::plan::Plan;
 use crate::config::{self, Errors};
 use crate::dev::record::DevRecord;
-use crate::dlq::letter::strip;
+use crate::dlq::headers::strip;
 use crate::dlq::list::List;
 use crate::dlq::marks::Marks;
 use crate::dlq::replay::{Control, From, Options, Replay};
@@ -290,7 +290,7 @@ fn obey_signals(control: Control) -> anyhow::Result<()> {
             });
         };
         wait();
-        control.events.tell(Event::Stop(std::time::Instant::now()));
+        control.events.send(Event::Stop(std::time::Instant::now()));
         wait();
         control.cut_off.store(true, Ordering::Release);
     })?;

@@ -13,9 +13,9 @@ use self::record::DevRecord;
 use crate::batch::{Arena, Partition};
 use crate::config::plan::{Plan, Target};
 use crate::error::PipelineError;
-use crate::kafka::consumer::{Consumer, From};
+use crate::kafka::consumer::{Consumer, StartPosition};
 use crate::kafka::embedded::Embedded;
-use crate::kafka::polled::Polled;
+use crate::kafka::polled::ConsumerEvent;
 use crate::kafka::producer::{Outgoing, OutputTopic, Producer, Sent};
 use crate::kafka::waker::Waker;
 use crate::kafka::{KafkaError, TopicPartition};
@@ -73,7 +73,7 @@ impl Bench {
         let results = Consumer::new(&plan.name, &broker.point(&reader_properties()), Waker::default())?;
         let all = written.iter().flat_map(|topic| {
             (0..PARTITIONS).map(move |partition| {
-                (TopicPartition { topic: topic.as_str().into(), partition: Partition(partition) }, From::Beginning)
+                (TopicPartition { topic: topic.as_str().into(), partition: Partition(partition) }, StartPosition::Beginning)
             })
         });
         results.assign(&all.collect::<Vec<_>>())?;
@@ -156,13 +156,13 @@ impl Bench {
         let mut timeout = LOOK;
         loop {
             match self.results.poll(timeout) {
-                Polled::Record(record) => {
+                ConsumerEvent::Record(record) => {
                     self.read += 1;
                     timeout = Duration::ZERO;
                     result(DevRecord::from_fetched(&record))?;
                 }
-                Polled::Nothing => return Ok(()),
-                Polled::Fatal(error) => return Err(error).context("reading the results"),
+                ConsumerEvent::Nothing => return Ok(()),
+                ConsumerEvent::Fatal(error) => return Err(error).context("reading the results"),
                 _ => {}
             }
         }

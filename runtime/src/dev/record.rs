@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Map, Value, json};
 
 use crate::batch::{Arena, Batch, NO_TIMESTAMP, Offset, Record};
-use crate::kafka::polled::Fetched;
+use crate::kafka::polled::FetchedRecord;
 
 /// One record outside of Kafka.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -110,7 +110,7 @@ impl DevRecord {
     }
 
     /// A record that came out of Kafka.
-    pub fn from_fetched(record: &Fetched<'_>) -> DevRecord {
+    pub fn from_fetched(record: &FetchedRecord<'_>) -> DevRecord {
         DevRecord {
             topic: Some(record.topic()),
             key: record.key().map(<[u8]>::to_vec),

@@ -6,9 +6,9 @@ use std::io::{self, Write};
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::letter::{Letter, NotALetter};
+use super::headers::{DeadLetterHeaders, NotALetter};
 use super::select::At;
-use crate::sink::letter::Class;
+use crate::failure::Class;
 
 /// Groups that are told apart; what comes beyond them is counted together, so that memory stays bounded.
 const MOST_GROUPS: usize = 1000;
@@ -55,8 +55,8 @@ impl List {
     }
 
     /// Adds a dead letter.
-    pub fn add(&mut self, at: At, letter: Letter, replayed: bool) {
-        let Letter { class, failed_at, .. } = letter;
+    pub fn add(&mut self, at: At, letter: DeadLetterHeaders, replayed: bool) {
+        let DeadLetterHeaders { class, failed_at, .. } = letter;
         let reason = cut(letter.reason, MOST_REASON);
         let reason = if self.exact { reason } else { generalised(&reason) };
         let (pipeline, stage) = (cut(letter.pipeline, MOST_NAME), cut(letter.stage, MOST_NAME));
@@ -224,9 +224,9 @@ mod tests {
     use super::*;
     use crate::batch::{Offset, Partition};
 
-    fn letter(reason: &str, failed_at: &str) -> Letter {
+    fn letter(reason: &str, failed_at: &str) -> DeadLetterHeaders {
         let failed_at = failed_at.parse().expect("a time");
-        Letter { reason: reason.to_owned(), failed_at, ..Letter::example() }
+        DeadLetterHeaders { reason: reason.to_owned(), failed_at, ..DeadLetterHeaders::example() }
     }
 
     fn at(offset: i64) -> At {

@@ -7,10 +7,10 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use anyhow::bail;
 use serde::{Deserialize, Serialize};
 
-use super::letter::Letter;
+use super::headers::DeadLetterHeaders;
 use super::select::At;
 use crate::config::plan::Plan;
-use crate::kafka::polled::Fetched;
+use crate::kafka::polled::FetchedRecord;
 use crate::kafka::reader::{Ends, Extent, Next, Reader};
 
 /// The topic of the marks for a dead-letter topic.
@@ -36,7 +36,7 @@ pub struct Mark {
 
 impl Mark {
     /// The mark of a dead letter that is being replayed now.
-    pub fn new(letter: &Letter, from: &str) -> Mark {
+    pub fn new(letter: &DeadLetterHeaders, from: &str) -> Mark {
         Mark {
             input: letter.input(),
             failed_at: letter.failed_at.to_string(),
@@ -98,14 +98,14 @@ impl Marks {
     }
 
     /// Whether a dead letter has been replayed.
-    pub fn contain(&self, at: At, letter: &Letter) -> bool {
+    pub fn contain(&self, at: At, letter: &DeadLetterHeaders) -> bool {
         self.0.get(&at).is_some_and(|found| *found == identity(&letter.input(), &letter.failed_at.to_string()))
     }
 }
 
 const NOT_A_MARK: &str = "what has been replayed cannot be told; nothing but `sluice dlq replay` should write to it";
 
-fn place(record: &Fetched<'_>) -> At {
+fn place(record: &FetchedRecord<'_>) -> At {
     At { partition: record.partition(), offset: record.offset() }
 }
 

@@ -3,7 +3,7 @@
 //! All three read the dead-letter topic from outside of any group, up to the ends that it had at the start, and commit
 //! nothing.
 
-pub mod letter;
+pub mod headers;
 pub mod list;
 pub mod marks;
 pub mod replay;

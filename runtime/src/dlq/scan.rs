@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 
-use super::letter::{Letter, NotALetter};
+use super::headers::{DeadLetterHeaders, NotALetter};
 use super::select::{At, Selection};
 use crate::config::plan::Plan;
-use crate::kafka::polled::Fetched;
+use crate::kafka::polled::FetchedRecord;
 use crate::kafka::reader::{Ends, Extent, Next, POLL, Reader};
 
 /// How often progress is shown on a terminal.
@@ -21,9 +21,9 @@ pub struct Found<'a> {
     /// Where it is.
     pub at: At,
     /// The record.
-    pub record: Fetched<'a>,
+    pub record: FetchedRecord<'a>,
     /// What its headers say, or why it is no dead letter of sluice.
-    pub letter: Result<Letter, NotALetter>,
+    pub letter: Result<DeadLetterHeaders, NotALetter>,
 }
 
 /// Whether to go on.
@@ -102,7 +102,7 @@ impl Scan {
                         continue;
                     }
                     let headers: Vec<_> = record.headers().collect();
-                    let letter = Letter::parse(headers.iter().copied());
+                    let letter = DeadLetterHeaders::parse(headers.iter().copied());
                     each(Some(Found { at, record, letter }))?
                 }
             };

@@ -5,9 +5,9 @@ use std::str::FromStr;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::letter::Letter;
+use super::headers::DeadLetterHeaders;
 use crate::batch::{Offset, Partition};
-use crate::sink::letter::Class;
+use crate::failure::Class;
 
 /// One record of the dead-letter topic: `PARTITION/OFFSET`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -174,7 +174,7 @@ impl Selection {
     }
 
     /// Whether a dead letter of a place that is meant is meant itself.
-    pub fn takes(&self, letter: &Letter) -> bool {
+    pub fn takes(&self, letter: &DeadLetterHeaders) -> bool {
         let is_input = |input: &Input| {
             input.topic == letter.topic && input.at == At { partition: letter.partition, offset: letter.offset }
         };

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use jiff::Timestamp;
 
-use super::letter::{Letter, NotALetter};
+use super::headers::{DeadLetterHeaders, NotALetter};
 use super::select::At;
 use crate::batch::NO_TIMESTAMP;
 use crate::dev::record::DevRecord;
@@ -19,7 +19,7 @@ pub struct Shown {
     /// The record.
     pub record: DevRecord,
     /// What its headers say, or why it is no dead letter of sluice.
-    pub letter: Result<Letter, NotALetter>,
+    pub letter: Result<DeadLetterHeaders, NotALetter>,
     /// Whether it has been replayed.
     pub replayed: bool,
 }
@@ -48,8 +48,8 @@ impl Shown {
         write_bytes("value", record.value.as_deref(), out)
     }
 
-    fn write_letter(&self, letter: &Letter, out: &mut dyn Write) -> io::Result<()> {
-        let Letter { stage, plugin, digest, pipeline, attempts, replays, failed_at, .. } = letter;
+    fn write_letter(&self, letter: &DeadLetterHeaders, out: &mut dyn Write) -> io::Result<()> {
+        let DeadLetterHeaders { stage, plugin, digest, pipeline, attempts, replays, failed_at, .. } = letter;
         let mut line = |name: &str, value: &str| writeln!(out, "  {name:<10} {}", in_a_line(value.as_bytes()));
         line("class", letter.class.as_str())?;
         line("reason", &letter.reason)?;

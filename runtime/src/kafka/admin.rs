@@ -1,14 +1,5 @@
-//! What has to be known of topics before a pipeline starts: whether they exist, and what they refuse.
-
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
-use std::time::Duration;
-
-use rdkafka::admin::{AdminClient, AdminOptions, ConfigResource, NewTopic, ResourceSpecifier, TopicReplication};
-use rdkafka::types::{RDKafkaErrorCode, RDKafkaRespErr};
-
-use super::log::Logging;
-use crate::config::plan::{CreateTopic, Topic};
+//! The role of an administrator: what has to be known of topics before a pipeline starts, namely whether they exist and what they
+//! refuse.
 
 /// What a broker takes where a topic's limit cannot be read: its default `max.message.bytes`.
 pub const DEFAULT_MAX_MESSAGE_BYTES: usize = 1_048_588;
@@ -38,10 +29,13 @@ impl Default for TopicLimits {
 }
 
 /// How to create a topic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Create {
-    /// As the pipeline file says.
-    pub topic: CreateTopic,
-    /// A limit other than the brokers' default.
+    /// How many partitions.
+    pub partitions: i32,
+    /// How many replicas of each.
+    pub replication: i32,
+    /// A `max.message.bytes` other than the brokers' default.
     pub max_message_bytes: Option<usize>,
     /// Whether only the last record of each key is kept.
     pub compacted: bool,
@@ -63,143 +57,24 @@ pub enum TopicError {
     Topic(String),
 }
 
-/// A connection for questions about topics.
-pub struct Admin {
-    client: AdminClient<Logging>,
-    runtime: tokio::runtime::Runtime,
-    servers: String,
-    timeout: Duration,
-}
-
-impl Admin {
-    /// Connects with a client's properties.
-    ///
-    /// # Errors
-    /// Properties that librdkafka refuses.
-    pub fn new(pipeline: &Arc<str>, properties: &BTreeMap<String, String>, timeout: Duration) -> anyhow::Result<Admin> {
-        let config = super::client_config(properties);
-        let client = config.create_with_context(Logging::new(pipeline))?;
-        let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-        let servers = properties.get("bootstrap.servers").cloned().unwrap_or_default();
-        Ok(Admin { client, runtime, servers, timeout })
-    }
-
-    /// Makes sure that a topic exists. One that does not is created where `create` says how.
+/// A connection for questions about topics. Each call waits for its answer.
+pub trait TopicAdmin: Send {
+    /// Makes sure that a topic exists. One that does not is created where `create` says how. `role` says in an error what the topic
+    /// is to the pipeline.
     ///
     /// # Errors
     /// See [`TopicError`].
-    pub fn ensure_topic(&self, role: &str, topic: &Topic, create: Option<&Create>) -> Result<(), TopicError> {
-        use RDKafkaRespErr::{RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC, RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART};
-        let name = &topic.name;
-        let metadata = self.client.inner().fetch_metadata(Some(name), self.timeout);
-        let metadata = metadata.map_err(|error| self.no_broker(&error))?;
-        match metadata.topics().first().and_then(|topic| topic.error()) {
-            None => Ok(()),
-            Some(RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART | RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC) => {
-                self.create_topic(role, name, create)
-            }
-            Some(code) => {
-                Err(TopicError::Topic(format!("topic \"{name}\" ({role}): {}", RDKafkaErrorCode::from(code))))
-            }
-        }
-    }
+    fn ensure_topic(&self, role: &str, name: &str, create: Option<&Create>) -> Result<(), TopicError>;
 
-    fn create_topic(&self, role: &str, name: &str, create: Option<&Create>) -> Result<(), TopicError> {
-        let Some(Create { topic: create, max_message_bytes, compacted }) = create else {
-            return Err(TopicError::Topic(format!(
-                "topic \"{name}\" ({role}) does not exist: create it, or let the pipeline do so with \
-                 `create: {{ partitions: 4, replication: 3 }}` beside its name"
-            )));
-        };
-        let limit = max_message_bytes.map(|bytes| bytes.to_string());
-        let mut new = NewTopic::new(name, create.partitions, TopicReplication::Fixed(create.replication));
-        if let Some(limit) = &limit {
-            new = new.set("max.message.bytes", limit);
-        }
-        if *compacted {
-            new = new.set("cleanup.policy", "compact");
-        }
-        let options = AdminOptions::new().operation_timeout(Some(self.timeout)).request_timeout(Some(self.timeout));
-        let failed = |why: &dyn std::fmt::Display| {
-            TopicError::Topic(format!("topic \"{name}\" ({role}) could not be created: {why}"))
-        };
-        let results = self.runtime.block_on(self.client.create_topics([&new], &options));
-        match results.map_err(|error| failed(&error))?.pop() {
-            Some(Err((_, code))) if code != RDKafkaErrorCode::TopicAlreadyExists => Err(failed(&code)),
-            _ => {
-                tracing::info!(topic = name, partitions = create.partitions, "created topic");
-                Ok(())
-            }
-        }
-    }
-
-    /// How many replicas a topic has of its first partition; none where there is no such topic.
+    /// Returns how many replicas a topic has of its first partition; none where there is no such topic.
     ///
     /// # Errors
     /// No broker answers.
-    pub fn replication(&self, name: &str) -> Result<Option<i32>, TopicError> {
-        let metadata = self.client.inner().fetch_metadata(Some(name), self.timeout);
-        let metadata = metadata.map_err(|error| self.no_broker(&error))?;
-        let partition = metadata.topics().first().and_then(|topic| topic.partitions().first());
-        Ok(partition.map(|partition| partition.replicas().len() as i32))
-    }
+    fn replication(&self, name: &str) -> Result<Option<i32>, TopicError>;
 
-    fn no_broker(&self, error: &rdkafka::error::KafkaError) -> TopicError {
-        let cause = error.rdkafka_error_code().map_or_else(|| error.to_string(), |code| code.to_string());
-        TopicError::NoBroker { servers: self.servers.clone(), cause }
-    }
+    /// Returns what topics refuse, in the order of `names`; for what may not be read, the brokers' defaults.
+    fn limits(&self, names: &[&str]) -> Vec<TopicLimits>;
 
-    /// Ends the connection on a thread of its own: it waits for one that looks up every 100 ms only, and a start need not.
-    pub fn leave(self) {
-        std::thread::spawn(move || drop(self));
-    }
-
-    /// What topics refuse, in the order of `names`; what may not be read has the brokers' defaults.
-    pub fn limits(&self, names: &[&str]) -> Vec<TopicLimits> {
-        // Brokers refuse a question that names a topic twice.
-        let distinct: Vec<&str> = BTreeSet::from_iter(names.iter().copied()).into_iter().collect();
-        let limits: BTreeMap<&str, TopicLimits> = distinct.iter().copied().zip(self.ask_limits(&distinct)).collect();
-        names.iter().map(|name| limits.get(name).copied().unwrap_or_default()).collect()
-    }
-
-    fn ask_limits(&self, names: &[&str]) -> Vec<TopicLimits> {
-        let asked: Vec<_> = names.iter().map(|name| ResourceSpecifier::Topic(name)).collect();
-        let options = AdminOptions::new().request_timeout(Some(self.timeout));
-        let answers = match self.runtime.block_on(self.client.describe_configs(&asked, &options)) {
-            Ok(answers) => answers,
-            Err(error) => {
-                tracing::warn!("the limits of topics cannot be read ({error}): assuming the brokers' defaults");
-                return vec![TopicLimits::default(); names.len()];
-            }
-        };
-        names
-            .iter()
-            .zip(answers)
-            .map(|(name, answer)| match answer {
-                Ok(resource) => parse_limits(&resource),
-                Err(code) => {
-                    tracing::warn!(
-                        topic = name,
-                        "the topic's limits cannot be read ({code}): assuming the brokers' defaults"
-                    );
-                    TopicLimits::default()
-                }
-            })
-            .collect()
-    }
-}
-
-fn parse_limits(resource: &ConfigResource) -> TopicLimits {
-    let value = |name: &str| resource.get(name).and_then(|entry| entry.value.as_deref());
-    // The brokers' default, "as far as the clock goes", is no bound.
-    let bound = |name: &str| value(name).and_then(|text| text.parse().ok()).filter(|&bound| bound != i64::MAX);
-    let create_time = value("message.timestamp.type") != Some("LogAppendTime");
-    TopicLimits {
-        max_message_bytes: value("max.message.bytes")
-            .and_then(|text| text.parse().ok())
-            .unwrap_or(DEFAULT_MAX_MESSAGE_BYTES),
-        compacted: value("cleanup.policy").is_some_and(|policy| policy.split(',').any(|part| part.trim() == "compact")),
-        timestamp_before: bound("message.timestamp.before.max.ms").filter(|_| create_time),
-        timestamp_after: bound("message.timestamp.after.max.ms").filter(|_| create_time),
-    }
+    /// Ends the connection, without waiting for that.
+    fn close(self: Box<Self>);
 }

@@ -1,32 +1,75 @@
-//! Kafka: everything of rdkafka and librdkafka that the rest of the program sees, as types of its own.
+//! Kafka, behind one narrow trait for each role: a member of a consumer group, a producer with transactions, an administrator,
+//! and a reader outside of groups. There are two implementations: [`librdkafka`] on real brokers, and the simulated cluster
+//! of the simulation tests.
 
-pub mod admin;
-pub mod consumer;
-pub mod embedded;
-pub mod log;
-pub mod polled;
-pub mod producer;
+mod admin;
+mod consumer;
+mod error;
+pub mod librdkafka;
+mod producer;
 pub mod reader;
-mod records;
-pub mod transactions;
-pub mod waker;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
-use rdkafka::ClientConfig;
-use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::types::{RDKafkaErrorCode, RDKafkaRespErr};
-
+pub use self::admin::{Create, DEFAULT_MAX_MESSAGE_BYTES, TopicAdmin, TopicError, TopicLimits};
+pub use self::consumer::{
+    Committed, CommittedOf, ConsumerEvent, Fetched, FetchedRecord, GroupConsumer, GroupMetadata, GroupQueries,
+    PartitionReader, RecordOrigin, StartPosition,
+};
+pub use self::error::{ErrorKind, KafkaError, TransactionError};
+pub use self::producer::{Outgoing, Producer, Report, Sent};
 use crate::batch::Partition;
+use crate::rt::Wakeup;
 
-/// The configuration of a client. librdkafka logs what its `debug` property asks for; rdkafka would ask a logger of
-/// another kind than ours how much that may be.
-fn client_config(properties: &BTreeMap<String, String>) -> ClientConfig {
-    let mut config: ClientConfig = properties.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
-    config.set_log_level(RDKafkaLogLevel::Debug);
-    config
+/// Properties of a client, by librdkafka's names.
+pub type Properties = BTreeMap<String, String>;
+
+/// Makes the clients of a pipeline. `R` is what its producer hands back with each delivery report.
+pub trait Kafka<R>: Send + Sync {
+    /// Makes a consumer whose records come in `queues` queues; contacts no broker yet. `wakeup` is woken when there is something
+    /// to read.
+    ///
+    /// # Errors
+    /// Properties that the client refuses.
+    fn consumer(
+        &self,
+        pipeline: &Arc<str>,
+        properties: &Properties,
+        queues: usize,
+        wakeup: Wakeup,
+    ) -> Result<Box<dyn GroupConsumer>, KafkaError>;
+
+    /// Makes a producer for these topics, which are known by their numbers from then on; contacts no broker yet.
+    ///
+    /// # Errors
+    /// Properties or topic names that the client refuses; a thread that cannot be made.
+    fn producer(
+        &self,
+        pipeline: &Arc<str>,
+        properties: &Properties,
+        topics: &[&str],
+        report: Report<R>,
+    ) -> anyhow::Result<Arc<dyn Producer<R>>>;
+
+    /// Makes a connection for questions about topics. Each may take up to `timeout`.
+    ///
+    /// # Errors
+    /// Properties that the client refuses.
+    fn admin(
+        &self,
+        pipeline: &Arc<str>,
+        properties: &Properties,
+        timeout: Duration,
+    ) -> anyhow::Result<Box<dyn TopicAdmin>>;
+
+    /// Makes a reader outside of any group; contacts no broker yet.
+    ///
+    /// # Errors
+    /// Properties that the client refuses.
+    fn reader(&self, pipeline: &Arc<str>, properties: &Properties) -> Result<Box<dyn PartitionReader>, KafkaError>;
 }
 
 /// A topic's partition.
@@ -40,7 +83,7 @@ pub struct TopicPartition {
 
 impl TopicPartition {
     /// A partition by its topic's name and its number.
-    pub(crate) fn new(topic: &str, partition: i32) -> TopicPartition {
+    pub fn new(topic: &str, partition: i32) -> TopicPartition {
         TopicPartition { topic: topic.into(), partition: Partition(partition) }
     }
 }
@@ -48,55 +91,5 @@ impl TopicPartition {
 impl fmt::Display for TopicPartition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.topic, self.partition)
-    }
-}
-
-/// An error of librdkafka or of the broker: its code, and what it says.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{text}")]
-pub struct KafkaError {
-    /// The code.
-    pub code: RDKafkaErrorCode,
-    /// What it says, the code's name included.
-    pub text: String,
-}
-
-impl KafkaError {
-    /// The error of a code; `detail` is what the library added, or empty.
-    pub(crate) fn new(code: RDKafkaRespErr, detail: &str) -> KafkaError {
-        let code = RDKafkaErrorCode::from(code);
-        let text = if detail.is_empty() { code.to_string() } else { format!("{detail} ({code:?})") };
-        KafkaError { code, text }
-    }
-}
-
-impl KafkaError {
-    /// What was not asked, because something before it was not answered.
-    pub(crate) fn later() -> KafkaError {
-        KafkaError::new(RDKafkaRespErr::RD_KAFKA_RESP_ERR__IN_PROGRESS, "not asked yet")
-    }
-
-    /// What was not over in time.
-    pub(crate) fn timed_out(what: &str) -> KafkaError {
-        KafkaError::new(RDKafkaRespErr::RD_KAFKA_RESP_ERR__TIMED_OUT, what)
-    }
-
-    /// What no code of Kafka's stands for.
-    pub(crate) fn other(what: &str) -> KafkaError {
-        KafkaError { code: RDKafkaErrorCode::Fail, text: what.to_owned() }
-    }
-
-    /// The same error, with what it is about before it.
-    pub(crate) fn about(self, subject: &str) -> KafkaError {
-        KafkaError { text: format!("{subject}: {}", self.text), ..self }
-    }
-}
-
-impl From<rdkafka::error::KafkaError> for KafkaError {
-    fn from(error: rdkafka::error::KafkaError) -> Self {
-        match error.rdkafka_error_code() {
-            Some(code) => KafkaError { code, text: code.to_string() },
-            None => KafkaError { code: RDKafkaErrorCode::Fail, text: error.to_string() },
-        }
     }
 }

@@ -1,15 +1,9 @@
 //! The reader: reads topics from outside of any group, up to ends that are fixed beforehand, and commits nothing.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rdkafka::types::{RDKafkaErrorCode, RDKafkaRespErr};
-
-use super::consumer::{Consumer, From};
-use super::polled::{Fetched, Polled};
-use super::waker::Waker;
-use super::{KafkaError, TopicPartition};
+use super::{ErrorKind, Fetched, FetchedRecord, Kafka, KafkaError, PartitionReader, Properties, StartPosition, TopicPartition};
 use crate::batch::{Offset, Partition};
 
 /// How long the brokers have to answer one question.
@@ -49,9 +43,10 @@ pub enum Ends {
 }
 
 /// What comes next.
-pub enum Next<'a> {
-    /// A record.
-    Record(Fetched<'a>),
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// A record was handed over.
+    Record,
     /// Nothing at this moment.
     Nothing,
     /// Everything is read.
@@ -60,9 +55,9 @@ pub enum Next<'a> {
 
 /// Reads one topic.
 pub struct Reader {
-    consumer: Consumer,
+    client: Box<dyn PartitionReader>,
     // Knows the ends, where the other is told of nearer ones.
-    asked: Option<Consumer>,
+    asked: Option<Box<dyn PartitionReader>>,
     topic: Arc<str>,
     // What is still to be read.
     open: Vec<Extent>,
@@ -77,14 +72,14 @@ impl Reader {
     ///
     /// # Errors
     /// Properties that librdkafka refuses.
-    pub fn new(
+    pub fn new<R>(
+        kafka: &dyn Kafka<R>,
         pipeline: &Arc<str>,
-        properties: &BTreeMap<String, String>,
+        properties: &Properties,
         topic: &str,
         ends: Ends,
     ) -> Result<Reader, KafkaError> {
         let mut properties = properties.clone();
-        properties.remove("group.instance.id");
         properties.extend(
             [
                 ("isolation.level", "read_committed"),
@@ -94,16 +89,16 @@ impl Reader {
             ]
             .map(|(name, value)| (name.to_owned(), value.to_owned())),
         );
-        let consumer = Consumer::new(pipeline, &properties, Waker::default())?;
+        let client = kafka.reader(pipeline, &properties)?;
         // Brokers answer with the ends that a client of this isolation may read up to.
         properties.insert("isolation.level".to_owned(), "read_uncommitted".to_owned());
         let asked = match ends {
             Ends::Committed => None,
-            Ends::All => Some(Consumer::new(pipeline, &properties, Waker::default())?),
+            Ends::All => Some(kafka.reader(pipeline, &properties)?),
         };
         let moved = Instant::now();
         let lookout = Lookout { last: moved, missed: 0 };
-        Ok(Reader { consumer, asked, topic: topic.into(), open: Vec::new(), moved, lookout, complaint: None })
+        Ok(Reader { client, asked, topic: topic.into(), open: Vec::new(), moved, lookout, complaint: None })
     }
 
     /// What each partition of the topic holds; none where there is no such topic.
@@ -112,7 +107,7 @@ impl Reader {
     /// The broker's, or no answer in time.
     pub fn extents(&self) -> Result<Option<Vec<Extent>>, KafkaError> {
         let about = |error: KafkaError| error.about(&format!("topic \"{}\"", self.topic));
-        let asked = self.asked.as_ref().unwrap_or(&self.consumer);
+        let asked = self.asked.as_ref().unwrap_or(&self.client);
         let count = asked.partition_count(&self.topic, ANSWER_TIMEOUT).map_err(about)?;
         let extent = |partition| {
             let at = TopicPartition { topic: self.topic.clone(), partition: Partition(partition) };
@@ -132,54 +127,49 @@ impl Reader {
         self.moved = Instant::now();
         let start = |extent: &Extent| {
             let at = TopicPartition { topic: self.topic.clone(), partition: extent.partition };
-            (at, From::Offset(extent.from))
+            (at, StartPosition::Offset(extent.from))
         };
-        self.consumer.assign(&self.open.iter().map(start).collect::<Vec<_>>())
+        self.client.start(&self.open.iter().map(start).collect::<Vec<_>>())
     }
 
-    /// Takes the next record, or waits for a moment.
+    /// Hands the next record to `take`, or waits for a moment.
     ///
     /// # Errors
     /// The topic may not be read, or for a while nothing has come.
-    pub fn take(&mut self) -> Result<Next<'_>, KafkaError> {
+    pub fn next(&mut self, take: &mut dyn FnMut(FetchedRecord<'_>)) -> Result<Next, KafkaError> {
         if self.open.is_empty() {
             return Ok(Next::End);
         }
-        match self.consumer.poll(POLL) {
-            Polled::Record(record) => {
-                self.moved = Instant::now();
-                let its = self.open.iter().position(|extent| extent.partition == record.partition());
-                let Some(its) = its else { return Ok(Next::Nothing) };
-                let (next, to) = (record.offset().0 + 1, self.open[its].to.0);
-                if next >= to {
-                    self.open.swap_remove(its);
+        let Reader { client, open, moved, complaint, .. } = self;
+        let (mut next, mut failed) = (Next::Nothing, None);
+        client.poll(POLL, &mut |fetched| {
+            match fetched {
+                Fetched::Record(record) => {
+                    *moved = Instant::now();
+                    if is_wanted(open, &record) {
+                        next = Next::Record;
+                        take(record);
+                    }
                 }
-                // What came after the end was fixed is left for another time.
-                Ok(if next > to { Next::Nothing } else { Next::Record(record) })
-            }
-            Polled::End(at, offset) => {
-                self.moved = Instant::now();
-                self.open.retain(|extent| extent.partition != at.partition || offset < extent.to);
-                Ok(Next::Nothing)
-            }
-            Polled::Fatal(error) => Err(error),
-            Polled::Failed(error) => {
-                use RDKafkaErrorCode::{TopicAuthorizationFailed, UnknownTopicOrPartition};
-                if matches!(error.code, TopicAuthorizationFailed | UnknownTopicOrPartition) {
-                    return Err(error.about(&format!("topic \"{}\"", self.topic)));
+                Fetched::End(at, offset) => {
+                    *moved = Instant::now();
+                    open.retain(|extent| extent.partition != at.partition || offset < extent.to);
                 }
-                self.complaint = Some(error);
-                wait_on(&self.topic, self.moved, &mut self.complaint)
+                Fetched::Failed(error) if is_final(&error) => failed = Some(error),
+                Fetched::Failed(error) => *complaint = Some(error),
+                // The client begins again at the oldest record that there is.
+                Fetched::OffsetOutOfRange(..) => {}
             }
-            Polled::Nothing
-            | Polled::Assigned(_)
-            | Polled::Revoked { .. }
-            | Polled::Committed(_)
-            | Polled::OffsetGone(..) => {
-                self.lookout.look(&self.consumer, &self.topic, self.moved)?;
-                wait_on(&self.topic, self.moved, &mut self.complaint)
-            }
+            false
+        })?;
+        if let Some(error) = failed {
+            return Err(error.about(&format!("topic \"{}\"", self.topic)));
         }
+        if next == Next::Nothing {
+            self.lookout.look(&*self.client, &self.topic, self.moved)?;
+            give_up_after_patience(&self.topic, self.moved, &mut self.complaint)?;
+        }
+        Ok(next)
     }
 
     /// For so long nobody asked for the next record: that is no delay of the brokers'.
@@ -189,8 +179,8 @@ impl Reader {
 
     /// Ends the client. One that does not end in time is left to the end of the process.
     pub fn close(self) {
-        for consumer in std::iter::once(self.consumer).chain(self.asked) {
-            consumer.close(LEAVE_TIMEOUT);
+        for client in std::iter::once(self.client).chain(self.asked) {
+            client.close(LEAVE_TIMEOUT);
         }
     }
 }
@@ -205,7 +195,7 @@ struct Lookout {
 
 impl Lookout {
     /// Looks, but not often. `moved`: when something came last.
-    fn look(&mut self, consumer: &Consumer, topic: &str, moved: Instant) -> Result<(), KafkaError> {
+    fn look(&mut self, client: &dyn PartitionReader, topic: &str, moved: Instant) -> Result<(), KafkaError> {
         if moved > self.last {
             self.missed = 0;
         }
@@ -213,7 +203,7 @@ impl Lookout {
             return Ok(());
         }
         self.last = Instant::now();
-        match consumer.partition_count(topic, LOOK) {
+        match client.partition_count(topic, LOOK) {
             Ok(0) => self.missed += 1,
             Ok(_) => self.missed = 0,
             // Brokers that do not answer may do so again.
@@ -222,17 +212,31 @@ impl Lookout {
         if self.missed < MISSED {
             return Ok(());
         }
-        let gone = KafkaError::new(RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, "");
-        Err(gone.about(&format!("topic \"{topic}\"")))
+        Err(KafkaError::new(ErrorKind::UnknownTopic, format!("topic \"{topic}\": it does not exist any more")))
     }
 }
 
-/// Nothing has come: that is an error once it has lasted too long.
-fn wait_on(topic: &str, moved: Instant, complaint: &mut Option<KafkaError>) -> Result<Next<'static>, KafkaError> {
-    if moved.elapsed() < PATIENCE {
-        return Ok(Next::Nothing);
+/// Whether a record is one of those that are to be read. The last one of a partition closes it.
+fn is_wanted(open: &mut Vec<Extent>, record: &FetchedRecord<'_>) -> bool {
+    let Some(index) = open.iter().position(|extent| extent.partition == record.partition) else { return false };
+    let (next, to) = (record.offset.0 + 1, open[index].to.0);
+    if next >= to {
+        open.swap_remove(index);
     }
-    let error = complaint.take();
-    let error = error.unwrap_or_else(|| KafkaError::new(RDKafkaRespErr::RD_KAFKA_RESP_ERR__TIMED_OUT, ""));
+    // What came after the end was fixed is left for another time.
+    next <= to
+}
+
+/// Whether to wait would change nothing.
+fn is_final(error: &KafkaError) -> bool {
+    matches!(error.kind, ErrorKind::Authorization | ErrorKind::UnknownTopic)
+}
+
+/// Nothing has come: that is an error once it has lasted too long.
+fn give_up_after_patience(topic: &str, moved: Instant, complaint: &mut Option<KafkaError>) -> Result<(), KafkaError> {
+    if moved.elapsed() < PATIENCE {
+        return Ok(());
+    }
+    let error = complaint.take().unwrap_or_else(|| KafkaError::timed_out("reading"));
     Err(error.about(&format!("nothing has come of topic \"{topic}\" for {} s", PATIENCE.as_secs())))
 }

@@ -3,20 +3,15 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::Receiver;
-use std::time::{Duration, Instant};
-
-use rdkafka::types::RDKafkaErrorCode;
+use std::time::Duration;
 
 use super::Sink;
 use super::receipt::Receipt;
 use crate::batch::Offset;
-use crate::event::{Event, Events};
+use crate::event::{Event, EventSender};
 use crate::failpoint::{self, Failpoint};
-use crate::kafka::consumer::Committed;
-use crate::kafka::producer::Producer;
-use crate::kafka::transactions::{GroupMetadata, TransactionError};
-use crate::kafka::{KafkaError, TopicPartition};
+use crate::kafka::{Committed, ErrorKind, GroupMetadata, KafkaError, Producer, TopicPartition, TransactionError};
+use crate::rt::{self, Receiver};
 
 /// How long the group's coordinator may take for the offsets: as long as it takes to find another one.
 const OFFSETS: Duration = Duration::from_secs(10);
@@ -30,7 +25,7 @@ const COMPLAINT_INTERVAL: Duration = Duration::from_secs(30);
 const LAST_ABORT: Duration = Duration::from_secs(1);
 
 /// What the source asks for. One at a time: the next comes after the outcome of the last.
-pub enum Command {
+pub enum TransactionCommand {
     /// Register the transactional id, and begin a transaction.
     Begin,
     /// Wait until everything that was written is acknowledged.
@@ -48,7 +43,7 @@ pub enum Command {
 
 /// What became of it.
 #[derive(Debug)]
-pub enum Outcome {
+pub enum TransactionOutcome {
     /// A transaction has begun, and nothing is in it.
     Begun {
         /// What had made the last one fail, where librdkafka knows.
@@ -70,7 +65,7 @@ pub enum Outcome {
 pub struct Committer {
     pipeline: Arc<str>,
     sink: Arc<Sink>,
-    events: Events,
+    events: EventSender,
     // After this time the broker aborts a transaction.
     timeout: Duration,
     // Nothing is waited for any more.
@@ -83,7 +78,7 @@ impl Committer {
     pub fn new(
         pipeline: Arc<str>,
         sink: Arc<Sink>,
-        events: Events,
+        events: EventSender,
         timeout: Duration,
         ended: Arc<AtomicBool>,
     ) -> Committer {
@@ -91,29 +86,29 @@ impl Committer {
     }
 
     /// Obeys until nobody asks any more. What is open then is aborted, so that it holds up no reader.
-    pub fn work(&self, commands: &Receiver<Command>) {
-        for command in commands {
-            let outcome = self.obey(command);
-            self.events.tell_now(Event::Transaction(outcome));
+    pub fn work(&self, commands: &Receiver<TransactionCommand>) {
+        while let Ok(command) = commands.recv_until(None) {
+            let outcome = self.execute(command);
+            self.events.send_and_wake(Event::Transaction(outcome));
         }
         // An error leaves the rest to the transaction's time-out.
         let _ = self.sink.producer(|producer| producer.abort_transaction(LAST_ABORT));
     }
 
-    fn obey(&self, command: Command) -> Outcome {
+    fn execute(&self, command: TransactionCommand) -> TransactionOutcome {
         match command {
-            Command::Begin => self.register(None, None),
-            Command::Flush => self.flush(),
-            Command::Commit { offsets, group } => self.commit(offsets, group),
-            Command::Abort => self.abort(),
+            TransactionCommand::Begin => self.register(None, None),
+            TransactionCommand::Flush => self.flush(),
+            TransactionCommand::Commit { offsets, group } => self.commit(offsets, group),
+            TransactionCommand::Abort => self.abort(),
         }
     }
 
-    fn register(&self, cause: Option<KafkaError>, renewed: Option<KafkaError>) -> Outcome {
-        let begun = self.persist(None, || self.sink.producer(|producer| producer.init_transactions(SLICE)));
+    fn register(&self, cause: Option<KafkaError>, renewed: Option<KafkaError>) -> TransactionOutcome {
+        let begun = self.retry_until(None, || self.sink.producer(|producer| producer.init_transactions(SLICE)));
         match begun.and_then(|()| self.begin()) {
-            Ok(()) => Outcome::Begun { cause, renewed },
-            Err(error) => Outcome::Broken(error.into_cause()),
+            Ok(()) => TransactionOutcome::Begun { cause, renewed },
+            Err(error) => TransactionOutcome::Broken(error.into_cause()),
         }
     }
 
@@ -121,29 +116,29 @@ impl Committer {
         self.sink.producer(|producer| producer.begin_transaction())
     }
 
-    fn flush(&self) -> Outcome {
-        let deadline = Instant::now() + self.timeout;
+    fn flush(&self) -> TransactionOutcome {
+        let deadline = rt::now() + self.timeout;
         while !self.sink.producer(|producer| producer.flush(SLICE)) {
-            if Instant::now() > deadline || self.ended() {
-                return Outcome::Failed(KafkaError::timed_out("not everything was acknowledged in time"));
+            if rt::now() > deadline || self.ended() {
+                return TransactionOutcome::Failed(KafkaError::timed_out("not everything was acknowledged in time"));
             }
         }
-        Outcome::Flushed
+        TransactionOutcome::Flushed
     }
 
-    fn commit(&self, offsets: Vec<(TopicPartition, Committed)>, group: GroupMetadata) -> Outcome {
+    fn commit(&self, offsets: Vec<(TopicPartition, Committed)>, group: GroupMetadata) -> TransactionOutcome {
         let sent = offsets.iter().map(|(at, committed)| (at.clone(), committed.offset)).collect();
         let commit = || self.sink.producer(|producer| producer.commit_transaction(SLICE));
         let committed = self.send_offsets(offsets, group).and_then(|()| {
             failpoint::reach(Failpoint::OffsetsSent);
-            self.persist(Some(self.timeout), commit)
+            self.retry_until(Some(self.timeout), commit)
         });
         if let Err(error) = committed {
-            return Outcome::Failed(error.into_cause());
+            return TransactionOutcome::Failed(error.into_cause());
         }
         match self.begin() {
-            Ok(()) => Outcome::Committed(sent),
-            Err(error) => Outcome::Failed(error.into_cause()),
+            Ok(()) => TransactionOutcome::Committed(sent),
+            Err(error) => TransactionOutcome::Failed(error.into_cause()),
         }
     }
 
@@ -155,27 +150,27 @@ impl Committer {
         group: GroupMetadata,
     ) -> Result<(), TransactionError> {
         let patience = self.timeout.min(OFFSETS);
-        let send = move |producer: &Producer<Receipt>| producer.send_offsets(&offsets, &group, patience);
-        let lost = || TransactionError::Over(KafkaError::timed_out("the group's coordinator did not take the offsets"));
+        let send = move |producer: &dyn Producer<Receipt>| producer.send_offsets(&offsets, &group, patience);
+        let lost = || TransactionError::Fatal(KafkaError::timed_out("the group's coordinator did not take the offsets"));
         // A little more than it should take by itself.
         self.sink.producer_within(patience + SLICE, send).unwrap_or_else(|| Err(lost()))
     }
 
-    fn abort(&self) -> Outcome {
+    fn abort(&self) -> TransactionOutcome {
         // Refused in a transaction that has failed, with the reason; in one that is open nothing comes of it.
         let cause = match self.begin() {
             Err(TransactionError::Abort(cause)) => {
-                let refused = self.sink.producer(Producer::refused_partition);
+                let refused = self.sink.producer(|producer| producer.refused_partition());
                 Some(refused.map_or(cause.clone(), |partition| KafkaError { text: partition, ..cause }))
             }
-            Ok(()) | Err(TransactionError::Again(_) | TransactionError::Over(_)) => None,
+            Ok(()) | Err(TransactionError::Retry(_) | TransactionError::Fatal(_)) => None,
         };
         let abort = || self.sink.producer(|producer| producer.abort_transaction(SLICE));
-        let aborted = self.persist(Some(self.timeout), abort).and_then(|()| self.begin());
-        let Err(error) = aborted else { return Outcome::Begun { cause, renewed: None } };
+        let aborted = self.retry_until(Some(self.timeout), abort).and_then(|()| self.begin());
+        let Err(error) = aborted else { return TransactionOutcome::Begun { cause, renewed: None } };
         if self.ended() {
             // The next start may have registered our id already.
-            return Outcome::Failed(error.into_cause());
+            return TransactionOutcome::Failed(error.into_cause());
         }
         tracing::info!(
             target: "transactions", pipeline = %self.pipeline,
@@ -183,36 +178,36 @@ impl Committer {
         );
         match self.sink.renew_producer() {
             Ok(()) => self.register(cause, Some(error.into_cause())),
-            Err(error) => Outcome::Broken(KafkaError::other(&format!("{error:#}"))),
+            Err(error) => TransactionOutcome::Broken(KafkaError::other(&format!("{error:#}"))),
         }
     }
 
     /// Makes a call until it is over, has failed, or `patience` is used up; without one only the pipeline's end ends it.
-    fn persist(
+    fn retry_until(
         &self,
         patience: Option<Duration>,
         call: impl Fn() -> Result<(), TransactionError>,
     ) -> Result<(), TransactionError> {
-        let (begun, mut said) = (Instant::now(), Instant::now());
+        let (begun, mut said) = (rt::now(), rt::now());
         loop {
-            let asked = Instant::now();
+            let asked = rt::now();
             let cause = match call() {
                 // Another call was not over in time, and will not be waited for any more.
-                Err(TransactionError::Again(cause)) if cause.code == RDKafkaErrorCode::Conflict => {
-                    return Err(TransactionError::Over(cause));
+                Err(TransactionError::Retry(cause)) if cause.kind == ErrorKind::Conflict => {
+                    return Err(TransactionError::Fatal(cause));
                 }
-                Err(TransactionError::Again(cause)) => cause,
+                Err(TransactionError::Retry(cause)) => cause,
                 result => return result,
             };
-            if self.ended() || patience.is_some_and(|patience| begun.elapsed() > patience) {
-                return Err(TransactionError::Over(cause));
+            if self.ended() || patience.is_some_and(|patience| rt::now() - begun > patience) {
+                return Err(TransactionError::Fatal(cause));
             }
-            if said.elapsed() > COMPLAINT_INTERVAL {
-                said = Instant::now();
+            if rt::now() - said > COMPLAINT_INTERVAL {
+                said = rt::now();
                 tracing::warn!(target: "transactions", pipeline = %self.pipeline, "no transaction yet: {cause}; trying on");
             }
             // A call that was not over in time has waited already.
-            std::thread::sleep(AGAIN.saturating_sub(asked.elapsed()));
+            rt::sleep(AGAIN.saturating_sub(rt::now() - asked));
         }
     }
 

@@ -4,12 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use rdkafka::types::RDKafkaErrorCode;
-
-use super::letter::DeadLetter;
+use super::dead_letter::DeadLetter;
 use crate::batch::Offset;
-use crate::event::{Event, Events};
-use crate::kafka::KafkaError;
+use crate::event::{Event, EventSender};
+use crate::kafka::{ErrorKind, KafkaError};
 use crate::lease::Lease;
 
 /// One partition's part of a batch.
@@ -60,25 +58,25 @@ pub struct SpanReceipt {
     end: AtomicI64,
     outstanding: AtomicI64,
     failed: AtomicBool,
-    events: Events,
+    events: EventSender,
 }
 
 impl SpanReceipt {
     fn settle(&self, count: i64) {
         if self.outstanding.fetch_sub(count, Ordering::AcqRel) == count {
             let span = Span { end: Offset(self.end.load(Ordering::Acquire)), ..self.span.clone() };
-            self.events.tell(Event::Delivered(Delivered(span)));
+            self.events.send(Event::Delivered(Delivered(span)));
         }
     }
 
     fn fail(&self, error: KafkaError) {
         // Under an ended lease a failure is what was asked for: the purge after a loss or an abort.
-        if self.failed.swap(true, Ordering::AcqRel) || self.span.lease.ended() {
+        if self.failed.swap(true, Ordering::AcqRel) || self.span.lease.is_revoked() {
             return;
         }
         // Nothing that comes behind it may be written, or it would overtake what failed.
-        self.span.lease.cut(self.span.first);
-        self.events.tell_now(Event::NotDelivered { span: self.span.clone(), error });
+        self.span.lease.truncate_at(self.span.first);
+        self.events.send_and_wake(Event::NotDelivered { span: self.span.clone(), error });
     }
 }
 
@@ -94,8 +92,8 @@ impl Receipt {
                 match (letter, &**parent) {
                     (Some(letter), Receipt::Span(span)) if is_too_large(&error) => {
                         let (span, events, offset, size) = (span.span.clone(), &span.events, *offset, *size);
-                        let oversize = Oversize { letter, receipt: parent.clone(), span, offset, size };
-                        events.tell_now(Event::Oversize(oversize));
+                        let oversize = OversizeRecord { letter, receipt: parent.clone(), span, offset, size };
+                        events.send_and_wake(Event::TooLarge(oversize));
                     }
                     _ => Receipt::report(parent.clone(), Err(error)),
                 }
@@ -106,11 +104,11 @@ impl Receipt {
 
 /// Whether an error says that a record is too large.
 pub(super) fn is_too_large(error: &KafkaError) -> bool {
-    matches!(error.code, RDKafkaErrorCode::MessageSizeTooLarge | RDKafkaErrorCode::InvalidMessageSize)
+    error.kind == ErrorKind::TooLarge
 }
 
 /// A record that a broker refused as too large: its dead letter, and the receipt to send it with.
-pub struct Oversize {
+pub struct OversizeRecord {
     pub(super) letter: Box<DeadLetter>,
     pub(super) receipt: Arc<Receipt>,
     pub(super) span: Span,
@@ -118,10 +116,10 @@ pub struct Oversize {
     pub(super) size: usize,
 }
 
-impl Oversize {
+impl OversizeRecord {
     /// Whether its partition is no longer ours.
     pub fn is_void(&self) -> bool {
-        self.span.lease.ended()
+        self.span.lease.is_revoked()
     }
 
     /// The partition and generation of the record.
@@ -134,14 +132,14 @@ impl Oversize {
 pub struct OpenSpan {
     span: Span,
     receipt: Arc<Receipt>,
-    events: Events,
+    events: EventSender,
     sent: i64,
     sealed: bool,
 }
 
 impl OpenSpan {
     /// Opens a span.
-    pub fn new(span: Span, events: Events) -> OpenSpan {
+    pub fn new(span: Span, events: EventSender) -> OpenSpan {
         let receipt = SpanReceipt {
             span: span.clone(),
             end: AtomicI64::new(span.end.0),
@@ -154,7 +152,7 @@ impl OpenSpan {
 
     /// The same span once more, for records of it that go their own way: it is delivered when each of the two is
     /// sealed, and abandoned when either is.
-    pub fn share(&self) -> OpenSpan {
+    pub fn fork(&self) -> OpenSpan {
         if let Receipt::Span(receipt) = &*self.receipt {
             receipt.outstanding.fetch_add(OPEN, Ordering::AcqRel);
         }
@@ -174,12 +172,12 @@ impl OpenSpan {
     }
 
     /// A receipt for one more record that may be too large for its topic.
-    pub(super) fn large_receipt(&mut self, fallback: Box<DeadLetter>, offset: Offset, size: usize) -> Arc<Receipt> {
+    pub(super) fn receipt_with_fallback(&mut self, fallback: Box<DeadLetter>, offset: Offset, size: usize) -> Arc<Receipt> {
         Arc::new(Receipt::Large { parent: self.receipt(), fallback: Mutex::new(Some(fallback)), offset, size })
     }
 
     /// A receipt came back: the record was not sent.
-    pub(super) fn unsent(&mut self) {
+    pub(super) fn withdraw_receipt(&mut self) {
         self.sent -= 1;
     }
 
@@ -192,7 +190,7 @@ impl OpenSpan {
 
     /// Everything of the span that goes this way is sent: it is delivered once all of it is acknowledged.
     pub fn seal(mut self) {
-        let end = self.span.lease.shorten(self.span.end);
+        let end = self.span.lease.clamp_end(self.span.end);
         if end <= self.span.first && self.span.first < self.span.end {
             return;
         }
@@ -208,8 +206,8 @@ impl Drop for OpenSpan {
     fn drop(&mut self) {
         if !self.sealed {
             // What cannot be committed is not written either: nothing overtakes what was given up.
-            self.span.lease.cut(self.span.first);
-            self.events.tell(Event::Abandoned { span: self.span.clone(), written: self.sent > 0 });
+            self.span.lease.truncate_at(self.span.first);
+            self.events.send(Event::Abandoned { span: self.span.clone(), written: self.sent > 0 });
         }
     }
 }

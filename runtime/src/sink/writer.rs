@@ -6,8 +6,7 @@ use std::sync::{Arc, OnceLock};
 use super::receipt::Receipt;
 use crate::batch::NO_TIMESTAMP;
 use crate::config::plan::{Delivery, Plan};
-use crate::kafka::admin::TopicLimits;
-use crate::kafka::producer::{Outgoing, OutputTopic, Producer};
+use crate::kafka::{Kafka, Outgoing, Producer, TopicLimits};
 
 /// What Kafka adds to a record of its own in a batch of its own, at the most.
 const BATCH_OVERHEAD: usize = 61 + 40;
@@ -24,13 +23,15 @@ pub struct Known {
 
 /// A topic and what it takes.
 pub(super) struct Destination {
-    pub(super) topic: OutputTopic,
+    /// The producer's number for it.
+    pub(super) number: usize,
+    pub(super) name: String,
     pub(super) limits: TopicLimits,
 }
 
 /// A producer and its topics.
 pub(super) struct Writer {
-    pub(super) producer: Producer<Receipt>,
+    pub(super) producer: Arc<dyn Producer<Receipt>>,
     /// In the plan's order, none where one is `{ drop: true }`.
     pub(super) outputs: Vec<Option<Destination>>,
     pub(super) dlq: Option<Destination>,
@@ -42,17 +43,21 @@ impl Writer {
     /// # Errors
     /// Properties or topic names that librdkafka refuses.
     pub(super) fn new(
+        kafka: &dyn Kafka<Receipt>,
         pipeline: &Arc<str>,
         properties: &BTreeMap<String, String>,
         outputs: &[Option<Known>],
         dlq: Option<&Known>,
     ) -> anyhow::Result<Writer> {
-        let producer = Producer::new(pipeline, properties, Receipt::report)?;
-        let open = |known: &Known| -> anyhow::Result<Destination> {
-            Ok(Destination { topic: producer.topic(&known.name)?, limits: known.limits })
+        let names: Vec<&str> = outputs.iter().flatten().chain(dlq).map(|known| known.name.as_str()).collect();
+        let producer = kafka.producer(pipeline, properties, &names, Receipt::report)?;
+        let mut numbers = 0..;
+        let mut open = |known: &Known| {
+            let number = numbers.next().unwrap_or_default();
+            Destination { number, name: known.name.clone(), limits: known.limits }
         };
-        let outputs = outputs.iter().map(|known| known.as_ref().map(open).transpose()).collect::<Result<_, _>>()?;
-        let dlq = dlq.map(open).transpose()?;
+        let outputs = outputs.iter().map(|known| known.as_ref().map(&mut open)).collect();
+        let dlq = dlq.map(&mut open);
         Ok(Writer { producer, outputs, dlq })
     }
 }
@@ -81,7 +86,7 @@ fn this_process() -> &'static str {
 /// take, our own client lets pass.
 fn with_limits(properties: &BTreeMap<String, String>, limits: &[usize]) -> BTreeMap<String, String> {
     let mut properties = properties.clone();
-    let smallest = limits.iter().copied().min().unwrap_or(crate::kafka::admin::DEFAULT_MAX_MESSAGE_BYTES);
+    let smallest = limits.iter().copied().min().unwrap_or(crate::kafka::DEFAULT_MAX_MESSAGE_BYTES);
     let batch_size = properties.get("batch.size").and_then(|size| size.parse().ok()).unwrap_or(1_000_000_usize);
     properties.insert("batch.size".to_owned(), batch_size.min(smallest).to_string());
     properties.insert("message.max.bytes".to_owned(), "1000000000".to_owned());

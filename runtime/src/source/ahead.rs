@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 use super::gate::PROBE;
 use super::intake::Open;
 use crate::batch::{Batch, Offset};
-use crate::event::{Event, Events};
-use crate::kafka::consumer::{Consumer, From};
-use crate::kafka::polled::Polled;
+use crate::event::{Event, EventSender};
+use crate::kafka::consumer::{Consumer, StartPosition};
+use crate::kafka::polled::ConsumerEvent;
 use crate::kafka::waker::Waker;
 use crate::kafka::{KafkaError, TopicPartition};
 use crate::lease::Lease;
@@ -40,11 +40,11 @@ pub struct Look {
     /// Set when nothing is waited for any more.
     pub cut_off: Arc<AtomicBool>,
     /// To the source loop.
-    pub events: Events,
+    pub events: EventSender,
 }
 
 impl Look {
-    /// Looks, on a thread of its own, and sends [`Event::Ahead`] in any case.
+    /// Looks, on a thread of its own, and sends [`Event::LookaheadReady`] in any case.
     pub fn begin(mut self) {
         // It joins no group, so nothing of that is to be set.
         for group in ["group.instance.id", "group.protocol", "group.remote.assignor"] {
@@ -60,13 +60,13 @@ impl Look {
         };
         if let Err(error) = thread::Builder::new().name(name).spawn(look) {
             tracing::warn!(target: "breaker", "looking ahead: {error}");
-            events.tell_now(Event::Ahead(Open::default().take(None, Batch::default())));
+            events.send_and_wake(Event::LookaheadReady(Open::default().take(None, Batch::default())));
         }
     }
 
     fn send(&self, mut found: Open) {
         let job = Job { ahead: true, ..found.take(Some(self.stage), Batch::default()) };
-        self.events.tell_now(Event::Ahead(job));
+        self.events.send_and_wake(Event::LookaheadReady(job));
     }
 
     /// The newest records behind the probe's: when those are good, what is bad has an end.
@@ -86,7 +86,7 @@ impl Look {
             if from < high {
                 // A lease that no slot has: whatever becomes of it changes nothing.
                 leases.push(Arc::new(Lease::new(at.clone(), usize::MAX, 0)));
-                starts.push((at.clone(), From::Offset(from)));
+                starts.push((at.clone(), StartPosition::Offset(from)));
             }
         }
         let mut found = Open::default();
@@ -101,7 +101,7 @@ impl Look {
                 break;
             }
             match consumer.poll(POLL) {
-                Polled::Record(record) => {
+                ConsumerEvent::Record(record) => {
                     let (topic, partition) = (record.topic(), record.partition());
                     let lease =
                         leases.iter().find(|lease| *lease.at.topic == *topic && lease.at.partition == partition);
@@ -109,11 +109,11 @@ impl Look {
                         found.push(lease, &record, Instant::now());
                     }
                 }
-                Polled::End(at, _) => open.retain(|other| *other != at),
-                Polled::Failed(error) | Polled::Fatal(error) => return Err(error),
+                ConsumerEvent::End(at, _) => open.retain(|other| *other != at),
+                ConsumerEvent::Failed(error) | ConsumerEvent::Fatal(error) => return Err(error),
                 // It is in no group, and an offset that is gone meanwhile is none to look at.
-                Polled::OffsetGone(at, _) => open.retain(|other| *other != at),
-                Polled::Nothing | Polled::Assigned(_) | Polled::Revoked { .. } | Polled::Committed(_) => {}
+                ConsumerEvent::OffsetGone(at, _) => open.retain(|other| *other != at),
+                ConsumerEvent::Nothing | ConsumerEvent::Assigned(_) | ConsumerEvent::Revoked { .. } | ConsumerEvent::Committed(_) => {}
             }
         }
         Ok(found)

@@ -9,7 +9,7 @@ use super::slot::{Pause, Slots, Start};
 use super::{Source, Transactions};
 use crate::batch::Partition;
 use crate::config::plan::Start as FirstStart;
-use crate::kafka::consumer::{Committed, From};
+use crate::kafka::consumer::{Committed, StartPosition};
 use crate::kafka::{KafkaError, TopicPartition};
 
 /// Before the number in what is noted beside commits.
@@ -100,7 +100,7 @@ impl Source<'_> {
         if pending.answered && starts.is_empty() {
             return unresolved;
         }
-        let from = |start: &Start| start.position.map_or(From::Beginning, From::Offset);
+        let from = |start: &Start| start.position.map_or(StartPosition::Beginning, StartPosition::Offset);
         let mut list: Vec<_> = starts.iter().map(|(at, start)| (at.clone(), from(start))).collect();
         let added: Vec<_> = starts.iter().map(|(at, _)| at.clone()).collect();
         if !self.consumer.incremental() {
@@ -120,7 +120,7 @@ impl Source<'_> {
         }
         self.gather_probe_again();
         if self.end.is_some() {
-            self.set_all_paused(Pause::Leaving, true);
+            self.set_all_paused(Pause::ChainOutput, true);
         }
         if unresolved.is_none() || !added.is_empty() {
             tracing::info!(
@@ -216,7 +216,7 @@ impl Source<'_> {
         let leases: Vec<_> =
             self.slots.iter().map(|slot| slot.lease.clone()).filter(|lease| leaving(&lease.at)).collect();
         for lease in leases {
-            self.set_paused(lease.slot, lease.generation, Pause::Leaving, true);
+            self.set_paused(lease.index, lease.generation, Pause::ChainOutput, true);
         }
         self.abandon_retries(|slot| leaving(&slot.lease.at));
         self.revokes.push_back(Revoke { partitions, deadline: now + self.plan.drain, last_commit: None });
@@ -295,7 +295,7 @@ impl Source<'_> {
 }
 
 fn end_leases(slots: &Slots, which: impl Fn(&TopicPartition) -> bool) {
-    slots.iter().filter(|slot| which(&slot.lease.at)).for_each(|slot| slot.lease.end());
+    slots.iter().filter(|slot| which(&slot.lease.at)).for_each(|slot| slot.lease.revoke());
 }
 
 fn list_of(partitions: &[TopicPartition]) -> String {

@@ -54,7 +54,7 @@ impl Source<'_> {
         self.end = Some(End { error, deadline, commit_deadline, commit_again: None });
         self.intake.clear();
         self.abandon_retries(|_| true);
-        self.set_all_paused(Pause::Leaving, true);
+        self.set_all_paused(Pause::ChainOutput, true);
     }
 
     /// The result, once everything is over.
@@ -89,7 +89,7 @@ impl Source<'_> {
             // Behind the latch, which stays shut, nothing more is written.
             Some(transactions) => transactions.force(),
             None => {
-                self.slots.iter().for_each(|slot| slot.lease.end());
+                self.slots.iter().for_each(|slot| slot.lease.revoke());
                 self.cut_off();
             }
         }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::intake::Open;
 use crate::batch::Offset;
-use crate::event::Tripped;
+use crate::event::BreakerTrip;
 use crate::kafka::TopicPartition;
 use crate::stage::breaker::ProbeDelay;
 
@@ -16,7 +16,7 @@ pub const PROBE_WAIT: Duration = Duration::from_millis(500);
 /// A gate that is shut.
 pub struct Gate {
     /// Why.
-    pub tripped: Tripped,
+    pub tripped: BreakerTrip,
     /// How long until the next probe.
     pub delay: ProbeDelay,
     /// What goes on.
@@ -53,7 +53,7 @@ pub enum Phase {
 
 impl Gate {
     /// Shuts it.
-    pub fn shut(tripped: Tripped, now: Instant) -> Gate {
+    pub fn shut(tripped: BreakerTrip, now: Instant) -> Gate {
         let delay = ProbeDelay::first();
         let phase = Phase::Settling { probe_at: now + delay.get() };
         Gate { tripped, delay, phase, probe: Open::default(), behind: Vec::new() }
@@ -73,7 +73,7 @@ impl Gate {
 
     /// For the status line: which record, why, and how to go on.
     pub fn describe(&self) -> String {
-        let Tripped { name, failed, total, record: (lease, offset), reason, .. } = &self.tripped;
+        let BreakerTrip { name, failed, total, record: (lease, offset), reason, .. } = &self.tripped;
         format!(
             "stage \"{name}\" failed on {failed} of the last {total} records, for example {} offset {offset} ({reason}); \
              intake is paused, offsets stay and nothing more goes to the dead-letter topic; it goes on by itself when a probe \

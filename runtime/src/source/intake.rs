@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::slot::Slot;
 use crate::batch::{Batch, NO_TIMESTAMP, Offset, Record, Source};
 use crate::config::plan::BatchLimits;
-use crate::kafka::polled::Fetched;
+use crate::kafka::polled::FetchedRecord;
 use crate::lease::Lease;
 use crate::sink::receipt::Span;
 use crate::worker::{Job, Message};
@@ -40,7 +40,7 @@ impl Open {
     }
 
     /// Adds a record of a partition.
-    pub fn push(&mut self, lease: &Arc<Lease>, record: &Fetched<'_>, now: Instant) {
+    pub fn push(&mut self, lease: &Arc<Lease>, record: &FetchedRecord<'_>, now: Instant) {
         let offset = record.offset();
         let source = self.source(lease, offset);
         self.spans[source].end = Offset(offset.0 + 1);
@@ -91,7 +91,7 @@ impl Open {
 
 /// A worker as the source sees it.
 struct Link {
-    messages: Sender<Message>,
+    messages: Sender<WorkerMessage>,
     queued: usize,
     open: Open,
     // Since when it has a full batch that it has no room for.
@@ -109,7 +109,7 @@ pub struct Intake {
 
 impl Intake {
     /// Ways to these workers.
-    pub fn new(limits: BatchLimits, workers: Vec<Sender<Message>>) -> Intake {
+    pub fn new(limits: BatchLimits, workers: Vec<Sender<WorkerMessage>>) -> Intake {
         let link = |messages| Link { messages, queued: 0, open: Open::default(), stalled: None, paused: false };
         Intake { limits, links: workers.into_iter().map(link).collect(), spares: Vec::new() }
     }
@@ -120,7 +120,7 @@ impl Intake {
     }
 
     /// Adds a record of a slot. Answers whether its worker now has a full batch.
-    pub fn push(&mut self, slot: &Slot, record: &Fetched<'_>, now: Instant) -> bool {
+    pub fn push(&mut self, slot: &Slot, record: &FetchedRecord<'_>, now: Instant) -> bool {
         let open = &mut self.links[slot.worker].open;
         open.push(&slot.lease, record, now);
         is_full(open, &self.limits)
@@ -148,12 +148,12 @@ impl Intake {
         let link = &mut self.links[worker];
         link.queued += 1;
         // A worker that has ended has said why, and the pipeline is ending; the job's spans end with it.
-        let _ = link.messages.send(Message::Job(job));
+        let _ = link.messages.send(WorkerMessage::Job(job));
     }
 
     /// Tells a worker that retries of a partition are not waited for.
     pub fn abandon(&self, worker: usize, lease: &Arc<Lease>) {
-        let _ = self.links[worker].messages.send(Message::Abandon(lease.clone()));
+        let _ = self.links[worker].messages.send(WorkerMessage::AbandonRetries(lease.clone()));
     }
 
     /// Whether records of a partition are gathered and not handed on.

@@ -8,7 +8,7 @@ use super::{Source, Transactions};
 use crate::batch::Offset;
 use crate::config::plan::OnLostOffset;
 use crate::error::PipelineError;
-use crate::kafka::consumer::From;
+use crate::kafka::consumer::StartPosition;
 use crate::kafka::{KafkaError, TopicPartition};
 
 /// How long a question may take that is asked again and again.
@@ -26,7 +26,7 @@ impl Source<'_> {
     }
 
     /// Reads partitions from these offsets next; answers those of which fetching has stopped.
-    pub(super) fn seek(&self, next: &[(TopicPartition, From)]) -> Result<Vec<TopicPartition>, KafkaError> {
+    pub(super) fn seek(&self, next: &[(TopicPartition, StartPosition)]) -> Result<Vec<TopicPartition>, KafkaError> {
         // No broker is asked, so what takes the time away is a stop of the whole process, and one does not follow another.
         self.consumer.seek(next, ASK).or_else(|_| self.consumer.seek(next, ASK))
     }
@@ -69,10 +69,10 @@ impl Source<'_> {
         }
         let is_read = |slot: &Slot| slot.is_delivered() && slot.tracker.is_idle() && !self.intake.gathers(&slot.lease);
         let is_ready = |slot: &&Slot| {
-            slot.gone.is_some() && is_read(slot) && !slot.is_paused(Pause::Leaving) && !slot.lease.ended()
+            slot.gone.is_some() && is_read(slot) && !slot.is_paused(Pause::ChainOutput) && !slot.lease.is_revoked()
         };
         let Some(slot) = self.slots.iter().find(is_ready) else { return };
-        let (place, at, next) = (slot.lease.slot, slot.lease.at.clone(), slot.next);
+        let (place, at, next) = (slot.lease.index, slot.lease.at.clone(), slot.next);
         let (low, high) = match self.consumer.watermarks(&at, ASK_OFTEN) {
             Ok(watermarks) => watermarks,
             Err(error) => {
@@ -123,7 +123,7 @@ impl Source<'_> {
         for (place, to) in back {
             self.slots.renew(*place, *to);
         }
-        let is_back = |slot: &&Slot| back.iter().any(|(place, _)| *place == slot.lease.slot);
+        let is_back = |slot: &&Slot| back.iter().any(|(place, _)| *place == slot.lease.index);
         let starts: Vec<_> =
             self.slots.iter().filter(is_back).map(|slot| (slot.lease.at.clone(), slot.from())).collect();
         // A retry that is over has lifted its pause.

@@ -36,13 +36,13 @@ use crate::batch::{Offset, Partition};
 use crate::config::plan::Plan;
 use crate::error::PipelineError;
 use crate::event::Event;
-use crate::kafka::consumer::{Consumer, From};
-use crate::kafka::polled::{Fetched, Polled};
+use crate::kafka::consumer::{Consumer, StartPosition};
+use crate::kafka::polled::{FetchedRecord, ConsumerEvent};
 use crate::kafka::{KafkaError, TopicPartition};
 use crate::lease::Lease;
-use crate::sink::receipt::Oversize;
+use crate::sink::receipt::OversizeRecord;
 use crate::status::{Phase, State};
-use crate::worker::{Message, Shared};
+use crate::worker::{PipelineContext, WorkerMessage};
 
 /// How long a poll waits where nothing is on its way: also how late a stop is noticed then.
 const IDLE_POLL: Duration = Duration::from_millis(100);
@@ -62,7 +62,7 @@ const COMPLAINT_INTERVAL: Duration = Duration::from_secs(30);
 pub struct Source<'a> {
     plan: &'a Plan,
     consumer: &'a Consumer,
-    shared: Arc<Shared>,
+    shared: Arc<PipelineContext>,
     events: Receiver<Event>,
     slots: Slots,
     intake: Intake,
@@ -75,7 +75,7 @@ pub struct Source<'a> {
     lost_again: Instant,
     gate: Option<Gate>,
     end: Option<End>,
-    oversize: Vec<Oversize>,
+    oversize: Vec<OversizeRecord>,
     /// The handle and partition that the last record came from, and its slot.
     last: Option<(usize, Partition, usize)>,
     complaint: Option<(RDKafkaErrorCode, Instant)>,
@@ -87,9 +87,9 @@ impl<'a> Source<'a> {
     pub fn new(
         plan: &'a Plan,
         consumer: &'a Consumer,
-        shared: Arc<Shared>,
+        shared: Arc<PipelineContext>,
         events: Receiver<Event>,
-        workers: Vec<Sender<Message>>,
+        workers: Vec<Sender<WorkerMessage>>,
         transactions: Option<Transactions>,
     ) -> Source<'a> {
         let now = Instant::now();
@@ -152,14 +152,14 @@ impl<'a> Source<'a> {
         let mut quiet = false;
         for _ in 0..BURST {
             match consumer.poll(timeout) {
-                Polled::Record(record) => {
+                ConsumerEvent::Record(record) => {
                     let full = self.take(&record, now);
                     timeout = Duration::ZERO;
                     if full {
                         break;
                     }
                 }
-                Polled::Nothing => {
+                ConsumerEvent::Nothing => {
                     quiet = true;
                     break;
                 }
@@ -184,13 +184,13 @@ impl<'a> Source<'a> {
     }
 
     /// Takes a record in. Answers whether something is to be done before the next one.
-    fn take(&mut self, record: &Fetched<'_>, now: Instant) -> bool {
+    fn take(&mut self, record: &FetchedRecord<'_>, now: Instant) -> bool {
         let Some(place) = self.place_of(record) else { return false };
         let Some(slot) = self.slots.get(place) else { return false };
         let offset = record.offset();
         // Taken already: a fetch may come twice around a pause. Or it is to be read again, from further back or after a pause
         // that librdkafka has not heard of yet.
-        if slot.next.is_some_and(|next| offset < next) || slot.lease.ended() || slot.any_pause() {
+        if slot.next.is_some_and(|next| offset < next) || slot.lease.is_revoked() || slot.any_pause() {
             return false;
         }
         slot.first.get_or_insert(offset);
@@ -207,7 +207,7 @@ impl<'a> Source<'a> {
         }
     }
 
-    fn place_of(&mut self, record: &Fetched<'_>) -> Option<usize> {
+    fn place_of(&mut self, record: &FetchedRecord<'_>) -> Option<usize> {
         let (handle, partition) = (record.topic_handle(), record.partition());
         match self.last {
             Some((last, at, place)) if last == handle && at == partition => Some(place),
@@ -219,13 +219,13 @@ impl<'a> Source<'a> {
         }
     }
 
-    fn on_polled(&mut self, happening: Polled<'_>) {
+    fn on_polled(&mut self, happening: ConsumerEvent<'_>) {
         match happening {
-            Polled::Nothing | Polled::Record(_) => {}
-            Polled::End(at, end) => {
+            ConsumerEvent::Nothing | ConsumerEvent::Record(_) => {}
+            ConsumerEvent::End(at, end) => {
                 // Of a lease that has ended, and of what is paused, nothing is taken in, so the end says nothing of what is
                 // delivered.
-                if let Some(slot) = self.slots.of(&at).filter(|slot| !slot.lease.ended() && !slot.any_pause()) {
+                if let Some(slot) = self.slots.of(&at).filter(|slot| !slot.lease.is_revoked() && !slot.any_pause()) {
                     slot.end = Some(end);
                     // What is gathered and not handed on is not known to the tracker yet.
                     if slot.is_delivered() {
@@ -233,16 +233,16 @@ impl<'a> Source<'a> {
                     }
                 }
             }
-            Polled::Assigned(partitions) => self.on_assigned(partitions),
-            Polled::Revoked { partitions, lost } => self.on_revoked(partitions, lost),
-            Polled::Committed(results) => self.on_committed(results),
-            Polled::OffsetGone(at, why) => self.on_offset_gone(&at, why),
-            Polled::Failed(error) => self.on_failed(error),
-            Polled::Fatal(error) if error.code == RDKafkaErrorCode::FencedInstanceId => {
+            ConsumerEvent::Assigned(partitions) => self.on_assigned(partitions),
+            ConsumerEvent::Revoked { partitions, lost } => self.on_revoked(partitions, lost),
+            ConsumerEvent::Committed(results) => self.on_committed(results),
+            ConsumerEvent::OffsetGone(at, why) => self.on_offset_gone(&at, why),
+            ConsumerEvent::Failed(error) => self.on_failed(error),
+            ConsumerEvent::Fatal(error) if error.code == RDKafkaErrorCode::FencedInstanceId => {
                 let name = self.plan.instance.clone().unwrap_or_default();
                 self.begin_end(Some(PipelineError::Fenced(name)));
             }
-            Polled::Fatal(error) => self.begin_end(Some(error.into())),
+            ConsumerEvent::Fatal(error) => self.begin_end(Some(error.into())),
         }
     }
 
@@ -303,20 +303,20 @@ impl<'a> Source<'a> {
                 }
                 self.on_not_delivered(&span, error);
             }
-            Event::Oversize(oversize) if self.transactions.is_some() => {
+            Event::TooLarge(oversize) if self.transactions.is_some() => {
                 self.shared.sink.remember_refused(&oversize);
                 self.abort("a broker refused a record as too large, which becomes a dead letter");
             }
-            Event::Oversize(oversize) => {
+            Event::TooLarge(oversize) => {
                 self.shared.stats.refused();
                 self.oversize.push(oversize);
             }
-            Event::Held { lease, full } => self.on_held(&lease, true, full),
-            Event::Released(lease) => self.on_held(&lease, false, false),
+            Event::RetryPending { lease, full } => self.on_held(&lease, true, full),
+            Event::RetriesDone(lease) => self.on_held(&lease, false, false),
             Event::BreakerOpened(tripped) => self.on_breaker_opened(tripped),
-            Event::Ahead(job) => self.on_ahead(job),
-            Event::Probed(probe) => self.on_probed(probe),
-            Event::Broken(error) => {
+            Event::LookaheadReady(job) => self.on_ahead(job),
+            Event::ProbeEnded(probe) => self.on_probed(probe),
+            Event::Failed(error) => {
                 if matches!(error, PipelineError::Undeliverable { .. }) {
                     // Some of what came of the record may be written.
                     self.abort("a record cannot be delivered");
@@ -324,8 +324,8 @@ impl<'a> Source<'a> {
                 self.begin_end(Some(error));
             }
             Event::Stop(asked) => self.begin_end_at(asked, None),
-            Event::Quiet => self.on_quiet(),
-            Event::Full => {
+            Event::WritersLeft => self.on_quiet(),
+            Event::TransactionFull => {
                 if let Some(transactions) = &mut self.transactions {
                     transactions.force();
                 }
@@ -354,7 +354,7 @@ impl<'a> Source<'a> {
                 Ok(None) => {}
                 Ok(Some(full)) => self.oversize.push(full),
                 Err((span, cause)) => {
-                    span.lease.cut(span.first);
+                    span.lease.truncate_at(span.first);
                     self.on_event(Event::Abandoned { span: span.clone(), written: true });
                     let (from, offset) = (span.lease.at.clone(), span.first.0);
                     self.begin_end(Some(PipelineError::Undeliverable { from, offset, cause }));
@@ -378,7 +378,7 @@ impl<'a> Source<'a> {
     }
 
     /// Fetches a partition again that was paused.
-    fn read_on(&mut self, at: TopicPartition, next: From) {
+    fn read_on(&mut self, at: TopicPartition, next: StartPosition) {
         let found = self.seek(&[(at.clone(), next)]);
         match found.and_then(|stopped| self.consumer.resume(slice::from_ref(&at)).map(|()| stopped)) {
             Ok(stopped) => self.on_stopped(&stopped),
@@ -387,7 +387,7 @@ impl<'a> Source<'a> {
     }
 
     fn set_all_paused(&mut self, why: Pause, on: bool) {
-        let all: Vec<_> = self.slots.iter().map(|slot| (slot.lease.slot, slot.lease.generation)).collect();
+        let all: Vec<_> = self.slots.iter().map(|slot| (slot.lease.index, slot.lease.generation)).collect();
         for (place, generation) in all {
             self.set_paused(place, generation, why, on);
         }
@@ -398,7 +398,7 @@ impl<'a> Source<'a> {
             .slots
             .iter()
             .filter(|slot| slot.worker == worker && slot.is_paused(Pause::Behind) != on)
-            .map(|slot| (slot.lease.slot, slot.lease.generation))
+            .map(|slot| (slot.lease.index, slot.lease.generation))
             .collect();
         for (place, generation) in its {
             self.set_paused(place, generation, Pause::Behind, on);
@@ -416,9 +416,9 @@ impl<'a> Source<'a> {
         if let Some(slot) = self.slots.of_lease(lease) {
             slot.held = held;
         }
-        self.set_paused(lease.slot, lease.generation, Pause::Held, full);
+        self.set_paused(lease.index, lease.generation, Pause::Held, full);
         let tripped = self.gate.is_some();
-        self.abandon_retries(|slot| tripped || slot.is_paused(Pause::Leaving));
+        self.abandon_retries(|slot| tripped || slot.is_paused(Pause::ChainOutput));
     }
 
     /// Retries of these partitions are not waited for: whoever reads them next begins with them.

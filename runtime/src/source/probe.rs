@@ -10,11 +10,11 @@ use super::slot::Pause;
 use crate::batch::Batch;
 use crate::config::plan::OnBreak;
 use crate::error::PipelineError;
-use crate::event::{Probe, Tripped};
+use crate::event::{Probe, BreakerTrip};
 use crate::worker::Job;
 
 impl Source<'_> {
-    pub(super) fn on_breaker_opened(&mut self, tripped: Tripped) {
+    pub(super) fn on_breaker_opened(&mut self, tripped: BreakerTrip) {
         if self.end.is_some() {
             return;
         }
@@ -34,20 +34,20 @@ impl Source<'_> {
         let Some(gate) = &mut self.gate else { return };
         let ahead = if let Phase::Looking { probe_at } = gate.phase { Some(probe_at) } else { None };
         match (probe, ahead) {
-            (Probe::Passed, None) => self.close_breaker("a probe passed: going on"),
-            (Probe::Passed, Some(_)) => {
+            (ProbeResult::Passed, None) => self.close_breaker("a probe passed: going on"),
+            (ProbeResult::Passed, Some(_)) => {
                 self.close_breaker("a probe passed of newer records: going on, through those that fail as well");
             }
-            (Probe::Failed, None) => {
+            (ProbeResult::Failed, None) => {
                 gate.probe_failed(Instant::now());
                 tracing::warn!(target: "breaker", pipeline = %self.plan.name, "a probe failed, nothing was written: {}", gate.describe());
             }
             // Its records are delivered; the next ones may tell more.
-            (Probe::Unclear, None) => {
+            (ProbeResult::Unclear, None) => {
                 gate.behind.clear();
                 gate.phase = Phase::Waiting { probe_at: Instant::now() };
             }
-            (Probe::Failed | Probe::Unclear, Some(probe_at)) => gate.phase = Phase::Waiting { probe_at },
+            (ProbeResult::Failed | ProbeResult::Unclear, Some(probe_at)) => gate.phase = Phase::Waiting { probe_at },
         }
     }
 
@@ -64,7 +64,7 @@ impl Source<'_> {
         let is_looking = self.gate.as_ref().is_some_and(|gate| matches!(gate.phase, Phase::Looking { .. }));
         match (is_looking, job.spans.is_empty()) {
             (true, false) => self.intake.send(0, job),
-            (true, true) => self.on_probed(Probe::Unclear),
+            (true, true) => self.on_probed(ProbeResult::Unclear),
             (false, _) => {}
         }
     }
@@ -117,8 +117,8 @@ impl Source<'_> {
         let back: Vec<_> = self
             .slots
             .iter()
-            .filter(|slot| slot.next != slot.tracker.position() && !slot.lease.ended())
-            .filter_map(|slot| Some((slot.lease.slot, Some(slot.resume_at()?))))
+            .filter(|slot| slot.next != slot.tracker.position() && !slot.lease.is_revoked())
+            .filter_map(|slot| Some((slot.lease.index, Some(slot.resume_at()?))))
             .collect();
         self.go_on_from(&back);
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::batch::Offset;
 use crate::kafka::TopicPartition;
-use crate::kafka::consumer::From;
+use crate::kafka::consumer::StartPosition;
 use crate::lease::Lease;
 use crate::tracker::Tracker;
 
@@ -20,7 +20,7 @@ pub enum Pause {
     /// A breaker is open.
     Breaker = 4,
     /// It is being given up, or the pipeline ends.
-    Leaving = 8,
+    ChainOutput = 8,
     /// Its transaction is void, and it is still to go back.
     Void = 16,
 }
@@ -68,8 +68,8 @@ impl Slot {
     }
 
     /// Where the next record is looked for.
-    pub fn from(&self) -> From {
-        self.next.map_or(From::Beginning, From::Offset)
+    pub fn from(&self) -> StartPosition {
+        self.next.map_or(StartPosition::Beginning, StartPosition::Offset)
     }
 
     /// Whether everything that was taken in is delivered.
@@ -151,7 +151,7 @@ impl Slots {
     /// Gives a partition up; its lease ends.
     pub fn remove(&mut self, at: &TopicPartition) {
         if let Some(slot) = self.places.remove(at).and_then(|place| self.slots[place].take()) {
-            slot.lease.end();
+            slot.lease.revoke();
         }
     }
 
@@ -161,7 +161,7 @@ impl Slots {
         self.generation += 1;
         let generation = self.generation;
         let Some(slot) = self.slots[place].as_mut() else { return };
-        slot.lease.end();
+        slot.lease.revoke();
         slot.lease = Arc::new(Lease::new(slot.lease.at.clone(), place, generation));
         slot.tracker = Tracker::new(position);
         (slot.first, slot.next, slot.end, slot.gone) = (None, position, None, None);
@@ -175,7 +175,7 @@ impl Slots {
         let Some(committed) = self.get(place).map(|slot| slot.committed) else { return };
         self.renew(place, committed);
         if let Some(slot) = self.get(place) {
-            slot.lease.end();
+            slot.lease.revoke();
         }
     }
 
@@ -196,7 +196,7 @@ impl Slots {
 
     /// The slot of a lease, if that is still its lease.
     pub fn of_lease(&mut self, lease: &Lease) -> Option<&mut Slot> {
-        self.get(lease.slot).filter(|slot| slot.lease.generation == lease.generation)
+        self.get(lease.index).filter(|slot| slot.lease.generation == lease.generation)
     }
 
     /// All slots.

@@ -19,7 +19,7 @@ use crate::failpoint::{self, Failpoint};
 use crate::kafka::consumer::Committed;
 use crate::kafka::transactions::is_fenced;
 use crate::kafka::{KafkaError, TopicPartition};
-use crate::sink::committer::{Command, Outcome};
+use crate::sink::committer::{TransactionCommand, TransactionOutcome};
 
 /// The longest wait before partitions go back after one abort upon another.
 const BACKOFF_MOST: Duration = Duration::from_secs(5);
@@ -49,7 +49,7 @@ enum Phase {
 
 /// The transactions of one pipeline.
 pub struct Transactions {
-    commands: Sender<Command>,
+    commands: Sender<TransactionCommand>,
     phase: Phase,
     interval: Duration,
     // After this time the broker aborts one.
@@ -71,7 +71,7 @@ pub struct Transactions {
 
 impl Transactions {
     /// Transactions that last about `interval`, made by a committer that obeys `commands`.
-    pub fn new(commands: Sender<Command>, interval: Duration, timeout: Duration) -> Transactions {
+    pub fn new(commands: Sender<TransactionCommand>, interval: Duration, timeout: Duration) -> Transactions {
         let begun = Instant::now();
         let transactions = Transactions {
             commands,
@@ -87,7 +87,7 @@ impl Transactions {
             aborts: 0,
             back_again: begun,
         };
-        transactions.ask(Command::Begin);
+        transactions.ask(TransactionCommand::Begin);
         transactions
     }
 
@@ -130,12 +130,12 @@ impl Transactions {
         self.forced = true;
     }
 
-    fn ask(&self, command: Command) {
+    fn ask(&self, command: TransactionCommand) {
         // A committer that has ended has said why, and the pipeline is ending.
         let _ = self.commands.send(command);
     }
 
-    fn go_on(&mut self, phase: Phase, command: Command) {
+    fn go_on(&mut self, phase: Phase, command: TransactionCommand) {
         self.phase = phase;
         self.ask(command);
     }
@@ -185,7 +185,7 @@ impl Source<'_> {
         (transactions.urgent, transactions.forced, transactions.phase) = (false, false, Phase::Closing);
         // How long the commit takes is part of the interval, or records would wait for that too.
         transactions.due = Instant::now() + transactions.interval;
-        self.shared.sink.latch().shut();
+        self.shared.sink.write_gate().close();
     }
 
     /// The last writer has left.
@@ -195,25 +195,25 @@ impl Source<'_> {
             return;
         }
         match transactions.void {
-            true => transactions.go_on(Phase::Aborting, Command::Abort),
-            false => transactions.go_on(Phase::Flushing, Command::Flush),
+            true => transactions.go_on(Phase::Aborting, TransactionCommand::Abort),
+            false => transactions.go_on(Phase::Flushing, TransactionCommand::Flush),
         }
         // Their time is over; nothing of them is in the middle of being written any more.
         self.end_leases_of_overdue();
     }
 
-    pub(super) fn on_transaction(&mut self, outcome: Outcome) {
+    pub(super) fn on_transaction(&mut self, outcome: TransactionOutcome) {
         match outcome {
-            Outcome::Begun { cause, renewed } => self.on_begun(cause, renewed),
-            Outcome::Flushed => self.on_flushed(),
-            Outcome::Committed(offsets) => self.on_transaction_committed(offsets),
-            Outcome::Failed(cause) => {
+            TransactionOutcome::Begun { cause, renewed } => self.on_begun(cause, renewed),
+            TransactionOutcome::Flushed => self.on_flushed(),
+            TransactionOutcome::Committed(offsets) => self.on_transaction_committed(offsets),
+            TransactionOutcome::Failed(cause) => {
                 self.abort(&cause.to_string());
                 if let Some(transactions) = &mut self.transactions {
-                    transactions.go_on(Phase::Aborting, Command::Abort);
+                    transactions.go_on(Phase::Aborting, TransactionCommand::Abort);
                 }
             }
-            Outcome::Broken(cause) => {
+            TransactionOutcome::Broken(cause) => {
                 self.void_all();
                 if let Some(transactions) = &mut self.transactions {
                     transactions.phase = Phase::Beginning;
@@ -262,7 +262,7 @@ impl Source<'_> {
     fn on_flushed(&mut self) {
         let Some(transactions) = &mut self.transactions else { return };
         if transactions.void {
-            return transactions.go_on(Phase::Aborting, Command::Abort);
+            return transactions.go_on(Phase::Aborting, TransactionCommand::Abort);
         }
         // What is delivered behind something that is not would be committed without its offset.
         if self.slots.iter().any(|slot| slot.tracker.has_gap()) {
@@ -283,14 +283,14 @@ impl Source<'_> {
         };
         failpoint::reach(Failpoint::Acknowledged);
         if let Some(transactions) = &mut self.transactions {
-            transactions.go_on(Phase::Committing, Command::Commit { offsets, group });
+            transactions.go_on(Phase::Committing, TransactionCommand::Commit { offsets, group });
         }
     }
 
     fn abort_flushed(&mut self, why: &str) {
         self.abort(why);
         if let Some(transactions) = &mut self.transactions {
-            transactions.go_on(Phase::Aborting, Command::Abort);
+            transactions.go_on(Phase::Aborting, TransactionCommand::Abort);
         }
     }
 
@@ -317,7 +317,7 @@ impl Source<'_> {
         let Some(transactions) = &mut self.transactions else { return };
         transactions.phase = Phase::Open;
         if !is_last {
-            self.shared.sink.latch().open();
+            self.shared.sink.write_gate().open();
         }
     }
 }

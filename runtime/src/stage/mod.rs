@@ -14,14 +14,14 @@ use std::time::Duration;
 #[cfg(test)]
 mod tests;
 
-pub use self::progress::{Progress, Settled};
+pub use self::progress::{Progress, RecordState};
 use crate::batch::{Arena, Field, Record, Source};
 use crate::config::plan::OnError;
 use crate::plugin::{
     Answer, CallError, Change, Counters, Fields, Instance, OutputName, Plugin, Produced, StageSetup, StartError,
     Verdict,
 };
-use crate::sink::letter::Class;
+use crate::failure::Class;
 
 /// How often over its `limits.memory` a stage's answers on one batch may add up to: more than once, since a batch whose answer does
 /// not fit into the plugin's memory is split, and the parts' answers may all the same be honest.
@@ -48,7 +48,7 @@ pub enum Round {
 }
 
 /// The records that a stage is called with.
-pub struct Work<'a> {
+pub struct StageInput<'a> {
     /// Where their bytes lie, and where the answer's are put.
     pub arena: &'a mut Arena,
     /// The partitions they came from.
@@ -117,7 +117,7 @@ impl Stage {
     ///
     /// # Errors
     /// See [`StageError`]; the batch is then to be given up.
-    pub fn settle(&mut self, work: &mut Work<'_>, progress: &mut Progress) -> Result<Round, StageError> {
+    pub fn settle(&mut self, work: &mut StageInput<'_>, progress: &mut Progress) -> Result<Round, StageError> {
         if progress.rounds() == 0 && self.instance.needs().contain(Fields::HEADERS) {
             progress.refuse_unreadable_headers(work.records);
         }
@@ -141,7 +141,7 @@ impl Stage {
     /// how many of them failed with a single record in a fresh Store.
     fn call(
         &mut self,
-        work: &mut Work<'_>,
+        work: &mut StageInput<'_>,
         progress: &mut Progress,
         range: Range<usize>,
         splits: u32,
@@ -193,7 +193,7 @@ impl Stage {
     /// not is taken out again: a plugin that fails on batches, and says ever more to single records, must not fill the host's memory.
     fn fits(&self, arena: &mut Arena, before: usize, progress: &mut Progress) -> Result<(), CallError> {
         let bytes = arena.len() - before + self.answer.produced.len() * size_of::<Produced>();
-        if progress.make_room(bytes, self.room) {
+        if progress.try_reserve(bytes, self.room) {
             return Ok(());
         }
         arena.truncate(before);
@@ -221,8 +221,8 @@ impl Stage {
         let mut produced = 0;
         for (index, verdict) in range.clone().zip(&self.answer.verdicts) {
             let settled = match verdict {
-                Verdict::Keep => Settled::Keep,
-                Verdict::Drop => Settled::Drop,
+                Verdict::Keep => RecordState::Keep,
+                Verdict::Drop => RecordState::Drop,
                 Verdict::Emit => {
                     let record = (index - range.start) as u32;
                     let of_it = self.answer.produced[produced..].iter().take_while(|p| p.record == record);
@@ -243,7 +243,7 @@ impl Stage {
                         progress.fail(index, Class::Output, reason, splits + 1);
                         continue;
                     }
-                    Settled::Emit { first, count }
+                    RecordState::Emit { first, count }
                 }
                 Verdict::Reject => {
                     let reason = reason(arena, self.answer.produced[produced].value);
@@ -263,7 +263,7 @@ impl Stage {
     }
 
     /// The retries are used up. What was refused as a whole batch gets one call for each record by itself.
-    fn give_up(&mut self, work: &mut Work<'_>, progress: &mut Progress) -> Result<(), StageError> {
+    fn give_up(&mut self, work: &mut StageInput<'_>, progress: &mut Progress) -> Result<(), StageError> {
         let singles = progress.take_whole_batch();
         for index in singles {
             self.call(work, progress, index..index + 1, 0, 0)?;

@@ -4,11 +4,11 @@ use std::ops::Range;
 
 use crate::batch::Record;
 use crate::plugin::Produced;
-use crate::sink::letter::Class;
+use crate::failure::Class;
 
 /// What a stage has made of one record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Settled {
+pub enum RecordState {
     /// Nothing yet.
     Pending,
     /// It goes on as it came.
@@ -16,7 +16,7 @@ pub enum Settled {
     /// It ends here.
     Drop,
     /// It is no longer ours: whoever has its partition now reads it again.
-    Gone,
+    Revoked,
     /// These of [`Progress::produced`] go on in its place.
     Emit {
         /// The first of them.
@@ -42,7 +42,7 @@ pub struct Failed {
 /// How far a stage has come with a batch. Outlives a wait between retries, and is reused from batch to batch.
 #[derive(Debug, Default)]
 pub struct Progress {
-    settled: Vec<Settled>,
+    settled: Vec<RecordState>,
     pending: usize,
     produced: Vec<Produced>,
     failed: Vec<Failed>,
@@ -58,7 +58,7 @@ impl Progress {
     /// Begins with `count` records, none settled.
     pub fn reset(&mut self, count: usize) {
         self.settled.clear();
-        self.settled.resize(count, Settled::Pending);
+        self.settled.resize(count, RecordState::Pending);
         self.pending = count;
         self.produced.clear();
         self.failed.clear();
@@ -69,7 +69,7 @@ impl Progress {
     }
 
     /// One entry for each record, in order.
-    pub fn settled(&self) -> &[Settled] {
+    pub fn settled(&self) -> &[RecordState] {
         &self.settled
     }
 
@@ -95,12 +95,12 @@ impl Progress {
 
     /// Whether every record is kept as it came.
     pub fn all_kept(&self) -> bool {
-        self.settled.iter().all(|settled| *settled == Settled::Keep)
+        self.settled.iter().all(|settled| *settled == RecordState::Keep)
     }
 
     /// Whether a record is pending.
     pub fn is_pending(&self, index: usize) -> bool {
-        self.settled[index] == Settled::Pending
+        self.settled[index] == RecordState::Pending
     }
 
     /// The progress of these records alone, with places moved by `relocate`.
@@ -108,23 +108,23 @@ impl Progress {
         let mut own = Progress { rounds: self.rounds, batch_retry: self.batch_retry.clone(), ..Progress::default() };
         for (new, &old) in indices.iter().enumerate() {
             own.settled.push(match self.settled[old] {
-                Settled::Emit { first, count } => {
+                RecordState::Emit { first, count } => {
                     let moved = own.produced.len() as u32;
                     let range = first as usize..(first + count) as usize;
                     own.produced.extend(self.produced[range].iter().map(|produced| relocate(*produced)));
-                    Settled::Emit { first: moved, count }
+                    RecordState::Emit { first: moved, count }
                 }
-                Settled::Failed(number) => {
+                RecordState::Failed(number) => {
                     own.failed.push(self.failed[number as usize].clone());
-                    Settled::Failed(own.failed.len() as u32 - 1)
+                    RecordState::Failed(own.failed.len() as u32 - 1)
                 }
-                Settled::Pending => {
+                RecordState::Pending => {
                     own.pending += 1;
                     let reason = self.retries.iter().find(|(index, _)| *index == old);
                     own.retries.extend(reason.map(|(_, reason)| (new, reason.clone())));
-                    Settled::Pending
+                    RecordState::Pending
                 }
-                settled @ (Settled::Keep | Settled::Drop | Settled::Gone) => settled,
+                settled @ (RecordState::Keep | RecordState::Drop | RecordState::Revoked) => settled,
             });
         }
         own
@@ -135,7 +135,7 @@ impl Progress {
         if self.is_pending(index) {
             self.pending -= 1;
         }
-        self.settled[index] = Settled::Gone;
+        self.settled[index] = RecordState::Revoked;
     }
 
     pub(super) fn refuse_unreadable_headers(&mut self, records: &[Record]) {
@@ -159,13 +159,13 @@ impl Progress {
 
     /// The next run of pending records at or behind `from`, at most `max` of them.
     pub(super) fn next_pending(&self, from: usize, max: usize) -> Option<Range<usize>> {
-        let start = from + self.settled.get(from..)?.iter().position(|settled| *settled == Settled::Pending)?;
-        let length = self.settled[start..].iter().take(max).take_while(|settled| **settled == Settled::Pending).count();
+        let start = from + self.settled.get(from..)?.iter().position(|settled| *settled == RecordState::Pending)?;
+        let length = self.settled[start..].iter().take(max).take_while(|settled| **settled == RecordState::Pending).count();
         Some(start..start + length)
     }
 
     /// Counts what an answer adds to the batch, in bytes; false, and not counted, where all answers together would exceed `room`.
-    pub(super) fn make_room(&mut self, bytes: usize, room: usize) -> bool {
+    pub(super) fn try_reserve(&mut self, bytes: usize, room: usize) -> bool {
         let added = self.added.saturating_add(bytes);
         if added <= room {
             self.added = added;
@@ -180,7 +180,7 @@ impl Progress {
         base
     }
 
-    pub(crate) fn settle(&mut self, index: usize, settled: Settled) {
+    pub(crate) fn settle(&mut self, index: usize, settled: RecordState) {
         debug_assert!(self.is_pending(index));
         self.settled[index] = settled;
         self.pending -= 1;
@@ -190,7 +190,7 @@ impl Progress {
     pub(super) fn fail(&mut self, index: usize, class: Class, reason: String, calls: u32) {
         let attempts = self.rounds.saturating_sub(1) + calls;
         self.failed.push(Failed { class, reason, attempts });
-        self.settle(index, Settled::Failed(self.failed.len() as u32 - 1));
+        self.settle(index, RecordState::Failed(self.failed.len() as u32 - 1));
     }
 
     pub(super) fn retry_record(&mut self, index: usize, reason: String) {

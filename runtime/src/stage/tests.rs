@@ -81,19 +81,19 @@ impl Bench {
 
     fn settle(&mut self) -> Round {
         let Batch { arena, records, sources } = &mut self.batch;
-        let mut work = Work { arena, sources, records };
+        let mut work = StageInput { arena, sources, records };
         self.stage.settle(&mut work, &mut self.progress).unwrap()
     }
 
     /// `k`ept, `d`ropped, `p`ending, or the class of the failure.
     fn settled(&self) -> Vec<&'static str> {
-        let name = |settled: &Settled| match settled {
-            Settled::Pending => "p",
-            Settled::Keep => "k",
-            Settled::Drop => "d",
-            Settled::Gone => "g",
-            Settled::Emit { .. } => "e",
-            Settled::Failed(number) => self.progress.failed()[*number as usize].class.as_str(),
+        let name = |settled: &RecordState| match settled {
+            RecordState::Pending => "p",
+            RecordState::Keep => "k",
+            RecordState::Drop => "d",
+            RecordState::Revoked => "g",
+            RecordState::Emit { .. } => "e",
+            RecordState::Failed(number) => self.progress.failed()[*number as usize].class.as_str(),
         };
         self.progress.settled().iter().map(name).collect()
     }

@@ -176,7 +176,7 @@ fn of_letters(expected: Option<&ExpectedLetter>, came: Option<&CameLetter>) -> (
         }
     };
     let class = expected.and_then(|expected| expected.class);
-    let words = |class: crate::sink::letter::Class| class.as_str().to_owned();
+    let words = |class: crate::failure::Class| class.as_str().to_owned();
     add("class", class.is_some(), class.map(words), came.map(|came| words(came.class)));
     let whole = came.map(|came| text(&came.reason));
     match expected.and_then(|expected| expected.reason.as_ref()) {

@@ -8,7 +8,7 @@ use crate::config::plan::{OnError, Plan, Target};
 use crate::dev::record::DevRecord;
 use crate::pipeline::{default_output, setup};
 use crate::plugin::{Plugin, StageSetup, StartError};
-use crate::sink::letter::Class;
+use crate::failure::Class;
 use crate::stage::Stage;
 use crate::worker::trial::{Left, Trial};
 

@@ -12,7 +12,7 @@ use super::file::{KIND, PipelineTests};
 use super::subject::{Came, CameLetter};
 use crate::config::{self, Planner};
 use crate::dev::record::DevRecord;
-use crate::sink::letter::Class;
+use crate::failure::Class;
 
 /// Bytes, text, odd text and JSON.
 fn content() -> impl Strategy<Value = Vec<u8>> {

@@ -2,9 +2,9 @@
 
 mod chain;
 mod deliver;
-mod hold;
+mod retry_queue;
 pub mod outcome;
-mod run;
+mod in_flight;
 pub mod trial;
 
 use std::sync::Arc;
@@ -14,11 +14,11 @@ use std::time::{Duration, Instant};
 
 use self::chain::{Chain, Step};
 use self::deliver::deliver;
-use self::hold::{Advanced, Holds};
-use self::outcome::{Outcome, Outcomes};
-use self::run::Run;
+use self::retry_queue::{Advanced, RetryQueue};
+use self::outcome::{ReplayOutcome, ReplayOutcomes};
+use self::in_flight::InFlightBatch;
 use crate::batch::Batch;
-use crate::event::{Event, Events, Probe};
+use crate::event::{Event, EventSender, Probe};
 use crate::lease::Lease;
 use crate::sink::Sink;
 use crate::sink::receipt::{OpenSpan, Span};
@@ -42,7 +42,7 @@ pub struct Job {
 }
 
 /// What the source tells a worker.
-pub enum Message {
+pub enum WorkerMessage {
     /// Work on this.
     Job(Job),
     /// Retries of this partition are not waited for any more: it is being given up.
@@ -50,7 +50,7 @@ pub enum Message {
 }
 
 /// What the workers of one pipeline share.
-pub struct Shared {
+pub struct PipelineContext {
     /// Where results go.
     pub sink: Arc<Sink>,
     /// One for each stage; empty where they are off.
@@ -64,19 +64,19 @@ pub struct Shared {
     /// Set when the pipeline is cut off: nothing is waited for any more.
     pub cut_off: Arc<AtomicBool>,
     /// To the source loop.
-    pub events: Events,
+    pub events: EventSender,
     /// A breaker is open: only probes are worked on.
     pub tripped: AtomicBool,
     /// The first assignment is there.
     pub assigned: AtomicBool,
     /// What became of each record, where a replay wants to know.
-    pub outcomes: Option<Outcomes>,
+    pub outcomes: Option<ReplayOutcomes>,
 }
 
-impl Shared {
+impl PipelineContext {
     /// What a chain needs of it.
-    fn surroundings(&self) -> Surroundings<'_> {
-        Surroundings {
+    fn surroundings(&self) -> ChainContext<'_> {
+        ChainContext {
             breakers: &self.breakers,
             stats: &self.stats,
             default_output: self.default_output,
@@ -87,25 +87,25 @@ impl Shared {
     }
 
     /// Notes what became of a record, where somebody wants to know. Only then is `outcome` called.
-    fn note(&self, lease: &Lease, outcome: impl FnOnce() -> Outcome) {
-        self.surroundings().note(lease, outcome);
+    fn note(&self, lease: &Lease, outcome: impl FnOnce() -> ReplayOutcome) {
+        self.chain_context().note(lease, outcome);
     }
 }
 
 /// What a chain needs of its pipeline: everything but the way out.
-pub struct Surroundings<'a> {
+pub struct ChainContext<'a> {
     breakers: &'a [Breaker],
     stats: &'a Stats,
     default_output: u32,
-    events: &'a Events,
+    events: &'a EventSender,
     tripped: &'a AtomicBool,
-    outcomes: Option<&'a Outcomes>,
+    outcomes: Option<&'a ReplayOutcomes>,
 }
 
-impl Surroundings<'_> {
-    fn note(&self, lease: &Lease, outcome: impl FnOnce() -> Outcome) {
+impl ChainContext<'_> {
+    fn note(&self, lease: &Lease, outcome: impl FnOnce() -> ReplayOutcome) {
         if let Some(outcomes) = self.outcomes {
-            outcomes.note(lease.slot, outcome());
+            outcomes.note(lease.index, outcome());
         }
     }
 
@@ -119,30 +119,30 @@ impl Surroundings<'_> {
 pub struct Worker {
     number: usize,
     chain: Chain,
-    shared: Arc<Shared>,
-    holds: Holds,
-    spare: Run,
+    shared: Arc<PipelineContext>,
+    holds: RetryQueue,
+    spare: InFlightBatch,
 }
 
 impl Worker {
     /// A worker with its stages started.
-    pub fn new(number: usize, stages: Vec<Stage>, shared: Arc<Shared>) -> Worker {
-        Worker { number, chain: Chain::new(stages), shared, holds: Holds::default(), spare: Run::default() }
+    pub fn new(number: usize, stages: Vec<Stage>, shared: Arc<PipelineContext>) -> Worker {
+        Worker { number, chain: Chain::new(stages), shared, holds: RetryQueue::default(), spare: InFlightBatch::default() }
     }
 
     /// Works until nobody sends any more. What still waits for a retry then is abandoned.
-    pub fn work(mut self, messages: &Receiver<Message>) {
+    pub fn work(mut self, messages: &Receiver<WorkerMessage>) {
         loop {
             let due = self.holds.next_wake().map_or(IDLE, |wake| wake.saturating_duration_since(Instant::now()));
             match messages.recv_timeout(due) {
-                Ok(Message::Job(job)) => self.take(job),
+                Ok(WorkerMessage::Job(job)) => self.take(job),
                 // Its spans are abandoned as they are dropped.
-                Ok(Message::Abandon(lease)) => self.holds.abandon(&lease),
+                Ok(WorkerMessage::AbandonRetries(lease)) => self.holds.abandon(&lease),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
             self.resume();
-            self.holds.tell(|event| self.shared.events.tell(event));
+            self.holds.tell(|event| self.shared.events.send(event));
         }
     }
 
@@ -169,28 +169,28 @@ impl Worker {
         let batch = run.finish();
         self.spare = run;
         // Before the batch comes back and makes room for another.
-        self.holds.tell(|event| self.shared.events.tell(event));
-        self.shared.events.tell(Event::Processed { worker: self.number, batch });
+        self.holds.tell(|event| self.shared.events.send(event));
+        self.shared.events.send(Event::Processed { worker: self.number, batch });
     }
 }
 
 /// Takes a run as far as it goes now, and delivers it if that is through.
-fn advance(chain: &mut Chain, run: &mut Run, shared: &Shared) -> Advanced {
+fn advance(chain: &mut Chain, run: &mut InFlightBatch, shared: &PipelineContext) -> Advanced {
     if run.probe.is_none() && !run.has_begun() && shared.tripped.load(Ordering::Acquire) {
         // A breaker is open: the spans are abandoned, and read again later.
-        return Advanced::Over;
+        return Advanced::Done;
     }
-    match chain.advance(run, &shared.surroundings()) {
-        Step::Through if run.ahead => shared.events.tell(Event::Probed(Probe::Unclear)),
-        Step::Through => deliver(run, shared),
-        Step::Waits => {
+    match chain.advance(run, &shared.chain_context()) {
+        Step::Completed if run.ahead => shared.events.send(Event::ProbeEnded(ProbeResult::Unclear)),
+        Step::Completed => deliver(run, shared),
+        Step::RetryLater => {
             let stage = chain.stage(run.stage);
             let wake = Instant::now() + stage.backoff(run.progress.rounds());
-            return Advanced::Waits { hold: stage.on_error().hold, wake };
+            return Advanced::RetryAt { hold: stage.on_error().hold, wake };
         }
-        Step::Looked => shared.events.tell(Event::Probed(if run.probed { Probe::Passed } else { Probe::Unclear })),
-        Step::ProbeFailed => shared.events.tell(Event::Probed(Probe::Failed)),
-        Step::GivenUp => {}
+        Step::LookaheadDone => shared.events.send(Event::ProbeEnded(if run.probed { ProbeResult::Passed } else { ProbeResult::Unclear })),
+        Step::ProbeFailed => shared.events.send(Event::ProbeEnded(ProbeResult::Failed)),
+        Step::Abandoned => {}
     }
-    Advanced::Over
+    Advanced::Done
 }

@@ -1,12 +1,12 @@
-//! Outcomes: what became of each record of a replay, noted as it leaves the chain.
+//! ReplayOutcomes: what became of each record of a replay, noted as it leaves the chain.
 
 use std::sync::{Mutex, PoisonError};
 
-use crate::sink::letter::Class;
+use crate::failure::Class;
 
 /// One thing that came of a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum ReplayOutcome {
     /// A record for the output of this number.
     Output(usize),
     /// A dead letter.
@@ -19,7 +19,7 @@ pub enum Outcome {
         reason: String,
     },
     /// The path to the record that is asked for ends early: nothing is written.
-    Stray {
+    PathMismatch {
         /// The number of the stage where it ends.
         stage: usize,
         /// What that stage does instead.
@@ -29,16 +29,16 @@ pub enum Outcome {
 
 /// Collects outcomes, each with the slot of its record's lease.
 #[derive(Debug, Default)]
-pub struct Outcomes(Mutex<Vec<(usize, Outcome)>>);
+pub struct ReplayOutcomes(Mutex<Vec<(usize, ReplayOutcome)>>);
 
-impl Outcomes {
+impl ReplayOutcomes {
     /// Adds one.
-    pub fn note(&self, slot: usize, outcome: Outcome) {
+    pub fn note(&self, slot: usize, outcome: ReplayOutcome) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push((slot, outcome));
     }
 
     /// Takes all out.
-    pub fn take(&self) -> Vec<(usize, Outcome)> {
+    pub fn take(&self) -> Vec<(usize, ReplayOutcome)> {
         std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

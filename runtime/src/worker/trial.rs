@@ -4,17 +4,17 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{self, Receiver};
 
-use super::Surroundings;
+use super::ChainContext;
 use super::chain::{Chain, Step};
-use super::run::{Leaving, Run};
+use super::in_flight::{ChainOutput, InFlightBatch};
 use crate::batch::{Arena, Batch, Offset, Partition, Record, Source};
 use crate::error::PipelineError;
-use crate::event::{Event, Events};
+use crate::event::{Event, EventSender};
 use crate::kafka::TopicPartition;
-use crate::kafka::waker::Waker;
+use crate::rt::Wakeup;
 use crate::lease::Lease;
 use crate::plugin::Counters;
-use crate::sink::letter::Failure;
+use crate::failure::Failure;
 use crate::sink::receipt::{OpenSpan, Span};
 use crate::stage::Stage;
 use crate::status::Stats;
@@ -34,14 +34,14 @@ pub struct Trial {
     lease: Arc<Lease>,
     next: Offset,
     stats: Stats,
-    events: Events,
+    events: EventSender,
     told: Receiver<Event>,
 }
 
 impl Trial {
     /// A trial of these stages on partition 0 of a topic, from offset 0 on.
     pub fn new(stages: Vec<Stage>, default_output: u32, topic: &Arc<str>) -> Trial {
-        let (sender, told) = mpsc::channel();
+        let (sender, told) = rt::channel();
         let at = TopicPartition { topic: topic.clone(), partition: Partition(0) };
         Trial {
             chain: Chain::new(stages),
@@ -49,7 +49,7 @@ impl Trial {
             lease: Arc::new(Lease::new(at, 0, 0)),
             next: Offset(0),
             stats: Stats::default(),
-            events: Events::new(sender, Waker::default()),
+            events: EventSender::new(sender, Wakeup::default()),
             told,
         }
     }
@@ -73,7 +73,7 @@ impl Trial {
         fill(&mut batch, first);
         self.next = Offset(first.0 + batch.records.len() as i64);
         let span = Span { lease: self.lease.clone(), first, end: self.next };
-        let mut run = Run::default();
+        let mut run = InFlightBatch::default();
         run.begin(batch, std::iter::once(OpenSpan::new(span, self.events.clone())), None);
         if self.advance(&mut run) {
             self.hand_over(&mut run, left);
@@ -81,14 +81,14 @@ impl Trial {
         drop(run);
         // Nothing else that is told decides anything where nothing is committed.
         let broken =
-            self.told.try_iter().find_map(|event| if let Event::Broken(error) = event { Some(error) } else { None });
+            self.told.try_iter().find_map(|event| if let Event::Failed(error) = event { Some(error) } else { None });
         broken.map_or(Ok(()), Err)
     }
 
     /// Whether it came through.
-    fn advance(&mut self, run: &mut Run) -> bool {
+    fn advance(&mut self, run: &mut InFlightBatch) -> bool {
         let tripped = AtomicBool::new(false);
-        let around = Surroundings {
+        let around = ChainContext {
             breakers: &[],
             stats: &self.stats,
             default_output: self.default_output,
@@ -97,27 +97,27 @@ impl Trial {
             outcomes: None,
         };
         loop {
-            match self.chain.advance(run, &around) {
-                Step::Through => return true,
+            match self.chain.advance(run, &ctx) {
+                Step::Completed => return true,
                 // Nothing else is there that it could hold up.
-                Step::Waits => {}
-                Step::GivenUp | Step::ProbeFailed | Step::Looked => return false,
+                Step::RetryLater => {}
+                Step::Abandoned | Step::ProbeFailed | Step::LookaheadDone => return false,
             }
         }
     }
 
-    fn hand_over(&self, run: &mut Run, left: &mut dyn FnMut(&Arena, Left<'_>)) {
-        run.leaving.sort_by_key(Leaving::input);
+    fn hand_over(&self, run: &mut InFlightBatch, left: &mut dyn FnMut(&Arena, Left<'_>)) {
+        run.leaving.sort_by_key(ChainOutput::input);
         for leaving in &run.leaving {
             let input = &run.batch.records[leaving.input() as usize];
-            if !self.lease.takes(input.offset) {
+            if !self.lease.covers(input.offset) {
                 continue;
             }
             left(
                 &run.batch.arena,
                 match leaving {
-                    Leaving::Output { output, record, .. } => Left::Output(*output as usize, record),
-                    Leaving::Letter { failure, .. } => Left::Letter(input, &run.failures[*failure as usize]),
+                    ChainOutput::Output { output, record, .. } => Left::Output(*output as usize, record),
+                    ChainOutput::Letter { failure, .. } => Left::Letter(input, &run.failures[*failure as usize]),
                 },
             );
         }

@@ -16,11 +16,11 @@ use crate::error::PipelineError;
 use crate::event::Event;
 use crate::kafka::TopicPartition;
 use crate::lease::Lease;
-use crate::sink::letter::DeadLetter;
+use crate::sink::dead_letter::DeadLetter;
 use crate::sink::receipt::{OpenSpan, Span};
-use crate::sink::{NotWritten, now_ms};
-use crate::worker::Message;
-use crate::worker::outcome::{Outcome, Outcomes};
+use crate::sink::{WriteError, now_ms};
+use crate::worker::WorkerMessage;
+use crate::worker::outcome::{ReplayOutcome, ReplayOutcomes};
 
 /// How often it is looked whether the worker is still there.
 const LOOK: Duration = Duration::from_millis(100);
@@ -53,7 +53,7 @@ struct Course {
 
 impl Replay {
     /// Takes a batch through the chain, in a transaction. Answers what came of each, by its slot.
-    pub(super) fn attempt(&mut self, batch: &[Pending]) -> Result<Vec<(usize, Outcome)>, Trouble> {
+    pub(super) fn attempt(&mut self, batch: &[Pending]) -> Result<Vec<(usize, ReplayOutcome)>, Trouble> {
         self.generation += 1;
         let dry = self.options.dry_run;
         if !dry {
@@ -66,7 +66,7 @@ impl Replay {
         let result = result.and_then(|outcomes| {
             let span = self.mark(batch, &outcomes)?;
             // Whatever is sent is acknowledged before.
-            commit(&self.shared.sink).inspect_err(|_| span.lease.end())?;
+            commit(&self.shared.sink).inspect_err(|_| span.lease.revoke())?;
             Ok(outcomes)
         });
         if let Err(trouble) = result {
@@ -79,7 +79,7 @@ impl Replay {
         result
     }
 
-    fn take_through(&mut self, batch: &[Pending]) -> Result<Vec<(usize, Outcome)>, Trouble> {
+    fn take_through(&mut self, batch: &[Pending]) -> Result<Vec<(usize, ReplayOutcome)>, Trouble> {
         let job = job(batch, self.generation);
         let mut course = Course {
             generation: self.generation,
@@ -92,7 +92,7 @@ impl Replay {
             trouble: None,
         };
         // A worker that has ended is noticed below.
-        let _ = self.jobs.send(Message::Job(job));
+        let _ = self.jobs.send(WorkerMessage::Job(job));
         let mut outcomes = Vec::new();
         while !course.is_over() {
             match self.events.recv_timeout(LOOK) {
@@ -100,7 +100,7 @@ impl Replay {
                 Ok(event) => self.follow(&mut course, event),
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => self.look(&mut course),
             }
-            let noted = self.shared.outcomes.as_ref().map(Outcomes::take).unwrap_or_default();
+            let noted = self.shared.outcomes.as_ref().map(ReplayOutcomes::take).unwrap_or_default();
             course.strays.extend(strays(&noted));
             outcomes.extend(noted);
         }
@@ -108,25 +108,25 @@ impl Replay {
     }
 
     fn follow(&self, course: &mut Course, event: Event) {
-        let is_its = |lease: &Lease| lease.generation == course.generation && lease.slot < course.leases.len();
+        let is_its = |lease: &Lease| lease.generation == course.generation && lease.index < course.leases.len();
         match event {
             Event::Processed { .. } => course.processed = true,
             Event::Delivered(delivered) => {
                 let lease = delivered.into_span().lease;
                 if is_its(&lease) {
-                    course.open.remove(&lease.slot);
+                    course.open.remove(&lease.index);
                 }
             }
             Event::Abandoned { span, .. } if is_its(&span.lease) => {
-                let slot = span.lease.slot;
+                let slot = span.lease.index;
                 course.held.remove(&slot);
                 course.open.remove(&slot);
                 course.given_up.insert(slot);
             }
-            Event::Held { lease, .. } if is_its(&lease) => _ = course.held.insert(lease.slot),
-            Event::Released(lease) if is_its(&lease) => _ = course.held.remove(&lease.slot),
-            Event::Oversize(oversize) if is_its(oversize.lease()) => {
-                self.give_up(course, Trouble::TooLarge(oversize.lease().slot));
+            Event::RetryPending { lease, .. } if is_its(&lease) => _ = course.held.insert(lease.index),
+            Event::RetriesDone(lease) if is_its(&lease) => _ = course.held.remove(&lease.index),
+            Event::TooLarge(oversize) if is_its(oversize.lease()) => {
+                self.give_up(course, Trouble::TooLarge(oversize.lease().index));
             }
             Event::NotDelivered { span, error } if is_its(&span.lease) => {
                 self.give_up(course, Trouble::Aborted(error.text));
@@ -134,9 +134,9 @@ impl Replay {
             // Of a try that is over.
             Event::Abandoned { .. }
             | Event::NotDelivered { .. }
-            | Event::Held { .. }
-            | Event::Released(_)
-            | Event::Oversize(_) => {}
+            | Event::RetryPending { .. }
+            | Event::RetriesDone(_)
+            | Event::TooLarge(_) => {}
             Event::BreakerOpened(tripped) => {
                 let (name, failed, total) = (&tripped.name, tripped.failed, tripped.total);
                 self.give_up(course, Trouble::Over(format!(
@@ -144,13 +144,13 @@ impl Replay {
                      so the rest is left as it is", tripped.reason
                 )));
             }
-            Event::Broken(error) => self.give_up(course, trouble(&error)),
+            Event::Failed(error) => self.give_up(course, trouble(&error)),
             // No probes are sent, a stop is seen to by the loop, and the transactions are this replay's own.
-            Event::Probed(_)
-            | Event::Ahead(_)
+            Event::ProbeEnded(_)
+            | Event::LookaheadReady(_)
             | Event::Stop(_)
-            | Event::Quiet
-            | Event::Full
+            | Event::WritersLeft
+            | Event::TransactionFull
             | Event::Transaction(_) => {}
         }
     }
@@ -162,8 +162,8 @@ impl Replay {
             course.trouble = Some(trouble);
         }
         for lease in &course.leases {
-            lease.end();
-            let _ = self.jobs.send(Message::Abandon(lease.clone()));
+            lease.revoke();
+            let _ = self.jobs.send(WorkerMessage::AbandonRetries(lease.clone()));
         }
     }
 
@@ -180,7 +180,7 @@ impl Replay {
     }
 
     /// Writes the marks of all that was replayed.
-    fn mark(&self, batch: &[Pending], outcomes: &[(usize, Outcome)]) -> Result<Span, Trouble> {
+    fn mark(&self, batch: &[Pending], outcomes: &[(usize, ReplayOutcome)]) -> Result<Span, Trouble> {
         let at = TopicPartition { topic: topic_of(&self.options.topic).into(), partition: Partition(0) };
         let lease = Arc::new(Lease::new(at, usize::MAX, self.generation));
         let span = Span { lease, first: Offset(0), end: Offset(1) };
@@ -203,9 +203,9 @@ impl Replay {
             let large = || Box::new(DeadLetter::new(&arena, &record, Vec::new()));
             session.write(self.marks_output, &arena, &record, now_ms(), &mut open, large).map_err(|not_written| {
                 match not_written {
-                    NotWritten::Refused(_, why) | NotWritten::Impossible(why) => Trouble::Over(why),
-                    NotWritten::GivenUp if self.shared.cut_off.load(Ordering::Acquire) => cut_off(),
-                    NotWritten::GivenUp => Trouble::Aborted("the transaction has failed".to_owned()),
+                    WriteError::Refused(_, why) | WriteError::Impossible(why) => Trouble::Over(why),
+                    WriteError::Abandoned if self.shared.cut_off.load(Ordering::Acquire) => cut_off(),
+                    WriteError::Abandoned => Trouble::Aborted("the transaction has failed".to_owned()),
                 }
             })?;
         }
@@ -227,8 +227,8 @@ impl Course {
 }
 
 /// The slots of those whose path has ended early.
-fn strays(outcomes: &[(usize, Outcome)]) -> impl Iterator<Item = usize> {
-    outcomes.iter().filter(|(_, outcome)| matches!(outcome, Outcome::Stray { .. })).map(|(slot, _)| *slot)
+fn strays(outcomes: &[(usize, ReplayOutcome)]) -> impl Iterator<Item = usize> {
+    outcomes.iter().filter(|(_, outcome)| matches!(outcome, ReplayOutcome::PathMismatch { .. })).map(|(slot, _)| *slot)
 }
 
 /// What an error of the pipeline means to a replay.

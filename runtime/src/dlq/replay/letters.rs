@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{From, Left, Options};
 use crate::batch::{Batch, NO_TIMESTAMP, Offset, Replay, Source};
 use crate::dev::record::DevRecord;
-use crate::dlq::letter::{Letter, strip};
+use crate::dlq::headers::{DeadLetterHeaders, strip};
 use crate::dlq::scan::Found;
 use crate::dlq::select::At;
 use crate::kafka::TopicPartition;
@@ -18,7 +18,7 @@ pub struct Pending {
     /// Where it is.
     pub at: At,
     /// What its headers say.
-    pub letter: Letter,
+    pub letter: DeadLetterHeaders,
     /// The record as the pipeline had read it.
     pub record: DevRecord,
     /// What the replay is bound to.
@@ -30,7 +30,7 @@ pub fn prepare(
     options: &Options,
     digests: &[String],
     found: &Found<'_>,
-    letter: &Letter,
+    letter: &DeadLetterHeaders,
 ) -> Result<Pending, (Left, String)> {
     if letter.replays >= options.max_replays {
         return Err((Left::OverCap, format!("it was replayed {} times and failed again each time", letter.replays)));
@@ -53,7 +53,7 @@ pub fn prepare(
 }
 
 /// Whether the stages that have to be computed again to come to the record that failed are the ones that it came through.
-fn same_stages(letter: &Letter, digests: &[String]) -> Result<(), String> {
+fn same_stages(letter: &DeadLetterHeaders, digests: &[String]) -> Result<(), String> {
     for (number, was) in letter.chain.iter().take(letter.path.len()).enumerate() {
         if digests.get(number) != Some(was) {
             let is = digests.get(number).map_or("is no more", String::as_str);
@@ -88,9 +88,9 @@ pub fn job(letters: &[Pending], generation: u64) -> Job {
 mod tests {
     use super::*;
 
-    fn letter(path: &[u32], chain: &[&str]) -> Letter {
+    fn letter(path: &[u32], chain: &[&str]) -> DeadLetterHeaders {
         let chain = chain.iter().map(|digest| (*digest).to_owned()).collect();
-        Letter { path: path.to_vec(), chain, ..Letter::example() }
+        DeadLetterHeaders { path: path.to_vec(), chain, ..DeadLetterHeaders::example() }
     }
 
     #[test]

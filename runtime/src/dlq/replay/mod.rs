@@ -26,7 +26,7 @@ use super::scan::{Flow, Found, Scan};
 use super::select::Selection;
 use crate::config::plan::Plan;
 use crate::event::Event;
-use crate::worker::{Message, Shared};
+use crate::worker::{Message, PipelineContext};
 
 /// Dead letters in one transaction, at the most.
 const MOST_LETTERS: usize = 500;
@@ -77,12 +77,12 @@ pub struct Replay {
     plan: Arc<Plan>,
     options: Options,
     selection: Selection,
-    shared: Arc<Shared>,
+    shared: Arc<PipelineContext>,
     digests: Vec<String>,
     // The output that takes the marks: the one behind the plan's.
     marks_output: usize,
     marks: Marks,
-    jobs: Sender<Message>,
+    jobs: Sender<WorkerMessage>,
     workers: Vec<JoinHandle<()>>,
     events: Receiver<Event>,
     // Tells events of one try from those of the one before.

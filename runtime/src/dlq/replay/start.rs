@@ -15,17 +15,17 @@ use crate::config::plan::{CreateTopic, Delivery, Plan, Target, Topic};
 use crate::dlq::marks::{Marks, topic_of};
 use crate::dlq::scan::Scan;
 use crate::dlq::select::Selection;
-use crate::event::Events;
+use crate::event::EventSender;
 use crate::kafka::admin::{Admin, Create, TopicLimits};
 use crate::kafka::reader::Ends;
-use crate::kafka::waker::Waker;
+use crate::rt::Wakeup;
 use crate::pipeline::{default_output, origin, start_workers, topics};
 use crate::plugin::Plugin;
 use crate::ready::Ready;
 use crate::sink::{Known, Sink};
 use crate::stage::breaker::Breaker;
-use crate::worker::Shared;
-use crate::worker::outcome::Outcomes;
+use crate::worker::PipelineContext;
+use crate::worker::outcome::ReplayOutcomes;
 
 /// How long the brokers have to answer one question about topics.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -35,7 +35,7 @@ const TRANSACTION_TIMEOUT_MS: &str = "60000";
 /// The way to stop a replay from outside.
 pub struct Control {
     /// Takes [`Stop`](crate::event::Event::Stop(_)): ends after the transaction that is open.
-    pub events: Events,
+    pub events: EventSender,
     /// Set: ends without waiting for anything.
     pub cut_off: Arc<AtomicBool>,
 }
@@ -50,9 +50,9 @@ impl Replay {
             bail!("a replay needs transactions, which the embedded broker does not honour: use a real cluster");
         }
         let plan = Arc::new(for_replay(&ready.plan, options.dry_run));
-        let (sender, receiver) = mpsc::channel();
+        let (sender, receiver) = rt::channel();
         // Nobody waits in a poll of the consumer's for what happens here.
-        let events = Events::new(sender, Waker::default());
+        let events = EventSender::new(sender, Wakeup::default());
         let cut_off: Arc<AtomicBool> = Arc::default();
         let shared = Arc::new(shared(&plan, &ready.plugins, &options, &events, &cut_off)?);
         if !options.dry_run {
@@ -116,9 +116,9 @@ fn shared(
     plan: &Plan,
     plugins: &[Plugin],
     options: &Options,
-    events: &Events,
+    events: &EventSender,
     cut_off: &Arc<AtomicBool>,
-) -> anyhow::Result<Shared> {
+) -> anyhow::Result<PipelineContext> {
     let (mut outputs, dlq) = topics(plan)?;
     let marks = topic_of(&options.topic);
     if !options.dry_run {
@@ -128,7 +128,7 @@ fn shared(
     let sink = Sink::new(plan, outputs, dlq, origin(plan, plugins), cut_off.clone(), events.clone())?;
     // What writes nothing may fail as often as it likes: that is what is asked for.
     let breaker = plan.breaker.filter(|_| !options.dry_run);
-    Ok(Shared {
+    Ok(PipelineContext {
         sink: Arc::new(if options.dry_run { sink.dry() } else { sink }),
         breakers: breaker.iter().flat_map(|breaker| plan.stages.iter().map(|_| Breaker::new(*breaker))).collect(),
         stats: Arc::default(),
@@ -138,7 +138,7 @@ fn shared(
         events: events.clone(),
         tripped: AtomicBool::new(false),
         assigned: AtomicBool::new(false),
-        outcomes: Some(Outcomes::default()),
+        outcomes: Some(ReplayOutcomes::default()),
     })
 }
 

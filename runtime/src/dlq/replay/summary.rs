@@ -9,7 +9,7 @@ use super::letters::Pending;
 use crate::config::plan::{Plan, Target};
 use crate::dlq::list::{generalised, shorten};
 use crate::dlq::select::At;
-use crate::worker::outcome::Outcome;
+use crate::worker::outcome::ReplayOutcome;
 
 /// Kinds of failures that are told apart; more are counted together.
 const MOST_FAILURES: usize = 100;
@@ -91,24 +91,24 @@ impl Summary {
     }
 
     /// Counts a batch with what came of it.
-    pub(super) fn add(&mut self, plan: &Plan, batch: &[Pending], outcomes: Vec<(usize, Outcome)>) {
+    pub(super) fn add(&mut self, plan: &Plan, batch: &[Pending], outcomes: Vec<(usize, ReplayOutcome)>) {
         let stage = |number: usize| plan.stages.get(number).map_or(String::new(), |stage| stage.name.to_string());
         let (mut wrote, mut failed, mut left) =
             (vec![false; batch.len()], vec![false; batch.len()], vec![false; batch.len()]);
         for (slot, outcome) in outcomes {
             match outcome {
-                Outcome::Output(output) => {
+                ReplayOutcome::Output(output) => {
                     let output = &plan.outputs[output];
                     if let Target::Topic(topic) = &output.target {
                         wrote[slot] = true;
                         *self.outputs.entry(format!("{} ({})", output.name, topic.name)).or_default() += 1;
                     }
                 }
-                Outcome::DeadLetter { stage: number, class, reason } => {
+                ReplayOutcome::DeadLetter { stage: number, class, reason } => {
                     failed[slot] = true;
                     self.count_failure(stage(number), class.as_str(), &reason);
                 }
-                Outcome::Stray { stage: number, why } => {
+                ReplayOutcome::PathMismatch { stage: number, why } => {
                     left[slot] = true;
                     self.leave(Left::Stray, batch[slot].at, format!("stage \"{}\": {why}", stage(number)));
                 }

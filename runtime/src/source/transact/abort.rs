@@ -68,7 +68,7 @@ impl Source<'_> {
         self.last = None;
         self.intake.clear();
         self.oversize.clear();
-        let places: Vec<_> = self.slots.iter().map(|slot| slot.lease.slot).collect();
+        let places: Vec<_> = self.slots.iter().map(|slot| slot.lease.index).collect();
         for place in places {
             self.slots.void(place);
         }
@@ -88,7 +88,7 @@ impl Source<'_> {
         if self.end.is_some() {
             // Nothing is read any more.
             let void: Vec<_> =
-                self.slots.iter().filter(|slot| slot.lease.ended()).map(|slot| slot.lease.slot).collect();
+                self.slots.iter().filter(|slot| slot.lease.is_revoked()).map(|slot| slot.lease.index).collect();
             void.into_iter().for_each(|place| self.slots.void(place));
             return self.open_latch();
         }
@@ -96,7 +96,7 @@ impl Source<'_> {
         if now < transactions.back_again || !self.may_reassign() {
             return;
         }
-        let is_void = |slot: &&Slot| slot.lease.ended() && !slot.is_paused(Pause::Leaving);
+        let is_void = |slot: &&Slot| slot.lease.is_revoked() && !slot.is_paused(Pause::ChainOutput);
         let void: Vec<_> = self.slots.iter().filter(is_void).map(|slot| slot.lease.at.clone()).collect();
         match self.committed_of(&void) {
             Ok(back) => {
@@ -124,7 +124,7 @@ impl Source<'_> {
             let committed = committed?;
             let Some(slot) = self.slots.of(&at) else { continue };
             slot.committed = committed.map(|committed| committed.offset);
-            back.push((slot.lease.slot, slot.committed.or(slot.start)));
+            back.push((slot.lease.index, slot.committed.or(slot.start)));
         }
         Ok(back)
     }

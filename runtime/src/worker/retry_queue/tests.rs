@@ -8,11 +8,11 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::batch::{Batch, Field, HeaderList, NO_TIMESTAMP, Offset, Partition, Record, Source};
-use crate::event::Events;
+use crate::event::EventSender;
 use crate::kafka::TopicPartition;
-use crate::kafka::waker::Waker;
+use crate::rt::Wakeup;
 use crate::sink::receipt::{OpenSpan, Span};
-use crate::stage::Settled;
+use crate::stage::RecordState;
 use crate::tracker::Tracker;
 
 const PARTITIONS: usize = 2;
@@ -53,15 +53,15 @@ struct World {
     gone: HashSet<(u32, i64)>,
     trackers: Vec<Tracker>,
     leases: Vec<Arc<Lease>>,
-    events: Events,
+    events: EventSender,
     told: Receiver<Event>,
     held: [Option<bool>; PARTITIONS],
 }
 
 impl World {
     fn new(hold: [plan::Hold; STAGES]) -> World {
-        let (sender, told) = mpsc::channel();
-        let events = Events::new(sender, Waker::default());
+        let (sender, told) = rt::channel();
+        let events = EventSender::new(sender, Wakeup::default());
         let lease = |number: usize| {
             let at = TopicPartition { topic: "in".into(), partition: Partition(number as i32) };
             Arc::new(Lease::new(at, number, 1))
@@ -82,7 +82,7 @@ impl World {
     }
 
     /// A run with these records, as the source would make it.
-    fn run(&mut self, inputs: &[Input]) -> Run {
+    fn run(&mut self, inputs: &[Input]) -> InFlightBatch {
         let mut batch = Batch::default();
         let mut spans: Vec<Span> = Vec::new();
         for input in inputs {
@@ -104,21 +104,21 @@ impl World {
             self.inputs[input.partition].push(input.clone());
         }
         for span in &spans {
-            self.trackers[span.lease.slot].dispatched(span.first, span.end);
+            self.trackers[span.lease.index].dispatched(span.first, span.end);
         }
-        let mut run = Run::default();
+        let mut run = InFlightBatch::default();
         run.begin(batch, spans.into_iter().map(|span| OpenSpan::new(span, self.events.clone())), None);
         run
     }
 
-    fn advance(&mut self, run: &mut Run) -> Advanced {
+    fn advance(&mut self, run: &mut InFlightBatch) -> Advanced {
         while run.stage < STAGES {
             if !run.waiting {
                 run.progress.reset(run.records.len());
                 run.waiting = true;
             }
             if !self.call(run) {
-                return Advanced::Waits { hold: self.hold[run.stage], wake: self.now + BACKOFF };
+                return Advanced::RetryAt { hold: self.hold[run.stage], wake: self.now + BACKOFF };
             }
             run.waiting = false;
             run.stage += 1;
@@ -132,11 +132,11 @@ impl World {
             }
         }
         run.spans.drain(..).flatten().for_each(OpenSpan::seal);
-        Advanced::Over
+        Advanced::Done
     }
 
     /// One call of a stage; whether everything is settled.
-    fn call(&mut self, run: &mut Run) -> bool {
+    fn call(&mut self, run: &mut InFlightBatch) -> bool {
         let pending: Vec<usize> = (0..run.records.len()).filter(|index| run.progress.is_pending(*index)).collect();
         let (mut again, mut batch_fails) = (Vec::new(), false);
         for &index in &pending {
@@ -150,43 +150,43 @@ impl World {
             }
         }
         if !batch_fails {
-            pending.iter().filter(|index| !again.contains(index)).for_each(|&i| run.progress.settle(i, Settled::Keep));
+            pending.iter().filter(|index| !again.contains(index)).for_each(|&i| run.progress.settle(i, RecordState::Keep));
         }
         !run.progress.any_pending()
     }
 
-    fn take(&mut self, holds: &mut Holds, inputs: &[Input]) {
+    fn take(&mut self, holds: &mut RetryQueue, inputs: &[Input]) {
         let mut run = self.run(inputs);
         holds.take(&mut run, &mut |run| self.advance(run));
         drop(run);
         self.listen(holds);
     }
 
-    fn wait(&mut self, holds: &mut Holds) {
+    fn wait(&mut self, holds: &mut RetryQueue) {
         self.now += BACKOFF;
         let now = self.now;
         while holds.resume_due(now, &mut |run| self.advance(run)) {}
         self.listen(holds);
     }
 
-    fn wait_for_all(&mut self, holds: &mut Holds) {
+    fn wait_for_all(&mut self, holds: &mut RetryQueue) {
         while holds.next_wake().is_some() {
             self.wait(holds);
         }
     }
 
     /// What the source loop would do; and nothing may be committed over what has not come out.
-    fn listen(&mut self, holds: &mut Holds) {
-        holds.tell(|event| self.events.tell(event));
+    fn listen(&mut self, holds: &mut RetryQueue) {
+        holds.tell(|event| self.events.send(event));
         while let Ok(event) = self.told.try_recv() {
             match event {
                 Event::Delivered(delivered) => {
                     let span = delivered.into_span();
-                    self.trackers[span.lease.slot].delivered(span.first, span.end);
+                    self.trackers[span.lease.index].delivered(span.first, span.end);
                 }
-                Event::Abandoned { span, .. } => self.trackers[span.lease.slot].abandoned(span.first),
-                Event::Held { lease, full } => self.held[lease.slot] = Some(full),
-                Event::Released(lease) => self.held[lease.slot] = None,
+                Event::Abandoned { span, .. } => self.trackers[span.lease.index].abandoned(span.first),
+                Event::RetryPending { lease, full } => self.held[lease.index] = Some(full),
+                Event::RetriesDone(lease) => self.held[lease.index] = None,
                 _ => unreachable!("no other event comes of this"),
             }
         }
@@ -216,7 +216,7 @@ impl World {
 
 #[test]
 fn a_key_that_waits_holds_its_own_records_and_no_others() {
-    let (mut world, mut holds) = (World::new([plan::Hold::Key; 2]), Holds::default());
+    let (mut world, mut holds) = (World::new([plan::Hold::Key; 2]), RetryQueue::default());
     world.take(&mut holds, &[Input::put_off(0, Some(1), 2), Input::kept(0, Some(2)), Input::kept(0, Some(1))]);
     world.take(&mut holds, &[Input::kept(0, Some(1)), Input::kept(0, Some(3))]);
     assert_eq!(world.offsets(0), [1, 4]);
@@ -228,7 +228,7 @@ fn a_key_that_waits_holds_its_own_records_and_no_others() {
 
 #[test]
 fn a_partition_that_waits_holds_all_of_its_records_and_no_other_partition() {
-    let (mut world, mut holds) = (World::new([plan::Hold::Partition; 2]), Holds::default());
+    let (mut world, mut holds) = (World::new([plan::Hold::Partition; 2]), RetryQueue::default());
     world.take(&mut holds, &[Input::put_off(0, Some(1), 1), Input::kept(0, Some(2)), Input::kept(1, Some(1))]);
     world.take(&mut holds, &[Input::kept(0, Some(3))]);
     assert_eq!((world.offsets(0), world.offsets(1)), (vec![], vec![0]));
@@ -239,7 +239,7 @@ fn a_partition_that_waits_holds_all_of_its_records_and_no_other_partition() {
 
 #[test]
 fn a_record_without_a_key_that_waits_holds_nobody() {
-    let (mut world, mut holds) = (World::new([plan::Hold::Key; 2]), Holds::default());
+    let (mut world, mut holds) = (World::new([plan::Hold::Key; 2]), RetryQueue::default());
     world.take(&mut holds, &[Input::put_off(0, None, 1), Input::kept(0, None)]);
     world.take(&mut holds, &[Input::kept(0, None)]);
     assert_eq!(world.offsets(0), [1, 2]);
@@ -249,7 +249,7 @@ fn a_record_without_a_key_that_waits_holds_nobody() {
 
 #[test]
 fn a_batch_that_fails_holds_all_keys_that_are_in_it() {
-    let (mut world, mut holds) = (World::new([plan::Hold::Key; 2]), Holds::default());
+    let (mut world, mut holds) = (World::new([plan::Hold::Key; 2]), RetryQueue::default());
     let failing = Input { fails_batch: true, ..Input::put_off(0, Some(1), 1) };
     world.take(&mut holds, &[failing, Input::kept(0, Some(2))]);
     world.take(&mut holds, &[Input::kept(0, Some(2)), Input::kept(0, Some(3))]);
@@ -260,7 +260,7 @@ fn a_batch_that_fails_holds_all_keys_that_are_in_it() {
 
 #[test]
 fn what_waits_is_bounded_and_the_partition_with_it() {
-    let (mut world, mut holds) = (World::new([plan::Hold::Key; 2]), Holds::default());
+    let (mut world, mut holds) = (World::new([plan::Hold::Key; 2]), RetryQueue::default());
     let batch = vec![Input::put_off(0, Some(1), 5); MOST_RECORDS / 4];
     for taken in 1..=4 {
         assert_ne!(world.held[0], Some(true), "{taken}");
@@ -274,7 +274,7 @@ fn what_waits_is_bounded_and_the_partition_with_it() {
 
 #[test]
 fn what_is_abandoned_is_never_committed_and_nothing_of_it_comes_out() {
-    let (mut world, mut holds) = (World::new([plan::Hold::Key; 2]), Holds::default());
+    let (mut world, mut holds) = (World::new([plan::Hold::Key; 2]), RetryQueue::default());
     world.take(&mut holds, &[Input::kept(0, Some(2))]);
     world.take(&mut holds, &[Input::put_off(0, Some(1), 1), Input::kept(0, Some(2))]);
     world.take(&mut holds, &[Input::kept(0, Some(1)), Input::kept(0, Some(2))]);
@@ -308,7 +308,7 @@ proptest! {
         hold in [hold(), hold()],
         steps in prop::collection::vec((prop::collection::vec(input(), 1..8), 0..3usize), 1..25),
     ) {
-        let (mut world, mut holds) = (World::new(hold), Holds::default());
+        let (mut world, mut holds) = (World::new(hold), RetryQueue::default());
         for (batch, waits) in &steps {
             world.take(&mut holds, batch);
             (0..*waits).for_each(|_| world.wait(&mut holds));
@@ -336,7 +336,7 @@ proptest! {
         steps in prop::collection::vec((prop::collection::vec(input(), 1..8), 0..3usize), 1..12),
         abandoned in any::<prop::sample::Index>(),
     ) {
-        let (mut world, mut holds) = (World::new(hold), Holds::default());
+        let (mut world, mut holds) = (World::new(hold), RetryQueue::default());
         let at = abandoned.index(steps.len());
         for (number, (batch, waits)) in steps.iter().enumerate() {
             world.take(&mut holds, batch);

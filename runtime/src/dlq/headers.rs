@@ -6,7 +6,7 @@ use std::str::FromStr;
 use jiff::Timestamp;
 
 use crate::batch::{NO_TIMESTAMP, Offset, Partition};
-use crate::sink::letter::{Class, PREFIX, REPLAYS, VALUE, VALUE_DROPPED};
+use crate::sink::dead_letter::{Class, PREFIX, REPLAYS, VALUE, VALUE_DROPPED};
 
 /// Kafka Connect's names, as `dlq: { connect_headers: true }` adds them.
 const CONNECT_PREFIX: &[u8] = b"__connect.errors.";
@@ -15,7 +15,7 @@ const CONNECT_CLASS: &[u8] = b"__connect.errors.exception.class.name";
 
 /// What the headers of a dead letter say. See `docs/dead-letters.md`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Letter {
+pub struct DeadLetterHeaders {
     /// What kind of failure.
     pub class: Class,
     /// In whose words it failed.
@@ -72,7 +72,7 @@ pub enum NotALetter {
     },
 }
 
-impl Letter {
+impl DeadLetterHeaders {
     /// Reads the headers of a record: names and values in order, any bytes. A pure function; what it keeps is no larger
     /// than what it is given. Headers of other names, and those under `sluice.error.` that are not known, are passed over.
     ///
@@ -80,7 +80,7 @@ impl Letter {
     /// The first thing that keeps it from being a dead letter of sluice.
     pub fn parse<'h>(
         headers: impl Iterator<Item = (&'h [u8], Option<&'h [u8]>)> + Clone,
-    ) -> Result<Letter, NotALetter> {
+    ) -> Result<DeadLetterHeaders, NotALetter> {
         let text = |name| required(headers.clone(), name);
         let class = text("sluice.error.class")?;
         let class = Class::parse(class).ok_or(wrong("sluice.error.class", "a class that is known"))?;
@@ -97,7 +97,7 @@ impl Letter {
             Some(VALUE_DROPPED) => true,
             Some(_) => return Err(wrong(VALUE, "the word \"dropped\"")),
         };
-        Ok(Letter {
+        Ok(DeadLetterHeaders {
             class,
             reason: text("sluice.error.reason")?.to_owned(),
             stage: text("sluice.error.stage")?.to_owned(),
@@ -119,8 +119,8 @@ impl Letter {
 
     /// One for tests, of a pipeline with one stage.
     #[cfg(test)]
-    pub(super) fn example() -> Letter {
-        Letter {
+    pub(super) fn example() -> DeadLetterHeaders {
+        DeadLetterHeaders {
             class: Class::Reject,
             reason: "no".to_owned(),
             stage: "only-paid".to_owned(),

@@ -1,10 +1,11 @@
 //! The latch: workers write behind it, a batch at a time. Under exactly_once it is shut between two transactions, so
 //! that none begins or ends in the middle of a batch; under at_least_once it stays open.
 
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use crate::event::{Event, Events};
+use crate::event::{Event, EventSender};
+use crate::rt::{self, Condvar};
 
 /// How long a worker waits for the latch to open before it looks whether it should go on waiting.
 const LOOK: Duration = Duration::from_millis(50);
@@ -23,11 +24,11 @@ pub struct Written {
 }
 
 /// Lets writers through while it is open.
-pub struct Latch {
+pub struct WriteGate {
     state: Mutex<State>,
     opened: Condvar,
     left: Condvar,
-    events: Events,
+    events: EventSender,
 }
 
 #[derive(Default)]
@@ -37,28 +38,28 @@ struct State {
     written: Written,
 }
 
-impl Latch {
+impl WriteGate {
     /// A latch that is open or not, and tells of what happens at it.
-    pub fn new(open: bool, events: Events) -> Latch {
-        Latch {
+    pub fn new(open: bool, events: EventSender) -> WriteGate {
+        WriteGate {
             state: Mutex::new(State { open, ..State::default() }),
-            opened: Condvar::new(),
-            left: Condvar::new(),
+            opened: Condvar::default(),
+            left: Condvar::default(),
             events,
         }
     }
 
     /// Waits until it is open, and goes through. None where `given_up` says meanwhile that there is nothing to wait for.
-    pub fn pass(&self, given_up: impl Fn() -> bool) -> Option<Pass<'_>> {
+    pub fn enter(&self, given_up: impl Fn() -> bool) -> Option<WritePermit<'_>> {
         let mut state = self.state();
         while !state.open {
             if given_up() {
                 return None;
             }
-            state = self.opened.wait_timeout(state, LOOK).unwrap_or_else(PoisonError::into_inner).0;
+            state = self.opened.wait_timeout(&self.state, state, LOOK);
         }
         state.writers += 1;
-        Some(Pass { latch: self, written: Written::default() })
+        Some(WritePermit { latch: self, written: Written::default() })
     }
 
     /// Opens it for a new transaction.
@@ -68,22 +69,22 @@ impl Latch {
         self.opened.notify_all();
     }
 
-    /// Shuts it. [`Event::Quiet`] follows when the last writer has left.
-    pub fn shut(&self) {
+    /// Shuts it. [`Event::WritersLeft`] follows when the last writer has left.
+    pub fn close(&self) {
         let mut state = self.state();
         state.open = false;
         if state.writers == 0 {
-            self.events.tell_now(Event::Quiet);
+            self.events.send_and_wake(Event::WritersLeft);
         }
     }
 
     /// Calls `act` while nobody writes; who would begin to write waits, and who writes is waited for, but not for long.
-    pub fn alone(&self, act: impl FnOnce()) {
-        let deadline = Instant::now() + LEAVE;
+    pub fn with_exclusive(&self, act: impl FnOnce()) {
+        let deadline = rt::now() + LEAVE;
         let mut state = self.state();
         let was_open = std::mem::take(&mut state.open);
-        while state.writers > 0 && Instant::now() < deadline {
-            state = self.left.wait_timeout(state, LOOK).unwrap_or_else(PoisonError::into_inner).0;
+        while state.writers > 0 && rt::now() < deadline {
+            state = self.left.wait_timeout(&self.state, state, LOOK);
         }
         act();
         state.open = was_open;
@@ -100,9 +101,9 @@ impl Latch {
         }
         let is_full = |written: Written| written.records >= MOST.records || written.bytes >= MOST.bytes;
         if !state.open && state.writers == 0 {
-            self.events.tell_now(Event::Quiet);
+            self.events.send_and_wake(Event::WritersLeft);
         } else if state.open && is_full(state.written) && !is_full(before) {
-            self.events.tell_now(Event::Full);
+            self.events.send_and_wake(Event::TransactionFull);
         }
     }
 
@@ -112,13 +113,13 @@ impl Latch {
 }
 
 /// The right to write, until it is dropped.
-pub struct Pass<'a> {
-    latch: &'a Latch,
+pub struct WritePermit<'a> {
+    latch: &'a WriteGate,
     /// What was written under it.
     pub written: Written,
 }
 
-impl Drop for Pass<'_> {
+impl Drop for WritePermit<'_> {
     fn drop(&mut self) {
         self.latch.leave(self.written);
     }
@@ -129,22 +130,22 @@ mod tests {
     use std::sync::mpsc::{self, Receiver};
 
     use super::*;
-    use crate::kafka::waker::Waker;
+    use crate::rt::Wakeup;
 
-    fn latch(open: bool) -> (Latch, Receiver<Event>) {
-        let (sender, receiver) = mpsc::channel();
-        (Latch::new(open, Events::new(sender, Waker::default())), receiver)
+    fn latch(open: bool) -> (WriteGate, Receiver<Event>) {
+        let (sender, receiver) = rt::channel();
+        (WriteGate::new(open, EventSender::new(sender, Wakeup::default())), receiver)
     }
 
     fn is_quiet(events: &Receiver<Event>) -> bool {
-        matches!(events.try_recv(), Ok(Event::Quiet))
+        matches!(events.try_recv(), Ok(Event::WritersLeft))
     }
 
     #[test]
     fn it_is_quiet_only_when_the_last_writer_has_left() {
         let (latch, events) = latch(true);
-        let (first, second) = (latch.pass(|| true), latch.pass(|| true));
-        latch.shut();
+        let (first, second) = (latch.enter(|| true), latch.enter(|| true));
+        latch.close();
         drop(first);
         assert!(!is_quiet(&events));
         drop(second);
@@ -154,11 +155,11 @@ mod tests {
     #[test]
     fn nobody_passes_while_it_is_shut_and_all_do_when_it_opens() {
         let (latch, events) = latch(false);
-        assert!(latch.pass(|| true).is_none());
-        latch.shut();
+        assert!(latch.enter(|| true).is_none());
+        latch.close();
         assert!(is_quiet(&events));
         std::thread::scope(|scope| {
-            let waiting = scope.spawn(|| latch.pass(|| false).is_some());
+            let waiting = scope.spawn(|| latch.enter(|| false).is_some());
             latch.open();
             assert!(waiting.join().unwrap());
         });
@@ -167,17 +168,17 @@ mod tests {
     #[test]
     fn what_is_done_alone_waits_for_writers_and_they_for_it() {
         let (latch, _events) = latch(true);
-        let pass = latch.pass(|| true);
+        let pass = latch.enter(|| true);
         let done = std::sync::atomic::AtomicBool::new(false);
         let is_done = || done.load(std::sync::atomic::Ordering::SeqCst);
         std::thread::scope(|scope| {
-            let alone = scope.spawn(|| latch.alone(|| done.store(true, std::sync::atomic::Ordering::SeqCst)));
+            let alone = scope.spawn(|| latch.with_exclusive(|| done.store(true, std::sync::atomic::Ordering::SeqCst)));
             // Until it waits.
             while latch.state().open {
                 std::thread::yield_now();
             }
             assert!(!is_done());
-            let next = scope.spawn(|| latch.pass(|| false).map(|_pass| is_done()));
+            let next = scope.spawn(|| latch.enter(|| false).map(|_pass| is_done()));
             drop(pass);
             alone.join().unwrap();
             assert_eq!(next.join().unwrap(), Some(true));
@@ -189,14 +190,14 @@ mod tests {
     fn a_transaction_is_full_once_and_counts_anew_when_the_latch_opens() {
         let (latch, events) = latch(true);
         let write = |records| {
-            let mut pass = latch.pass(|| true).unwrap();
+            let mut pass = latch.enter(|| true).unwrap();
             pass.written.records = records;
         };
         write(MOST.records - 1);
         assert!(events.try_recv().is_err());
         write(1);
         write(1);
-        assert!(matches!(events.try_recv(), Ok(Event::Full)));
+        assert!(matches!(events.try_recv(), Ok(Event::TransactionFull)));
         assert!(events.try_recv().is_err());
         latch.open();
         write(1);

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::batch::{Arena, Field, HeaderList, Record, Replay, Source};
-use crate::sink::letter::{Failure, Origin};
+use crate::sink::dead_letter::{Failure, Origin};
 
 type Owned = Vec<(Vec<u8>, Option<Vec<u8>>)>;
 
@@ -26,7 +26,7 @@ fn written(failure: &Failure, stages: usize, timestamp: i64, replays: u32, conne
     let replay = (replays > 0).then(|| Arc::new(Replay { number: replays, path: Vec::new() }));
     let source = Source { topic: "orders".into(), topic_field: Field::NULL, partition: Partition(2), replay };
     let stage = |n| (format!("stage-{n}"), "jq".to_owned(), format!("sha256:{n}"));
-    let origin = Origin { pipeline: "p".to_owned(), stages: (0..stages).map(stage).collect(), connect_headers };
+    let origin = DeadLetterOrigin { pipeline: "p".to_owned(), stages: (0..stages).map(stage).collect(), connect_headers };
     let headers = origin.headers(&record, &source, failure);
     headers.into_iter().map(|(name, value)| (name.as_bytes().to_vec(), Some(value.into_bytes()))).collect()
 }
@@ -83,7 +83,7 @@ proptest! {
         connect in any::<bool>(),
     ) {
         let headers = written(&failure, stages, timestamp, replays, connect);
-        let letter = Letter::parse(borrowed(&headers)).expect("sluice has written it");
+        let letter = DeadLetterHeaders::parse(borrowed(&headers)).expect("sluice has written it");
         prop_assert_eq!((letter.class, letter.path_text(), letter.chain.len()), (failure.class, failure.path, stages));
         prop_assert_eq!((letter.reason, letter.attempts, letter.replays), (failure.reason, failure.attempts, replays));
         prop_assert_eq!((letter.timestamp, letter.offset, letter.partition), (timestamp, Offset(4711), Partition(2)));
@@ -91,7 +91,7 @@ proptest! {
 
     #[test]
     fn no_headers_are_a_panic(headers in any_headers()) {
-        if let Ok(letter) = Letter::parse(borrowed(&headers)) {
+        if let Ok(letter) = DeadLetterHeaders::parse(borrowed(&headers)) {
             prop_assert!(letter.path.len() <= letter.chain.len());
         }
         let _ = strip(headers);
@@ -120,7 +120,7 @@ fn what_is_missing_doubled_or_wrong_is_named() {
     let broken = |change: &dyn Fn(&mut Owned)| {
         let mut headers = plain();
         change(&mut headers);
-        Letter::parse(borrowed(&headers)).expect_err("it is broken").to_string()
+        DeadLetterHeaders::parse(borrowed(&headers)).expect_err("it is broken").to_string()
     };
     let set = |name: &str, value: &str| {
         let (name, value) = (name.as_bytes().to_vec(), Some(value.as_bytes().to_vec()));

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use crate::batch::{Arena, Batch, Field, HeaderList, NO_TIMESTAMP, Record};
 use crate::plugin::{Change, HeadersChange, Produced};
-use crate::sink::letter::Failure;
+use crate::failure::Failure;
 use crate::sink::receipt::OpenSpan;
 use crate::stage::Progress;
 
@@ -35,7 +35,7 @@ struct PathNode {
 
 /// What leaves the chain.
 #[derive(Clone, Copy, Debug)]
-pub enum Leaving {
+pub enum ChainOutput {
     /// A record for an output.
     Output {
         /// The output's number.
@@ -56,19 +56,19 @@ pub enum Leaving {
     },
 }
 
-impl Leaving {
+impl ChainOutput {
     /// The number of its input record.
     pub fn input(&self) -> u32 {
         match self {
-            Leaving::Output { origin, .. } => origin.input,
-            Leaving::Letter { input, .. } => *input,
+            ChainOutput::Output { origin, .. } => origin.input,
+            ChainOutput::Letter { input, .. } => *input,
         }
     }
 }
 
 /// One batch on its way through the chain. Reused, so that its lists keep their memory.
 #[derive(Default)]
-pub struct Run {
+pub struct InFlightBatch {
     /// The input, and the bytes of everything that came of it.
     pub batch: Batch,
     /// One for each of the batch's sources; none where all of it went into runs of its own.
@@ -78,7 +78,7 @@ pub struct Run {
     /// Of each of them, where it came from.
     pub origins: Vec<Origin>,
     /// What has left the chain and is not written yet.
-    pub leaving: Vec<Leaving>,
+    pub leaving: Vec<ChainOutput>,
     /// The failures that dead letters tell of.
     pub failures: Vec<Failure>,
     /// The stage that comes next, or that it waits in.
@@ -98,7 +98,7 @@ pub struct Run {
     gone: usize,
 }
 
-impl Run {
+impl InFlightBatch {
     /// Begins with a batch.
     pub fn begin(&mut self, batch: Batch, spans: impl Iterator<Item = OpenSpan>, probe: Option<usize>) {
         self.batch = batch;
@@ -132,7 +132,7 @@ impl Run {
     /// Whether any record in the chain is still ours to process.
     pub fn any_is_ours(&self) -> bool {
         let is_ours = |record: &Record| {
-            self.spans[record.source as usize].as_ref().is_some_and(|span| span.lease().takes(record.offset))
+            self.spans[record.source as usize].as_ref().is_some_and(|span| span.lease().covers(record.offset))
         };
         self.records.iter().any(is_ours)
     }
@@ -205,8 +205,8 @@ impl Run {
 
     /// Moves all that came of these inputs of one source, in order, into a run of its own, with bytes of its own: it
     /// will wait while the others go on. Rare, so it copies.
-    pub fn split_off(&mut self, source: u32, moved: &[u32]) -> Run {
-        let mut own = Run { stage: self.stage, waiting: self.waiting, probe: self.probe, ..Run::default() };
+    pub fn split_off(&mut self, source: u32, moved: &[u32]) -> InFlightBatch {
+        let mut own = InFlightBatch { stage: self.stage, waiting: self.waiting, probe: self.probe, ..InFlightBatch::default() };
         let mut copier = Copier { from: &self.batch.arena, to: &mut own.batch.arena };
         let mut kept = self.batch.sources[source as usize].clone();
         kept.topic_field = copier.field(kept.topic_field);
@@ -231,11 +231,11 @@ impl Run {
         for leaving in self.leaving.iter().filter(|leaving| inputs[leaving.input() as usize] != STAYS) {
             let input = inputs[leaving.input() as usize];
             own.leaving.push(match *leaving {
-                Leaving::Output { output, record, origin, stage } => {
+                ChainOutput::Output { output, record, origin, stage } => {
                     let origin = Origin { input, ..origin };
-                    Leaving::Output { output, record: copier.record(&record), origin, stage }
+                    ChainOutput::Output { output, record: copier.record(&record), origin, stage }
                 }
-                Leaving::Letter { failure, .. } => Leaving::Letter { input, failure },
+                ChainOutput::Letter { failure, .. } => ChainOutput::Letter { input, failure },
             });
         }
         own.failures.clone_from(&self.failures);
@@ -243,7 +243,7 @@ impl Run {
         self.gone += moved.len();
         let span = &mut self.spans[source as usize];
         let any_stays = self.batch.records.iter().any(|record| record.source == source);
-        own.spans.push(if any_stays { span.as_ref().map(OpenSpan::share) } else { span.take() });
+        own.spans.push(if any_stays { span.as_ref().map(OpenSpan::fork) } else { span.take() });
         self.leaving.retain(|leaving| inputs[leaving.input() as usize] == STAYS);
         retain_indices(&mut self.records, &ours);
         retain_indices(&mut self.origins, &ours);
@@ -317,15 +317,15 @@ mod tests {
 
     use super::*;
     use crate::batch::{Offset, Partition, Source};
-    use crate::event::Events;
+    use crate::event::EventSender;
     use crate::kafka::TopicPartition;
-    use crate::kafka::waker::Waker;
+    use crate::rt::Wakeup;
     use crate::lease::Lease;
     use crate::sink::receipt::Span;
 
-    fn run_of_two_partitions() -> (Run, mpsc::Receiver<crate::event::Event>) {
-        let (sender, receiver) = mpsc::channel();
-        let events = Events::new(sender, Waker::default());
+    fn run_of_two_partitions() -> (InFlightBatch, mpsc::Receiver<crate::event::Event>) {
+        let (sender, receiver) = rt::channel();
+        let events = EventSender::new(sender, Wakeup::default());
         let mut batch = Batch::default();
         let topic: Arc<str> = "in".into();
         for partition in 0..2 {
@@ -345,7 +345,7 @@ mod tests {
             let (first, end) = (Offset(i64::from(partition)), Offset(6));
             OpenSpan::new(Span { lease, first, end }, events.clone())
         });
-        let mut run = Run::default();
+        let mut run = InFlightBatch::default();
         run.begin(batch, spans.into_iter(), None);
         (run, receiver)
     }
@@ -354,7 +354,7 @@ mod tests {
     fn a_partition_that_waits_takes_its_own_records_along_and_no_others() {
         let (mut run, _receiver) = run_of_two_partitions();
         let own = run.split_off(1, &[1, 3, 5]);
-        let values = |run: &Run| -> Vec<String> {
+        let values = |run: &InFlightBatch| -> Vec<String> {
             let bytes = run.records.iter().map(|record| run.batch.arena.get(record.value).unwrap_or_default());
             bytes.map(|bytes| String::from_utf8_lossy(bytes).into_owned()).collect()
         };

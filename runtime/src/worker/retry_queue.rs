@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::run::Run;
+use super::in_flight::InFlightBatch;
 use crate::config::plan;
 use crate::event::Event;
 use crate::lease::Lease;
@@ -31,10 +31,10 @@ pub enum Advanced {
 }
 
 /// Takes a run as far as it goes now.
-pub type Advance<'a> = dyn FnMut(&mut Run) -> Advanced + 'a;
+pub type Advance<'a> = dyn FnMut(&mut InFlightBatch) -> Advanced + 'a;
 
 /// What a run that waits holds.
-enum Held {
+enum Blocks {
     /// All later records of its partition.
     Partition,
     /// The later records of these keys of its partition. A null key holds nothing, for it has no order.
@@ -46,14 +46,14 @@ type Due = (Instant, u64);
 
 /// A run that waits in the middle of a stage.
 struct Wait {
-    run: Run,
-    held: Held,
+    run: InFlightBatch,
+    held: Blocks,
     /// What came behind it, in order, and has not entered the chain.
-    behind: Vec<Run>,
+    behind: Vec<InFlightBatch>,
 }
 
 /// A partition of which something waits.
-struct Hold {
+struct PartitionRetries {
     lease: Arc<Lease>,
     waits: BTreeMap<Due, Wait>,
     /// Who holds a key: one at the most.
@@ -68,10 +68,10 @@ struct Hold {
     told: Option<bool>,
 }
 
-impl Hold {
-    fn new(lease: Arc<Lease>) -> Hold {
+impl PartitionRetries {
+    fn new(lease: Arc<Lease>) -> PartitionRetries {
         let (waits, keys) = Default::default();
-        Hold { lease, waits, keys, partition: None, begun: 0, records: 0, bytes: 0, told: None }
+        PartitionRetries { lease, waits, keys, partition: None, begun: 0, records: 0, bytes: 0, told: None }
     }
 
     /// Whether no more may be taken in. Fetching goes on at half of the bounds, for it is not to stop and go.
@@ -86,18 +86,18 @@ impl Hold {
         key.and_then(|key| self.keys.get(key)).or(self.partition.as_ref()).copied()
     }
 
-    fn begin(&mut self, run: Run, held: Held, wake: Instant) {
+    fn begin(&mut self, run: InFlightBatch, held: Blocks, wake: Instant) {
         self.begun += 1;
         let due = (wake, self.begun);
         let held = match held {
             // A key that waited in an earlier stage comes to one that holds partitions, and this one is held already:
             // what queues there is not to be overtaken.
-            Held::Partition if self.partition.is_some() => Held::Keys(run.keys_of(&run.inputs_of(0, |_| true))),
+            Blocks::Partition if self.partition.is_some() => Blocks::Keys(run.keys_of(&run.inputs_of(0, |_| true))),
             held => held,
         };
         match &held {
-            Held::Partition => self.partition = Some(due),
-            Held::Keys(keys) => self.keys.extend(keys.iter().map(|key| (key.clone(), due))),
+            Blocks::Partition => self.partition = Some(due),
+            Blocks::Keys(keys) => self.keys.extend(keys.iter().map(|key| (key.clone(), due))),
         }
         self.count(&run);
         self.waits.insert(due, Wait { run, held, behind: Vec::new() });
@@ -108,8 +108,8 @@ impl Hold {
         let due = self.waits.first_entry().filter(|first| first.key().0 <= now)?;
         let wait = due.remove();
         match &wait.held {
-            Held::Partition => self.partition = None,
-            Held::Keys(keys) => keys.iter().for_each(|key| _ = self.keys.remove(key)),
+            Blocks::Partition => self.partition = None,
+            Blocks::Keys(keys) => keys.iter().for_each(|key| _ = self.keys.remove(key)),
         }
         for run in wait.behind.iter().chain([&wait.run]) {
             self.records -= run.inputs();
@@ -119,7 +119,7 @@ impl Hold {
     }
 
     /// Records of a source that are held leave their run and queue.
-    fn queue(&mut self, run: &mut Run, source: u32) {
+    fn queue(&mut self, run: &mut InFlightBatch, source: u32) {
         let mut held: BTreeMap<Due, Vec<u32>> = BTreeMap::new();
         for input in run.inputs_of(source, |_| true) {
             if let Some(holder) = self.holder(run.key_of(input)) {
@@ -132,7 +132,7 @@ impl Hold {
     }
 
     /// A run that has queued before queues again as it is, where one holds all of it; else it comes back.
-    fn queue_whole(&mut self, run: Run) -> Option<Run> {
+    fn queue_whole(&mut self, run: InFlightBatch) -> Option<InFlightBatch> {
         let mut holders = run.inputs_of(0, |_| true).into_iter().map(|input| self.holder(run.key_of(input)));
         let first = holders.next().flatten();
         let Some(holder) = first.filter(|_| holders.all(|holder| holder == first)) else { return Some(run) };
@@ -140,7 +140,7 @@ impl Hold {
         None
     }
 
-    fn push(&mut self, holder: Due, run: Run) {
+    fn push(&mut self, holder: Due, run: InFlightBatch) {
         self.count(&run);
         // Whoever holds something is there.
         if let Some(wait) = self.waits.get_mut(&holder) {
@@ -148,7 +148,7 @@ impl Hold {
         }
     }
 
-    fn count(&mut self, run: &Run) {
+    fn count(&mut self, run: &InFlightBatch) {
         self.records += run.inputs();
         self.bytes += run.batch.arena.len();
     }
@@ -156,16 +156,16 @@ impl Hold {
 
 /// The partitions of one worker of which something waits.
 #[derive(Default)]
-pub struct Holds(Vec<Hold>);
+pub struct RetryQueue(Vec<PartitionRetries>);
 
-impl Holds {
+impl RetryQueue {
     /// When the next run is due.
     pub fn next_wake(&self) -> Option<Instant> {
         self.0.iter().filter_map(|hold| hold.waits.first_key_value()).map(|((wake, _), _)| *wake).min()
     }
 
     /// Takes a run in: what is held queues, the rest goes as far as it can.
-    pub fn take(&mut self, run: &mut Run, advance: &mut Advance<'_>) {
+    pub fn take(&mut self, run: &mut InFlightBatch, advance: &mut Advance<'_>) {
         for source in 0..run.spans.len() {
             let Some(lease) = run.spans[source].as_ref().map(|span| span.lease().clone()) else { continue };
             if let Some(hold) = self.of(&lease) {
@@ -178,12 +178,12 @@ impl Holds {
     /// Goes on with one run that is due at `now`, and with what is free to follow it. Answers whether there was one.
     pub fn resume_due(&mut self, now: Instant, advance: &mut Advance<'_>) -> bool {
         // What is no longer ours is waited for by nobody.
-        self.0.retain(|hold| !hold.lease.ended());
+        self.0.retain(|hold| !hold.lease.is_revoked());
         let Some(Wait { mut run, behind, .. }) = self.take_due(now) else { return false };
         self.go(&mut run, advance);
         // What was given up is given up before anything that came behind it is looked at.
         drop(run);
-        for run in behind.into_iter().filter(Run::any_is_ours) {
+        for run in behind.into_iter().filter(InFlightBatch::any_is_ours) {
             if let Some(mut run) = self.queue_whole(run) {
                 self.take(&mut run, advance);
             }
@@ -191,27 +191,27 @@ impl Holds {
         true
     }
 
-    fn go(&mut self, run: &mut Run, advance: &mut Advance<'_>) {
-        while let Advanced::Waits { hold, wake } = advance(run) {
+    fn go(&mut self, run: &mut InFlightBatch, advance: &mut Advance<'_>) {
+        while let Advanced::RetryAt { hold, wake } = advance(run) {
             self.hold(run, hold, wake);
         }
     }
 
     /// The records that are pending leave the run and wait, with the others of what they hold.
-    fn hold(&mut self, run: &mut Run, hold: plan::Hold, wake: Instant) {
+    fn hold(&mut self, run: &mut InFlightBatch, hold: plan::Hold, wake: Instant) {
         for source in 0..run.spans.len() as u32 {
             let pending = run.pending_inputs(source);
             if pending.is_empty() {
                 continue;
             }
             let (held, inputs) = match hold {
-                plan::Hold::Partition => (Held::Partition, run.inputs_of(source, |_| true)),
+                plan::Hold::Partition => (Blocks::Partition, run.inputs_of(source, |_| true)),
                 plan::Hold::Key => {
                     let keys = run.keys_of(&pending);
                     let mut inputs = run.inputs_of(source, |key| key.is_some_and(|key| keys.contains(key)));
                     inputs.extend(pending.iter().filter(|input| run.key_of(**input).is_none()));
                     inputs.sort_unstable();
-                    (Held::Keys(keys), inputs)
+                    (Blocks::Keys(keys), inputs)
                 }
             };
             let own = run.split_off(source, &inputs);
@@ -221,9 +221,9 @@ impl Holds {
         }
     }
 
-    fn begin(&mut self, lease: Arc<Lease>, run: Run, held: Held, wake: Instant) {
+    fn begin(&mut self, lease: Arc<Lease>, run: InFlightBatch, held: Blocks, wake: Instant) {
         let index = self.0.iter().position(|hold| Arc::ptr_eq(&hold.lease, &lease)).unwrap_or_else(|| {
-            self.0.push(Hold::new(lease));
+            self.0.push(PartitionRetries::new(lease));
             self.0.len() - 1
         });
         self.0[index].begin(run, held, wake);
@@ -233,7 +233,7 @@ impl Holds {
         self.0.iter_mut().find_map(|hold| hold.take_due(now))
     }
 
-    fn queue_whole(&mut self, run: Run) -> Option<Run> {
+    fn queue_whole(&mut self, run: InFlightBatch) -> Option<InFlightBatch> {
         let lease = run.spans[0].as_ref().map(|span| span.lease().clone())?;
         match self.of(&lease) {
             Some(hold) => hold.queue_whole(run),
@@ -257,17 +257,17 @@ impl Holds {
             let full = hold.is_full();
             if hold.waits.is_empty() {
                 if hold.told.is_some() {
-                    send(Event::Released(hold.lease.clone()));
+                    send(Event::RetriesDone(hold.lease.clone()));
                 }
             } else if hold.told != Some(full) {
                 hold.told = Some(full);
-                send(Event::Held { lease: hold.lease.clone(), full });
+                send(Event::RetryPending { lease: hold.lease.clone(), full });
             }
         }
         self.0.retain(|hold| !hold.waits.is_empty());
     }
 
-    fn of(&mut self, lease: &Arc<Lease>) -> Option<&mut Hold> {
+    fn of(&mut self, lease: &Arc<Lease>) -> Option<&mut PartitionRetries> {
         self.0.iter_mut().find(|hold| Arc::ptr_eq(&hold.lease, lease))
     }
 }

@@ -12,7 +12,8 @@ use rdkafka::bindings as sys;
 use rdkafka::producer::{BaseProducer, DefaultProducerContext, Producer as _};
 use rdkafka::types::RDKafkaRespErr;
 
-use super::KafkaError;
+use super::error_of;
+use crate::kafka::KafkaError;
 
 /// Bytes that may lie unread in the embedded broker without any being lost.
 pub const SAFE_BACKLOG: usize = 1 << 20;
@@ -37,7 +38,7 @@ impl Embedded {
         // SAFETY: the client lives; it owns the cluster that the property made it start.
         let cluster = unsafe { sys::rd_kafka_handle_mock_cluster(owner.client().native_ptr()) };
         let cluster = NonNull::new(cluster)
-            .ok_or_else(|| KafkaError::new(RDKafkaRespErr::RD_KAFKA_RESP_ERR__FAIL, "no embedded broker"))?;
+            .ok_or_else(|| error_of(RDKafkaRespErr::RD_KAFKA_RESP_ERR__FAIL, "no embedded broker"))?;
         // SAFETY: the cluster lives. The first member of a group need not wait for others here.
         unsafe { sys::rd_kafka_mock_group_initial_rebalance_delay_ms(cluster.as_ptr(), 0) };
         Ok(Embedded { _owner: owner, cluster })
@@ -48,14 +49,14 @@ impl Embedded {
     /// # Errors
     /// What librdkafka refuses, e.g. a topic that exists.
     pub fn create_topic(&self, name: &str, partitions: i32) -> Result<(), KafkaError> {
-        let invalid = |_| KafkaError::new(RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION, name);
+        let invalid = |_| error_of(RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION, name);
         let c_name = CString::new(name).map_err(invalid)?;
         // SAFETY: cluster and name are good for the call.
         let code = unsafe { sys::rd_kafka_mock_topic_create(self.cluster.as_ptr(), c_name.as_ptr(), partitions, 1) };
         if code == RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR {
             return Ok(());
         }
-        Err(KafkaError::new(code, name))
+        Err(error_of(code, name))
     }
 
     /// From here on it denies that there is such a topic.

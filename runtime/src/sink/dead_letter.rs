@@ -1,7 +1,8 @@
 //! Dead letters: the input record as it came in, and headers that say what went wrong.
 
 use crate::batch::{Arena, HeaderList, Headers, NO_TIMESTAMP, Record, Source};
-use crate::kafka::producer::Outgoing;
+use crate::failure::Failure;
+use crate::kafka::Outgoing;
 
 /// The prefix of our headers; those that came in under it are replaced.
 pub const PREFIX: &str = "sluice.error.";
@@ -11,92 +12,10 @@ pub const REPLAYS: &str = "sluice.replays";
 pub const VALUE: &str = "sluice.error.value";
 /// Its one value.
 pub const VALUE_DROPPED: &str = "dropped";
-/// How much of a reason is kept, in bytes.
-const MAX_REASON: usize = 1024;
-
-/// Why a record is dead-lettered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Class {
-    /// The plugin refused it.
-    Reject,
-    /// The plugin trapped on it.
-    Trap,
-    /// The plugin took too long.
-    Time,
-    /// The plugin was refused memory.
-    Memory,
-    /// Its retries are used up.
-    Retries,
-    /// The plugin named an output that is not declared.
-    Output,
-    /// The plugin's answer breaks the interface.
-    Answer,
-    /// What came of it is over its topic's limit.
-    Oversize,
-    /// The topic cannot take what came of it.
-    Refused,
-}
-
-impl Class {
-    /// All of them.
-    pub const ALL: [Class; 9] = [
-        Class::Reject,
-        Class::Trap,
-        Class::Time,
-        Class::Memory,
-        Class::Retries,
-        Class::Output,
-        Class::Answer,
-        Class::Oversize,
-        Class::Refused,
-    ];
-
-    /// The class of this word.
-    pub fn parse(word: &str) -> Option<Class> {
-        Class::ALL.into_iter().find(|class| class.as_str() == word)
-    }
-
-    /// The word for it in headers and logs.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Class::Reject => "reject",
-            Class::Trap => "trap",
-            Class::Time => "time",
-            Class::Memory => "memory",
-            Class::Retries => "retries",
-            Class::Output => "output",
-            Class::Answer => "answer",
-            Class::Oversize => "oversize",
-            Class::Refused => "refused",
-        }
-    }
-}
-
-/// One failure of one record.
-#[derive(Clone, Debug)]
-pub struct Failure {
-    /// What kind.
-    pub class: Class,
-    /// In whose words: the plugin's, the host's or the broker's.
-    pub reason: String,
-    /// The number of the stage; the number of stages where it failed behind the last one.
-    pub stage: usize,
-    /// Which emitted record of each earlier stage it was, e.g. `0/2`.
-    pub path: String,
-    /// How often the record was given to the plugin.
-    pub attempts: u32,
-}
-
-impl Failure {
-    /// Its reason as a dead letter has it: cut where it is long.
-    pub fn kept_reason(&self) -> &str {
-        cut(&self.reason, MAX_REASON)
-    }
-}
 
 /// What all dead letters of a pipeline say alike.
 #[derive(Clone, Debug)]
-pub struct Origin {
+pub struct DeadLetterOrigin {
     /// The pipeline.
     pub pipeline: String,
     /// Of each stage: its name, the plugin as the file has it, and its digest.
@@ -105,7 +24,7 @@ pub struct Origin {
     pub connect_headers: bool,
 }
 
-impl Origin {
+impl DeadLetterOrigin {
     /// The headers of one dead letter.
     pub fn headers(&self, record: &Record, source: &Source, failure: &Failure) -> Vec<(&'static str, String)> {
         let none = (String::new(), String::new(), String::new());
@@ -201,22 +120,11 @@ fn is_ours(name: &[u8], ours: &[(&'static str, String)]) -> bool {
     name.starts_with(PREFIX.as_bytes()) || ours.iter().any(|(own, _)| own.as_bytes() == name)
 }
 
-/// The longest start of `text` of at most `max` bytes that ends with a whole character.
-fn cut(text: &str, max: usize) -> &str {
-    &text[..text.floor_char_boundary(max)]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::batch::{Field, Offset, Partition};
-
-    #[test]
-    fn a_long_reason_is_cut_at_a_character() {
-        let text = format!("{}é", "x".repeat(1023));
-        assert_eq!(cut(&text, MAX_REASON), "x".repeat(1023));
-        assert_eq!(cut("short", MAX_REASON), "short");
-    }
+    use crate::failure::Class;
 
     #[test]
     fn headers_of_an_earlier_failure_are_replaced() {
@@ -232,7 +140,7 @@ mod tests {
             source: 0,
         };
         let source = Source { topic: "in".into(), topic_field: Field::NULL, partition: Partition(3), replay: None };
-        let origin = Origin { pipeline: "p".into(), stages: vec![], connect_headers: false };
+        let origin = DeadLetterOrigin { pipeline: "p".into(), stages: vec![], connect_headers: false };
         let failure =
             Failure { class: Class::Refused, reason: "no".into(), stage: 0, path: String::new(), attempts: 1 };
         let letter = DeadLetter::new(&arena, &record, origin.headers(&record, &source, &failure));

@@ -44,7 +44,7 @@ impl Setting {
     }
 
     fn assign(&self) {
-        self.consumer.assign(&[(self.at.clone(), From::Beginning)]).unwrap();
+        self.consumer.assign(&[(self.at.clone(), StartPosition::Beginning)]).unwrap();
     }
 
     fn pause(&self) {
@@ -59,11 +59,11 @@ impl Setting {
         self.consumer.resume(slice::from_ref(&self.at)).unwrap();
     }
 
-    fn next(&self) -> Polled<'_> {
+    fn next(&self) -> ConsumerEvent<'_> {
         let deadline = Instant::now() + PATIENCE;
         while Instant::now() < deadline {
             match self.consumer.poll(Duration::from_millis(100)) {
-                Polled::Nothing => {}
+                ConsumerEvent::Nothing => {}
                 polled => return polled,
             }
         }
@@ -73,9 +73,9 @@ impl Setting {
     fn next_offset(&self) -> i64 {
         loop {
             match self.next() {
-                Polled::Record(record) => return record.offset().0,
-                Polled::End(..) => {}
-                Polled::Failed(error) | Polled::Fatal(error) => panic!("{error}"),
+                ConsumerEvent::Record(record) => return record.offset().0,
+                ConsumerEvent::End(..) => {}
+                ConsumerEvent::Failed(error) | ConsumerEvent::Fatal(error) => panic!("{error}"),
                 _ => panic!("neither a record nor an end"),
             }
         }
@@ -84,8 +84,8 @@ impl Setting {
     fn wait_for_end(&self) -> i64 {
         loop {
             match self.next() {
-                Polled::End(_, offset) => return offset.0,
-                Polled::Record(_) => {}
+                ConsumerEvent::End(_, offset) => return offset.0,
+                ConsumerEvent::Record(_) => {}
                 _ => panic!("neither a record nor an end"),
             }
         }
@@ -135,8 +135,8 @@ fn what_was_in_hand_at_a_pause_is_read_after_it() {
         assert_eq!(setting.next_offset(), offset);
     }
     setting.pause();
-    assert!(matches!(setting.consumer.poll(Duration::ZERO), Polled::Nothing));
-    setting.seek(From::Offset(Offset(10)));
+    assert!(matches!(setting.consumer.poll(Duration::ZERO), ConsumerEvent::Nothing));
+    setting.seek(StartPosition::Offset(Offset(10)));
     setting.resume();
     for offset in 10..2 * BATCH as i64 {
         assert_eq!(setting.next_offset(), offset);
@@ -151,12 +151,12 @@ fn what_was_in_hand_is_not_taken_for_what_is_read_again() {
     setting.assign();
     setting.wait_until_fetched(BATCH);
     assert_eq!(setting.next_offset(), 0);
-    setting.seek(From::Offset(Offset(5)));
+    setting.seek(StartPosition::Offset(Offset(5)));
     assert_eq!(setting.next_offset(), 5);
     setting.assign();
     assert_eq!(setting.next_offset(), 0);
     setting.consumer.unassign(slice::from_ref(&setting.at)).unwrap();
-    assert!(matches!(setting.consumer.poll(Duration::ZERO), Polled::Nothing));
+    assert!(matches!(setting.consumer.poll(Duration::ZERO), ConsumerEvent::Nothing));
     assert!(setting.consumer.close(PATIENCE));
 }
 
@@ -167,7 +167,7 @@ fn the_end_of_one_topic_takes_nothing_of_another() {
     setting.broker.create_topic("other", 1).unwrap();
     let other = TopicPartition::new("other", 0);
     setting.write(4 * BATCH);
-    setting.consumer.assign(&[(setting.at.clone(), From::Beginning), (other, From::Beginning)]).unwrap();
+    setting.consumer.assign(&[(setting.at.clone(), StartPosition::Beginning), (other, StartPosition::Beginning)]).unwrap();
     setting.wait_until_fetched(4 * BATCH);
     setting.assign();
     assert_eq!(setting.next_offset(), 0);
@@ -191,12 +191,12 @@ fn the_first_record_behind_an_end_is_read_after_a_pause() {
     let setting = Setting::new();
     setting.assign();
     assert_eq!(setting.wait_for_end(), 0);
-    for from in [From::Beginning, From::Offset(Offset(1))] {
+    for from in [StartPosition::Beginning, StartPosition::Offset(Offset(1))] {
         setting.pause();
         setting.write(1);
         setting.seek(from);
         setting.resume();
-        let offset = if from == From::Beginning { 0 } else { 1 };
+        let offset = if from == StartPosition::Beginning { 0 } else { 1 };
         assert_eq!(setting.next_offset(), offset);
         assert_eq!(setting.wait_for_end(), offset + 1);
     }
@@ -212,7 +212,7 @@ fn a_record_ends_a_poll_that_waits() {
     thread::scope(|scope| {
         scope.spawn(|| write(&servers, TOPIC, 1));
         let begun = Instant::now();
-        while !matches!(setting.consumer.poll(PATIENCE), Polled::Record(_)) {
+        while !matches!(setting.consumer.poll(PATIENCE), ConsumerEvent::Record(_)) {
             assert!(begun.elapsed() < PATIENCE, "the poll waits on");
         }
         assert!(begun.elapsed() < PATIENCE, "the poll has waited to its end");

@@ -1,0 +1,110 @@
+//! What Kafka and its client say when something fails, classified once: nobody else looks at error codes.
+
+use std::fmt;
+
+/// An error of a broker or of the client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KafkaError {
+    /// What kind of error it is, by what follows from it.
+    pub kind: ErrorKind,
+    /// Kafka's number for it; a negative one is the client's own.
+    pub code: i32,
+    /// What it says, for people.
+    pub text: String,
+}
+
+/// Kinds of errors, by what follows from them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ErrorKind {
+    /// An ACL does not allow it.
+    Authorization,
+    /// The broker does not believe who we are, or the secure connection is not made.
+    Authentication,
+    /// Another member has taken our static membership (`group.instance.id`) over.
+    FencedInstance,
+    /// Another producer has taken the transactional id over, or the broker has ended the transaction because it took too long.
+    FencedProducer,
+    /// A record is larger than its topic, or the client, takes.
+    TooLarge,
+    /// The topic refuses the record itself: a null key where it is compacted, a timestamp outside of its bounds.
+    InvalidRecord,
+    /// The group is rebalancing, or we are no longer its member in this generation.
+    Rebalance,
+    /// A batch in the log that the client cannot read.
+    Unreadable,
+    /// There is no such topic or partition.
+    UnknownTopic,
+    /// The log does not hold the offset.
+    OffsetOutOfRange,
+    /// No answer in time.
+    TimedOut,
+    /// No broker, coordinator or leader can be reached at this moment.
+    Unavailable,
+    /// The client threw the record away because it was told to.
+    Purged,
+    /// The transaction or the producer's sequence has failed, which says nothing of the record.
+    TransactionFailed,
+    /// Another call of the same kind is still under way.
+    Conflict,
+    /// The client was overtaken by a later change of the same partition.
+    Outdated,
+    /// Fetching of the partition has stopped.
+    Stopped,
+    /// The client can do nothing more.
+    Fatal,
+    /// Anything else. It may pass.
+    Other,
+}
+
+impl fmt::Display for KafkaError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl std::error::Error for KafkaError {}
+
+impl KafkaError {
+    /// An error of this kind that no code of Kafka's stands for.
+    pub fn new(kind: ErrorKind, text: impl Into<String>) -> KafkaError {
+        KafkaError { kind, code: 0, text: text.into() }
+    }
+
+    /// What was not over in time.
+    pub fn timed_out(what: &str) -> KafkaError {
+        KafkaError::new(ErrorKind::TimedOut, format!("{what}: timed out"))
+    }
+
+    /// The same error, with what it is about in front of it.
+    #[must_use]
+    pub fn about(self, subject: &str) -> KafkaError {
+        KafkaError { text: format!("{subject}: {}", self.text), ..self }
+    }
+}
+
+/// Why a call for a transaction failed, by what has to come next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TransactionError {
+    /// Make the same call again: it was not over in time, or may succeed later.
+    Retry(KafkaError),
+    /// Abort the transaction; then the producer can go on.
+    Abort(KafkaError),
+    /// Make a new producer: this one can do nothing more.
+    Fatal(KafkaError),
+}
+
+impl TransactionError {
+    /// What the client or the broker says.
+    pub fn cause(&self) -> &KafkaError {
+        match self {
+            TransactionError::Retry(cause) | TransactionError::Abort(cause) | TransactionError::Fatal(cause) => cause,
+        }
+    }
+
+    /// What the client or the broker says.
+    pub fn into_cause(self) -> KafkaError {
+        match self {
+            TransactionError::Retry(cause) | TransactionError::Abort(cause) | TransactionError::Fatal(cause) => cause,
+        }
+    }
+}

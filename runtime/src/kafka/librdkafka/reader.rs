@@ -1,0 +1,82 @@
+//! A reader outside of any group: a consumer that subscribes to nothing.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::consumer::NativeConsumer;
+use crate::batch::Offset;
+use crate::kafka::{
+    ConsumerEvent, Fetched, GroupConsumer as _, GroupQueries as _, KafkaError, PartitionReader, StartPosition,
+    TopicPartition,
+};
+use crate::rt::Wakeup;
+
+/// What names a member of a group, which this is not.
+const GROUP_PROPERTIES: [&str; 3] = ["group.instance.id", "group.protocol", "group.remote.assignor"];
+
+/// A consumer that is a member of no group.
+pub(super) struct NativeReader {
+    consumer: NativeConsumer,
+    wakeup: Wakeup,
+}
+
+impl NativeReader {
+    pub(super) fn new(
+        pipeline: &Arc<str>,
+        properties: &BTreeMap<String, String>,
+    ) -> Result<NativeReader, KafkaError> {
+        let mut properties = properties.clone();
+        properties.retain(|name, _| !GROUP_PROPERTIES.contains(&name.as_str()));
+        let wakeup = Wakeup::default();
+        Ok(NativeReader { consumer: NativeConsumer::new(pipeline, &properties, 1, wakeup.clone())?, wakeup })
+    }
+}
+
+impl PartitionReader for NativeReader {
+    fn start(&mut self, partitions: &[(TopicPartition, StartPosition)]) -> Result<(), KafkaError> {
+        self.consumer.assign_directly(partitions)
+    }
+
+    fn poll(&mut self, timeout: Duration, take: &mut dyn FnMut(Fetched<'_>) -> bool) -> Result<(), KafkaError> {
+        let deadline = Instant::now() + timeout;
+        loop {
+            let mut any = false;
+            while let Some(event) = self.consumer.next_event() {
+                match event {
+                    ConsumerEvent::Fatal(error) => return Err(error),
+                    ConsumerEvent::Failed(error) => {
+                        any = true;
+                        if !take(Fetched::Failed(error)) {
+                            return Ok(());
+                        }
+                    }
+                    // It is a member of no group.
+                    ConsumerEvent::Assigned(_) | ConsumerEvent::Revoked { .. } | ConsumerEvent::Committed(_) => {}
+                }
+            }
+            let mut goes_on = true;
+            self.consumer.read(0, &mut |fetched| {
+                any = true;
+                goes_on = take(fetched);
+                goes_on
+            });
+            if any || !goes_on || Instant::now() >= deadline {
+                return Ok(());
+            }
+            self.wakeup.wait_until(Some(deadline));
+        }
+    }
+
+    fn partition_count(&self, topic: &str, timeout: Duration) -> Result<i32, KafkaError> {
+        self.consumer.client().partition_count(topic, timeout)
+    }
+
+    fn watermarks(&self, of: &TopicPartition, timeout: Duration) -> Result<(Offset, Offset), KafkaError> {
+        self.consumer.client().watermarks(of, timeout)
+    }
+
+    fn close(self: Box<Self>, timeout: Duration) {
+        Box::new(self.consumer).close(timeout);
+    }
+}
