@@ -9,6 +9,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
+use crate::kafka::librdkafka::Librdkafka;
 use crate::pipeline::Pipeline;
 use crate::plugin::Engine;
 use crate::ready::{Ready, load_all};
@@ -192,7 +193,7 @@ impl Fleet {
     fn start(&mut self, Ready { plan, plugins }: Ready) -> anyhow::Result<()> {
         let (ended, name) = (self.ended.clone(), plan.name.clone());
         let told = name.clone();
-        let pipeline = Pipeline::start(plan, plugins, move || {
+        let pipeline = Pipeline::start(Arc::new(Librdkafka), plan, plugins, move || {
             // The daemon has ended where nobody listens.
             let _ = ended.send(told);
         })?;
