@@ -382,3 +382,31 @@ fn typed_outcomes_are_counted() {
 
 mod loading;
 mod sandbox;
+
+/// A plugin that says something else of itself each time that it starts: randomness decides which fields it needs.
+fn moody(needs: &str) -> Vec<u8> {
+    let wit = testing::WIT.replace("world fast {", "world fast { import wasi:random/random@0.2.3;")
+        + "package wasi:random@0.2.3 { interface random { get-random-u64: func() -> u64; } }";
+    let core = Core::packed("unreachable")
+        .importing(r#"(import "wasi:random/random@0.2.3" "get-random-u64" (func $random (result i64)))"#)
+        .init(&format!("(call $manifest (i32.and {needs} (i32.const 31)))"));
+    testing::encode(core.module(), &wit, "fast")
+}
+
+#[test]
+fn a_plugin_that_needs_other_fields_after_a_restart_does_not_start() {
+    let grants = Grants { random: true, ..Grants::default() };
+    let plugin = load(&moody("(i32.wrap_i64 (call $random))"), &grants).unwrap();
+    let mut instance = plugin.instantiate(&setup(), Arc::default()).unwrap();
+    let first = instance.needs();
+    // One start in 32 says the same.
+    let error = loop {
+        match instance.restart() {
+            Ok(()) => assert_eq!(instance.needs(), first),
+            Err(error) => break error,
+        }
+    };
+    let StartError::Manifest { reason, .. } = error else { panic!("{error}") };
+    assert!(reason.starts_with("after a restart it is \"test-plugin\" 1.2.3 (needs: "), "{reason}");
+    assert_eq!(instance.needs(), first, "the first stays");
+}

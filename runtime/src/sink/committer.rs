@@ -226,3 +226,6 @@ impl Committer {
         self.ended.load(Ordering::Acquire)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,233 @@
-//! Tests.
+//! The sink over a simulated producer: what topics refuse, beforehand and at run time, and what is done about it.
+
+use super::simulated::SimulatedKafka;
+use super::*;
+use crate::batch::{Arena, Field, HeaderList, NO_TIMESTAMP, Offset, Record};
+use crate::config::{PlanOptions, load_text};
+use crate::event::Event;
+use crate::kafka::{KafkaError, TopicPartition};
+use crate::lease::Lease;
+use crate::rt::{Receiver, Wakeup};
+
+struct Bench {
+    kafka: SimulatedKafka,
+    sink: Sink,
+    events: Receiver<Event>,
+    sender: EventSender,
+    arena: Arena,
+}
+
+impl Bench {
+    fn new(delivery: &str, limits: TopicLimits) -> Bench {
+        let text = format!(
+            "name: p\nkafka: {{ bootstrap.servers: nowhere:1 }}\ninput: {{ topics: [in] }}\ndelivery: {delivery}\n\
+             outputs: {{ default: {{ topic: out }} }}\ndlq: {{ topic: dlq }}\n"
+        );
+        let (plan, _) = load_text("p.yaml".as_ref(), &text, &|_| None, &PlanOptions::default()).unwrap();
+        let (sender, events) = rt::channel();
+        let sender = EventSender::new(sender, Wakeup::default());
+        let kafka = SimulatedKafka::default();
+        let known = |name: &str| Some(Known { name: name.to_owned(), limits });
+        let origin = DeadLetterOrigin { pipeline: "p".to_owned(), stages: Vec::new(), connect_headers: false };
+        let (outputs, cut_off) = (vec![known("out")], Arc::default());
+        let clients = Arc::new(kafka.clone());
+        let sink = Sink::new(clients, &plan, outputs, known("dlq"), origin, cut_off, sender.clone()).unwrap();
+        sink.write_gate().open();
+        Bench { kafka, sink, events, sender, arena: Arena::default() }
+    }
+
+    fn span(&self) -> OpenSpan {
+        let lease = Arc::new(Lease::new(TopicPartition::new("in", 0), 0, 1));
+        OpenSpan::new(Span { lease, first: Offset(0), end: Offset(1) }, self.sender.clone())
+    }
+
+    fn record(&mut self, value: &[u8], timestamp: i64) -> Record {
+        let value = self.arena.push(value);
+        Record { key: Field::NULL, value, headers: HeaderList::EMPTY, timestamp, offset: Offset(0), source: 0 }
+    }
+
+    fn letter(&self, record: &Record) -> Box<DeadLetter> {
+        Box::new(DeadLetter::new(&self.arena, record, vec![("sluice.error.timestamp", record.timestamp.to_string())]))
+    }
+
+    /// Writes a record of so many bytes to the output, in a span of its own.
+    fn write(&mut self, bytes: usize) -> Result<usize, WriteError> {
+        let record = self.record(&vec![b'x'; bytes], NO_TIMESTAMP);
+        let mut span = self.span();
+        let mut session = self.sink.begin(|| true).unwrap();
+        let destined = Destined { output: 0, stage: 0, arena: &self.arena, record: &record, now: rt::unix_ms() };
+        let written = session.write(&destined, &mut span, || self.letter(&record))?;
+        span.tally().output(0, written as u64);
+        span.tally().delivered = 1;
+        span.seal();
+        Ok(written)
+    }
+
+    fn too_large(&self) -> Option<OversizeRecord> {
+        self.events.drain().into_iter().find_map(|event| match event {
+            Event::TooLarge(oversize) => Some(oversize),
+            _ => None,
+        })
+    }
+}
+
+fn limits(max_message_bytes: usize) -> TopicLimits {
+    TopicLimits { max_message_bytes, ..TopicLimits::default() }
+}
+
+fn refuse_over(bytes: usize) -> Option<Box<dyn Fn(&simulated::WrittenRecord) -> Option<KafkaError> + Send>> {
+    Some(Box::new(move |record| {
+        let is_over = record.topic == "out" && record.value.as_ref().map_or(0, Vec::len) > bytes;
+        is_over.then(|| KafkaError::new(ErrorKind::TooLarge, "Message size too large"))
+    }))
+}
+
+#[test]
+fn a_record_that_its_topic_takes_fits_into_the_queue_of_the_producer() {
+    let mut bench = Bench::new("at_least_once", limits(32 << 20));
+    let kbytes: usize = bench.kafka.script().producers[0][QUEUE_KBYTES].parse().unwrap();
+    bench.kafka.script().capacity = Some(kbytes * 1024);
+    assert_eq!(bench.write(17 << 20).unwrap(), 17 << 20);
+}
+
+#[test]
+fn a_record_that_never_fits_into_the_queue_is_refused_with_the_propertys_name() {
+    let mut bench = Bench::new("at_least_once", limits(1 << 20));
+    bench.kafka.script().capacity = Some(16384 * 1024);
+    let Err(WriteError::Refused(Class::Oversize, reason)) = bench.write(17 << 20) else { panic!("it is refused") };
+    assert!(reason.contains("set `queue.buffering.max.kbytes` to 17408 or more"), "{reason}");
+    let record = bench.record(&vec![b'x'; 17 << 20], NO_TIMESTAMP);
+    let (mut span, letter) = (bench.span(), bench.letter(&record));
+    let error = bench.sink.begin(|| true).unwrap().dead_letter(letter, &mut span);
+    assert!(matches!(error, Err(WriteError::Impossible(reason)) if reason.contains(QUEUE_KBYTES)));
+}
+
+#[test]
+fn a_queue_that_is_full_for_now_is_waited_for() {
+    let mut bench = Bench::new("at_least_once", limits(1 << 20));
+    bench.kafka.script().capacity = Some(1500);
+    bench.kafka.script().holds_back = true;
+    assert_eq!((bench.write(1000).unwrap(), bench.write(1000).unwrap()), (1000, 1000));
+    assert_eq!(bench.kafka.texts("out").len(), 1, "the first left to make room");
+}
+
+#[test]
+fn a_dead_letter_whose_timestamp_its_topic_refuses_goes_with_the_time_of_failure() {
+    let ahead = TopicLimits { timestamp_after: Some(1000), ..TopicLimits::default() };
+    let mut bench = Bench::new("at_least_once", ahead);
+    let timestamp = rt::unix_ms() + 1_000_000;
+    let record = bench.record(b"late", timestamp);
+    let (mut span, letter) = (bench.span(), bench.letter(&record));
+    bench.sink.begin(|| true).unwrap().dead_letter(letter, &mut span).unwrap();
+    let script = bench.kafka.script();
+    assert!(script.written[0].timestamp <= rt::unix_ms());
+    assert_eq!(script.written[0].header("sluice.error.timestamp"), Some(timestamp.to_string().as_str()));
+}
+
+#[test]
+fn a_dead_letter_without_a_key_does_not_go_to_a_compacted_topic() {
+    let mut bench = Bench::new("at_least_once", TopicLimits { compacted: true, ..TopicLimits::default() });
+    let record = bench.record(b"a", NO_TIMESTAMP);
+    let (mut span, letter) = (bench.span(), bench.letter(&record));
+    let error = bench.sink.begin(|| true).unwrap().dead_letter(letter, &mut span);
+    assert!(matches!(error, Err(WriteError::Impossible(reason)) if reason.contains("null key")));
+}
+
+#[test]
+fn what_a_broker_refuses_at_run_time_is_dead_lettered_once_the_limits_are_read_again() {
+    let mut bench = Bench::new("at_least_once", limits(1 << 20));
+    bench.kafka.script().refuse = refuse_over(20_000);
+    bench.write(50_000).unwrap();
+    let refused = bench.events.drain().into_iter().find_map(|event| match event {
+        Event::NotDelivered { error, .. } => Some(error.kind),
+        _ => None,
+    });
+    assert_eq!(refused, Some(ErrorKind::TooLarge), "nobody knew that it might be");
+    assert_eq!(bench.sink.topic_names(), ["out", "dlq"]);
+    assert!(bench.sink.set_limits(&[limits(20_000), limits(1 << 20)], refused).unwrap());
+    assert_eq!(bench.kafka.script().producers[1]["batch.size"], "20000", "small records are in batches that pass");
+    bench.write(50_000).unwrap();
+    let oversize = bench.too_large().unwrap();
+    assert!(bench.sink.resend(oversize).unwrap().is_none());
+    assert_eq!(bench.kafka.texts("dlq").len(), 1);
+    let delivered = bench.events.drain().into_iter().find_map(|event| match event {
+        Event::Delivered(delivered) => Some(delivered.into_parts().1),
+        _ => None,
+    });
+    let tally = delivered.unwrap();
+    assert_eq!((tally.delivered, tally.dead_lettered, tally.outputs[0].records), (0, 1, 0));
+    assert_eq!((tally.dead_letters[0].class, tally.dead_letters[0].count), (Class::Oversize, 1));
+}
+
+#[test]
+fn a_topic_that_is_compacted_meanwhile_refuses_null_keys_once_that_is_known() {
+    let mut bench = Bench::new("at_least_once", TopicLimits::default());
+    let compacted = TopicLimits { compacted: true, ..TopicLimits::default() };
+    let now = [compacted, TopicLimits::default()];
+    assert!(bench.sink.set_limits(&now, Some(ErrorKind::InvalidRecord)).unwrap());
+    assert!(matches!(bench.write(10), Err(WriteError::Refused(Class::Refused, _))));
+    assert!(!bench.sink.set_limits(&now, Some(ErrorKind::InvalidRecord)).unwrap(), "nothing would be better");
+    assert_eq!(bench.kafka.script().producers.len(), 1, "the producer does not have to change");
+}
+
+#[test]
+fn a_limit_that_may_not_be_read_is_guessed() {
+    let mut bench = Bench::new("at_least_once", TopicLimits::default());
+    bench.kafka.script().refuse = refuse_over(20_000);
+    let unread = [TopicLimits::default(), TopicLimits::default()];
+    let mut tries = 0;
+    let oversize = loop {
+        bench.write(50_000).unwrap();
+        if let Some(oversize) = bench.too_large() {
+            break oversize;
+        }
+        tries += 1;
+        assert!(bench.sink.set_limits(&unread, Some(ErrorKind::TooLarge)).unwrap(), "{tries}");
+    };
+    assert!(tries <= 6, "{tries}");
+    assert!(bench.sink.resend(oversize).unwrap().is_none());
+    while bench.sink.set_limits(&unread, Some(ErrorKind::TooLarge)).unwrap() {
+        tries += 1;
+    }
+    assert!(tries <= 12, "there is an end to it: {tries}");
+}
+
+#[test]
+fn a_producer_that_does_not_get_rid_of_its_records_is_not_replaced() {
+    let bench = Bench::new("at_least_once", limits(1 << 20));
+    bench.kafka.script().never_flushes = true;
+    assert!(bench.sink.set_limits(&[limits(500), limits(1 << 20)], None).is_err());
+    assert!(bench.sink.is_producer_outdated(), "it is tried again");
+}
+
+#[test]
+fn under_exactly_once_many_oversize_outputs_are_soon_refused_without_asking_the_broker() {
+    let mut bench = Bench::new("exactly_once", limits(1000));
+    bench.kafka.script().refuse = refuse_over(0);
+    for asked in 0..16 {
+        bench.write(2000 + asked).unwrap();
+        bench.sink.remember_refused(&bench.too_large().unwrap());
+    }
+    assert!(matches!(bench.write(5000), Err(WriteError::Refused(Class::Oversize, reason)) if reason == TOO_LARGE));
+    bench.write(1500).unwrap();
+    assert!(bench.too_large().is_some(), "a smaller one may pass, so the broker is asked");
+}
+
+#[test]
+fn a_span_is_delivered_when_all_of_its_parts_are_and_abandoned_when_one_is() {
+    let bench = Bench::new("at_least_once", TopicLimits::default());
+    let span = bench.span();
+    let mut other = span.fork();
+    span.seal();
+    assert!(bench.events.drain().is_empty());
+    other.tally().dropped = 2;
+    other.seal();
+    let Some(Event::Delivered(delivered)) = bench.events.try_recv() else { panic!("both are sealed") };
+    assert_eq!(delivered.tally().dropped, 2);
+    let span = bench.span();
+    drop(span.fork());
+    span.seal();
+    let events = bench.events.drain();
+    assert!(matches!(events[0], Event::Abandoned { written: false, .. }));
+    assert!(!events.iter().any(|event| matches!(event, Event::Delivered(_))));
+}
