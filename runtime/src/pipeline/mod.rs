@@ -15,7 +15,7 @@ use crate::config::Position;
 use crate::config::plan::{self, Delivery, Plan};
 use crate::error::PipelineError;
 use crate::event::{Command, Event, EventSender};
-use crate::kafka::{GroupConsumer, Kafka};
+use crate::kafka::{GroupConsumer, Kafka, Properties};
 use crate::plugin::{Engine, Plugin};
 use crate::rt::{self, JoinHandle, Receiver, Sender, Wakeup};
 use crate::sink::Sink;
@@ -217,7 +217,8 @@ fn consume(
     begun: Instant,
 ) -> Result<(), PipelineError> {
     let wakeup = inbox.wakeup;
-    let mut consumer = kafka.consumer(&plan.name, &plan.consumer, workers.len(), wakeup.clone())?;
+    let properties = for_queues(&plan.consumer, workers.len());
+    let mut consumer = kafka.consumer(&plan.name, &properties, workers.len(), wakeup.clone())?;
     let subscribed = consumer.subscribe(&plan.input.topics);
     let (consumer, result) = match subscribed {
         Err(error) => (consumer, Err(error.into())),
@@ -239,6 +240,20 @@ fn consume(
     };
     leave(plan, consumer, committing);
     result
+}
+
+/// The consumer's properties for so many queues: what bounds one queue is the share of each, so that all together hold as much as
+/// the plan says.
+fn for_queues(properties: &Properties, queues: usize) -> Properties {
+    let mut properties = properties.clone();
+    for name in ["queued.min.messages", "queued.max.messages.kbytes"] {
+        if let Some(value) = properties.get_mut(name)
+            && let Ok(all) = value.parse::<usize>()
+        {
+            *value = (all / queues.max(1)).max(1).to_string();
+        }
+    }
+    properties
 }
 
 /// Lets the loop turn until the pipeline has ended.
