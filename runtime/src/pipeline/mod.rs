@@ -23,7 +23,8 @@ use crate::sink::committer::{Committer, TransactionCommand};
 use crate::sink::receipt::Receipt;
 use crate::source::{Source, SourceParts, Turn, time_to_leave};
 use crate::stage::breaker::Breaker;
-use crate::status::{Phase, Stats};
+use crate::counters::PipelineCounters;
+use crate::view::{Phase, ViewCell};
 use crate::worker::{PipelineContext, WorkerMessage};
 
 /// How long leaving the group may take at least.
@@ -38,10 +39,10 @@ pub type Clients = Arc<dyn Kafka<Receipt>>;
 pub struct Pipeline {
     /// What it runs.
     pub plan: Arc<Plan>,
-    /// The digests of its plugins, in the order of its stages.
-    pub digests: Vec<String>,
-    /// What it has counted, and how it stands.
-    pub stats: Arc<Stats>,
+    /// What it counts.
+    pub counters: Arc<PipelineCounters>,
+    /// How it stands.
+    pub view: Arc<ViewCell>,
     events: EventSender,
     thread: JoinHandle<Result<(), PipelineError>>,
 }
@@ -71,28 +72,28 @@ impl Pipeline {
         kafka: Clients,
         plan: Arc<Plan>,
         plugins: Vec<Plugin>,
+        counters: Arc<PipelineCounters>,
+        view: Arc<ViewCell>,
         ended: impl FnOnce() + Send + 'static,
     ) -> anyhow::Result<Pipeline> {
         let (sender, receiver) = rt::channel();
         let wakeup = Wakeup::default();
         let events = EventSender::new(sender, wakeup.clone());
-        let stats: Arc<Stats> = Arc::default();
-        let digests = plugins.iter().map(|plugin| plugin.digest().to_owned()).collect();
         let run = {
-            let (plan, stats, events) = (plan.clone(), stats.clone(), events.clone());
+            let (plan, counters, view, events) = (plan.clone(), counters.clone(), view.clone(), events.clone());
             move || {
                 // Called in any case, a panic included.
                 let _ended = OnDrop(Some(ended));
-                let mut failed = OnPanic(Some(stats.clone()));
-                let result = run(&kafka, &plan, &plugins, &stats, Inbox { events, receiver, wakeup });
-                let phase = if result.is_ok() { Phase::Stopped } else { Phase::Failed };
-                stats.set(|state| state.phase = phase);
+                let mut failed = OnPanic(Some(view.clone()));
+                let inbox = Inbox { events, receiver, wakeup };
+                let result = run(&kafka, &plan, &plugins, counters, view.clone(), inbox);
+                view.set_phase(if result.is_ok() { Phase::Stopped } else { Phase::Failed });
                 failed.0 = None;
                 result
             }
         };
         let thread = rt::spawn(&plan.name, run)?;
-        Ok(Pipeline { plan, digests, stats, events, thread })
+        Ok(Pipeline { plan, counters, view, events, thread })
     }
 
     /// Asks it to drain, commit and end.
@@ -120,12 +121,12 @@ impl<F: FnOnce()> Drop for OnDrop<F> {
 }
 
 /// Whoever looks sees that the pipeline has failed.
-struct OnPanic(Option<Arc<Stats>>);
+struct OnPanic(Option<Arc<ViewCell>>);
 
 impl Drop for OnPanic {
     fn drop(&mut self) {
-        if let Some(stats) = self.0.take() {
-            stats.set(|state| state.phase = Phase::Failed);
+        if let Some(view) = self.0.take() {
+            view.set_phase(Phase::Failed);
         }
     }
 }
@@ -150,7 +151,8 @@ fn run(
     kafka: &Clients,
     plan: &Arc<Plan>,
     plugins: &[Plugin],
-    stats: &Arc<Stats>,
+    counters: Arc<PipelineCounters>,
+    view: Arc<ViewCell>,
     inbox: Inbox,
 ) -> Result<(), PipelineError> {
     let begun = rt::now();
@@ -161,7 +163,8 @@ fn run(
     let context = Arc::new(PipelineContext {
         sink: Arc::new(sink),
         breakers: plan.breaker.iter().flat_map(|breaker| plan.stages.iter().map(|_| Breaker::new(*breaker))).collect(),
-        stats: stats.clone(),
+        counters,
+        view,
         stages: plan.stages.len(),
         default_output: default_output(plan)?,
         cut_off: cut_off.0.clone(),

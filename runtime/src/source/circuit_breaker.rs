@@ -68,11 +68,6 @@ impl CircuitBreaker {
         self.open.as_ref().map(Open::describe)
     }
 
-    /// The stage that failed, where it is open.
-    pub fn stage(&self) -> Option<&Arc<str>> {
-        self.open.as_ref().map(|open| &open.trip.name)
-    }
-
     /// A stage fails on too much.
     pub fn on_trip(
         &mut self,

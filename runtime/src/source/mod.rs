@@ -48,6 +48,7 @@ use crate::lease::Lease;
 use crate::rt::{self, Receiver, Sender};
 use crate::sink::committer::TransactionCommand;
 use crate::sink::receipt::{OversizeRecord, Receipt, Span};
+use crate::view::Phase;
 use crate::worker::{PipelineContext, WorkerMessage};
 
 /// How long events that do not wake the loop may wait while anything is on its way.
@@ -110,6 +111,8 @@ pub struct Source {
     oversize: Vec<OversizeRecord>,
     complaint: Option<(i32, Instant)>,
     snapshot_due: Instant,
+    // The phase, how many partitions, and whether all was idle, as last published.
+    published: Option<(Phase, usize, bool)>,
 }
 
 impl Source {
@@ -146,6 +149,7 @@ impl Source {
             oversize: Vec::new(),
             complaint: None,
             snapshot_due: now,
+            published: None,
             plan,
         };
         source.perform(actions, now);
