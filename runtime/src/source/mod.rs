@@ -21,6 +21,8 @@ mod rewind;
 mod shutdown;
 mod snapshot;
 mod start_position;
+#[cfg(test)]
+mod testing;
 mod transactions;
 
 use std::sync::Arc;
