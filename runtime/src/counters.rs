@@ -107,11 +107,12 @@ impl PipelineCounters {
         let dead_letters = |(_, stage): &(Arc<str>, Arc<StageCounters>)| {
             Class::ALL.iter().map(|class| stage.dead_letters(*class)).sum::<u64>()
         };
+        let OutcomeCounters { delivered, dead_lettered, dropped, .. } = &self.outcomes;
         Totals {
-            inputs: records(self.inputs()),
-            outputs: records(self.outputs()),
+            records: delivered.get() + dead_lettered.get() + dropped.get(),
+            out: records(self.outputs()),
             dead_letters: self.stages().iter().map(dead_letters).sum(),
-            dropped: self.outcomes.dropped.get(),
+            dropped: dropped.get(),
         }
     }
 }
@@ -119,10 +120,10 @@ impl PipelineCounters {
 /// The totals of a pipeline.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
-    /// Input records that were read.
-    pub inputs: u64,
+    /// Input records that have come to their end.
+    pub records: u64,
     /// Output records that were acknowledged.
-    pub outputs: u64,
+    pub out: u64,
     /// Dead letters that were acknowledged.
     pub dead_letters: u64,
     /// Input records that ended without either.
@@ -382,7 +383,7 @@ mod tests {
         counters.acknowledge(&both);
         assert_eq!(pipeline.output(&names[1]).bytes.get(), 30);
         assert_eq!(pipeline.stage(&names[0]).dead_letters(Class::Time), 2);
-        assert_eq!(pipeline.totals(), Totals { inputs: 0, outputs: 4, dead_letters: 2, dropped: 6 });
+        assert_eq!(pipeline.totals(), Totals { records: 12, out: 4, dead_letters: 2, dropped: 6 });
     }
 
     #[test]

@@ -9,10 +9,12 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
+use crate::kafka::librdkafka::Librdkafka;
 use crate::pipeline::Pipeline;
 use crate::plugin::Engine;
 use crate::ready::{Ready, load_all};
-use crate::status::{Phase, State, Tally};
+use crate::counters::Totals;
+use crate::status::{Phase, State};
 
 /// How often each pipeline's status is logged.
 const STATUS_INTERVAL: Duration = Duration::from_secs(5);
@@ -192,7 +194,7 @@ impl Fleet {
     fn start(&mut self, Ready { plan, plugins }: Ready) -> anyhow::Result<()> {
         let (ended, name) = (self.ended.clone(), plan.name.clone());
         let told = name.clone();
-        let pipeline = Pipeline::start(plan, plugins, move || {
+        let pipeline = Pipeline::start(Arc::new(Librdkafka), plan, plugins, move || {
             // The daemon has ended where nobody listens.
             let _ = ended.send(told);
         })?;
@@ -248,9 +250,9 @@ impl Fleet {
     }
 }
 
-fn log_status(pipeline: &str, state: &State, tally: &Tally) {
+fn log_status(pipeline: &str, state: &State, tally: &Totals) {
     let State { phase, partitions, lag, breaker, held, .. } = state;
-    let Tally { records, out, dead_letters, dropped } = tally;
+    let Totals { records, out, dead_letters, dropped } = tally;
     tracing::info!(
         target: "status", pipeline, state = phase.as_str(), partitions,
         lag = lag.map_or_else(|| "unknown".to_owned(), |lag| lag.to_string()),

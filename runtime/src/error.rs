@@ -103,6 +103,9 @@ pub enum PipelineError {
     /// A client that cannot go on.
     #[error("Kafka: {0}")]
     Kafka(#[from] KafkaError),
+    /// A thread of the pipeline has panicked: which, or what the panic said.
+    #[error("a panic ended the pipeline ({0}); what was in flight stays uncommitted and is read again: please report this")]
+    Panic(String),
     /// Anything of the operating system or the libraries.
     #[error("{0:#}")]
     Other(#[from] anyhow::Error),

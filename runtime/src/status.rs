@@ -1,66 +1,21 @@
-//! What a pipeline counts and how it stands, for the status line.
+//! How a pipeline stands, for the status line.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-/// What was counted of one batch.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
-    /// Records read.
-    pub records: u64,
-    /// Records handed to the producer.
-    pub out: u64,
-    /// Dead letters handed to the producer.
-    pub dead_letters: u64,
-    /// Records that ended without either.
-    pub dropped: u64,
-}
+use crate::counters::{PipelineCounters, Totals};
 
-impl Tally {
-    /// Of a batch of this many records.
-    pub fn of(records: usize) -> Tally {
-        Tally { records: records as u64, ..Tally::default() }
-    }
-}
-
-/// What was counted since the pipeline started.
+/// How a pipeline stands, and what it has counted.
 #[derive(Debug, Default)]
 pub struct Stats {
-    records: AtomicU64,
-    out: AtomicU64,
-    dead_letters: AtomicU64,
-    dropped: AtomicU64,
+    /// What it has counted since the process started.
+    pub counters: Arc<PipelineCounters>,
     state: Mutex<State>,
 }
 
 impl Stats {
-    /// Adds a batch.
-    pub fn add(&self, tally: &Tally) {
-        self.records.fetch_add(tally.records, Ordering::Relaxed);
-        self.out.fetch_add(tally.out, Ordering::Relaxed);
-        self.dead_letters.fetch_add(tally.dead_letters, Ordering::Relaxed);
-        self.dropped.fetch_add(tally.dropped, Ordering::Relaxed);
-    }
-
-    /// Adds records that a stage dropped.
-    pub fn dropped(&self, count: u64) {
-        self.dropped.fetch_add(count, Ordering::Relaxed);
-    }
-
-    /// A dead letter took the place of an output that a broker refused.
-    pub fn refused(&self) {
-        self.out.fetch_sub(1, Ordering::Relaxed);
-        self.dead_letters.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// All that was counted.
-    pub fn tally(&self) -> Tally {
-        Tally {
-            records: self.records.load(Ordering::Relaxed),
-            out: self.out.load(Ordering::Relaxed),
-            dead_letters: self.dead_letters.load(Ordering::Relaxed),
-            dropped: self.dropped.load(Ordering::Relaxed),
-        }
+    /// Returns all that was counted.
+    pub fn tally(&self) -> Totals {
+        self.counters.totals()
     }
 
     /// How the pipeline stands.

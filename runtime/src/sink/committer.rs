@@ -189,7 +189,7 @@ impl Committer {
     fn renew(&self, cause: Option<KafkaError>, renewed: Option<KafkaError>) -> TransactionOutcome {
         match self.sink.renew_producer() {
             Ok(()) => self.register(cause, renewed),
-            Err(error) => TransactionOutcome::Broken(KafkaError::new(ErrorKind::Other, format!("{error:#}"))),
+            Err(error) => TransactionOutcome::Broken(KafkaError::new(ErrorKind::Fatal, format!("{error:#}"))),
         }
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::batch::Offset;
 use crate::config::plan::{OnError, Plan, Target};
 use crate::dev::record::DevRecord;
-use crate::pipeline::{default_output, setup};
+use crate::pipeline::workers::{default_output, setup};
 use crate::plugin::{Plugin, StageSetup, StartError};
 use crate::failure::Class;
 use crate::stage::Stage;
@@ -133,7 +133,7 @@ impl Subject {
                         came.dropped += 1;
                     }
                 }
-                Left::Letter(record, failure) => came.letters.push(CameLetter {
+                Left::DeadLetter(record, failure) => came.letters.push(CameLetter {
                     class: failure.class,
                     reason: failure.kept_reason().to_owned(),
                     stage: self.stages[failure.stage].setup.stage.clone(),

@@ -35,45 +35,47 @@ use crate::sink::receipt::{OpenSpan, Span};
 use crate::stage::Stage;
 use crate::stage::breaker::Breaker;
 use crate::stage::timeouts::StageTimeouts;
+use crate::status::Stats;
 
 /// How long a worker with nothing to do and nothing waiting sleeps at a time.
 const IDLE: Duration = Duration::from_secs(60);
 
-/// A batch for a worker. Where it is dropped and never worked on, its spans are abandoned.
+/// A batch for a worker.
 pub struct Job {
-    batch: Batch,
-    spans: Vec<OpenSpan>,
+    /// The records.
+    pub batch: Batch,
+    /// One for each of the batch's sources.
+    pub spans: Vec<Span>,
     /// The stage that a probe is meant for.
     pub probe: Option<usize>,
     /// Whether the probe looks ahead: it ends with that stage, and nothing of it is written.
     pub ahead: bool,
 }
 
-impl Job {
-    /// Returns a job with these records. `spans` holds one for each of the batch's sources; `events` is told what becomes
-    /// of them.
-    pub fn new(batch: Batch, spans: impl IntoIterator<Item = Span>, events: &EventSender) -> Job {
-        let spans = spans.into_iter().map(|span| OpenSpan::new(span, events.clone())).collect();
-        Job { batch, spans, probe: None, ahead: false }
-    }
-
-    /// Returns the batch.
-    pub fn batch(&self) -> &Batch {
-        &self.batch
-    }
-
-    /// Returns the batch's part of each source.
-    pub fn spans(&self) -> impl ExactSizeIterator<Item = &Span> {
-        self.spans.iter().map(OpenSpan::span)
-    }
+/// A job in a worker's queue. Where it is dropped and never worked on, its spans are abandoned.
+pub struct QueuedJob {
+    batch: Batch,
+    spans: Vec<OpenSpan>,
+    probe: Option<usize>,
+    ahead: bool,
 }
 
 /// What the source tells a worker.
 pub enum WorkerMessage {
     /// Work on this.
-    Job(Job),
+    Job(QueuedJob),
     /// Do not wait for retries of this partition any more: it is being given up.
     AbandonRetries(Arc<Lease>),
+}
+
+impl WorkerMessage {
+    /// Returns the message that hands a job to a worker. `events` is told what becomes of its spans, also where no worker
+    /// receives it.
+    pub fn job(job: Job, events: &EventSender) -> WorkerMessage {
+        let Job { batch, spans, probe, ahead } = job;
+        let spans = spans.into_iter().map(|span| OpenSpan::new(span, events.clone())).collect();
+        WorkerMessage::Job(QueuedJob { batch, spans, probe, ahead })
+    }
 }
 
 /// What the workers of one pipeline share.
@@ -84,6 +86,8 @@ pub struct PipelineContext {
     pub breakers: Vec<Breaker>,
     /// Stages that do not answer in time just now.
     pub timeouts: StageTimeouts,
+    /// How the pipeline stands, for the status line.
+    pub stats: Arc<Stats>,
     /// What is counted. Workers count calls; the source adds a span's tally once it is acknowledged.
     pub counters: PlanCounters,
     /// What may wait for retries.
@@ -98,8 +102,6 @@ pub struct PipelineContext {
     pub events: EventSender,
     /// Set while a circuit breaker is open: only probes are worked on.
     pub tripped: AtomicBool,
-    /// Set once the first assignment is there.
-    pub assigned: AtomicBool,
     /// What became of each record, where a replay wants to know.
     pub outcomes: Option<ReplayOutcomes>,
 }
@@ -205,7 +207,7 @@ impl Worker {
         }
     }
 
-    fn take(&mut self, job: Job) {
+    fn take(&mut self, job: QueuedJob) {
         let mut batch = std::mem::take(&mut self.spare);
         batch.begin(job.batch, job.spans, job.probe);
         batch.ahead = job.ahead;
@@ -215,7 +217,7 @@ impl Worker {
         self.spare = batch;
         // Before the batch's memory comes back and makes room for another.
         self.retries.report(|event| self.context.events.send(event));
-        self.context.events.send(Event::Processed { worker: self.number, batch: memory });
+        self.context.events.send_and_wake(Event::Processed { worker: self.number, batch: memory });
     }
 }
 

@@ -117,6 +117,7 @@ pub(super) fn pipeline(delivery: &str, stages: &[&str], limits: TopicLimits) -> 
         sink: Arc::new(sink.expect("a simulated producer")),
         breakers: stages.iter().map(|_| Breaker::new(breaker)).collect(),
         timeouts: StageTimeouts::default(),
+        stats: Arc::default(),
         counters: PlanCounters::new(Arc::default(), names.iter(), outputs.iter()),
         retry_budget: Arc::new(RetryBudget::default()),
         stages: stages.len(),
@@ -124,7 +125,6 @@ pub(super) fn pipeline(delivery: &str, stages: &[&str], limits: TopicLimits) -> 
         cut_off,
         events: sender,
         tripped: AtomicBool::new(false),
-        assigned: AtomicBool::new(true),
         outcomes: None,
     };
     TestPipeline { kafka, context: Arc::new(context), events }

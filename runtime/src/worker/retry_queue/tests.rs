@@ -346,7 +346,7 @@ proptest! {
         let all: i64 = world.next.iter().sum();
         prop_assert_eq!(world.out().len() + dropped, all as usize);
         let totals = world.pipeline.context.counters.pipeline.totals();
-        prop_assert_eq!((totals.outputs as usize, totals.dropped as usize), (world.out().len(), dropped));
+        prop_assert_eq!((totals.out as usize, totals.dropped as usize), (world.out().len(), dropped));
         prop_assert_eq!(world.pipeline.context.retry_budget.waiting(), Waiting::default());
         for (partition, inputs) in world.next.into_iter().enumerate() {
             prop_assert_eq!(world.trackers[partition].position(), Some(Offset(inputs)));
