@@ -8,7 +8,8 @@ use super::partitions::{OwnedPartitions, Start};
 use crate::batch::Offset;
 use crate::config::plan::BatchLimits;
 use crate::kafka::TopicPartition;
-use crate::rt::{self, Receiver};
+use crate::event::EventSender;
+use crate::rt::{self, Receiver, Wakeup};
 use crate::sink::receipt::Span;
 use crate::worker::WorkerMessage;
 
@@ -48,7 +49,8 @@ pub fn deliver(partitions: &mut OwnedPartitions, number: i32, first: i64, end: i
 pub fn intake(workers: usize) -> (Intake, Vec<Receiver<WorkerMessage>>) {
     let limits = BatchLimits { max_records: 10, max_bytes: 1000, max_wait: Duration::from_millis(5) };
     let (senders, receivers) = (0..workers).map(|_| rt::channel()).unzip();
-    (Intake::new(limits, senders), receivers)
+    let (events, _) = rt::channel();
+    (Intake::new(limits, senders, EventSender::new(events, Wakeup::default())), receivers)
 }
 
 /// Takes the actions out, as short words in order.
