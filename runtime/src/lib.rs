@@ -21,8 +21,9 @@ pub mod rt;
 pub mod sink;
 pub mod source;
 pub mod stage;
-pub mod status;
+
 pub mod testing;
 pub mod tracker;
+pub mod view;
 pub mod watch;
 pub mod worker;

@@ -13,9 +13,10 @@ use self::topics::wait_for_topics;
 use self::workers::{default_output, origin, plan_counters, setup, start_workers};
 use crate::config::Position;
 use crate::config::plan::{self, Delivery, Plan};
+use crate::counters::PipelineCounters;
 use crate::error::PipelineError;
 use crate::event::{Command, Event, EventSender};
-use crate::kafka::{GroupConsumer, Kafka};
+use crate::kafka::{GroupConsumer, Kafka, Properties};
 use crate::plugin::{Engine, Plugin};
 use crate::rt::{self, JoinHandle, Receiver, Sender, Wakeup};
 use crate::sink::Sink;
@@ -24,7 +25,7 @@ use crate::sink::receipt::Receipt;
 use crate::source::{Source, SourceParts, Turn, time_to_leave};
 use crate::stage::breaker::Breaker;
 use crate::stage::timeouts::StageTimeouts;
-use crate::status::{Phase, Stats};
+use crate::view::{Phase, ViewCell};
 use crate::worker::retry_budget::RetryBudget;
 use crate::worker::{PipelineContext, WorkerMessage};
 
@@ -40,10 +41,10 @@ pub type Clients = Arc<dyn Kafka<Receipt>>;
 pub struct Pipeline {
     /// What it runs.
     pub plan: Arc<Plan>,
-    /// The digests of its plugins, in the order of its stages.
-    pub digests: Vec<String>,
-    /// What it has counted, and how it stands.
-    pub stats: Arc<Stats>,
+    /// What it counts.
+    pub counters: Arc<PipelineCounters>,
+    /// How it stands.
+    pub view: Arc<ViewCell>,
     events: EventSender,
     thread: JoinHandle<Result<(), PipelineError>>,
 }
@@ -73,28 +74,28 @@ impl Pipeline {
         kafka: Clients,
         plan: Arc<Plan>,
         plugins: Vec<Plugin>,
+        counters: Arc<PipelineCounters>,
+        view: Arc<ViewCell>,
         ended: impl FnOnce() + Send + 'static,
     ) -> anyhow::Result<Pipeline> {
         let (sender, receiver) = rt::channel();
         let wakeup = Wakeup::default();
         let events = EventSender::new(sender, wakeup.clone());
-        let stats: Arc<Stats> = Arc::default();
-        let digests = plugins.iter().map(|plugin| plugin.digest().to_owned()).collect();
         let run = {
-            let (plan, stats, events) = (plan.clone(), stats.clone(), events.clone());
+            let (plan, counters, view, events) = (plan.clone(), counters.clone(), view.clone(), events.clone());
             move || {
                 // Called in any case, a panic included.
                 let _ended = OnDrop(Some(ended));
-                let mut failed = OnPanic(Some(stats.clone()));
-                let result = run(&kafka, &plan, &plugins, &stats, Inbox { events, receiver, wakeup });
-                let phase = if result.is_ok() { Phase::Stopped } else { Phase::Failed };
-                stats.set(|state| state.phase = phase);
+                let mut failed = OnPanic(Some(view.clone()));
+                let inbox = Inbox { events, receiver, wakeup };
+                let result = run(&kafka, &plan, &plugins, counters, view.clone(), inbox);
+                view.set_phase(if result.is_ok() { Phase::Stopped } else { Phase::Failed });
                 failed.0 = None;
                 result
             }
         };
         let thread = rt::spawn(&plan.name, run)?;
-        Ok(Pipeline { plan, digests, stats, events, thread })
+        Ok(Pipeline { plan, counters, view, events, thread })
     }
 
     /// Asks it to drain, commit and end.
@@ -122,12 +123,12 @@ impl<F: FnOnce()> Drop for OnDrop<F> {
 }
 
 /// Whoever looks sees that the pipeline has failed.
-struct OnPanic(Option<Arc<Stats>>);
+struct OnPanic(Option<Arc<ViewCell>>);
 
 impl Drop for OnPanic {
     fn drop(&mut self) {
-        if let Some(stats) = self.0.take() {
-            stats.set(|state| state.phase = Phase::Failed);
+        if let Some(view) = self.0.take() {
+            view.set_phase(Phase::Failed);
         }
     }
 }
@@ -152,7 +153,8 @@ fn run(
     kafka: &Clients,
     plan: &Arc<Plan>,
     plugins: &[Plugin],
-    stats: &Arc<Stats>,
+    counters: Arc<PipelineCounters>,
+    view: Arc<ViewCell>,
     inbox: Inbox,
 ) -> Result<(), PipelineError> {
     let begun = rt::now();
@@ -164,8 +166,8 @@ fn run(
         sink: Arc::new(sink),
         breakers: plan.breaker.iter().flat_map(|breaker| plan.stages.iter().map(|_| Breaker::new(*breaker))).collect(),
         timeouts: StageTimeouts::default(),
-        stats: stats.clone(),
-        counters: plan_counters(plan, stats.counters.clone()),
+        counters: plan_counters(plan, counters),
+        view,
         retry_budget: RetryBudget::of_process(),
         stages: plan.stages.len(),
         default_output: default_output(plan)?,
@@ -222,7 +224,8 @@ fn consume(
     begun: Instant,
 ) -> Result<(), PipelineError> {
     let wakeup = inbox.wakeup;
-    let mut consumer = kafka.consumer(&plan.name, &plan.consumer, workers.len(), wakeup.clone())?;
+    let properties = for_queues(&plan.consumer, workers.len());
+    let mut consumer = kafka.consumer(&plan.name, &properties, workers.len(), wakeup.clone())?;
     let subscribed = consumer.subscribe(&plan.input.topics);
     let (consumer, result) = match subscribed {
         Err(error) => (consumer, Err(error.into())),
@@ -244,6 +247,20 @@ fn consume(
     };
     leave(plan, consumer, committing);
     result
+}
+
+/// The consumer's properties for so many queues: what bounds one queue is the share of each, so that all together hold as much as
+/// the plan says.
+fn for_queues(properties: &Properties, queues: usize) -> Properties {
+    let mut properties = properties.clone();
+    for name in ["queued.min.messages", "queued.max.messages.kbytes"] {
+        if let Some(value) = properties.get_mut(name)
+            && let Ok(all) = value.parse::<usize>()
+        {
+            *value = (all / queues.max(1)).max(1).to_string();
+        }
+    }
+    properties
 }
 
 /// Lets the loop turn until the pipeline has ended.

@@ -141,11 +141,6 @@ impl Assignment {
         self.is_assigned
     }
 
-    /// How many partitions are still to begin.
-    pub fn pending(&self) -> usize {
-        self.pending.len()
-    }
-
     /// When there is something to do next.
     pub fn deadline(&self) -> Option<Instant> {
         let again = self.pending.values().filter_map(|state| match state {

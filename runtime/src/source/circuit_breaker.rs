@@ -68,11 +68,6 @@ impl CircuitBreaker {
         self.open.as_ref().map(Open::describe)
     }
 
-    /// The stage that failed, where it is open.
-    pub fn stage(&self) -> Option<&Arc<str>> {
-        self.open.as_ref().map(|open| &open.trip.name)
-    }
-
     /// A stage fails on too much.
     pub fn on_trip(
         &mut self,
@@ -273,3 +268,6 @@ fn undelivered(partitions: &OwnedPartitions) -> Vec<(usize, Option<Offset>)> {
     let behind = partitions.iter().filter(|p| p.next() != p.position() && !p.is_void());
     behind.filter_map(|p| Some((p.index(), Some(p.undelivered()?)))).collect()
 }
+
+#[cfg(test)]
+mod tests;

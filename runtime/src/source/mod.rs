@@ -21,6 +21,8 @@ mod rewind;
 mod shutdown;
 mod snapshot;
 mod start_position;
+#[cfg(test)]
+mod testing;
 mod transactions;
 
 use std::sync::Arc;
@@ -49,6 +51,7 @@ use crate::lease::Lease;
 use crate::rt::{self, Receiver, Sender};
 use crate::sink::committer::{TransactionCommand, TransactionOutcome};
 use crate::sink::receipt::{OversizeRecord, Receipt, Span};
+use crate::view::Phase;
 use crate::worker::{PipelineContext, WorkerMessage};
 
 /// How long events that do not wake the loop may wait while anything is on its way.
@@ -113,6 +116,8 @@ pub struct Source {
     in_transaction: SpanTally,
     complaint: Option<(i32, Instant)>,
     snapshot_due: Instant,
+    // The phase, how many partitions, and whether all was idle, as last published.
+    published: Option<(Phase, usize, bool)>,
 }
 
 impl Source {
@@ -151,6 +156,7 @@ impl Source {
             in_transaction: SpanTally::default(),
             complaint: None,
             snapshot_due: now,
+            published: None,
             plan,
         };
         source.perform(actions, now);

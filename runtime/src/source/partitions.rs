@@ -442,10 +442,4 @@ impl OwnedPartitions {
         self.iter().for_each(|partition| loads[partition.worker] += 1);
         loads
     }
-
-    /// The worker with the fewest partitions.
-    pub fn least_loaded(&self, workers: usize) -> usize {
-        let loads = self.loads(workers);
-        (0..workers).min_by_key(|worker| loads[*worker]).unwrap_or(0)
-    }
 }

@@ -18,6 +18,30 @@ pub enum PauseReason {
     Operator = 32,
 }
 
+impl PauseReason {
+    /// All of them.
+    const ALL: [PauseReason; 6] = [
+        PauseReason::RetryPending,
+        PauseReason::BreakerOpen,
+        PauseReason::Revoking,
+        PauseReason::Rewinding,
+        PauseReason::Moving,
+        PauseReason::Operator,
+    ];
+
+    /// The word for it in views.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            PauseReason::RetryPending => "retry",
+            PauseReason::BreakerOpen => "breaker",
+            PauseReason::Revoking => "revoke",
+            PauseReason::Rewinding => "rewind",
+            PauseReason::Moving => "move",
+            PauseReason::Operator => "operator",
+        }
+    }
+}
+
 /// A set of reasons: a partition is fetched when none holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Pauses(u8);
@@ -33,6 +57,11 @@ impl Pauses {
     /// Returns whether a reason holds.
     pub fn has(self, reason: PauseReason) -> bool {
         self.0 & reason as u8 != 0
+    }
+
+    /// Returns the reasons that hold.
+    pub fn iter(self) -> impl Iterator<Item = PauseReason> {
+        PauseReason::ALL.into_iter().filter(move |reason| self.has(*reason))
     }
 
     /// Returns whether any reason holds.

@@ -39,6 +39,21 @@ pub enum Phase {
     Rewinding,
 }
 
+impl Phase {
+    /// The word for it in views.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Phase::Beginning => "beginning",
+            Phase::Open => "open",
+            Phase::Closing => "closing",
+            Phase::Flushing => "flushing",
+            Phase::Committing => "committing",
+            Phase::Aborting => "aborting",
+            Phase::Rewinding => "rewinding",
+        }
+    }
+}
+
 /// How transactions of a pipeline are to be.
 #[derive(Clone, Debug)]
 pub struct TransactionOptions {
@@ -361,3 +376,6 @@ impl Transactions {
         self.rewind.on_committed(committed, ticket, now);
     }
 }
+
+#[cfg(test)]
+mod tests;

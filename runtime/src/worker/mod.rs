@@ -35,7 +35,7 @@ use crate::sink::receipt::{OpenSpan, Span};
 use crate::stage::Stage;
 use crate::stage::breaker::Breaker;
 use crate::stage::timeouts::StageTimeouts;
-use crate::status::Stats;
+use crate::view::ViewCell;
 
 /// How long a worker with nothing to do and nothing waiting sleeps at a time.
 const IDLE: Duration = Duration::from_secs(60);
@@ -86,8 +86,8 @@ pub struct PipelineContext {
     pub breakers: Vec<Breaker>,
     /// Stages that do not answer in time just now.
     pub timeouts: StageTimeouts,
-    /// How the pipeline stands, for the status line.
-    pub stats: Arc<Stats>,
+    /// Where the source publishes how the pipeline stands.
+    pub view: Arc<ViewCell>,
     /// What is counted. Workers count calls; the source adds a span's tally once it is acknowledged.
     pub counters: PlanCounters,
     /// What may wait for retries.

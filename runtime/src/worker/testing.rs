@@ -117,7 +117,7 @@ pub(super) fn pipeline(delivery: &str, stages: &[&str], limits: TopicLimits) -> 
         sink: Arc::new(sink.expect("a simulated producer")),
         breakers: stages.iter().map(|_| Breaker::new(breaker)).collect(),
         timeouts: StageTimeouts::default(),
-        stats: Arc::default(),
+        view: Arc::default(),
         counters: PlanCounters::new(Arc::default(), names.iter(), outputs.iter()),
         retry_budget: Arc::new(RetryBudget::default()),
         stages: stages.len(),

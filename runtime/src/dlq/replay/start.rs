@@ -138,7 +138,7 @@ fn shared(
         sink: Arc::new(if options.dry_run { sink.dry() } else { sink }),
         breakers: breaker.iter().flat_map(|breaker| plan.stages.iter().map(|_| Breaker::new(*breaker))).collect(),
         timeouts: StageTimeouts::default(),
-        stats: Arc::default(),
+        view: Arc::default(),
         counters: plan_counters(plan, Arc::default()),
         retry_budget: RetryBudget::of_process(),
         stages: plan.stages.len(),
