@@ -35,6 +35,11 @@ impl EventSender {
     /// Tells it what does not suffer a delay.
     pub fn send_and_wake(&self, event: Event) {
         self.send(event);
+        self.wake();
+    }
+
+    /// Lets the loop look at what there is.
+    pub fn wake(&self) {
         self.wakeup.wake();
     }
 }

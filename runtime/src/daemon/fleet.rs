@@ -292,9 +292,12 @@ impl Fleet {
         !self.is_stopping && self.members.values().all(is_ready)
     }
 
-    /// Logs a status line for each pipeline.
+    /// Logs a status line for each pipeline, and asks each to publish how it stands for the next time.
     pub(super) fn log_status(&self) {
         for (name, member) in &self.members {
+            if let Some(pipeline) = member.pipeline() {
+                pipeline.refresh();
+            }
             if member.pipeline().is_some() || matches!(member.state, State::Waiting(_)) {
                 log_status(name, &member.view.get(), &member.counters.totals());
             }

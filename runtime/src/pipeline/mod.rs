@@ -5,24 +5,24 @@ pub(crate) mod workers;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Context as _;
 
 use self::topics::wait_for_topics;
-use self::workers::{default_output, origin, plan_counters, setup, start_workers};
+use self::workers::{PanicGuard, default_output, origin, plan_counters, setup, start_workers};
 use crate::config::Position;
 use crate::config::plan::{self, Delivery, Plan};
 use crate::counters::PipelineCounters;
 use crate::error::PipelineError;
 use crate::event::{Command, Event, EventSender};
-use crate::kafka::{GroupConsumer, Kafka, Properties};
+use crate::kafka::{Kafka, Properties};
 use crate::plugin::{Engine, Plugin};
-use crate::rt::{self, JoinHandle, Receiver, Sender, Wakeup};
+use crate::rt::{self, JoinHandle, Receiver, Sender, Turn, Wakeup};
 use crate::sink::Sink;
 use crate::sink::committer::{Committer, TransactionCommand};
 use crate::sink::receipt::Receipt;
-use crate::source::{Source, SourceParts, Turn, time_to_leave};
+use crate::source::{Source, SourceParts, time_to_leave};
 use crate::stage::breaker::Breaker;
 use crate::stage::timeouts::StageTimeouts;
 use crate::view::{Phase, ViewCell};
@@ -81,21 +81,33 @@ impl Pipeline {
         let (sender, receiver) = rt::channel();
         let wakeup = Wakeup::default();
         let events = EventSender::new(sender, wakeup.clone());
-        let run = {
-            let (plan, counters, view, events) = (plan.clone(), counters.clone(), view.clone(), events.clone());
-            move || {
-                // Called in any case, a panic included.
-                let _ended = OnDrop(Some(ended));
-                let mut failed = OnPanic(Some(view.clone()));
-                let inbox = Inbox { events, receiver, wakeup };
-                let result = run(&kafka, &plan, &plugins, counters, view.clone(), inbox);
-                view.set_phase(if result.is_ok() { Phase::Stopped } else { Phase::Failed });
-                failed.0 = None;
-                result
+        let mut life = Life::Starting(Box::new(Starting {
+            kafka,
+            plan: plan.clone(),
+            plugins,
+            counters: counters.clone(),
+            view: view.clone(),
+            inbox: Inbox { events: events.clone(), receiver, wakeup: wakeup.clone() },
+        }));
+        let (mut ended, told) = (OnDrop(Some(ended)), view.clone());
+        let turn = move || {
+            let mut failed = OnPanic(Some(told.clone()));
+            let turn = life.turn();
+            failed.0 = None;
+            if let Turn::Ended(result) = &turn {
+                told.set_phase(if result.is_ok() { Phase::Stopped } else { Phase::Failed });
+                // Before the last turn is over: whoever is told waits for that.
+                drop(OnDrop(ended.0.take()));
             }
+            turn
         };
-        let thread = rt::spawn(&plan.name, run)?;
+        let thread = rt::spawn_on_demand(&plan.name, wakeup, turn)?;
         Ok(Pipeline { plan, counters, view, events, thread })
+    }
+
+    /// Asks it to publish its view, which an idle pipeline does not do by itself.
+    pub fn refresh(&self) {
+        self.events.wake();
     }
 
     /// Asks it to drain, commit and end.
@@ -149,45 +161,128 @@ impl Drop for CutOff {
     }
 }
 
-fn run(
-    kafka: &Clients,
-    plan: &Arc<Plan>,
-    plugins: &[Plugin],
+/// A pipeline from its start to its end.
+enum Life {
+    Starting(Box<Starting>),
+    Running(Box<Running>),
+    Over,
+}
+
+struct Starting {
+    kafka: Clients,
+    plan: Arc<Plan>,
+    plugins: Vec<Plugin>,
     counters: Arc<PipelineCounters>,
     view: Arc<ViewCell>,
     inbox: Inbox,
-) -> Result<(), PipelineError> {
-    let begun = rt::now();
-    let Some((outputs, dlq)) = wait_for_topics(&**kafka, plan, &inbox.receiver)? else { return Ok(()) };
-    let cut_off = CutOff(Arc::default());
-    let (origin, events) = (origin(plan, plugins), inbox.events.clone());
-    let sink = Sink::new(kafka.clone(), plan, outputs, dlq, origin, cut_off.0.clone(), events.clone())?;
-    let context = Arc::new(PipelineContext {
-        sink: Arc::new(sink),
-        breakers: plan.breaker.iter().flat_map(|breaker| plan.stages.iter().map(|_| Breaker::new(*breaker))).collect(),
-        timeouts: StageTimeouts::default(),
-        counters: plan_counters(plan, counters),
-        view,
-        retry_budget: RetryBudget::of_process(),
-        stages: plan.stages.len(),
-        default_output: default_output(plan)?,
-        cut_off: cut_off.0.clone(),
-        events,
-        tripped: AtomicBool::new(false),
-        outcomes: None,
-    });
-    let committing = match plan.delivery {
-        Delivery::AtLeastOnce => None,
-        Delivery::ExactlyOnce => Some(Committing::start(plan, &context)?),
-    };
-    let (jobs, workers) = start_workers(plan, plugins, &context)?;
-    let result = consume(kafka, plan, &context, inbox, jobs, committing, begun);
-    drop(cut_off);
-    for worker in workers {
-        // A worker that panicked has said so, and its spans stayed uncommitted.
-        let _ = worker.join();
+}
+
+struct Running {
+    plan: Arc<Plan>,
+    source: Source,
+    workers: Vec<JoinHandle<()>>,
+    committing: Option<Committing>,
+    cut_off: CutOff,
+}
+
+impl Life {
+    fn turn(&mut self) -> Turn<Result<(), PipelineError>> {
+        match self {
+            Life::Running(running) => match running.source.turn() {
+                Turn::Ended(result) => self.end(result),
+                turn => turn,
+            },
+            Life::Starting(_) => {
+                let Life::Starting(starting) = std::mem::replace(self, Life::Over) else { return Turn::Again };
+                match starting.start() {
+                    Ok(Some(running)) => *self = Life::Running(Box::new(running)),
+                    Ok(None) => return Turn::Ended(Ok(())),
+                    Err(error) => return Turn::Ended(Err(error)),
+                }
+                Turn::Again
+            }
+            Life::Over => Turn::Ended(Ok(())),
+        }
     }
-    result
+
+    fn end(&mut self, result: Result<(), PipelineError>) -> Turn<Result<(), PipelineError>> {
+        if let Life::Running(running) = std::mem::replace(self, Life::Over) {
+            running.end();
+        }
+        Turn::Ended(result)
+    }
+}
+
+impl Starting {
+    /// Starts everything; none where it was told to stop before that.
+    fn start(self: Box<Self>) -> Result<Option<Running>, PipelineError> {
+        let Starting { kafka, plan, plugins, counters, view, inbox } = *self;
+        let begun = rt::now();
+        let Some((outputs, dlq)) = wait_for_topics(&*kafka, &plan, &inbox.receiver)? else { return Ok(None) };
+        let cut_off = CutOff(Arc::default());
+        let (origin, events) = (origin(&plan, &plugins), inbox.events.clone());
+        let sink = Sink::new(kafka.clone(), &plan, outputs, dlq, origin, cut_off.0.clone(), events.clone())?;
+        let breakers = plan.breaker.iter().flat_map(|breaker| plan.stages.iter().map(|_| Breaker::new(*breaker)));
+        let context = Arc::new(PipelineContext {
+            sink: Arc::new(sink),
+            breakers: breakers.collect(),
+            timeouts: StageTimeouts::default(),
+            counters: plan_counters(&plan, counters),
+            view,
+            retry_budget: RetryBudget::of_process(),
+            stages: plan.stages.len(),
+            default_output: default_output(&plan)?,
+            cut_off: cut_off.0.clone(),
+            events,
+            tripped: AtomicBool::new(false),
+            outcomes: None,
+        });
+        let committing = match plan.delivery {
+            Delivery::AtLeastOnce => None,
+            Delivery::ExactlyOnce => Some(Committing::start(&plan, &context)?),
+        };
+        let (jobs, workers) = start_workers(&plan, &plugins, &context)?;
+        let properties = for_queues(&plan.consumer, jobs.len());
+        let mut consumer = kafka.consumer(&plan.name, &properties, jobs.len(), inbox.wakeup)?;
+        consumer.subscribe(&plan.input.topics)?;
+        let ms = (rt::now() - begun).as_millis() as u64;
+        tracing::info!(target: "pipeline", pipeline = %plan.name, group = plan.input.group, started_in_ms = ms, "started");
+        let source = Source::new(SourceParts {
+            plan: plan.clone(),
+            kafka,
+            consumer,
+            context,
+            events: inbox.receiver,
+            workers: jobs,
+            transactions: committing.as_ref().map(|committing| committing.commands.clone()),
+        });
+        Ok(Some(Running { plan, source, workers, committing, cut_off }))
+    }
+}
+
+impl Running {
+    /// Leaves the group and ends the threads. From here on nothing is waited for without a bound; the last abort goes on while
+    /// the group is left.
+    fn end(self: Box<Self>) {
+        let Running { plan, source, workers, committing, cut_off } = *self;
+        // With the source go the ways to the workers.
+        let consumer = source.into_consumer();
+        let over = committing.map(|Committing { commands, ended, over }| {
+            ended.store(true, Ordering::Release);
+            drop(commands);
+            over
+        });
+        if !consumer.close((time_to_leave(plan.drain) / 2).max(LEAVE_LEAST)) {
+            tracing::warn!(target: "pipeline", pipeline = %plan.name, "the group did not confirm the leave in time");
+        }
+        // A call that does not come back is left to the end of the process, and its transaction to its time-out.
+        let _ = over.map(|over| over.recv_timeout(ABORT_TIMEOUT));
+        drop(cut_off);
+        for worker in workers {
+            // A worker that panicked has said so, and its spans stayed uncommitted.
+            let _ = worker.join();
+        }
+    }
 }
 
 /// The thread that makes the calls for transactions.
@@ -199,54 +294,22 @@ struct Committing {
 
 impl Committing {
     fn start(plan: &Plan, context: &Arc<PipelineContext>) -> anyhow::Result<Committing> {
-        let (commands, receiver) = rt::channel();
-        let (over_sender, over) = rt::channel();
+        let wakeup = Wakeup::default();
+        let (commands, receiver) = rt::channel_that_wakes(wakeup.clone());
+        let (over_sender, over) = rt::channel::<()>();
         let ended: Arc<AtomicBool> = Arc::default();
         let (sink, events) = (context.sink.clone(), context.events.clone());
         let committer = Committer::new(plan.name.clone(), sink, events.clone(), plan.transaction_timeout, ended.clone());
-        let work = move || {
-            let _guard = workers::PanicGuard::new("the thread that makes the calls for transactions", events);
-            committer.work(&receiver);
-            drop(over_sender);
+        let turn = move || {
+            // Dropped with this loop.
+            let _over = &over_sender;
+            let _guard = PanicGuard::new("the thread that makes the calls for transactions", events.clone());
+            committer.turn(&receiver)
         };
-        rt::spawn(&format!("{}/transactions", plan.name), work).context("starting a thread for transactions")?;
+        let name = format!("{}/transactions", plan.name);
+        rt::spawn_on_demand(&name, wakeup, turn).context("starting a thread for transactions")?;
         Ok(Committing { commands, ended, over })
     }
-}
-
-fn consume(
-    kafka: &Clients,
-    plan: &Arc<Plan>,
-    context: &Arc<PipelineContext>,
-    inbox: Inbox,
-    workers: Vec<Sender<WorkerMessage>>,
-    committing: Option<Committing>,
-    begun: Instant,
-) -> Result<(), PipelineError> {
-    let wakeup = inbox.wakeup;
-    let properties = for_queues(&plan.consumer, workers.len());
-    let mut consumer = kafka.consumer(&plan.name, &properties, workers.len(), wakeup.clone())?;
-    let subscribed = consumer.subscribe(&plan.input.topics);
-    let (consumer, result) = match subscribed {
-        Err(error) => (consumer, Err(error.into())),
-        Ok(()) => {
-            let ms = (rt::now() - begun).as_millis() as u64;
-            tracing::info!(target: "pipeline", pipeline = %plan.name, group = plan.input.group, started_in_ms = ms, "started");
-            let mut source = Source::new(SourceParts {
-                plan: plan.clone(),
-                kafka: kafka.clone(),
-                consumer,
-                context: context.clone(),
-                events: inbox.receiver,
-                workers,
-                transactions: committing.as_ref().map(|committing| committing.commands.clone()),
-            });
-            let result = drive(&mut source, &wakeup);
-            (source.into_consumer(), result)
-        }
-    };
-    leave(plan, consumer, committing);
-    result
 }
 
 /// The consumer's properties for so many queues: what bounds one queue is the share of each, so that all together hold as much as
@@ -261,29 +324,4 @@ fn for_queues(properties: &Properties, queues: usize) -> Properties {
         }
     }
     properties
-}
-
-/// Lets the loop turn until the pipeline has ended.
-fn drive(source: &mut Source, wakeup: &Wakeup) -> Result<(), PipelineError> {
-    loop {
-        match source.turn() {
-            Turn::Again => rt::yield_point(),
-            Turn::WaitUntil(deadline) => wakeup.wait_until(Some(deadline)),
-            Turn::Ended(result) => return result,
-        }
-    }
-}
-
-/// Leaves the group. From here on nothing is waited for without a bound; the last abort goes on while the group is left.
-fn leave(plan: &Plan, consumer: Box<dyn GroupConsumer>, committing: Option<Committing>) {
-    let over = committing.map(|Committing { commands, ended, over }| {
-        ended.store(true, Ordering::Release);
-        drop(commands);
-        over
-    });
-    if !consumer.close((time_to_leave(plan.drain) / 2).max(LEAVE_LEAST)) {
-        tracing::warn!(target: "pipeline", pipeline = %plan.name, "the group did not confirm the leave in time");
-    }
-    // A call that does not come back is left to the end of the process, and its transaction to its time-out.
-    let _ = over.map(|over| over.recv_timeout(ABORT_TIMEOUT));
 }

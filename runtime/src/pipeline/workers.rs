@@ -9,7 +9,7 @@ use crate::counters::{PipelineCounters, PlanCounters};
 use crate::error::PipelineError;
 use crate::event::{Event, EventSender};
 use crate::plugin::{Plugin, StageSetup};
-use crate::rt::{self, JoinHandle, Sender};
+use crate::rt::{self, JoinHandle, Sender, Turn, Wakeup};
 use crate::sink::dead_letter::DeadLetterOrigin;
 use crate::stage::Stage;
 use crate::worker::{PipelineContext, Worker, WorkerMessage};
@@ -64,21 +64,35 @@ pub(crate) fn start_workers(
     let (ready, started) = rt::channel();
     let (mut jobs, mut workers) = (Vec::new(), Vec::new());
     for number in 0..plan.workers.get() {
-        let (sender, receiver) = rt::channel();
+        let wakeup = Wakeup::default();
+        let (sender, messages) = rt::channel_that_wakes(wakeup.clone());
         let name = format!("{}/{number}", plan.name);
-        let (plan, plugins, shared, ready) = (plan.clone(), plugins.to_vec(), shared.clone(), ready.clone());
-        let work = move || match start_stages(&plan, &plugins, &shared) {
-            Ok(stages) => {
-                let _ = ready.send(Ok(()));
-                drop(ready);
-                let _guard = PanicGuard::new("a worker", shared.events.clone());
-                Worker::new(number, stages, shared).work(&receiver);
-            }
-            Err(error) => {
-                let _ = ready.send(Err(error));
-            }
+        let (plan, plugins, shared) = (plan.clone(), plugins.to_vec(), shared.clone());
+        let (mut ready, mut worker) = (Some(ready.clone()), None);
+        let turn = move || {
+            let guard = PanicGuard::new("a worker", shared.events.clone());
+            let worker = match &mut worker {
+                Some(worker) => worker,
+                None => {
+                    let stages = start_stages(&plan, &plugins, &shared);
+                    let Some(ready) = ready.take() else { return Turn::Ended(()) };
+                    match stages {
+                        Ok(stages) => {
+                            let _ = ready.send(Ok(()));
+                            worker.insert(Worker::new(number, stages, shared.clone()))
+                        }
+                        Err(error) => {
+                            let _ = ready.send(Err(error));
+                            return Turn::Ended(());
+                        }
+                    }
+                }
+            };
+            let turn = worker.turn(&messages);
+            drop(guard);
+            turn
         };
-        workers.push(rt::spawn(&name, work).context("starting a worker")?);
+        workers.push(rt::spawn_on_demand(&name, wakeup, turn).context("starting a worker")?);
         jobs.push(sender);
     }
     drop(ready);

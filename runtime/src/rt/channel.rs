@@ -4,17 +4,27 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::Condvar;
+use super::{Condvar, Wakeup};
 
 /// Makes a channel.
 pub fn channel<T>() -> (Sender<T>, Receiver<T>) {
-    let queue = Arc::new(Queue { state: Mutex::new(State::default()), changed: Condvar::default() });
+    new(None)
+}
+
+/// Makes a channel that wakes whoever waits at `wakeup` when a value is sent, and when the last sender is gone.
+pub fn channel_that_wakes<T>(wakeup: Wakeup) -> (Sender<T>, Receiver<T>) {
+    new(Some(wakeup))
+}
+
+fn new<T>(wakeup: Option<Wakeup>) -> (Sender<T>, Receiver<T>) {
+    let queue = Arc::new(Queue { state: Mutex::new(State::default()), changed: Condvar::default(), wakeup });
     (Sender(queue.clone()), Receiver(queue))
 }
 
 struct Queue<T> {
     state: Mutex<State<T>>,
     changed: Condvar,
+    wakeup: Option<Wakeup>,
 }
 
 struct State<T> {
@@ -33,6 +43,14 @@ impl<T> Default for State<T> {
 impl<T> Queue<T> {
     fn lock(&self) -> MutexGuard<'_, State<T>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Something has changed that somebody may wait for.
+    fn notify(&self) {
+        self.changed.notify_all();
+        if let Some(wakeup) = &self.wakeup {
+            wakeup.wake();
+        }
     }
 }
 
@@ -58,8 +76,8 @@ impl<T> Sender<T> {
         state.values.push_back(value);
         let waits = std::mem::take(&mut state.receiver_waits);
         drop(state);
-        if waits {
-            self.0.changed.notify_all();
+        if waits || self.0.wakeup.is_some() {
+            self.0.notify();
         }
         Ok(())
     }
@@ -79,7 +97,7 @@ impl<T> Drop for Sender<T> {
         let is_last = state.senders == 0;
         drop(state);
         if is_last {
-            self.0.changed.notify_all();
+            self.0.notify();
         }
     }
 }
@@ -100,6 +118,12 @@ impl<T> Receiver<T> {
     /// Returns the next value, if one is there.
     pub fn try_recv(&self) -> Option<T> {
         self.0.lock().values.pop_front()
+    }
+
+    /// Returns whether nothing is there, and every sender is gone.
+    pub fn is_closed(&self) -> bool {
+        let state = self.0.lock();
+        state.values.is_empty() && state.senders == 0
     }
 
     /// Waits for the next value until a moment; without one, for as long as there is a sender.

@@ -6,14 +6,16 @@
 
 mod channel;
 mod condvar;
+mod on_demand;
 mod simulation;
 mod thread;
 mod wakeup;
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-pub use self::channel::{Receiver, RecvTimeoutError, Sender, channel};
+pub use self::channel::{Receiver, RecvTimeoutError, Sender, channel, channel_that_wakes};
 pub use self::condvar::Condvar;
+pub use self::on_demand::{Turn, spawn_on_demand};
 pub use self::simulation::{Simulation, enter};
 pub use self::thread::{JoinHandle, spawn};
 pub use self::wakeup::Wakeup;

@@ -60,6 +60,11 @@ pub(super) fn current() -> Option<Rc<dyn Simulation>> {
     CURRENT.with_borrow(Clone::clone)
 }
 
+/// Returns whether this thread runs in a simulation.
+pub(super) fn is_simulated() -> bool {
+    IS_SIMULATED.get()
+}
+
 /// Calls `act` with the simulation that this thread runs in, if it does.
 #[inline]
 pub(super) fn with<T>(act: impl FnOnce(&dyn Simulation) -> T) -> Option<T> {

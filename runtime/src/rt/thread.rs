@@ -6,12 +6,27 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{Condvar, simulation};
 
-/// A thread, to be waited for. Unlike the standard library's it can be waited for up to a moment, and says what a panic said.
+/// A thread, to be waited for. Unlike the standard library's handle it says what a panic said.
 pub struct JoinHandle<T>(Arc<Ending<T>>);
 
-struct Ending<T> {
+/// What a thread ends with.
+pub(super) struct Ending<T> {
     result: Mutex<Option<Result<T, String>>>,
     ended: Condvar,
+}
+
+impl<T> Default for Ending<T> {
+    fn default() -> Self {
+        Ending { result: Mutex::new(None), ended: Condvar::default() }
+    }
+}
+
+impl<T> Ending<T> {
+    /// The thread has ended, or panicked with this message.
+    pub(super) fn finish(&self, result: Result<T, String>) {
+        *self.result.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
+        self.ended.notify_all();
+    }
 }
 
 /// Starts a thread.
@@ -19,27 +34,32 @@ struct Ending<T> {
 /// # Errors
 /// The operating system gives no thread.
 pub fn spawn<T: Send + 'static>(name: &str, body: impl FnOnce() -> T + Send + 'static) -> io::Result<JoinHandle<T>> {
-    let ending = Arc::new(Ending { result: Mutex::new(None), ended: Condvar::default() });
+    let ending = Arc::new(Ending::default());
     let told = ending.clone();
-    let run = move || {
-        let result = catch_unwind(AssertUnwindSafe(body)).map_err(|panic| message_of(&*panic));
-        *told.result.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
-        told.ended.notify_all();
-    };
-    match simulation::current() {
-        Some(simulation) => simulation.spawn(name, Box::new(run)),
-        None => _ = std::thread::Builder::new().name(name.to_owned()).spawn(run)?,
-    }
+    start(name, Box::new(move || told.finish(catch_unwind(AssertUnwindSafe(body)).map_err(|panic| message_of(&*panic)))))?;
     Ok(JoinHandle(ending))
 }
 
-/// What a panic said.
+/// Starts a thread that nobody waits for.
+pub(super) fn start(name: &str, body: Box<dyn FnOnce() + Send>) -> io::Result<()> {
+    match simulation::current() {
+        Some(simulation) => simulation.spawn(name, body),
+        None => _ = std::thread::Builder::new().name(name.to_owned()).spawn(body)?,
+    }
+    Ok(())
+}
+
+/// Returns what a panic said.
 pub fn message_of(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "a panic without a message".to_owned())
 }
 
 impl<T> JoinHandle<T> {
+    pub(super) fn new(ending: Arc<Ending<T>>) -> JoinHandle<T> {
+        JoinHandle(ending)
+    }
+
     /// Waits for the thread's end.
     ///
     /// # Errors

@@ -11,7 +11,7 @@ use crate::batch::Offset;
 use crate::event::{Event, EventSender};
 use crate::failpoint::{self, Failpoint};
 use crate::kafka::{Committed, ErrorKind, GroupMetadata, KafkaError, Producer, TopicPartition, TransactionError};
-use crate::rt::{self, Receiver};
+use crate::rt::{self, Receiver, Turn};
 
 /// How long the group's coordinator may take for the offsets: as long as it takes to find another one.
 const OFFSETS: Duration = Duration::from_secs(10);
@@ -85,15 +85,20 @@ impl Committer {
         Committer { pipeline, sink, events, timeout, ended }
     }
 
-    /// Makes the calls that are asked for until nobody asks any more. What is open then is aborted, so that it holds up no
+    /// Makes the next call that is asked for. Ends when nobody asks any more: what is open then is aborted, so that it holds up no
     /// reader.
-    pub fn work(&self, commands: &Receiver<TransactionCommand>) {
-        while let Ok(command) = commands.recv_until(None) {
+    pub fn turn(&self, commands: &Receiver<TransactionCommand>) -> Turn<()> {
+        if let Some(command) = commands.try_recv() {
             let outcome = self.execute(command);
             self.events.send_and_wake(Event::Transaction(outcome));
+            return Turn::Again;
+        }
+        if !commands.is_closed() {
+            return Turn::Wait;
         }
         // An error leaves the rest to the transaction's time-out.
         let _ = self.sink.producer(|producer| producer.abort_transaction(LAST_ABORT));
+        Turn::Ended(())
     }
 
     fn execute(&self, command: TransactionCommand) -> TransactionOutcome {

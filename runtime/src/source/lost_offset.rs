@@ -222,6 +222,7 @@ mod tests {
         lost.on_watermarks(&at(1), second, Ok((Offset(3), Offset(9))), now);
         lost.step(now, true, &mut partitions, &intake, &mut actions);
         assert_eq!(words(&mut actions), ["restart 1@3", "request commit"]);
+        partitions.renew(1, Some(Offset(3)));
         assert_eq!(lost.deadline(), Some(now + ASK_AGAIN));
         lost.step(now + ASK_AGAIN, true, &mut partitions, &intake, &mut actions);
         assert_eq!(words(&mut actions), ["ask"]);

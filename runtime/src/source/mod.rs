@@ -48,7 +48,7 @@ use crate::error::PipelineError;
 use crate::event::{Command, Event};
 use crate::kafka::{ConsumerEvent, ErrorKind, Fetched, FetchedRecord, GroupConsumer, Kafka, KafkaError};
 use crate::lease::Lease;
-use crate::rt::{self, Receiver, Sender};
+use crate::rt::{self, Receiver, Sender, Turn};
 use crate::sink::committer::{TransactionCommand, TransactionOutcome};
 use crate::sink::receipt::{OversizeRecord, Receipt, Span};
 use crate::view::Phase;
@@ -79,16 +79,6 @@ pub struct SourceParts {
     pub workers: Vec<Sender<WorkerMessage>>,
     /// The way to whoever makes the calls for transactions, under exactly_once.
     pub transactions: Option<Sender<TransactionCommand>>,
-}
-
-/// What comes after a [`Source::turn`].
-pub enum Turn {
-    /// Another, at once.
-    Again,
-    /// Another when the loop is woken, or at that moment.
-    WaitUntil(Instant),
-    /// Nothing: the pipeline has ended. Everything delivered is committed.
-    Ended(Result<(), PipelineError>),
 }
 
 /// The loop of one pipeline.
@@ -163,8 +153,9 @@ impl Source {
         source
     }
 
-    /// Does what there is to do at this moment. Never waits for a broker.
-    pub fn turn(&mut self) -> Turn {
+    /// Does what there is to do at this moment. Never waits for a broker. When the pipeline has ended everything delivered is
+    /// committed.
+    pub fn turn(&mut self) -> Turn<Result<(), PipelineError>> {
         let now = rt::now();
         let mut any = false;
         for event in self.events.drain() {
@@ -181,7 +172,7 @@ impl Source {
         any |= self.read_records(now);
         self.dispatch(false, rt::now());
         self.publish(now, false);
-        if any { Turn::Again } else { Turn::WaitUntil(self.deadline(now)) }
+        if any { Turn::Again } else { self.deadline(now).map_or(Turn::Wait, Turn::WaitUntil) }
     }
 
     /// Gives the consumer back, to be closed.
@@ -189,7 +180,8 @@ impl Source {
         self.consumer
     }
 
-    fn deadline(&self, now: Instant) -> Instant {
+    /// When there is something to do next, whatever happens.
+    fn deadline(&self, now: Instant) -> Option<Instant> {
         let is_busy = self.shutdown.has_begun()
             || !self.revocations.are_answered()
             || self.breaker.is_open()
@@ -205,10 +197,16 @@ impl Source {
             self.breaker.deadline(),
             self.shutdown.deadline(),
             self.transactions.as_ref().and_then(|(transactions, _)| transactions.deadline(&self.partitions)),
-            self.transactions.is_none().then(|| self.commits.deadline()),
+            self.commit_deadline(),
+            self.snapshot_deadline(),
             is_busy.then(|| now + BUSY_WAIT),
         ];
-        machines.into_iter().flatten().fold(self.snapshot_due, Instant::min)
+        machines.into_iter().flatten().min()
+    }
+
+    fn commit_deadline(&self) -> Option<Instant> {
+        let is_wanted = self.transactions.is_none() && self.partitions.iter().any(|p| p.has_uncommitted());
+        is_wanted.then(|| self.commits.deadline())
     }
 
     /// Hands records on that are due, and tells the trackers.

@@ -6,10 +6,8 @@ use super::Source;
 use super::partitions::OwnedPartition;
 use crate::view::{PartitionView, Phase, PipelineView, TransactionView, WorkerView};
 
-/// How often the view is published while anything is on its way.
-const BUSY_INTERVAL: Duration = Duration::from_millis(250);
-/// How often it is published otherwise: the lag may change without us.
-const IDLE_INTERVAL: Duration = Duration::from_secs(1);
+/// How often the view is published while anything is on its way. Otherwise it is published when somebody asks for it.
+const INTERVAL: Duration = Duration::from_millis(250);
 
 impl Source {
     /// Publishes the view where that is due, or where somebody may wait for what has changed. `last`: nothing follows.
@@ -19,9 +17,14 @@ impl Source {
             return;
         }
         self.published = Some(kind);
-        self.snapshot_due = now + if kind.2 { IDLE_INTERVAL } else { BUSY_INTERVAL };
+        self.snapshot_due = now + INTERVAL;
         let view = self.view(now);
         self.context.view.publish(view);
+    }
+
+    /// When the view is to be published next; none while nothing is on its way.
+    pub(super) fn snapshot_deadline(&self) -> Option<Instant> {
+        (!self.is_idle()).then_some(self.snapshot_due)
     }
 
     fn phase(&self) -> Phase {

@@ -29,16 +29,13 @@ use crate::batch::Batch;
 use crate::counters::PlanCounters;
 use crate::event::{Event, EventSender, ProbeResult};
 use crate::lease::Lease;
-use crate::rt::{self, Receiver, RecvTimeoutError};
+use crate::rt::{self, Receiver, Turn};
 use crate::sink::Sink;
 use crate::sink::receipt::{OpenSpan, Span};
 use crate::stage::Stage;
 use crate::stage::breaker::Breaker;
 use crate::stage::timeouts::StageTimeouts;
 use crate::view::ViewCell;
-
-/// How long a worker with nothing to do and nothing waiting sleeps at a time.
-const IDLE: Duration = Duration::from_secs(60);
 
 /// A batch for a worker.
 pub struct Job {
@@ -176,19 +173,24 @@ impl Worker {
         Worker { number, chain: Chain::new(stages), context, retries, spare: InFlightBatch::default() }
     }
 
-    /// Works until nobody sends any more. What still waits for a retry then is abandoned.
-    pub fn work(mut self, messages: &Receiver<WorkerMessage>) {
-        loop {
-            let due = self.retries.next_wake().unwrap_or_else(|| rt::now() + IDLE);
-            match messages.recv_until(Some(due)) {
-                Ok(WorkerMessage::Job(job)) => self.take(job),
-                // Its spans are abandoned as they are dropped.
-                Ok(WorkerMessage::AbandonRetries(lease)) => self.retries.abandon(&lease),
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return,
-            }
-            self.resume();
-            self.retries.report(|event| self.context.events.send(event));
+    /// Works on the next message and on the retries that are due. Ends when nobody sends any more; what still waits for a retry
+    /// then is abandoned when the worker is dropped.
+    pub fn turn(&mut self, messages: &Receiver<WorkerMessage>) -> Turn<()> {
+        let message = messages.try_recv();
+        let is_first = message.is_some();
+        match message {
+            Some(WorkerMessage::Job(job)) => self.take(job),
+            // Its spans are abandoned as they are dropped.
+            Some(WorkerMessage::AbandonRetries(lease)) => self.retries.abandon(&lease),
+            None if messages.is_closed() => return Turn::Ended(()),
+            None => {}
+        }
+        self.resume();
+        self.retries.report(|event| self.context.events.send(event));
+        match self.retries.next_wake() {
+            _ if is_first => Turn::Again,
+            Some(due) => Turn::WaitUntil(due),
+            None => Turn::Wait,
         }
     }
 

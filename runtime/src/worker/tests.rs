@@ -61,8 +61,19 @@ impl TestPipeline {
             sender.send(WorkerMessage::job(job, &self.context.events)).unwrap();
         }
         drop(sender);
-        Worker::new(0, stages, self.context.clone()).work(&receiver);
+        work(Worker::new(0, stages, self.context.clone()), &receiver);
         self.listen()
+    }
+}
+
+/// Lets a worker work until nobody sends any more and nothing waits.
+fn work(mut worker: Worker, receiver: &rt::Receiver<WorkerMessage>) {
+    loop {
+        match worker.turn(receiver) {
+            rt::Turn::Again => {}
+            rt::Turn::WaitUntil(due) => rt::sleep(due.saturating_duration_since(rt::now())),
+            rt::Turn::Wait | rt::Turn::Ended(()) => return,
+        }
     }
 }
 
@@ -222,7 +233,7 @@ fn jobs_in_the_queue_of_a_worker_that_panics_are_abandoned() {
     sender.send(message(2)).unwrap();
     let stages = one_stage(|_| panic!("a test's panic"));
     let context = pipeline.context.clone();
-    let thread = std::thread::spawn(move || Worker::new(0, stages, context).work(&receiver));
+    let thread = std::thread::spawn(move || work(Worker::new(0, stages, context), &receiver));
     assert!(thread.join().is_err());
     assert_eq!(pipeline.listen().abandoned, [(0, false), (2, false)]);
     assert!(sender.send(message(4)).is_err());

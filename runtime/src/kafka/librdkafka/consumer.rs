@@ -158,7 +158,7 @@ impl NativeConsumer {
                     let _ = self.unassign(&partitions);
                 }
                 Some(_) => {}
-                None => self.wakeup.wait_until(Some(Instant::now() + CLOSE_POLL)),
+                None => _ = self.wakeup.wait_until(Some(Instant::now() + CLOSE_POLL)),
             }
         }
         // SAFETY: this is come to once. The callbacks are disabled before their context goes, each queue's reference is given back

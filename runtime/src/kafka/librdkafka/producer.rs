@@ -4,11 +4,10 @@
 //! topic up by its name for every record.
 
 use std::collections::BTreeMap;
-use std::ffi::CString;
+use std::ffi::{CString, c_void};
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use rdkafka::bindings as sys;
@@ -21,15 +20,15 @@ use rdkafka::types::RDKafkaRespErr;
 use rdkafka::util::IntoOpaque;
 
 use super::log::Logging;
+use super::records::disable_callback;
 use super::transactions::TransactionCalls;
 use super::{client_config, error_of};
 use crate::batch::NO_TIMESTAMP;
+use crate::rt::{self, JoinHandle, Turn, Wakeup};
 use crate::kafka::{
     Committed, GroupMetadata, KafkaError, Outgoing, Producer, Report, Sent, TopicPartition, TransactionError,
 };
 
-/// How long a poll waits: also how late the thread notices that it is to end.
-const POLL: Duration = Duration::from_millis(50);
 /// librdkafka's words for what was not tried because of something else.
 const NOT_TRIED: &str = "Operation not attempted";
 
@@ -115,6 +114,7 @@ pub(super) struct NativeProducer<R: Send + Sync + 'static> {
     topics: Vec<TopicHandle>,
     base: Arc<BaseProducer<Context<R>>>,
     stopping: Arc<AtomicBool>,
+    reports: Wakeup,
     poller: Option<JoinHandle<()>>,
 }
 
@@ -130,16 +130,21 @@ impl<R: Send + Sync + 'static> NativeProducer<R> {
             Context { logging: Logging::new(pipeline), report, room: Room::default(), refused: Mutex::default() };
         let base: Arc<BaseProducer<Context<R>>> = Arc::new(client_config(properties).create_with_context(context)?);
         let topics = topics.iter().map(|name| open_topic(&base, name)).collect::<Result<_, _>>()?;
-        let stopping = Arc::new(AtomicBool::new(false));
+        let (stopping, reports) = (Arc::new(AtomicBool::new(false)), Wakeup::default());
         let poller = {
+            // SAFETY: the client lives for as long as the queue, which the loop owns together with it.
+            let queue = unsafe { ReportQueue::new(base.client().native_ptr(), reports.clone()) }?;
             let (base, stopping) = (base.clone(), stopping.clone());
-            std::thread::Builder::new().name(format!("{pipeline}/sink")).spawn(move || {
-                while !stopping.load(Ordering::Acquire) {
-                    base.poll(POLL);
+            let turn = move || {
+                if stopping.load(Ordering::Acquire) {
+                    return Turn::Ended(());
                 }
-            })?
+                base.poll(Duration::ZERO);
+                if queue.is_empty() { Turn::Wait } else { Turn::Again }
+            };
+            rt::spawn_on_demand(&format!("{pipeline}/sink"), reports.clone(), turn)?
         };
-        Ok(NativeProducer { topics, base, stopping, poller: Some(poller) })
+        Ok(NativeProducer { topics, base, stopping, reports, poller: Some(poller) })
     }
 
     fn native(&self) -> *mut sys::rd_kafka_t {
@@ -150,6 +155,54 @@ impl<R: Send + Sync + 'static> NativeProducer<R> {
         // SAFETY: the client lives for as long as the producer, and so for the call that is made with this.
         unsafe { TransactionCalls::new(self.native()) }
     }
+}
+
+/// The queue that delivery reports come out of, and what wakes whoever polls it.
+struct ReportQueue {
+    native: NonNull<sys::rd_kafka_queue_t>,
+    // Known to librdkafka's callback, so it is given back only when that is disabled.
+    wakeup: NonNull<Wakeup>,
+}
+
+// SAFETY: librdkafka's queues may be used from any thread, and so may the wake-up.
+unsafe impl Send for ReportQueue {}
+
+impl ReportQueue {
+    /// The queue of a client.
+    ///
+    /// # Safety
+    /// The client lives for as long as this.
+    unsafe fn new(client: *mut sys::rd_kafka_t, wakeup: Wakeup) -> Result<ReportQueue, KafkaError> {
+        // SAFETY: the client lives; the queue is a reference of ours.
+        let native = NonNull::new(unsafe { sys::rd_kafka_queue_get_main(client) })
+            .ok_or_else(|| error_of(RDKafkaRespErr::RD_KAFKA_RESP_ERR__FAIL, "no queue for delivery reports"))?;
+        let wakeup = NonNull::from(Box::leak(Box::new(wakeup)));
+        // SAFETY: the queue lives, and the wake-up until `drop` has disabled the callback.
+        unsafe { sys::rd_kafka_queue_cb_event_enable(native.as_ptr(), Some(on_report), wakeup.as_ptr().cast()) };
+        Ok(ReportQueue { native, wakeup })
+    }
+
+    fn is_empty(&self) -> bool {
+        // SAFETY: the queue lives.
+        unsafe { sys::rd_kafka_queue_length(self.native.as_ptr()) == 0 }
+    }
+}
+
+impl Drop for ReportQueue {
+    fn drop(&mut self) {
+        // SAFETY: the queue's reference and the wake-up are given back once, after the callback is disabled.
+        unsafe {
+            disable_callback(self.native);
+            sys::rd_kafka_queue_destroy(self.native.as_ptr());
+            drop(Box::from_raw(self.wakeup.as_ptr()));
+        }
+    }
+}
+
+/// Called by a thread of librdkafka's: there is a delivery report.
+unsafe extern "C" fn on_report(_client: *mut sys::rd_kafka_t, wakeup: *mut c_void) {
+    // SAFETY: the wake-up lives for as long as this may be called.
+    unsafe { (*wakeup.cast::<Wakeup>()).wake() }
 }
 
 fn open_topic<R: Send + Sync + 'static>(
@@ -258,6 +311,7 @@ impl<R: Send + Sync + 'static> Producer<R> for NativeProducer<R> {
 impl<T: Send + Sync + 'static> Drop for NativeProducer<T> {
     fn drop(&mut self) {
         self.stopping.store(true, Ordering::Release);
+        self.reports.wake();
         if let Some(poller) = self.poller.take() {
             // A panic of that thread has been reported by its own hook.
             let _ = poller.join();

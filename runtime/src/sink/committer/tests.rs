@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use super::*;
+use crate::rt::Turn;
 use crate::config::{PlanOptions, load_text};
 use crate::kafka::TopicLimits;
 use crate::rt::{Sender, Wakeup};
@@ -121,7 +122,7 @@ fn what_is_open_when_nobody_asks_any_more_is_aborted() {
     let (sender, receiver) = bench.commands;
     sender.send(TransactionCommand::Begin).unwrap();
     drop(sender);
-    bench.committer.work(&receiver);
+    while matches!(bench.committer.turn(&receiver), Turn::Again) {}
     assert!(matches!(bench.events.try_recv(), Some(Event::Transaction(TransactionOutcome::Begun { .. }))));
     assert_eq!(bench.kafka.script().calls, ["init", "begin", "abort"]);
 }
