@@ -6,28 +6,29 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use anyhow::{Result, anyhow, bail, ensure};
 use sluicebox::batch::{Batch, Offset, Partition};
 use sluicebox::config::plan::Plan;
 use sluicebox::config::{PlanOptions, load_text};
-use sluicebox::event::{Event, Events};
-use sluicebox::kafka::TopicPartition;
-use sluicebox::kafka::admin::TopicLimits;
-use sluicebox::kafka::waker::Waker;
+use sluicebox::counters::{PlanCounters, Totals};
+use sluicebox::event::{Event, EventSender};
+use sluicebox::kafka::librdkafka::Librdkafka;
+use sluicebox::kafka::{TopicLimits, TopicPartition};
 use sluicebox::lease::Lease;
 use sluicebox::pipeline::Pipeline;
 use sluicebox::plugin::{Engine, Plugin, StageSetup};
-use sluicebox::sink::letter::Origin;
+use sluicebox::rt::{self, Receiver, Sender, Turn, Wakeup};
+use sluicebox::sink::dead_letter::DeadLetterOrigin;
 use sluicebox::sink::receipt::Span;
 use sluicebox::sink::{Known, Sink};
 use sluicebox::stage::Stage;
 use sluicebox::stage::breaker::Breaker;
-use sluicebox::status::{Stats, Tally};
-use sluicebox::worker::{Job, Message, Shared, Worker};
+use sluicebox::stage::timeouts::StageTimeouts;
+use sluicebox::worker::retry_budget::RetryBudget;
+use sluicebox::worker::{Job, PipelineContext, Worker, WorkerMessage};
 
 use super::case::Case;
 use crate::boundary::batch::Template;
@@ -42,15 +43,28 @@ const STANDSTILL: Duration = Duration::from_secs(60);
 pub struct Line {
     feeds: Vec<Feed>,
     threads: Vec<JoinHandle<()>>,
-    told: Receiver<Event>,
-    stats: Arc<Stats>,
+    events: Receiver<Event>,
+    context: Arc<PipelineContext>,
     /// Of each batch's records, how many come out.
     kept: u64,
 }
 
+/// Lets a worker work until nobody sends any more.
+fn work(mut worker: Worker, messages: &Receiver<WorkerMessage>, wakeup: &Wakeup) {
+    loop {
+        match worker.turn(messages) {
+            Turn::Again => {}
+            Turn::WaitUntil(deadline) => _ = wakeup.wait_until(Some(deadline)),
+            Turn::Wait => _ = wakeup.wait_until(None),
+            Turn::Ended(()) => return,
+        }
+    }
+}
+
 /// The way to one worker.
 struct Feed {
-    jobs: Sender<Message>,
+    jobs: Sender<WorkerMessage>,
+    events: EventSender,
     template: Template,
     spans: Vec<Span>,
     spare: Vec<Batch>,
@@ -75,17 +89,19 @@ impl Line {
         let env = |name: &str| std::env::var(name).ok();
         let (plan, _) = load_text(Path::new("scale.yaml"), &case.pipeline()?, &env, &PlanOptions::default())?;
         let plugins = Pipeline::load(engine, &plan).map_err(|(_, message)| anyhow!(message))?;
-        let (sender, told) = mpsc::channel();
-        let shared = Arc::new(shared(&plan, Events::new(sender, Waker::default()))?);
+        let (sender, events) = rt::channel();
+        let context = Arc::new(context(&plan, EventSender::new(sender, Wakeup::default()))?);
         let (mut feeds, mut threads) = (Vec::new(), Vec::new());
         for number in 0..case.workers {
-            let (jobs, messages) = mpsc::channel();
-            let stages = start_stages(&plan, &plugins, &shared)?;
-            let worker = Worker::new(number, stages, shared.clone());
-            threads.push(thread::Builder::new().name(format!("scale/{number}")).spawn(move || worker.work(&messages))?);
-            feeds.push(Feed::new(jobs, case, number));
+            let wakeup = Wakeup::default();
+            let (jobs, messages) = rt::channel_that_wakes(wakeup.clone());
+            let stages = start_stages(&plan, &plugins, &context)?;
+            let worker = Worker::new(number, stages, context.clone());
+            let work = move || work(worker, &messages, &wakeup);
+            threads.push(thread::Builder::new().name(format!("scale/{number}")).spawn(work)?);
+            feeds.push(Feed::new(jobs, context.events.clone(), case, number));
         }
-        Ok(Line { feeds, threads, told, stats: shared.stats.clone(), kept: case.kept() })
+        Ok(Line { feeds, threads, events, context, kept: case.kept() })
     }
 
     /// Works for so long, after a while to warm up, and checks how many records came out.
@@ -93,7 +109,7 @@ impl Line {
     /// # Errors
     /// A worker fails, or does not do with its records what it should.
     pub fn work(&mut self, warm_up: Duration, time: Duration) -> Result<Worked> {
-        let (tally, mut sent) = (self.stats.tally(), 0);
+        let (tally, mut sent) = (self.totals(), 0);
         for worker in 0..self.feeds.len() {
             for _ in 0..QUEUED {
                 self.feeds[worker].send();
@@ -129,12 +145,13 @@ impl Line {
     /// The next batch that comes back, and from which worker.
     fn processed(&self) -> Result<(usize, Batch)> {
         loop {
-            match self.told.recv_timeout(STANDSTILL).context("no worker is done with a batch")? {
+            match self.events.recv_timeout(STANDSTILL).map_err(|_| anyhow!("no worker is done with a batch"))? {
                 Event::Processed { worker, batch } => return Ok((worker, batch)),
                 // A transaction would hold enough by now, but there is none.
-                Event::Delivered(_) | Event::Full => {}
-                Event::Broken(error) => return Err(error.into()),
-                Event::BreakerOpened(tripped) => bail!("stage \"{}\": {}", tripped.name, tripped.reason),
+                Event::TransactionFull => {}
+                Event::Delivered(delivered) => self.context.counters.acknowledge(delivered.tally()),
+                Event::Failed(error) => return Err(error.into()),
+                Event::BreakerOpened(trip) => bail!("stage \"{}\": {}", trip.name, trip.reason),
                 _ => bail!("a record failed"),
             }
         }
@@ -144,8 +161,12 @@ impl Line {
         self.threads.iter().map(time_of).sum()
     }
 
-    fn check(&self, before: Tally, sent: u64) -> Result<()> {
-        let now = self.stats.tally();
+    fn totals(&self) -> Totals {
+        self.context.counters.pipeline.totals()
+    }
+
+    fn check(&self, before: Totals, sent: u64) -> Result<()> {
+        let now = self.totals();
         let (read, out) = (now.records - before.records, now.out - before.out);
         let wanted = (sent * self.feeds[0].template.len() as u64, sent * self.kept);
         ensure!((read, out) == wanted, "{read} records were read and {out} written in place of {wanted:?}");
@@ -156,7 +177,7 @@ impl Line {
 
 impl Feed {
     /// The partitions go to the workers in turn.
-    fn new(jobs: Sender<Message>, case: &Case, worker: usize) -> Feed {
+    fn new(jobs: Sender<WorkerMessage>, events: EventSender, case: &Case, worker: usize) -> Feed {
         let partitions: Vec<Partition> =
             (0..case.partitions).filter(|partition| partition % case.workers == worker).map(partition).collect();
         let template = Template::spread(&partitions, case.batch(), |number| case.value(number));
@@ -165,14 +186,15 @@ impl Feed {
             Span { lease: Arc::new(Lease::new(at, 0, 0)), first: Offset(0), end: Offset(template.len() as i64) }
         };
         let spans = partitions.iter().map(span).collect();
-        Feed { jobs, template, spans, spare: Vec::new() }
+        Feed { jobs, events, template, spans, spare: Vec::new() }
     }
 
     fn send(&mut self) {
         let mut batch = self.spare.pop().unwrap_or_default();
         self.template.fill(&mut batch);
         // A worker that has ended has said why.
-        let _ = self.jobs.send(Message::Job(Job { batch, spans: self.spans.clone(), probe: None, ahead: false }));
+        let job = Job { batch, spans: self.spans.clone(), probe: None, ahead: false };
+        let _ = self.jobs.send(WorkerMessage::job(job, &self.events));
     }
 }
 
@@ -181,26 +203,30 @@ fn partition(number: usize) -> Partition {
 }
 
 /// What the workers of a plan share, as a pipeline has it, but with a sink that sends nothing.
-fn shared(plan: &Plan, events: Events) -> Result<Shared> {
+fn context(plan: &Plan, events: EventSender) -> Result<PipelineContext> {
     let cut_off: Arc<AtomicBool> = Arc::default();
     let known = |name: &str| Some(Known { name: name.to_owned(), limits: TopicLimits::default() });
-    let origin = Origin { pipeline: plan.name.to_string(), stages: Vec::new(), connect_headers: false };
-    let sink = Sink::new(plan, vec![known("out")], known("dlq"), origin, cut_off.clone(), events.clone())?.dry();
-    Ok(Shared {
+    let origin = DeadLetterOrigin { pipeline: plan.name.to_string(), stages: Vec::new(), connect_headers: false };
+    let (outputs, dlq) = (vec![known("out")], known("dlq"));
+    let sink = Sink::new(Arc::new(Librdkafka), plan, outputs, dlq, origin, cut_off.clone(), events.clone())?.dry();
+    let (stages, outputs) = (plan.stages.iter(), plan.outputs.iter());
+    Ok(PipelineContext {
         sink: Arc::new(sink),
         breakers: plan.breaker.iter().flat_map(|breaker| plan.stages.iter().map(|_| Breaker::new(*breaker))).collect(),
-        stats: Arc::default(),
+        timeouts: StageTimeouts::default(),
+        counters: PlanCounters::new(Arc::default(), stages.map(|stage| &stage.name), outputs.map(|it| &it.name)),
+        view: Arc::default(),
+        retry_budget: RetryBudget::of_process(),
         stages: plan.stages.len(),
         default_output: 0,
         cut_off,
         events,
         tripped: AtomicBool::new(false),
-        assigned: AtomicBool::new(true),
         outcomes: None,
     })
 }
 
-fn start_stages(plan: &Plan, plugins: &[Plugin], shared: &Shared) -> Result<Vec<Stage>> {
+fn start_stages(plan: &Plan, plugins: &[Plugin], context: &PipelineContext) -> Result<Vec<Stage>> {
     let start = |(stage, plugin): (&sluicebox::config::plan::Stage, &Plugin)| {
         let setup = StageSetup {
             pipeline: plan.name.clone(),
@@ -210,7 +236,7 @@ fn start_stages(plan: &Plan, plugins: &[Plugin], shared: &Shared) -> Result<Vec<
             limits: stage.limits,
             env: Vec::new(),
         };
-        Ok(Stage::start(plugin, &setup, stage.on_error, shared.cut_off.clone())?)
+        Ok(Stage::start(plugin, &setup, stage.on_error, context.cut_off.clone())?)
     };
     plan.stages.iter().zip(plugins).map(start).collect()
 }

@@ -2,7 +2,7 @@
 //! null.
 
 use fastrand::Rng;
-use sluicebox::dlq::letter::Letter;
+use sluicebox::dlq::headers::DeadLetterHeaders;
 
 use crate::change;
 use crate::target::{Kind, Memory, Seen, Target};
@@ -70,7 +70,7 @@ impl Target for Headers {
             Some(at) => (&line[..at], Some(&line[at + 1..])),
             None => (line, None),
         });
-        match Letter::parse(headers) {
+        match DeadLetterHeaders::parse(headers) {
             Ok(letter) => {
                 assert!(letter.path.len() <= letter.chain.len());
                 assert!(letter.reason.len() + letter.stage.len() + letter.topic.len() <= input.len());

@@ -3,7 +3,8 @@
 use arbitrary::{Result, Unstructured};
 use fastrand::Rng;
 use sluicebox::batch::{Arena, Field, HeaderList, NO_TIMESTAMP, Offset, Partition, Record, Source};
-use sluicebox::sink::letter::{Class, DeadLetter, Failure, Origin, PREFIX};
+use sluicebox::failure::{Class, Failure};
+use sluicebox::sink::dead_letter::{DeadLetter, DeadLetterOrigin, PREFIX};
 
 use crate::change;
 use crate::target::{Kind, Memory, Seen, Target};
@@ -89,7 +90,7 @@ impl Target for Letters {
             partition: Partition(failed.partition),
             replay: None,
         };
-        let origin = Origin {
+        let origin = DeadLetterOrigin {
             pipeline: "orders".to_owned(),
             stages: failed.stages.clone(),
             connect_headers: failed.connect_headers,
