@@ -9,7 +9,7 @@ pub mod daemon;
 pub mod dev;
 pub mod dlq;
 pub mod error;
-pub mod event;
+pub mod event_sender;
 pub mod failpoint;
 pub mod failure;
 pub mod kafka;

@@ -15,14 +15,15 @@ use crate::config::Position;
 use crate::config::plan::{self, Delivery, Plan};
 use crate::counters::PipelineCounters;
 use crate::error::PipelineError;
-use crate::event::{Command, Event, EventSender};
 use crate::kafka::{Kafka, Properties};
 use crate::plugin::{Engine, Plugin};
 use crate::rt::{self, JoinHandle, Receiver, Sender, Turn, Wakeup};
 use crate::sink::Sink;
 use crate::sink::committer::{Committer, TransactionCommand};
 use crate::sink::receipt::Receipt;
-use crate::source::{Source, SourceParts, time_to_leave};
+use crate::sink::event::SinkEvents;
+use crate::source::{Command, Event, Events, Source, SourceParts, time_to_leave};
+use crate::worker::event::WorkerEvents;
 use crate::stage::breaker::Breaker;
 use crate::stage::timeouts::StageTimeouts;
 use crate::view::{Phase, ViewCell};
@@ -45,7 +46,7 @@ pub struct Pipeline {
     pub counters: Arc<PipelineCounters>,
     /// How it stands.
     pub view: Arc<ViewCell>,
-    events: EventSender,
+    events: Events,
     thread: JoinHandle<Result<(), PipelineError>>,
 }
 
@@ -80,14 +81,14 @@ impl Pipeline {
     ) -> anyhow::Result<Pipeline> {
         let (sender, receiver) = rt::channel();
         let wakeup = Wakeup::default();
-        let events = EventSender::new(sender, wakeup.clone());
+        let events = Events::new(sender.clone(), wakeup.clone());
         let mut life = Life::Starting(Box::new(Starting {
             kafka,
             plan: plan.clone(),
             plugins,
             counters: counters.clone(),
             view: view.clone(),
-            inbox: Inbox { events: events.clone(), receiver, wakeup: wakeup.clone() },
+            inbox: Inbox { sender, receiver, wakeup: wakeup.clone() },
         }));
         let (mut ended, told) = (OnDrop(Some(ended)), view.clone());
         let turn = move || {
@@ -147,7 +148,7 @@ impl Drop for OnPanic {
 
 /// What happens in a pipeline, at both ends of the way to its loop.
 struct Inbox {
-    events: EventSender,
+    sender: Sender<Event>,
     receiver: Receiver<Event>,
     wakeup: Wakeup,
 }
@@ -220,8 +221,10 @@ impl Starting {
         let begun = rt::now();
         let Some((outputs, dlq)) = wait_for_topics(&*kafka, &plan, &inbox.receiver)? else { return Ok(None) };
         let cut_off = CutOff(Arc::default());
-        let (origin, events) = (origin(&plan, &plugins), inbox.events.clone());
-        let sink = Sink::new(kafka.clone(), &plan, outputs, dlq, origin, cut_off.0.clone(), events.clone())?;
+        let Inbox { sender, receiver, wakeup } = inbox;
+        let origin = origin(&plan, &plugins);
+        let sink_events = SinkEvents::new(sender.clone(), wakeup.clone());
+        let sink = Sink::new(kafka.clone(), &plan, outputs, dlq, origin, cut_off.0.clone(), sink_events.clone())?;
         let breakers = plan.breaker.iter().flat_map(|breaker| plan.stages.iter().map(|_| Breaker::new(*breaker)));
         let context = Arc::new(PipelineContext {
             sink: Arc::new(sink),
@@ -233,7 +236,8 @@ impl Starting {
             stages: plan.stages.len(),
             default_output: default_output(&plan)?,
             cut_off: cut_off.0.clone(),
-            events,
+            events: WorkerEvents::new(sender.clone(), wakeup.clone()),
+            sink_events,
             tripped: AtomicBool::new(false),
             outcomes: None,
         });
@@ -243,7 +247,7 @@ impl Starting {
         };
         let (jobs, workers) = start_workers(&plan, &plugins, &context)?;
         let properties = for_queues(&plan.consumer, jobs.len());
-        let mut consumer = kafka.consumer(&plan.name, &properties, jobs.len(), inbox.wakeup)?;
+        let mut consumer = kafka.consumer(&plan.name, &properties, jobs.len(), wakeup.clone())?;
         consumer.subscribe(&plan.input.topics)?;
         let ms = (rt::now() - begun).as_millis() as u64;
         tracing::info!(target: "pipeline", pipeline = %plan.name, group = plan.input.group, started_in_ms = ms, "started");
@@ -252,7 +256,8 @@ impl Starting {
             kafka,
             consumer,
             context,
-            events: inbox.receiver,
+            events: receiver,
+            sender: Events::new(sender, wakeup),
             workers: jobs,
             transactions: committing.as_ref().map(|committing| committing.commands.clone()),
         });
@@ -299,7 +304,8 @@ impl Committing {
         let (over_sender, over) = rt::channel::<()>();
         let ended: Arc<AtomicBool> = Arc::default();
         let (sink, events) = (context.sink.clone(), context.events.clone());
-        let committer = Committer::new(plan.name.clone(), sink, events.clone(), plan.transaction_timeout, ended.clone());
+        let sink_events = context.sink_events.clone();
+        let committer = Committer::new(plan.name.clone(), sink, sink_events, plan.transaction_timeout, ended.clone());
         let turn = move || {
             // Dropped with this loop.
             let _over = &over_sender;

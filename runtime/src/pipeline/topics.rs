@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::config::plan::{self, Plan, Target};
 use crate::error::PipelineError;
-use crate::event::Event;
+use crate::source::Event;
 use crate::kafka::{Create, DEFAULT_MAX_MESSAGE_BYTES, Kafka, TopicError, TopicLimits};
 use crate::rt::{self, Receiver};
 use crate::sink::Known;

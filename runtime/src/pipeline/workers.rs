@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use crate::config::plan::{self, Plan};
 use crate::counters::{PipelineCounters, PlanCounters};
 use crate::error::PipelineError;
-use crate::event::{Event, EventSender};
+use crate::worker::event::{WorkerEvent, WorkerEvents};
 use crate::plugin::{Plugin, StageSetup};
 use crate::rt::{self, JoinHandle, Sender, Turn, Wakeup};
 use crate::sink::dead_letter::DeadLetterOrigin;
@@ -105,12 +105,12 @@ pub(crate) fn start_workers(
 /// A thread that panics ends its pipeline in order: what it held is abandoned, and read again by the next run.
 pub(super) struct PanicGuard {
     thread: &'static str,
-    events: EventSender,
+    events: WorkerEvents,
 }
 
 impl PanicGuard {
     /// Guards the thread that it is dropped by.
-    pub(super) fn new(thread: &'static str, events: EventSender) -> PanicGuard {
+    pub(super) fn new(thread: &'static str, events: WorkerEvents) -> PanicGuard {
         PanicGuard { thread, events }
     }
 }
@@ -118,7 +118,7 @@ impl PanicGuard {
 impl Drop for PanicGuard {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            self.events.send_and_wake(Event::Failed(PipelineError::Panic(self.thread.to_owned())));
+            self.events.send_and_wake(WorkerEvent::Failed(PipelineError::Panic(self.thread.to_owned())));
         }
     }
 }

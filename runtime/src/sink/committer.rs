@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::Sink;
 use super::receipt::Receipt;
 use crate::batch::Offset;
-use crate::event::{Event, EventSender};
+use crate::sink::event::{SinkEvent, SinkEvents};
 use crate::failpoint::{self, Failpoint};
 use crate::kafka::{Committed, ErrorKind, GroupMetadata, KafkaError, Producer, TopicPartition, TransactionError};
 use crate::rt::{self, Receiver, Turn};
@@ -65,7 +65,7 @@ pub enum TransactionOutcome {
 pub struct Committer {
     pipeline: Arc<str>,
     sink: Arc<Sink>,
-    events: EventSender,
+    events: SinkEvents,
     // After this time the broker aborts a transaction.
     timeout: Duration,
     // Nothing is waited for any more.
@@ -78,7 +78,7 @@ impl Committer {
     pub fn new(
         pipeline: Arc<str>,
         sink: Arc<Sink>,
-        events: EventSender,
+        events: SinkEvents,
         timeout: Duration,
         ended: Arc<AtomicBool>,
     ) -> Committer {
@@ -90,7 +90,7 @@ impl Committer {
     pub fn turn(&self, commands: &Receiver<TransactionCommand>) -> Turn<()> {
         if let Some(command) = commands.try_recv() {
             let outcome = self.execute(command);
-            self.events.send_and_wake(Event::Transaction(outcome));
+            self.events.send_and_wake(SinkEvent::Transaction(outcome));
             return Turn::Again;
         }
         if !commands.is_closed() {

@@ -2,6 +2,7 @@
 
 pub mod committer;
 pub mod dead_letter;
+pub mod event;
 pub mod receipt;
 mod refused;
 mod session;
@@ -24,7 +25,7 @@ use self::write_gate::WriteGate;
 pub use self::writer::Known;
 use self::writer::{Destination, KnownTopics, QUEUE_KBYTES, Refusal, Writer, refusal, size};
 use crate::config::plan::{self, Delivery};
-use crate::event::EventSender;
+use crate::sink::event::SinkEvents;
 use crate::failure::Class;
 use crate::kafka::{ErrorKind, Kafka, Outgoing, Producer, Properties, Sent, TopicLimits};
 use crate::rt;
@@ -78,7 +79,7 @@ impl Sink {
         dlq: Option<Known>,
         origin: DeadLetterOrigin,
         cut_off: Arc<AtomicBool>,
-        events: EventSender,
+        events: SinkEvents,
     ) -> anyhow::Result<Sink> {
         let (properties, topics) = (writer::properties(plan), KnownTopics::new(outputs, dlq));
         let writer = Writer::new(&*kafka, &plan.name, &properties, &topics)?;

@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::dead_letter::DeadLetter;
 use crate::batch::Offset;
 use crate::counters::SpanTally;
-use crate::event::{Event, EventSender};
+use crate::sink::event::{SinkEvent, SinkEvents};
 use crate::failure::Class;
 use crate::kafka::{ErrorKind, KafkaError};
 use crate::lease::Lease;
@@ -87,7 +87,7 @@ pub struct SpanReceipt {
     outstanding: AtomicI64,
     failed: AtomicBool,
     tally: Mutex<Tally>,
-    events: EventSender,
+    events: SinkEvents,
 }
 
 /// What came of a span, in its parts.
@@ -125,7 +125,7 @@ impl SpanReceipt {
         if self.outstanding.fetch_sub(count, Ordering::AcqRel) == count {
             let span = Span { end: Offset(self.end.load(Ordering::Acquire)), ..self.span.clone() };
             let tally = self.tally().finish();
-            self.events.send(Event::Delivered(Delivered { span, tally }));
+            self.events.send(SinkEvent::Delivered(Delivered { span, tally }));
         }
     }
 
@@ -136,7 +136,7 @@ impl SpanReceipt {
         }
         // Nothing that comes behind it may be written, or it would overtake what failed.
         self.span.lease.truncate_at(self.span.first);
-        self.events.send_and_wake(Event::NotDelivered { span: self.span.clone(), error });
+        self.events.send_and_wake(SinkEvent::NotDelivered { span: self.span.clone(), error });
     }
 
     fn tally(&self) -> MutexGuard<'_, Tally> {
@@ -159,7 +159,7 @@ impl Receipt {
                         span.tally().replaced.push(*record);
                         let (receipt, at) = (parent.clone(), span.span.clone());
                         let oversize = OversizeRecord { letter, receipt, span: at, record: *record };
-                        span.events.send_and_wake(Event::TooLarge(oversize));
+                        span.events.send_and_wake(SinkEvent::TooLarge(oversize));
                     }
                     _ => Receipt::report(parent.clone(), Err(error)),
                 }
@@ -192,7 +192,7 @@ impl OversizeRecord {
 pub struct OpenSpan {
     span: Span,
     receipt: Arc<Receipt>,
-    events: EventSender,
+    events: SinkEvents,
     tally: SpanTally,
     sent: i64,
     sealed: bool,
@@ -200,7 +200,7 @@ pub struct OpenSpan {
 
 impl OpenSpan {
     /// Opens a span.
-    pub fn new(span: Span, events: EventSender) -> OpenSpan {
+    pub fn new(span: Span, events: SinkEvents) -> OpenSpan {
         let receipt = SpanReceipt {
             span: span.clone(),
             end: AtomicI64::new(span.end.0),
@@ -282,7 +282,7 @@ impl Drop for OpenSpan {
         if !self.sealed {
             // What cannot be committed is not written either: nothing overtakes what was given up.
             self.span.lease.truncate_at(self.span.first);
-            self.events.send(Event::Abandoned { span: self.span.clone(), written: self.sent > 0 });
+            self.events.send(SinkEvent::Abandoned { span: self.span.clone(), written: self.sent > 0 });
         }
     }
 }

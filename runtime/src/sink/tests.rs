@@ -4,7 +4,7 @@ use super::simulated::SimulatedKafka;
 use super::*;
 use crate::batch::{Arena, Field, HeaderList, NO_TIMESTAMP, Offset, Record};
 use crate::config::{PlanOptions, load_text};
-use crate::event::Event;
+use crate::sink::event::SinkEvent;
 use crate::kafka::{KafkaError, TopicPartition};
 use crate::lease::Lease;
 use crate::rt::{Receiver, Wakeup};
@@ -12,8 +12,8 @@ use crate::rt::{Receiver, Wakeup};
 struct Bench {
     kafka: SimulatedKafka,
     sink: Sink,
-    events: Receiver<Event>,
-    sender: EventSender,
+    events: Receiver<SinkEvent>,
+    sender: SinkEvents,
     arena: Arena,
 }
 
@@ -25,7 +25,7 @@ impl Bench {
         );
         let (plan, _) = load_text("p.yaml".as_ref(), &text, &|_| None, &PlanOptions::default()).unwrap();
         let (sender, events) = rt::channel();
-        let sender = EventSender::new(sender, Wakeup::default());
+        let sender = SinkEvents::new(sender, Wakeup::default());
         let kafka = SimulatedKafka::default();
         let known = |name: &str| Some(Known { name: name.to_owned(), limits });
         let origin = DeadLetterOrigin { pipeline: "p".to_owned(), stages: Vec::new(), connect_headers: false };
@@ -65,7 +65,7 @@ impl Bench {
 
     fn too_large(&self) -> Option<OversizeRecord> {
         self.events.drain().into_iter().find_map(|event| match event {
-            Event::TooLarge(oversize) => Some(oversize),
+            SinkEvent::TooLarge(oversize) => Some(oversize),
             _ => None,
         })
     }
@@ -139,7 +139,7 @@ fn what_a_broker_refuses_at_run_time_is_dead_lettered_once_the_limits_are_read_a
     bench.kafka.script().refuse = refuse_over(20_000);
     bench.write(50_000).unwrap();
     let refused = bench.events.drain().into_iter().find_map(|event| match event {
-        Event::NotDelivered { error, .. } => Some(error.kind),
+        SinkEvent::NotDelivered { error, .. } => Some(error.kind),
         _ => None,
     });
     assert_eq!(refused, Some(ErrorKind::TooLarge), "nobody knew that it might be");
@@ -151,7 +151,7 @@ fn what_a_broker_refuses_at_run_time_is_dead_lettered_once_the_limits_are_read_a
     assert!(bench.sink.resend(oversize).unwrap().is_none());
     assert_eq!(bench.kafka.texts("dlq").len(), 1);
     let delivered = bench.events.drain().into_iter().find_map(|event| match event {
-        Event::Delivered(delivered) => Some(delivered.into_parts().1),
+        SinkEvent::Delivered(delivered) => Some(delivered.into_parts().1),
         _ => None,
     });
     let tally = delivered.unwrap();
@@ -222,12 +222,12 @@ fn a_span_is_delivered_when_all_of_its_parts_are_and_abandoned_when_one_is() {
     assert!(bench.events.drain().is_empty());
     other.tally().dropped = 2;
     other.seal();
-    let Some(Event::Delivered(delivered)) = bench.events.try_recv() else { panic!("both are sealed") };
+    let Some(SinkEvent::Delivered(delivered)) = bench.events.try_recv() else { panic!("both are sealed") };
     assert_eq!(delivered.tally().dropped, 2);
     let span = bench.span();
     drop(span.fork());
     span.seal();
     let events = bench.events.drain();
-    assert!(matches!(events[0], Event::Abandoned { written: false, .. }));
-    assert!(!events.iter().any(|event| matches!(event, Event::Delivered(_))));
+    assert!(matches!(events[0], SinkEvent::Abandoned { written: false, .. }));
+    assert!(!events.iter().any(|event| matches!(event, SinkEvent::Delivered(_))));
 }

@@ -4,7 +4,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::event::{Event, EventSender};
+use crate::sink::event::{SinkEvent, SinkEvents};
 use crate::rt::{self, Condvar};
 
 /// How long a worker waits for the gate to open before it looks whether it should go on waiting.
@@ -28,7 +28,7 @@ pub struct WriteGate {
     state: Mutex<State>,
     opened: Condvar,
     left: Condvar,
-    events: EventSender,
+    events: SinkEvents,
 }
 
 #[derive(Default)]
@@ -42,7 +42,7 @@ struct State {
 
 impl WriteGate {
     /// Returns a gate that is open or not, and tells of what happens at it.
-    pub fn new(open: bool, events: EventSender) -> WriteGate {
+    pub fn new(open: bool, events: SinkEvents) -> WriteGate {
         WriteGate {
             state: Mutex::new(State { open, ..State::default() }),
             opened: Condvar::default(),
@@ -71,12 +71,12 @@ impl WriteGate {
         self.opened.notify_all();
     }
 
-    /// Closes it. [`Event::WritersLeft`] follows when the last writer has left.
+    /// Closes it. [`SinkEvent::WritersLeft`] follows when the last writer has left.
     pub fn close(&self) {
         let mut state = self.state();
         state.open = false;
         if state.writers == 0 {
-            self.events.send_and_wake(Event::WritersLeft);
+            self.events.send_and_wake(SinkEvent::WritersLeft);
         }
     }
 
@@ -105,9 +105,9 @@ impl WriteGate {
         }
         let is_full = |written: Written| written.records >= MOST.records || written.bytes >= MOST.bytes;
         if !state.open && state.writers == 0 {
-            self.events.send_and_wake(Event::WritersLeft);
+            self.events.send_and_wake(SinkEvent::WritersLeft);
         } else if state.open && is_full(state.written) && !is_full(before) {
-            self.events.send_and_wake(Event::TransactionFull);
+            self.events.send_and_wake(SinkEvent::TransactionFull);
         }
     }
 
@@ -136,13 +136,13 @@ mod tests {
     use super::*;
     use crate::rt::{Receiver, Wakeup};
 
-    fn gate(open: bool) -> (WriteGate, Receiver<Event>) {
+    fn gate(open: bool) -> (WriteGate, Receiver<SinkEvent>) {
         let (sender, receiver) = rt::channel();
-        (WriteGate::new(open, EventSender::new(sender, Wakeup::default())), receiver)
+        (WriteGate::new(open, SinkEvents::new(sender, Wakeup::default())), receiver)
     }
 
-    fn writers_left(events: &Receiver<Event>) -> bool {
-        matches!(events.try_recv(), Some(Event::WritersLeft))
+    fn writers_left(events: &Receiver<SinkEvent>) -> bool {
+        matches!(events.try_recv(), Some(SinkEvent::WritersLeft))
     }
 
     #[test]
@@ -211,7 +211,7 @@ mod tests {
         assert!(events.try_recv().is_none());
         write(1);
         write(1);
-        assert!(matches!(events.try_recv(), Some(Event::TransactionFull)));
+        assert!(matches!(events.try_recv(), Some(SinkEvent::TransactionFull)));
         assert!(events.try_recv().is_none());
         gate.open();
         write(1);

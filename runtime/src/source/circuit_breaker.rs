@@ -10,7 +10,7 @@ use super::pause::PauseReason;
 use crate::batch::{Batch, Offset};
 use crate::config::plan::OnBreak;
 use crate::error::PipelineError;
-use crate::event::{BreakerTrip, ProbeResult};
+use crate::worker::event::{BreakerTrip, ProbeResult};
 use crate::kafka::{FetchedRecord, KafkaError, TopicPartition};
 use crate::lease::Lease;
 use crate::stage::breaker::ProbeDelay;

@@ -10,7 +10,7 @@ use crate::kafka::{FetchedRecord, KafkaError};
 use crate::lease::Lease;
 use crate::rt::Sender;
 use crate::sink::receipt::Span;
-use crate::event::EventSender;
+use crate::sink::event::SinkEvents;
 use crate::worker::{Job, WorkerMessage};
 
 /// Batches that a worker may have: one in work and one that waits for it.
@@ -110,12 +110,12 @@ pub struct Intake {
     limits: BatchLimits,
     links: Vec<Link>,
     spares: Vec<Batch>,
-    events: EventSender,
+    events: SinkEvents,
 }
 
 impl Intake {
     /// Ways to these workers.
-    pub fn new(limits: BatchLimits, workers: Vec<Sender<WorkerMessage>>, events: EventSender) -> Intake {
+    pub fn new(limits: BatchLimits, workers: Vec<Sender<WorkerMessage>>, events: SinkEvents) -> Intake {
         let link = |messages| Link { messages, queued: 0, open: OpenBatch::default(), is_quiet: true };
         Intake { limits, links: workers.into_iter().map(link).collect(), spares: Vec::new(), events }
     }

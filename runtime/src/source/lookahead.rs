@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::circuit_breaker::PROBE;
 use super::intake::OpenBatch;
 use crate::batch::{Batch, Offset};
-use crate::event::{Event, EventSender};
+use super::event::{Event, Events};
 use crate::kafka::{Fetched, Kafka, KafkaError, PartitionReader, Properties, StartPosition, TopicPartition};
 use crate::lease::Lease;
 use crate::rt;
@@ -39,7 +39,7 @@ pub struct LookaheadProbe {
     /// Set when nothing is waited for any more.
     pub cut_off: Arc<AtomicBool>,
     /// To the source loop.
-    pub events: EventSender,
+    pub events: Events,
 }
 
 impl LookaheadProbe {
@@ -113,7 +113,7 @@ impl LookaheadProbe {
     }
 }
 
-fn send(events: &EventSender, stage: usize, mut found: OpenBatch) {
+fn send(events: &Events, stage: usize, mut found: OpenBatch) {
     let job = Job { ahead: true, ..found.take(Some(stage), Batch::default()) };
     events.send_and_wake(Event::LookaheadReady(job));
 }

@@ -8,6 +8,7 @@ mod action;
 mod assignment;
 mod circuit_breaker;
 mod commits;
+pub mod event;
 mod intake;
 mod lookahead;
 mod lost_offset;
@@ -36,7 +37,8 @@ use self::intake::Intake;
 use self::lost_offset::LostOffsets;
 use self::partitions::OwnedPartitions;
 use self::placement::Placement;
-pub use self::question::Answer;
+pub use self::event::{Command, Event, Events};
+use self::question::Answer;
 use self::question::Asker;
 use self::revocation::Revocations;
 use self::shutdown::Shutdown;
@@ -45,13 +47,14 @@ use self::transactions::{TransactionOptions, Transactions};
 use crate::config::plan::Plan;
 use crate::counters::SpanTally;
 use crate::error::PipelineError;
-use crate::event::{Command, Event};
 use crate::kafka::{ConsumerEvent, ErrorKind, Fetched, FetchedRecord, GroupConsumer, Kafka, KafkaError};
 use crate::lease::Lease;
 use crate::rt::{self, Receiver, Sender, Turn};
+use crate::sink::event::SinkEvent;
 use crate::sink::committer::{TransactionCommand, TransactionOutcome};
 use crate::sink::receipt::{OversizeRecord, Receipt, Span};
 use crate::view::Phase;
+use crate::worker::event::WorkerEvent;
 use crate::worker::{PipelineContext, WorkerMessage};
 
 /// How long events that do not wake the loop may wait while anything is on its way.
@@ -75,6 +78,8 @@ pub struct SourceParts {
     pub context: Arc<PipelineContext>,
     /// Everything that happens elsewhere.
     pub events: Receiver<Event>,
+    /// The way to it, for threads of the source itself.
+    pub sender: Events,
     /// The ways to the workers.
     pub workers: Vec<Sender<WorkerMessage>>,
     /// The way to whoever makes the calls for transactions, under exactly_once.
@@ -88,6 +93,7 @@ pub struct Source {
     consumer: Box<dyn GroupConsumer>,
     context: Arc<PipelineContext>,
     events: Receiver<Event>,
+    sender: Events,
     partitions: OwnedPartitions,
     intake: Intake,
     asker: Asker,
@@ -113,10 +119,10 @@ pub struct Source {
 impl Source {
     /// Makes the loop.
     pub fn new(parts: SourceParts) -> Source {
-        let SourceParts { plan, kafka, consumer, context, events, workers, transactions } = parts;
+        let SourceParts { plan, kafka, consumer, context, events, sender, workers, transactions } = parts;
         let now = rt::now();
         let name = plan.name.clone();
-        let asker = Asker::new(name.clone(), consumer.queries(), plan.input.start, context.events.clone());
+        let asker = Asker::new(name.clone(), consumer.queries(), plan.input.start, sender.clone());
         let mut actions = Actions::new();
         let options = TransactionOptions {
             pipeline: name.clone(),
@@ -125,12 +131,13 @@ impl Source {
             timeout: plan.transaction_timeout,
         };
         let transactions = transactions.map(|commands| (Transactions::new(options, now, &mut actions), commands));
-        let intake = Intake::new(plan.batch, workers, context.events.clone());
+        let intake = Intake::new(plan.batch, workers, context.sink_events.clone());
         let mut source = Source {
             kafka,
             consumer,
             context,
             events,
+            sender,
             partitions: OwnedPartitions::default(),
             intake,
             asker,
@@ -323,8 +330,8 @@ impl Source {
     fn on_event(&mut self, event: Event, now: Instant) {
         let mut actions = Actions::new();
         match event {
-            Event::Processed { worker, batch } => self.intake.processed(worker, batch),
-            Event::Delivered(delivered) => {
+            Event::Worker(WorkerEvent::Processed { worker, batch }) => self.intake.processed(worker, batch),
+            Event::Sink(SinkEvent::Delivered(delivered)) => {
                 let (span, tally) = delivered.into_parts();
                 if self.transactions.is_some() {
                     self.in_transaction.add(&tally);
@@ -338,31 +345,31 @@ impl Source {
                         .push(Action::Abort("records of a partition that is no longer ours were written".to_owned())),
                 }
             }
-            Event::Abandoned { span, written } => {
+            Event::Sink(SinkEvent::Abandoned { span, written }) => {
                 self.abandon(&span);
                 if written {
                     actions.push(Action::Abort("a batch was written in part".to_owned()));
                 }
             }
-            Event::NotDelivered { span, error } => {
+            Event::Sink(SinkEvent::NotDelivered { span, error }) => {
                 self.abandon(&span);
                 self.on_not_delivered(&span, error, &mut actions);
             }
-            Event::TooLarge(oversize) if self.transactions.is_some() => {
+            Event::Sink(SinkEvent::TooLarge(oversize)) if self.transactions.is_some() => {
                 self.context.sink.remember_refused(&oversize);
                 let why = "a broker refused a record as too large, which becomes a dead letter";
                 actions.push(Action::Abort(why.to_owned()));
             }
-            Event::TooLarge(oversize) => self.oversize.push(oversize),
-            Event::RetryPending { lease, full } => self.on_retries(&lease, true, full, &mut actions),
-            Event::RetriesDone(lease) => self.on_retries(&lease, false, false, &mut actions),
-            Event::BreakerOpened(trip) if !self.shutdown.has_begun() => {
+            Event::Sink(SinkEvent::TooLarge(oversize)) => self.oversize.push(oversize),
+            Event::Worker(WorkerEvent::RetryPending { lease, full }) => self.on_retries(&lease, true, full, &mut actions),
+            Event::Worker(WorkerEvent::RetriesDone(lease)) => self.on_retries(&lease, false, false, &mut actions),
+            Event::Worker(WorkerEvent::BreakerOpened(trip)) if !self.shutdown.has_begun() => {
                 self.breaker.on_trip(trip, now, &mut self.partitions, &mut actions);
             }
-            Event::BreakerOpened(_) => {}
+            Event::Worker(WorkerEvent::BreakerOpened(_)) => {}
             Event::LookaheadReady(job) => self.breaker.on_lookahead(job, now, &mut self.partitions, &mut actions),
-            Event::ProbeEnded(probe) => self.breaker.on_probe(probe, now, &mut self.partitions, &mut actions),
-            Event::Failed(error) => {
+            Event::Worker(WorkerEvent::ProbeEnded(probe)) => self.breaker.on_probe(probe, now, &mut self.partitions, &mut actions),
+            Event::Worker(WorkerEvent::Failed(error)) => {
                 if matches!(error, PipelineError::Undeliverable { .. }) {
                     // Some of what came of the record may be written.
                     actions.push(Action::Abort("a record cannot be delivered".to_owned()));
@@ -372,19 +379,19 @@ impl Source {
             Event::Command(Command::Stop { asked }) => {
                 self.shutdown.begin(None, asked, &mut self.partitions, &mut actions);
             }
-            Event::WritersLeft => {
+            Event::Sink(SinkEvent::WritersLeft) => {
                 if let Some((transactions, _)) = &mut self.transactions
                     && transactions.on_writers_left(&mut actions)
                 {
                     self.revocations.revoke_overdue_leases(&self.partitions);
                 }
             }
-            Event::TransactionFull => {
+            Event::Sink(SinkEvent::TransactionFull) => {
                 if let Some((transactions, _)) = &mut self.transactions {
                     transactions.request_close();
                 }
             }
-            Event::Transaction(outcome) => {
+            Event::Sink(SinkEvent::Transaction(outcome)) => {
                 match &outcome {
                     TransactionOutcome::Committed(_) => {
                         self.context.counters.acknowledge(&std::mem::take(&mut self.in_transaction));

@@ -10,7 +10,6 @@ use super::lookahead::LookaheadProbe;
 use super::partitions::{OwnedPartition, Start};
 use crate::batch::Offset;
 use crate::error::PipelineError;
-use crate::event::Event;
 use crate::kafka::{KafkaError, StartPosition, TopicPartition};
 use crate::sink::committer::TransactionCommand;
 
@@ -290,7 +289,7 @@ impl Source {
             behind,
             stage: self.breaker.tripped_stage(),
             cut_off: self.context.cut_off.clone(),
-            events: self.context.events.clone(),
+            events: self.sender.clone(),
         };
         probe.begin();
     }
@@ -308,7 +307,8 @@ impl Source {
                 Ok(Some(full)) => self.oversize.push(full),
                 Err((span, cause)) => {
                     span.lease.truncate_at(span.first);
-                    self.on_event(Event::Abandoned { span: span.clone(), written: true }, now);
+                    self.abandon(&span);
+                    self.perform(vec![Action::Abort("a batch was written in part".to_owned())], now);
                     let (from, offset) = (span.lease.at.clone(), span.first.0);
                     self.fail(PipelineError::Undeliverable { from, offset, cause }, now);
                 }

@@ -8,7 +8,7 @@ use super::partitions::Start;
 use super::start_position;
 use crate::batch::Offset;
 use crate::config::plan::Start as FirstStart;
-use crate::event::{Event, EventSender};
+use super::event::{Event, Events};
 use crate::kafka::{CommittedOf, GroupQueries, KafkaError, TopicPartition};
 use crate::rt;
 
@@ -79,12 +79,12 @@ pub struct Asker {
     pipeline: Arc<str>,
     queries: Arc<dyn GroupQueries>,
     start: FirstStart,
-    events: EventSender,
+    events: Events,
 }
 
 impl Asker {
     /// Asks by `queries`, and sends answers to `events`. `start` is where the group begins with what it has no offset of.
-    pub fn new(pipeline: Arc<str>, queries: Arc<dyn GroupQueries>, start: FirstStart, events: EventSender) -> Asker {
+    pub fn new(pipeline: Arc<str>, queries: Arc<dyn GroupQueries>, start: FirstStart, events: Events) -> Asker {
         Asker { pipeline, queries, start, events }
     }
 

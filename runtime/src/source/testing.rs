@@ -8,7 +8,6 @@ use super::partitions::{OwnedPartitions, Start};
 use crate::batch::Offset;
 use crate::config::plan::BatchLimits;
 use crate::kafka::TopicPartition;
-use crate::event::EventSender;
 use crate::rt::{self, Receiver, Wakeup};
 use crate::sink::receipt::Span;
 use crate::worker::WorkerMessage;
@@ -50,7 +49,7 @@ pub fn intake(workers: usize) -> (Intake, Vec<Receiver<WorkerMessage>>) {
     let limits = BatchLimits { max_records: 10, max_bytes: 1000, max_wait: Duration::from_millis(5) };
     let (senders, receivers) = (0..workers).map(|_| rt::channel()).unzip();
     let (events, _) = rt::channel();
-    (Intake::new(limits, senders, EventSender::new(events, Wakeup::default())), receivers)
+    (Intake::new(limits, senders, crate::sink::event::SinkEvents::new::<crate::sink::event::SinkEvent>(events, Wakeup::default())), receivers)
 }
 
 /// Takes the actions out, as short words in order.

@@ -7,7 +7,7 @@ use super::outcome::ReplayOutcome;
 use crate::batch::Record;
 use crate::config::plan::Then;
 use crate::error::PipelineError;
-use crate::event::Event;
+use super::event::WorkerEvent;
 use crate::failure::Failure;
 use crate::plugin::{OutputName, StartError};
 use crate::stage::{Failed, Progress, RecordState, Round, Stage, StageError, StageInput};
@@ -110,8 +110,8 @@ impl Chain {
                 StageError::Stopped => return Step::ProbeFailed,
                 // It is said again when the record's turn comes.
                 StageError::Fatal(_) if batch.ahead => return Step::ProbeFailed,
-                StageError::Fatal(reason) => ctx.events.send(Event::Failed(PipelineError::Fatal { stage, reason })),
-                StageError::Restart(error) => ctx.events.send(Event::Failed(restart_error(&error))),
+                StageError::Fatal(reason) => ctx.events.send(WorkerEvent::Failed(PipelineError::Fatal { stage, reason })),
+                StageError::Restart(error) => ctx.events.send(WorkerEvent::Failed(restart_error(&error))),
             }
             Step::Abandoned
         })
@@ -185,7 +185,7 @@ impl Chain {
                 let Some(span) = &batch.spans[record.source as usize] else { return };
                 let lease = span.lease();
                 lease.truncate_at(record.offset);
-                ctx.events.send(Event::Failed(PipelineError::Record {
+                ctx.events.send(WorkerEvent::Failed(PipelineError::Record {
                     stage: stage.name().to_string(),
                     at: lease.at.clone(),
                     offset: record.offset.0,

@@ -6,7 +6,7 @@ use super::outcome::ReplayOutcome;
 use crate::batch::{Offset, Record};
 use crate::counters::SpanTally;
 use crate::error::PipelineError;
-use crate::event::{Event, ProbeResult};
+use super::event::{ProbeResult, WorkerEvent};
 use crate::failure::{Class, Failure};
 use crate::rt;
 use crate::sink::dead_letter::DeadLetter;
@@ -32,7 +32,7 @@ pub(super) fn deliver(batch: &mut InFlightBatch, context: &PipelineContext) {
     (batch.leaving, batch.spans) = (leaving, spans);
     if batch.probe.is_some() {
         let result = if batch.probed { ProbeResult::Passed } else { ProbeResult::Unclear };
-        context.events.send_and_wake(Event::ProbeEnded(result));
+        context.events.send_and_wake(WorkerEvent::ProbeEnded(result));
     }
 }
 
@@ -169,5 +169,5 @@ fn give_up(context: &PipelineContext, span: &OpenSpan, offset: Offset, cause: St
     let lease = span.lease();
     lease.truncate_at(offset);
     let (from, offset) = (lease.at.clone(), offset.0);
-    context.events.send_and_wake(Event::Failed(PipelineError::Undeliverable { from, offset, cause }));
+    context.events.send_and_wake(WorkerEvent::Failed(PipelineError::Undeliverable { from, offset, cause }));
 }

@@ -2,6 +2,7 @@
 
 mod chain;
 mod deliver;
+pub mod event;
 mod in_flight;
 mod observer;
 pub mod outcome;
@@ -27,10 +28,11 @@ use self::retry_budget::RetryBudget;
 use self::retry_queue::{Advanced, RetryQueue};
 use crate::batch::Batch;
 use crate::counters::PlanCounters;
-use crate::event::{Event, EventSender, ProbeResult};
+use self::event::{ProbeResult, WorkerEvent, WorkerEvents};
 use crate::lease::Lease;
 use crate::rt::{self, Receiver, Turn};
 use crate::sink::Sink;
+use crate::sink::event::SinkEvents;
 use crate::sink::receipt::{OpenSpan, Span};
 use crate::stage::Stage;
 use crate::stage::breaker::Breaker;
@@ -68,7 +70,7 @@ pub enum WorkerMessage {
 impl WorkerMessage {
     /// Returns the message that hands a job to a worker. `events` is told what becomes of its spans, also where no worker
     /// receives it.
-    pub fn job(job: Job, events: &EventSender) -> WorkerMessage {
+    pub fn job(job: Job, events: &SinkEvents) -> WorkerMessage {
         let Job { batch, spans, probe, ahead } = job;
         let spans = spans.into_iter().map(|span| OpenSpan::new(span, events.clone())).collect();
         WorkerMessage::Job(QueuedJob { batch, spans, probe, ahead })
@@ -96,7 +98,9 @@ pub struct PipelineContext {
     /// Set when the pipeline is cut off: nothing is waited for any more.
     pub cut_off: Arc<AtomicBool>,
     /// To the source loop.
-    pub events: EventSender,
+    pub events: WorkerEvents,
+    /// To the source loop, for what becomes of spans.
+    pub sink_events: SinkEvents,
     /// Set while a circuit breaker is open: only probes are worked on.
     pub tripped: AtomicBool,
     /// What became of each record, where a replay wants to know.
@@ -136,7 +140,7 @@ struct ChainContext<'a> {
     breakers: &'a [Breaker],
     timeouts: &'a StageTimeouts,
     default_output: u32,
-    events: &'a EventSender,
+    events: &'a WorkerEvents,
     tripped: &'a AtomicBool,
     cut_off: &'a AtomicBool,
     outcomes: Option<&'a ReplayOutcomes>,
@@ -219,7 +223,7 @@ impl Worker {
         self.spare = batch;
         // Before the batch's memory comes back and makes room for another.
         self.retries.report(|event| self.context.events.send(event));
-        self.context.events.send_and_wake(Event::Processed { worker: self.number, batch: memory });
+        self.context.events.send_and_wake(WorkerEvent::Processed { worker: self.number, batch: memory });
     }
 }
 
@@ -229,7 +233,7 @@ fn advance(worker: usize, chain: &mut Chain, batch: &mut InFlightBatch, context:
         // A circuit breaker is open: the spans are abandoned, and read again later.
         return Advanced::Done;
     }
-    let probe_ended = |result| context.events.send(Event::ProbeEnded(result));
+    let probe_ended = |result| context.events.send(WorkerEvent::ProbeEnded(result));
     let seen = |batch: &InFlightBatch| if batch.probed { ProbeResult::Passed } else { ProbeResult::Unclear };
     match chain.advance(batch, &context.chain_context(worker)) {
         Step::Completed if batch.ahead => probe_ended(ProbeResult::Unclear),

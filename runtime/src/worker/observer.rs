@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 
 use super::ChainContext;
 use crate::batch::Record;
-use crate::event::{BreakerTrip, Event};
+use super::event::{BreakerTrip, WorkerEvent};
 use crate::rt;
 use crate::sink::receipt::OpenSpan;
 use crate::stage::breaker::Breaker;
@@ -63,7 +63,7 @@ impl BatchObserver<'_> {
         let (failure, record) = (&progress.failed()[number as usize], &self.records[index]);
         let Some(span) = &self.spans[record.source as usize] else { return };
         if self.ctx.trip() {
-            self.ctx.events.send_and_wake(Event::BreakerOpened(BreakerTrip {
+            self.ctx.events.send_and_wake(WorkerEvent::BreakerOpened(BreakerTrip {
                 stage: self.stage,
                 name: self.name.clone(),
                 failed: last.failed,

@@ -8,7 +8,7 @@ use super::in_flight::InFlightBatch;
 use super::retry_budget::{RetryBudget, Waiting};
 use super::split::Split;
 use crate::config::plan;
-use crate::event::Event;
+use crate::worker::event::WorkerEvent;
 use crate::failure::Class;
 use crate::lease::Lease;
 use crate::sink::receipt::OpenSpan;
@@ -210,7 +210,7 @@ impl RetryQueue {
     }
 
     /// Tells the source of what has changed.
-    pub fn report(&mut self, mut send: impl FnMut(Event)) {
+    pub fn report(&mut self, mut send: impl FnMut(WorkerEvent)) {
         self.partitions.retain(|_, partition| {
             partition.report(&mut send);
             !partition.is_empty()

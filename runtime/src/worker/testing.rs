@@ -12,7 +12,9 @@ use crate::batch::{Batch, Field, Offset, Partition, Record, Source};
 use crate::config::plan::{self, Hold, Limits, OnBreak, OnError, Then};
 use crate::config::{PlanOptions, load_text};
 use crate::counters::PlanCounters;
-use crate::event::{Event, EventSender};
+use super::event::WorkerEvents;
+use crate::sink::event::SinkEvents;
+use crate::source::Event;
 use crate::kafka::{TopicLimits, TopicPartition};
 use crate::lease::Lease;
 use crate::plugin::{PluginInstance, StageSetup};
@@ -28,7 +30,7 @@ use crate::stage::timeouts::StageTimeouts;
 /// Six records, in turn of partition 0 and 1, with offsets 0 to 5.
 pub(super) fn two_partitions() -> (InFlightBatch, Receiver<Event>) {
     let (sender, receiver) = rt::channel();
-    let events = EventSender::new(sender, Wakeup::default());
+    let events = SinkEvents::new(sender, Wakeup::default());
     let mut batch = Batch::default();
     for partition in 0..2 {
         add_source(&mut batch, partition);
@@ -93,7 +95,8 @@ pub(super) fn pipeline(delivery: &str, stages: &[&str], limits: TopicLimits) -> 
     );
     let (plan, _) = load_text("p.yaml".as_ref(), &text, &|_| None, &PlanOptions::default()).expect("a pipeline");
     let (sender, events) = rt::channel();
-    let sender = EventSender::new(sender, Wakeup::default());
+    let sink_events = SinkEvents::new::<Event>(sender.clone(), Wakeup::default());
+    let worker_events = WorkerEvents::new::<Event>(sender, Wakeup::default());
     let kafka = SimulatedKafka::default();
     let known = |name: &str| Some(Known { name: name.to_owned(), limits });
     let origin = DeadLetterOrigin {
@@ -104,7 +107,7 @@ pub(super) fn pipeline(delivery: &str, stages: &[&str], limits: TopicLimits) -> 
     let outputs = vec![known("out"), known("audit")];
     let cut_off: Arc<AtomicBool> = Arc::default();
     let sink =
-        Sink::new(Arc::new(kafka.clone()), &plan, outputs, known("dlq"), origin, cut_off.clone(), sender.clone());
+        Sink::new(Arc::new(kafka.clone()), &plan, outputs, known("dlq"), origin, cut_off.clone(), sink_events.clone());
     let names: Vec<Arc<str>> = stages.iter().map(|name| (*name).into()).collect();
     let outputs: [Arc<str>; 2] = ["default".into(), "audit".into()];
     let breaker = plan::Breaker {
@@ -123,7 +126,8 @@ pub(super) fn pipeline(delivery: &str, stages: &[&str], limits: TopicLimits) -> 
         stages: stages.len(),
         default_output: 0,
         cut_off,
-        events: sender,
+        events: worker_events,
+        sink_events,
         tripped: AtomicBool::new(false),
         outcomes: None,
     };

@@ -2,6 +2,8 @@
 
 use std::sync::atomic::AtomicUsize;
 
+use crate::sink::event::SinkEvent;
+use crate::source::Event;
 use super::testing::{TestPipeline, add_source, batch_of, lease, on_error, pipeline, stage};
 use super::*;
 use crate::batch::{Field, HeaderList, Offset, Record};
@@ -39,15 +41,15 @@ impl TestPipeline {
         let mut told = Told::default();
         for event in self.events.drain() {
             match event {
-                Event::Delivered(delivered) => {
+                Event::Sink(SinkEvent::Delivered(delivered)) => {
                     self.context.counters.acknowledge(delivered.tally());
                     let span = delivered.into_span();
                     told.delivered.push((span.first.0, span.end.0));
                 }
-                Event::Abandoned { span, written } => told.abandoned.push((span.first.0, written)),
-                Event::Failed(error) => told.failed.push(error.to_string()),
-                Event::BreakerOpened(trip) => told.breaker = Some(format!("{} {}", trip.record.1, trip.reason)),
-                Event::ProbeEnded(result) => told.probe = Some(result),
+                Event::Sink(SinkEvent::Abandoned { span, written }) => told.abandoned.push((span.first.0, written)),
+                Event::Worker(WorkerEvent::Failed(error)) => told.failed.push(error.to_string()),
+                Event::Worker(WorkerEvent::BreakerOpened(trip)) => told.breaker = Some(format!("{} {}", trip.record.1, trip.reason)),
+                Event::Worker(WorkerEvent::ProbeEnded(result)) => told.probe = Some(result),
                 _ => {}
             }
         }
@@ -58,7 +60,7 @@ impl TestPipeline {
     fn work(&self, stages: Vec<Stage>, jobs: Vec<Job>) -> Told {
         let (sender, receiver) = rt::channel();
         for job in jobs {
-            sender.send(WorkerMessage::job(job, &self.context.events)).unwrap();
+            sender.send(WorkerMessage::job(job, &self.context.sink_events)).unwrap();
         }
         drop(sender);
         work(Worker::new(0, stages, self.context.clone()), &receiver);
@@ -228,7 +230,7 @@ fn a_probe_ends_as_soon_as_it_is_certain_and_writes_nothing() {
 fn jobs_in_the_queue_of_a_worker_that_panics_are_abandoned() {
     let pipeline = default_pipeline();
     let (sender, receiver) = rt::channel();
-    let message = |first| WorkerMessage::job(job(0, first, &["a"; 2]).0, &pipeline.context.events);
+    let message = |first| WorkerMessage::job(job(0, first, &["a"; 2]).0, &pipeline.context.sink_events);
     sender.send(message(0)).unwrap();
     sender.send(message(2)).unwrap();
     let stages = one_stage(|_| panic!("a test's panic"));
@@ -271,7 +273,7 @@ fn records_that_share_bytes_wait_for_a_neighbours_retry_in_little_memory() {
     let mut worker =
         Worker::new(0, vec![stage("first", sharing(20_000), on_error()), dropping], pipeline.context.clone());
     let (job, _) = job(0, 0, &["share", "retry"]);
-    let WorkerMessage::Job(job) = WorkerMessage::job(job, &pipeline.context.events) else { unreachable!() };
+    let WorkerMessage::Job(job) = WorkerMessage::job(job, &pipeline.context.sink_events) else { unreachable!() };
     worker.take(job);
     let waiting = pipeline.context.retry_budget.waiting();
     assert_eq!(waiting.records, 2);
@@ -306,7 +308,7 @@ fn thousands_of_partitions_wait_in_one_pass_over_their_records() {
     let pipeline = default_pipeline();
     let retrying = SimulatedPlugin::by_value(|value| if value == "a" { Act::Keep } else { Act::Retry("later".into()) });
     let mut worker = Worker::new(0, vec![stage("first", retrying, on_error())], pipeline.context.clone());
-    let job = WorkerMessage::job(job_of_partitions(20_000, &["a", "retry", "a"]), &pipeline.context.events);
+    let job = WorkerMessage::job(job_of_partitions(20_000, &["a", "retry", "a"]), &pipeline.context.sink_events);
     let WorkerMessage::Job(job) = job else { unreachable!() };
     worker.take(job);
     assert_eq!(pipeline.context.retry_budget.waiting().records, 60_000);

@@ -8,12 +8,13 @@ use super::chain::{Chain, Step};
 use super::in_flight::{ChainOutput, InFlightBatch};
 use crate::batch::{Arena, Batch, Offset, Partition, Record, Source};
 use crate::error::PipelineError;
-use crate::event::{Event, EventSender};
+use super::event::{WorkerEvent, WorkerEvents};
 use crate::failure::Failure;
 use crate::kafka::TopicPartition;
 use crate::lease::Lease;
 use crate::plugin::Counters;
 use crate::rt::{self, Receiver, Wakeup};
+use crate::sink::event::{SinkEvent, SinkEvents};
 use crate::sink::receipt::{OpenSpan, Span};
 use crate::stage::Stage;
 use crate::stage::timeouts::StageTimeouts;
@@ -33,14 +34,17 @@ pub struct Trial {
     lease: Arc<Lease>,
     next: Offset,
     dropped: u64,
-    events: EventSender,
-    told: Receiver<Event>,
+    events: WorkerEvents,
+    told: Receiver<WorkerEvent>,
+    sink_events: SinkEvents,
 }
 
 impl Trial {
     /// Returns a trial of these stages on partition 0 of a topic, from offset 0 on.
     pub fn new(stages: Vec<Stage>, default_output: u32, topic: &Arc<str>) -> Trial {
         let (sender, told) = rt::channel();
+        // What becomes of spans decides nothing where nothing is committed.
+        let (ignored, _) = rt::channel::<SinkEvent>();
         let at = TopicPartition { topic: topic.clone(), partition: Partition(0) };
         Trial {
             chain: Chain::new(stages),
@@ -48,8 +52,9 @@ impl Trial {
             lease: Arc::new(Lease::new(at, 0, 0)),
             next: Offset(0),
             dropped: 0,
-            events: EventSender::new(sender, Wakeup::default()),
+            events: WorkerEvents::new(sender, Wakeup::default()),
             told,
+            sink_events: SinkEvents::new(ignored, Wakeup::default()),
         }
     }
 
@@ -73,14 +78,14 @@ impl Trial {
         self.next = Offset(first.0 + batch.records.len() as i64);
         let span = Span { lease: self.lease.clone(), first, end: self.next };
         let mut in_flight = InFlightBatch::default();
-        in_flight.begin(batch, [OpenSpan::new(span, self.events.clone())], None);
+        in_flight.begin(batch, [OpenSpan::new(span, self.sink_events.clone())], None);
         if self.advance(&mut in_flight) {
             self.hand_over(&mut in_flight, left);
         }
         self.dropped += in_flight.dropped;
         drop(in_flight);
         // Nothing else that is told decides anything where nothing is committed.
-        let error = |event| if let Event::Failed(error) = event { Some(error) } else { None };
+        let error = |event| if let WorkerEvent::Failed(error) = event { Some(error) } else { None };
         self.told.drain().into_iter().find_map(error).map_or(Ok(()), Err)
     }
 

@@ -12,7 +12,9 @@ use super::transaction::{abort, begin, commit};
 use crate::batch::{Arena, HeaderList, NO_TIMESTAMP, Offset, Partition, Record};
 use crate::dlq::marks::{Mark, topic_of};
 use crate::error::PipelineError;
-use crate::event::{Command, Event};
+use crate::sink::event::SinkEvent;
+use crate::source::{Command, Event};
+use crate::worker::event::WorkerEvent;
 use crate::kafka::TopicPartition;
 use crate::lease::Lease;
 use crate::sink::dead_letter::DeadLetter;
@@ -92,7 +94,7 @@ impl Replay {
             trouble: None,
         };
         // A worker that has ended is noticed below.
-        let _ = self.jobs.send(WorkerMessage::job(job, &self.shared.events));
+        let _ = self.jobs.send(WorkerMessage::job(job, &self.shared.sink_events));
         let mut outcomes = Vec::new();
         while !course.is_over() {
             match self.events.recv_timeout(LOOK) {
@@ -110,49 +112,49 @@ impl Replay {
     fn follow(&self, course: &mut Course, event: Event) {
         let is_its = |lease: &Lease| lease.generation == course.generation && lease.index < course.leases.len();
         match event {
-            Event::Processed { .. } => course.processed = true,
-            Event::Delivered(delivered) => {
+            Event::Worker(WorkerEvent::Processed { .. }) => course.processed = true,
+            Event::Sink(SinkEvent::Delivered(delivered)) => {
                 let lease = delivered.into_span().lease;
                 if is_its(&lease) {
                     course.open.remove(&lease.index);
                 }
             }
-            Event::Abandoned { span, .. } if is_its(&span.lease) => {
+            Event::Sink(SinkEvent::Abandoned { span, .. }) if is_its(&span.lease) => {
                 let slot = span.lease.index;
                 course.held.remove(&slot);
                 course.open.remove(&slot);
                 course.given_up.insert(slot);
             }
-            Event::RetryPending { lease, .. } if is_its(&lease) => _ = course.held.insert(lease.index),
-            Event::RetriesDone(lease) if is_its(&lease) => _ = course.held.remove(&lease.index),
-            Event::TooLarge(oversize) if is_its(oversize.lease()) => {
+            Event::Worker(WorkerEvent::RetryPending { lease, .. }) if is_its(&lease) => _ = course.held.insert(lease.index),
+            Event::Worker(WorkerEvent::RetriesDone(lease)) if is_its(&lease) => _ = course.held.remove(&lease.index),
+            Event::Sink(SinkEvent::TooLarge(oversize)) if is_its(oversize.lease()) => {
                 self.give_up(course, Trouble::TooLarge(oversize.lease().index));
             }
-            Event::NotDelivered { span, error } if is_its(&span.lease) => {
+            Event::Sink(SinkEvent::NotDelivered { span, error }) if is_its(&span.lease) => {
                 self.give_up(course, Trouble::Aborted(error.text));
             }
             // Of a try that is over.
-            Event::Abandoned { .. }
-            | Event::NotDelivered { .. }
-            | Event::RetryPending { .. }
-            | Event::RetriesDone(_)
-            | Event::TooLarge(_) => {}
-            Event::BreakerOpened(tripped) => {
+            Event::Sink(SinkEvent::Abandoned { .. })
+            | Event::Sink(SinkEvent::NotDelivered { .. })
+            | Event::Worker(WorkerEvent::RetryPending { .. })
+            | Event::Worker(WorkerEvent::RetriesDone(_))
+            | Event::Sink(SinkEvent::TooLarge(_)) => {}
+            Event::Worker(WorkerEvent::BreakerOpened(tripped)) => {
                 let (name, failed, total) = (&tripped.name, tripped.failed, tripped.total);
                 self.give_up(course, Trouble::Over(format!(
                     "stage \"{name}\" fails again on {failed} of {total} records ({}): that is too much (see `breaker`), \
                      so the rest is left as it is", tripped.reason
                 )));
             }
-            Event::Failed(error) => self.give_up(course, trouble(&error)),
+            Event::Worker(WorkerEvent::Failed(error)) => self.give_up(course, trouble(&error)),
             // No probes are sent, a stop is seen to by the loop, and the transactions are this replay's own.
-            Event::ProbeEnded(_)
+            Event::Worker(WorkerEvent::ProbeEnded(_))
             | Event::LookaheadReady(_)
             | Event::Command(_)
             | Event::Answer(_)
-            | Event::WritersLeft
-            | Event::TransactionFull
-            | Event::Transaction(_) => {}
+            | Event::Sink(SinkEvent::WritersLeft)
+            | Event::Sink(SinkEvent::TransactionFull)
+            | Event::Sink(SinkEvent::Transaction(_)) => {}
         }
     }
 
@@ -185,7 +187,7 @@ impl Replay {
         let at = TopicPartition { topic: topic_of(&self.options.topic).into(), partition: Partition(0) };
         let lease = Arc::new(Lease::new(at, usize::MAX, self.generation));
         let span = Span { lease, first: Offset(0), end: Offset(1) };
-        let mut open = OpenSpan::new(span.clone(), self.shared.events.clone());
+        let mut open = OpenSpan::new(span.clone(), self.shared.sink_events.clone());
         let cut_off = || Trouble::Over("it was cut off".to_owned());
         let mut session = self.shared.sink.begin(|| false).ok_or_else(cut_off)?;
         let strays: BTreeSet<usize> = strays(outcomes).collect();

@@ -23,7 +23,7 @@ use super::marks::Marks;
 use super::scan::{Flow, Found, Scan};
 use super::select::Selection;
 use crate::config::plan::Plan;
-use crate::event::{Command, Event};
+use crate::source::{Command, Event};
 use crate::rt::{JoinHandle, Receiver, RecvTimeoutError, Sender};
 use crate::worker::{PipelineContext, WorkerMessage};
 

@@ -14,7 +14,7 @@ use crate::config::plan::{Delivery, Plan, Target};
 use crate::dlq::marks::{Marks, topic_of};
 use crate::dlq::scan::Scan;
 use crate::dlq::select::Selection;
-use crate::event::EventSender;
+use crate::source::{Event, Events};
 use crate::kafka::librdkafka::Librdkafka;
 use crate::kafka::reader::Ends;
 use crate::kafka::{Create, Kafka, TopicLimits};
@@ -24,11 +24,13 @@ use crate::pipeline::topics::topics;
 use crate::pipeline::workers::{default_output, origin, plan_counters, start_workers};
 use crate::plugin::Plugin;
 use crate::ready::Ready;
+use crate::sink::event::SinkEvents;
 use crate::sink::receipt::Receipt;
 use crate::sink::{Known, Sink};
 use crate::stage::breaker::Breaker;
 use crate::stage::timeouts::StageTimeouts;
 use crate::worker::PipelineContext;
+use crate::worker::event::WorkerEvents;
 use crate::worker::outcome::ReplayOutcomes;
 use crate::worker::retry_budget::RetryBudget;
 
@@ -39,8 +41,8 @@ const TRANSACTION_TIMEOUT_MS: &str = "60000";
 
 /// The way to stop a replay from outside.
 pub struct Control {
-    /// Takes [`Stop`](crate::event::Event::Stop(_)): ends after the transaction that is open.
-    pub events: EventSender,
+    /// Takes [`Stop`](crate::source::Command::Stop): ends after the transaction that is open.
+    pub events: Events,
     /// Set: ends without waiting for anything.
     pub cut_off: Arc<AtomicBool>,
 }
@@ -57,9 +59,9 @@ impl Replay {
         let plan = Arc::new(for_replay(&ready.plan, options.dry_run));
         let (sender, receiver) = rt::channel();
         // Nobody waits in a poll of the consumer's for what happens here.
-        let events = EventSender::new(sender, Wakeup::default());
+        let events = Events::new(sender.clone(), Wakeup::default());
         let cut_off: Arc<AtomicBool> = Arc::default();
-        let shared = Arc::new(shared(&plan, &ready.plugins, &options, &events, &cut_off)?);
+        let shared = Arc::new(shared(&plan, &ready.plugins, &options, &sender, &cut_off)?);
         if !options.dry_run {
             // Before anything is read: whoever replayed before is done with after this.
             register(&shared.sink).map_err(|trouble| match trouble {
@@ -121,17 +123,18 @@ fn shared(
     plan: &Plan,
     plugins: &[Plugin],
     options: &Options,
-    events: &EventSender,
+    sender: &rt::Sender<Event>,
     cut_off: &Arc<AtomicBool>,
 ) -> anyhow::Result<PipelineContext> {
     let clients: Clients = Arc::new(Librdkafka);
+    let sink_events = SinkEvents::new(sender.clone(), Wakeup::default());
     let (mut outputs, dlq) = topics(&*clients, plan)?;
     let marks = topic_of(&options.topic);
     if !options.dry_run {
         ensure_marks(&*clients, plan, &options.topic, &marks)?;
     }
     outputs.push(Some(Known { name: marks, limits: TopicLimits::default() }));
-    let sink = Sink::new(clients, plan, outputs, dlq, origin(plan, plugins), cut_off.clone(), events.clone())?;
+    let sink = Sink::new(clients, plan, outputs, dlq, origin(plan, plugins), cut_off.clone(), sink_events.clone())?;
     // What writes nothing may fail as often as it likes: that is what is asked for.
     let breaker = plan.breaker.filter(|_| !options.dry_run);
     Ok(PipelineContext {
@@ -144,7 +147,8 @@ fn shared(
         stages: plan.stages.len(),
         default_output: default_output(plan)?,
         cut_off: cut_off.clone(),
-        events: events.clone(),
+        events: WorkerEvents::new(sender.clone(), Wakeup::default()),
+        sink_events,
         tripped: AtomicBool::new(false),
         outcomes: Some(ReplayOutcomes::default()),
     })

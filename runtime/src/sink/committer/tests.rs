@@ -15,7 +15,7 @@ struct Bench {
     kafka: SimulatedKafka,
     sink: Arc<Sink>,
     committer: Committer,
-    events: Receiver<Event>,
+    events: Receiver<SinkEvent>,
     commands: (Sender<TransactionCommand>, Receiver<TransactionCommand>),
 }
 
@@ -25,7 +25,7 @@ impl Bench {
                     outputs: { default: { topic: out } }\n";
         let (plan, _) = load_text("p.yaml".as_ref(), text, &|_| None, &PlanOptions::default()).unwrap();
         let (sender, events) = rt::channel();
-        let sender = EventSender::new(sender, Wakeup::default());
+        let sender = SinkEvents::new(sender, Wakeup::default());
         let kafka = SimulatedKafka::default();
         let known = Some(Known { name: "out".to_owned(), limits: TopicLimits::default() });
         let origin = DeadLetterOrigin { pipeline: "p".to_owned(), stages: Vec::new(), connect_headers: false };
@@ -123,6 +123,6 @@ fn what_is_open_when_nobody_asks_any_more_is_aborted() {
     sender.send(TransactionCommand::Begin).unwrap();
     drop(sender);
     while matches!(bench.committer.turn(&receiver), Turn::Again) {}
-    assert!(matches!(bench.events.try_recv(), Some(Event::Transaction(TransactionOutcome::Begun { .. }))));
+    assert!(matches!(bench.events.try_recv(), Some(SinkEvent::Transaction(TransactionOutcome::Begun { .. }))));
     assert_eq!(bench.kafka.script().calls, ["init", "begin", "abort"]);
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
 use super::{Blocks, Due, PARTITION_LIMIT};
-use crate::event::Event;
+use crate::worker::event::WorkerEvent;
 use crate::lease::Lease;
 use crate::worker::in_flight::InFlightBatch;
 use crate::worker::retry_budget::{RetryBudget, Waiting};
@@ -166,10 +166,10 @@ impl PartitionRetries {
     }
 
     /// Tells the source whether it waits, and whether no more may be taken in.
-    pub(super) fn report(&mut self, send: &mut impl FnMut(Event)) {
+    pub(super) fn report(&mut self, send: &mut impl FnMut(WorkerEvent)) {
         if self.waits.is_empty() {
             if self.told.is_some() {
-                send(Event::RetriesDone(self.lease.clone()));
+                send(WorkerEvent::RetriesDone(self.lease.clone()));
             }
             return;
         }
@@ -190,7 +190,7 @@ impl PartitionRetries {
             );
         }
         self.told = Some(full);
-        send(Event::RetryPending { lease: self.lease.clone(), full });
+        send(WorkerEvent::RetryPending { lease: self.lease.clone(), full });
     }
 
     fn add(&mut self, more: Waiting) {

@@ -6,6 +6,8 @@ use std::sync::Mutex;
 
 use proptest::prelude::*;
 
+use crate::sink::event::SinkEvent;
+use crate::source::Event;
 use super::*;
 use crate::batch::{Batch, Field, HeaderList, NO_TIMESTAMP, Offset, Record};
 use crate::config::plan::OnError;
@@ -125,7 +127,7 @@ impl World {
         for span in &spans {
             self.trackers[span.lease.index].dispatched(span.first, span.end);
         }
-        let events = self.pipeline.context.events.clone();
+        let events = self.pipeline.context.sink_events.clone();
         let mut in_flight = InFlightBatch::default();
         in_flight.begin(batch, spans.into_iter().map(|span| OpenSpan::new(span, events.clone())), None);
         in_flight
@@ -168,14 +170,14 @@ impl World {
         self.retries.report(|event| events.send(event));
         for event in self.pipeline.events.drain() {
             match event {
-                Event::Delivered(delivered) => {
+                Event::Sink(SinkEvent::Delivered(delivered)) => {
                     let (span, tally) = delivered.into_parts();
                     self.pipeline.context.counters.acknowledge(&tally);
                     self.trackers[span.lease.index].delivered(span.first, span.end);
                 }
-                Event::Abandoned { span, .. } => self.trackers[span.lease.index].abandoned(span.first),
-                Event::RetryPending { lease, full } => self.held[lease.index] = Some(full),
-                Event::RetriesDone(lease) => self.held[lease.index] = None,
+                Event::Sink(SinkEvent::Abandoned { span, .. }) => self.trackers[span.lease.index].abandoned(span.first),
+                Event::Worker(WorkerEvent::RetryPending { lease, full }) => self.held[lease.index] = Some(full),
+                Event::Worker(WorkerEvent::RetriesDone(lease)) => self.held[lease.index] = None,
                 _ => unreachable!("no other event comes of this"),
             }
         }
