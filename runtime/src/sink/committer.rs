@@ -73,8 +73,8 @@ pub struct Committer {
 }
 
 impl Committer {
-    /// Returns a committer for a sink; `timeout` is the producer's transaction.timeout.ms, and `ended` is set when nothing is
-    /// to be waited for any more.
+    /// Returns a committer for a sink; `timeout` is the producer's transaction.timeout.ms, and `ended` is set when
+    /// nothing is to be waited for any more.
     pub fn new(
         pipeline: Arc<str>,
         sink: Arc<Sink>,
@@ -85,8 +85,8 @@ impl Committer {
         Committer { pipeline, sink, events, timeout, ended }
     }
 
-    /// Makes the calls that are asked for until nobody asks any more. What is open then is aborted, so that it holds up no
-    /// reader.
+    /// Makes the calls that are asked for until nobody asks any more. What is open then is aborted, so that it holds up
+    /// no reader.
     pub fn work(&self, commands: &Receiver<TransactionCommand>) {
         while let Ok(command) = commands.recv_until(None) {
             let outcome = self.execute(command);
@@ -143,8 +143,8 @@ impl Committer {
         }
     }
 
-    /// The one call without a deadline of its own: where the group's coordinator goes away at the wrong moment, librdkafka
-    /// 2.12 forgets to go on with it.
+    /// The one call without a deadline of its own: where the group's coordinator goes away at the wrong moment,
+    /// librdkafka 2.12 forgets to go on with it.
     fn send_offsets(
         &self,
         offsets: Vec<(TopicPartition, Committed)>,
@@ -152,7 +152,8 @@ impl Committer {
     ) -> Result<(), TransactionError> {
         let patience = self.timeout.min(OFFSETS);
         let send = move |producer: &dyn Producer<Receipt>| producer.send_offsets(&offsets, &group, patience);
-        let lost = || TransactionError::Fatal(KafkaError::timed_out("the group's coordinator did not take the offsets"));
+        let lost =
+            || TransactionError::Fatal(KafkaError::timed_out("the group's coordinator did not take the offsets"));
         // A little more than it should take by itself.
         self.sink.producer_within(patience + SLICE, send).unwrap_or_else(|| Err(lost()))
     }
@@ -193,7 +194,8 @@ impl Committer {
         }
     }
 
-    /// Makes a call until it is over, has failed, or `patience` is used up; without one only the pipeline's end ends it.
+    /// Makes a call until it is over, has failed, or `patience` is used up; without one only the pipeline's end ends
+    /// it.
     fn retry_until(
         &self,
         patience: Option<Duration>,

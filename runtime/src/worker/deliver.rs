@@ -111,8 +111,7 @@ impl Delivery<'_> {
                     let path = batch.path(*origin, (stage + 1).min(context.stages));
                     Failure { class, reason, stage, path, attempts: 1 }
                 };
-                let fallback =
-                    || letter(batch, context, origin.input, &failure(Class::Oversize, TOO_LARGE.to_owned()));
+                let fallback = || letter(batch, context, origin.input, &failure(Class::Oversize, TOO_LARGE.to_owned()));
                 let destined = Destined { output: number, stage, arena: &batch.batch.arena, record, now: self.now };
                 match self.session.write(&destined, span, fallback) {
                     Err(WriteError::Refused(class, reason)) if context.sink.has_dlq() => {

@@ -69,8 +69,8 @@ pub enum WorkerMessage {
 }
 
 impl WorkerMessage {
-    /// Returns the message that hands a job to a worker. `events` is told what becomes of its spans, also where no worker
-    /// receives it.
+    /// Returns the message that hands a job to a worker. `events` is told what becomes of its spans, also where no
+    /// worker receives it.
     pub fn job(job: Job, events: &EventSender) -> WorkerMessage {
         let Job { batch, spans, probe, ahead } = job;
         let spans = spans.into_iter().map(|span| OpenSpan::new(span, events.clone())).collect();
@@ -192,7 +192,8 @@ impl Worker {
         }
     }
 
-    /// Goes on with what is due by now. What begins to wait again meanwhile is due later, so that batches get their turn.
+    /// Goes on with what is due by now. What begins to wait again meanwhile is due later, so that batches get their
+    /// turn.
     fn resume(&mut self) {
         let now = rt::now();
         loop {

@@ -107,12 +107,8 @@ pub(super) fn pipeline(delivery: &str, stages: &[&str], limits: TopicLimits) -> 
         Sink::new(Arc::new(kafka.clone()), &plan, outputs, known("dlq"), origin, cut_off.clone(), sender.clone());
     let names: Vec<Arc<str>> = stages.iter().map(|name| (*name).into()).collect();
     let outputs: [Arc<str>; 2] = ["default".into(), "audit".into()];
-    let breaker = plan::Breaker {
-        share: 0.5,
-        window: Duration::from_secs(30),
-        min_records: 100,
-        on_break: OnBreak::Pause,
-    };
+    let breaker =
+        plan::Breaker { share: 0.5, window: Duration::from_secs(30), min_records: 100, on_break: OnBreak::Pause };
     let context = PipelineContext {
         sink: Arc::new(sink.expect("a simulated producer")),
         breakers: stages.iter().map(|_| Breaker::new(breaker)).collect(),

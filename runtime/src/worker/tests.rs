@@ -1,4 +1,5 @@
-//! Whole workers over simulated plugins and a simulated producer: what comes out, what is committed and what is counted.
+//! Whole workers over simulated plugins and a simulated producer: what comes out, what is committed and what is
+//! counted.
 
 use std::sync::atomic::AtomicUsize;
 

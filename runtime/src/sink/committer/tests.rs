@@ -31,8 +31,7 @@ impl Bench {
         let clients = Arc::new(kafka.clone());
         let sink = Sink::new(clients, &plan, vec![known], None, origin, Arc::default(), sender.clone()).unwrap();
         let sink = Arc::new(sink);
-        let committer =
-            Committer::new("p".into(), sink.clone(), sender, Duration::from_secs(60), Arc::default());
+        let committer = Committer::new("p".into(), sink.clone(), sender, Duration::from_secs(60), Arc::default());
         Bench { kafka, sink, committer, events, commands: rt::channel() }
     }
 

@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use proptest::prelude::*;
 
 use super::*;
-use crate::batch::{Batch, Field, HeaderList, NO_TIMESTAMP, Offset, Record};
+use crate::batch::{Batch, HeaderList, NO_TIMESTAMP, Offset, Record};
 use crate::config::plan::OnError;
 use crate::kafka::TopicLimits;
 use crate::plugin::CallError;
