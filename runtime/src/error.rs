@@ -103,7 +103,9 @@ pub enum PipelineError {
     #[error("Kafka: {0}")]
     Kafka(#[from] KafkaError),
     /// A thread of the pipeline has panicked: which, or what the panic said.
-    #[error("a panic ended the pipeline ({0}); what was in flight stays uncommitted and is read again: please report this")]
+    #[error(
+        "a panic ended the pipeline ({0}); what was in flight stays uncommitted and is read again: please report this"
+    )]
     Panic(String),
     /// Anything of the operating system or the libraries.
     #[error("{0:#}")]
@@ -118,9 +120,7 @@ impl PipelineError {
             | PipelineError::Topic(_)
             | PipelineError::Fatal { .. }
             | PipelineError::Panic(_) => true,
-            PipelineError::Kafka(error) | PipelineError::Transactions(error) => {
-                error.kind == ErrorKind::Authorization
-            }
+            PipelineError::Kafka(error) | PipelineError::Transactions(error) => error.kind == ErrorKind::Authorization,
             PipelineError::Undeliverable { .. }
             | PipelineError::Record { .. }
             | PipelineError::Breaker(_)

@@ -20,7 +20,8 @@ pub struct Ready {
 impl Ready {
     /// Returns whether it does the same as another, the bytes of its plugins included.
     pub fn means_the_same_as(&self, other: &Ready) -> bool {
-        *self.plan == *other.plan && self.plugins.iter().map(Plugin::digest).eq(other.plugins.iter().map(Plugin::digest))
+        *self.plan == *other.plan
+            && self.plugins.iter().map(Plugin::digest).eq(other.plugins.iter().map(Plugin::digest))
     }
 }
 

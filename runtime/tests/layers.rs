@@ -11,7 +11,8 @@ fn layers() -> BTreeMap<String, usize> {
     let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let block = text.split("```layers\n").nth(1).and_then(|rest| rest.split("```").next());
     let block = block.expect("ARCHITECTURE.md has a block of layers");
-    let line = |(number, line): (usize, &'static str)| line.split_whitespace().map(move |name| (name.to_owned(), number));
+    let line =
+        |(number, line): (usize, &'static str)| line.split_whitespace().map(move |name| (name.to_owned(), number));
     let block: &'static str = Box::leak(block.to_owned().into_boxed_str());
     block.lines().enumerate().flat_map(line).collect()
 }
@@ -23,7 +24,9 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         if path.is_dir() && name != "tests" && name != "bin" {
             sources(&path, found);
-        } else if name.ends_with(".rs") && !["tests.rs", "testing.rs", "simulated.rs", "lib.rs", "main.rs"].contains(&name) {
+        } else if name.ends_with(".rs")
+            && !["tests.rs", "testing.rs", "simulated.rs", "lib.rs", "main.rs"].contains(&name)
+        {
             found.push(path);
         }
     }

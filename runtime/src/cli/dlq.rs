@@ -19,9 +19,9 @@ use crate::dlq::replay::{Control, From, Options, Replay};
 use crate::dlq::scan::{Flow, Scan, topic};
 use crate::dlq::select::{At, Selection};
 use crate::dlq::show::Shown;
-use crate::source::{self, Event};
 use crate::kafka::reader::Ends;
 use crate::ready::load_one;
+use crate::source::{self, Event};
 
 /// Looking into dead letters, and replaying them.
 #[derive(clap::Args)]

@@ -131,13 +131,7 @@ impl Fleet {
         Ok(())
     }
 
-    fn on_failed(
-        &mut self,
-        name: &Arc<str>,
-        mut member: Member,
-        error: &PipelineError,
-        started: Option<Instant>,
-    ) {
+    fn on_failed(&mut self, name: &Arc<str>, mut member: Member, error: &PipelineError, started: Option<Instant>) {
         let now = Instant::now();
         if self.on_failure == OnFailure::Restart && error.may_pass() && !self.is_stopping {
             let wait = member.restarts.after_failure(started.unwrap_or(now), now);
@@ -288,7 +282,8 @@ impl Fleet {
 
     /// Returns whether every pipeline is ready.
     pub(super) fn is_ready(&self) -> bool {
-        let is_ready = |member: &Member| matches!(member.state, State::Running(..)) && member.view.get().phase.is_ready();
+        let is_ready =
+            |member: &Member| matches!(member.state, State::Running(..)) && member.view.get().phase.is_ready();
         !self.is_stopping && self.members.values().all(is_ready)
     }
 

@@ -34,8 +34,7 @@ mod tests {
     #[test]
     fn the_wait_doubles_up_to_five_minutes_and_begins_again_after_a_good_run() {
         let (mut restarts, started) = (Restarts::default(), Instant::now());
-        let waits: Vec<u64> =
-            (0..11).map(|_| restarts.after_failure(started, started + FIRST).as_secs()).collect();
+        let waits: Vec<u64> = (0..11).map(|_| restarts.after_failure(started, started + FIRST).as_secs()).collect();
         assert_eq!(waits, [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300]);
         assert_eq!(restarts.after_failure(started, started + HEALTHY), FIRST);
     }

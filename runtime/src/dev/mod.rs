@@ -12,6 +12,7 @@ use anyhow::{Context as _, bail};
 use self::record::DevRecord;
 use crate::batch::{Arena, Partition};
 use crate::config::plan::{Plan, Target};
+use crate::counters::Totals;
 use crate::error::PipelineError;
 use crate::kafka::librdkafka::Librdkafka;
 use crate::kafka::librdkafka::embedded::Embedded;
@@ -20,7 +21,6 @@ use crate::kafka::{
 };
 use crate::pipeline::Pipeline;
 use crate::ready::Ready;
-use crate::counters::Totals;
 
 /// Partitions of each topic on the embedded broker.
 const PARTITIONS: i32 = 4;
@@ -72,11 +72,15 @@ impl Bench {
         let mut results = clients.reader(&plan.name, &broker.point(&reader_properties()))?;
         let all = written.iter().flat_map(|topic| {
             (0..PARTITIONS).map(move |partition| {
-                (TopicPartition { topic: topic.as_str().into(), partition: Partition(partition) }, StartPosition::Beginning)
+                (
+                    TopicPartition { topic: topic.as_str().into(), partition: Partition(partition) },
+                    StartPosition::Beginning,
+                )
             })
         });
         results.start(&all.collect::<Vec<_>>())?;
-        let pipeline = Some(Pipeline::start(Arc::new(Librdkafka), plan, ready.plugins, Arc::default(), Arc::default(), || {})?);
+        let pipeline =
+            Some(Pipeline::start(Arc::new(Librdkafka), plan, ready.plugins, Arc::default(), Arc::default(), || {})?);
         let (delivered, fed, read) = (Arc::default(), 0, 0);
         Ok(Bench { pipeline, feeder, results, delivered, fed, read, _broker: broker })
     }

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{ErrorKind, Fetched, FetchedRecord, Kafka, KafkaError, PartitionReader, Properties, StartPosition, TopicPartition};
+use super::{
+    ErrorKind, Fetched, FetchedRecord, Kafka, KafkaError, PartitionReader, Properties, StartPosition, TopicPartition,
+};
 use crate::batch::{Offset, Partition};
 
 /// How long the brokers have to answer one question.

@@ -20,13 +20,13 @@ use crate::plugin::{Engine, Plugin};
 use crate::rt::{self, JoinHandle, Receiver, Sender, Turn, Wakeup};
 use crate::sink::Sink;
 use crate::sink::committer::{Committer, TransactionCommand};
-use crate::sink::receipt::Receipt;
 use crate::sink::event::SinkEvents;
+use crate::sink::receipt::Receipt;
 use crate::source::{Command, Event, Events, Source, SourceParts, time_to_leave};
-use crate::worker::event::WorkerEvents;
 use crate::stage::breaker::Breaker;
 use crate::stage::timeouts::StageTimeouts;
 use crate::view::{Phase, ViewCell};
+use crate::worker::event::WorkerEvents;
 use crate::worker::retry_budget::RetryBudget;
 use crate::worker::{PipelineContext, WorkerMessage};
 

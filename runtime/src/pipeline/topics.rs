@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use crate::config::plan::{self, Plan, Target};
 use crate::error::PipelineError;
-use crate::source::Event;
 use crate::kafka::{Create, DEFAULT_MAX_MESSAGE_BYTES, Kafka, TopicError, TopicLimits};
 use crate::rt::{self, Receiver};
 use crate::sink::Known;
 use crate::sink::receipt::Receipt;
+use crate::source::Event;
 
 /// How long the brokers have to answer one question about topics.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);

@@ -7,11 +7,11 @@ use anyhow::Context as _;
 use crate::config::plan::{self, Plan};
 use crate::counters::{PipelineCounters, PlanCounters};
 use crate::error::PipelineError;
-use crate::worker::event::{WorkerEvent, WorkerEvents};
 use crate::plugin::{Plugin, StageSetup};
 use crate::rt::{self, JoinHandle, Sender, Turn, Wakeup};
 use crate::sink::dead_letter::DeadLetterOrigin;
 use crate::stage::Stage;
+use crate::worker::event::{WorkerEvent, WorkerEvents};
 use crate::worker::{PipelineContext, Worker, WorkerMessage};
 
 /// What an instance of a stage is started with.

@@ -67,7 +67,8 @@ impl fmt::Display for Manifest {
             ("timestamp", Fields::TIMESTAMP),
             ("source", Fields::SOURCE),
         ];
-        let needed: Vec<&str> = names.iter().filter(|(_, field)| needs.contain(*field)).map(|(name, _)| *name).collect();
+        let needed: Vec<&str> =
+            names.iter().filter(|(_, field)| needs.contain(*field)).map(|(name, _)| *name).collect();
         write!(f, "\"{}\" {} (needs: {})", name.escape_debug(), version.escape_debug(), needed.join(", "))
     }
 }

@@ -36,7 +36,10 @@ impl<T> Ending<T> {
 pub fn spawn<T: Send + 'static>(name: &str, body: impl FnOnce() -> T + Send + 'static) -> io::Result<JoinHandle<T>> {
     let ending = Arc::new(Ending::default());
     let told = ending.clone();
-    start(name, Box::new(move || told.finish(catch_unwind(AssertUnwindSafe(body)).map_err(|panic| message_of(&*panic)))))?;
+    start(
+        name,
+        Box::new(move || told.finish(catch_unwind(AssertUnwindSafe(body)).map_err(|panic| message_of(&*panic)))),
+    )?;
     Ok(JoinHandle(ending))
 }
 

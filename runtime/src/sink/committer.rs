@@ -8,10 +8,10 @@ use std::time::Duration;
 use super::Sink;
 use super::receipt::Receipt;
 use crate::batch::Offset;
-use crate::sink::event::{SinkEvent, SinkEvents};
 use crate::failpoint::{self, Failpoint};
 use crate::kafka::{Committed, ErrorKind, GroupMetadata, KafkaError, Producer, TopicPartition, TransactionError};
 use crate::rt::{self, Receiver, Turn};
+use crate::sink::event::{SinkEvent, SinkEvents};
 
 /// How long the group's coordinator may take for the offsets: as long as it takes to find another one.
 const OFFSETS: Duration = Duration::from_secs(10);
@@ -73,8 +73,8 @@ pub struct Committer {
 }
 
 impl Committer {
-    /// Returns a committer for a sink; `timeout` is the producer's transaction.timeout.ms, and `ended` is set when nothing is
-    /// to be waited for any more.
+    /// Returns a committer for a sink; `timeout` is the producer's transaction.timeout.ms, and `ended` is set when
+    /// nothing is to be waited for any more.
     pub fn new(
         pipeline: Arc<str>,
         sink: Arc<Sink>,
@@ -148,8 +148,8 @@ impl Committer {
         }
     }
 
-    /// The one call without a deadline of its own: where the group's coordinator goes away at the wrong moment, librdkafka
-    /// 2.12 forgets to go on with it.
+    /// The one call without a deadline of its own: where the group's coordinator goes away at the wrong moment,
+    /// librdkafka 2.12 forgets to go on with it.
     fn send_offsets(
         &self,
         offsets: Vec<(TopicPartition, Committed)>,
@@ -157,7 +157,8 @@ impl Committer {
     ) -> Result<(), TransactionError> {
         let patience = self.timeout.min(OFFSETS);
         let send = move |producer: &dyn Producer<Receipt>| producer.send_offsets(&offsets, &group, patience);
-        let lost = || TransactionError::Fatal(KafkaError::timed_out("the group's coordinator did not take the offsets"));
+        let lost =
+            || TransactionError::Fatal(KafkaError::timed_out("the group's coordinator did not take the offsets"));
         // A little more than it should take by itself.
         self.sink.producer_within(patience + SLICE, send).unwrap_or_else(|| Err(lost()))
     }
@@ -198,7 +199,8 @@ impl Committer {
         }
     }
 
-    /// Makes a call until it is over, has failed, or `patience` is used up; without one only the pipeline's end ends it.
+    /// Makes a call until it is over, has failed, or `patience` is used up; without one only the pipeline's end ends
+    /// it.
     fn retry_until(
         &self,
         patience: Option<Duration>,

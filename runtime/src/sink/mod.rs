@@ -25,10 +25,10 @@ use self::write_gate::WriteGate;
 pub use self::writer::Known;
 use self::writer::{Destination, KnownTopics, QUEUE_KBYTES, Refusal, Writer, refusal, size};
 use crate::config::plan::{self, Delivery};
-use crate::sink::event::SinkEvents;
 use crate::failure::Class;
 use crate::kafka::{ErrorKind, Kafka, Outgoing, Producer, Properties, Sent, TopicLimits};
 use crate::rt;
+use crate::sink::event::SinkEvents;
 
 /// What is said of a record that its topic's limit keeps out.
 pub const TOO_LARGE: &str = "a broker refused it as too large for its topic";
@@ -67,8 +67,8 @@ pub struct Sink {
 }
 
 impl Sink {
-    /// Makes the producer. `outputs` are in the plan's order, none where one is `{ drop: true }`. Under exactly_once the
-    /// write gate is closed until the first transaction has begun.
+    /// Makes the producer. `outputs` are in the plan's order, none where one is `{ drop: true }`. Under exactly_once
+    /// the write gate is closed until the first transaction has begun.
     ///
     /// # Errors
     /// Properties or topic names that the client refuses.
@@ -190,9 +190,9 @@ impl Sink {
     /// (`refused`: as what) or from time to time. Returns whether a record that was refused may fare better when its
     /// partition is read again: it is then dead-lettered, or written in another way.
     ///
-    /// A limit that may not be read is guessed: where a record is refused as too large and nothing has changed, limits are
-    /// halved until it is not. Where the producer needs other properties it is replaced, under at_least_once here, under
-    /// exactly_once with the next abort. May take ten seconds: for a thread of its own.
+    /// A limit that may not be read is guessed: where a record is refused as too large and nothing has changed, limits
+    /// are halved until it is not. Where the producer needs other properties it is replaced, under at_least_once here,
+    /// under exactly_once with the next abort. May take ten seconds: for a thread of its own.
     ///
     /// # Errors
     /// A producer cannot be made, or the old one does not get rid of what it holds in time: it stays, and this is to be
@@ -252,8 +252,8 @@ impl Sink {
         }
     }
 
-    /// Remembers that a broker refused an output of this record, so that it goes to the dead-letter topic at once when the
-    /// record is read again after an abort.
+    /// Remembers that a broker refused an output of this record, so that it goes to the dead-letter topic at once when
+    /// the record is read again after an abort.
     pub fn remember_refused(&self, oversize: &OversizeRecord) {
         self.refused().note(&oversize.span.lease.at, &oversize.record);
     }

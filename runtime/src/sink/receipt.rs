@@ -7,10 +7,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::dead_letter::DeadLetter;
 use crate::batch::Offset;
 use crate::counters::SpanTally;
-use crate::sink::event::{SinkEvent, SinkEvents};
 use crate::failure::Class;
 use crate::kafka::{ErrorKind, KafkaError};
 use crate::lease::Lease;
+use crate::sink::event::{SinkEvent, SinkEvents};
 
 /// One partition's part of a batch.
 #[derive(Clone, Debug)]

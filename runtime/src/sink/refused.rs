@@ -53,8 +53,8 @@ impl RefusedRecords {
         output.smallest = output.smallest.min(record.size);
     }
 
-    /// Returns whether a broker refuses this record: it did before, or it has refused enough others of the same output that
-    /// were not larger. Only records over their topic's limit are asked for.
+    /// Returns whether a broker refuses this record: it did before, or it has refused enough others of the same output
+    /// that were not larger. Only records over their topic's limit are asked for.
     pub fn would_refuse(&self, at: &TopicPartition, record: &LargeRecord) -> bool {
         let by_size = |output: &OutputRefusals| output.count >= REFUSALS && record.size >= output.smallest;
         self.outputs.get(&record.output).is_some_and(by_size)

@@ -4,10 +4,10 @@ use super::simulated::SimulatedKafka;
 use super::*;
 use crate::batch::{Arena, Field, HeaderList, NO_TIMESTAMP, Offset, Record};
 use crate::config::{PlanOptions, load_text};
-use crate::sink::event::SinkEvent;
 use crate::kafka::{KafkaError, TopicPartition};
 use crate::lease::Lease;
 use crate::rt::{Receiver, Wakeup};
+use crate::sink::event::SinkEvent;
 
 struct Bench {
     kafka: SimulatedKafka,

@@ -1,11 +1,11 @@
-//! The write gate: workers pass it to write, a batch at a time. Under exactly_once it is closed between two transactions,
-//! so that none begins or ends in the middle of a batch; under at_least_once it stays open.
+//! The write gate: workers pass it to write, a batch at a time. Under exactly_once it is closed between two
+//! transactions, so that none begins or ends in the middle of a batch; under at_least_once it stays open.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::sink::event::{SinkEvent, SinkEvents};
 use crate::rt::{self, Condvar};
+use crate::sink::event::{SinkEvent, SinkEvents};
 
 /// How long a worker waits for the gate to open before it looks whether it should go on waiting.
 const LOOK: Duration = Duration::from_millis(50);
@@ -51,7 +51,8 @@ impl WriteGate {
         }
     }
 
-    /// Waits until it is open, and goes through. None where `given_up` says meanwhile that there is nothing to wait for.
+    /// Waits until it is open, and goes through. None where `given_up` says meanwhile that there is nothing to wait
+    /// for.
     pub fn enter(&self, given_up: impl Fn() -> bool) -> Option<WritePermit<'_>> {
         let mut state = self.state();
         while !state.open || state.exclusive > 0 {

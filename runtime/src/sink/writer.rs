@@ -154,9 +154,9 @@ fn this_process() -> &'static str {
     })
 }
 
-/// Adds what the topics ask for. Small records never share a large one's fate: a batch stays under the smallest limit. What
-/// a broker may take, the client lets pass, and its queue holds: librdkafka says of a record that is larger than its whole
-/// queue that the queue is full.
+/// Adds what the topics ask for. Small records never share a large one's fate: a batch stays under the smallest limit.
+/// What a broker may take, the client lets pass, and its queue holds: librdkafka says of a record that is larger than
+/// its whole queue that the queue is full.
 fn with_limits(properties: &Properties, topics: &KnownTopics) -> Properties {
     let mut properties = properties.clone();
     let smallest = topics.sizes().min().unwrap_or(DEFAULT_MAX_MESSAGE_BYTES);

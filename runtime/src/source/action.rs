@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::question::Question;
 use super::partitions::Start;
+use super::question::Question;
 use crate::batch::Offset;
 use crate::error::PipelineError;
 use crate::kafka::{Committed, TopicPartition};

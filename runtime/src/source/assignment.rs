@@ -90,8 +90,7 @@ impl Assignment {
     /// Asks again where that is due, and begins with what is known.
     pub fn step(&mut self, now: Instant, actions: &mut Actions) {
         let is_due = |state: &State| matches!(state, State::Failed { again } if *again <= now);
-        let again: Vec<_> =
-            self.pending.iter().filter(|(_, state)| is_due(state)).map(|(at, _)| at.clone()).collect();
+        let again: Vec<_> = self.pending.iter().filter(|(_, state)| is_due(state)).map(|(at, _)| at.clone()).collect();
         self.ask(again, actions);
         let is_asked = self.pending.values().any(|state| matches!(state, State::Asked));
         let is_answer_due = self.answer_due.is_some_and(|due| now >= due || !is_asked);
@@ -187,7 +186,9 @@ mod tests {
     fn a_rebalance_is_answered_when_all_is_known() {
         let (mut assignment, now, mut actions) = (Assignment::new("p".into()), rt::now(), Actions::new());
         assignment.on_assigned(vec![at(0), at(1)], true, now, &mut actions);
-        assert!(matches!(&actions[..], [Action::Ask(Question::Starts { partitions, ticket: 1 })] if partitions.len() == 2));
+        assert!(
+            matches!(&actions[..], [Action::Ask(Question::Starts { partitions, ticket: 1 })] if partitions.len() == 2)
+        );
         assignment.on_starts(vec![(at(0), start(5))], 1, now);
         actions.clear();
         assignment.step(now, &mut actions);

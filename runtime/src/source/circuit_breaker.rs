@@ -10,11 +10,11 @@ use super::pause::PauseReason;
 use crate::batch::{Batch, Offset};
 use crate::config::plan::OnBreak;
 use crate::error::PipelineError;
-use crate::worker::event::{BreakerTrip, ProbeResult};
 use crate::kafka::{FetchedRecord, KafkaError, TopicPartition};
 use crate::lease::Lease;
 use crate::stage::breaker::ProbeDelay;
 use crate::worker::Job;
+use crate::worker::event::{BreakerTrip, ProbeResult};
 
 /// Records in a probe, at most.
 pub const PROBE: usize = 16;
@@ -96,12 +96,7 @@ impl CircuitBreaker {
     ///
     /// # Errors
     /// The record cannot be read in full.
-    pub fn take(
-        &mut self,
-        lease: &Arc<Lease>,
-        record: &FetchedRecord<'_>,
-        now: Instant,
-    ) -> Result<bool, KafkaError> {
+    pub fn take(&mut self, lease: &Arc<Lease>, record: &FetchedRecord<'_>, now: Instant) -> Result<bool, KafkaError> {
         let Some(open) = &mut self.open else { return Ok(false) };
         if open.phase == Phase::Collecting {
             open.probe.push(lease, record, now)?;
@@ -154,13 +149,7 @@ impl CircuitBreaker {
     }
 
     /// What was found ahead goes to a worker, whose verdict comes as that of a probe.
-    pub fn on_lookahead(
-        &mut self,
-        job: Job,
-        now: Instant,
-        partitions: &mut OwnedPartitions,
-        actions: &mut Actions,
-    ) {
+    pub fn on_lookahead(&mut self, job: Job, now: Instant, partitions: &mut OwnedPartitions, actions: &mut Actions) {
         let is_looking = self.open.as_ref().is_some_and(|open| matches!(open.phase, Phase::LookingAhead { .. }));
         match (is_looking, job.spans.is_empty()) {
             (true, false) => actions.push(Action::Dispatch { worker: 0, job }),

@@ -9,8 +9,8 @@ use crate::config::plan::BatchLimits;
 use crate::kafka::{FetchedRecord, KafkaError};
 use crate::lease::Lease;
 use crate::rt::Sender;
-use crate::sink::receipt::Span;
 use crate::sink::event::SinkEvents;
+use crate::sink::receipt::Span;
 use crate::worker::{Job, WorkerMessage};
 
 /// Batches that a worker may have: one in work and one that waits for it.

@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::circuit_breaker::PROBE;
+use super::event::{Event, Events};
 use super::intake::OpenBatch;
 use crate::batch::{Batch, Offset};
-use super::event::{Event, Events};
 use crate::kafka::{Fetched, Kafka, KafkaError, PartitionReader, Properties, StartPosition, TopicPartition};
 use crate::lease::Lease;
 use crate::rt;
@@ -92,9 +92,8 @@ impl LookaheadProbe {
                 match fetched {
                     Fetched::Record(record) => {
                         let topic = record.origin.topic();
-                        let is_its = |lease: &&Arc<Lease>| {
-                            lease.at.topic == topic && lease.at.partition == record.partition
-                        };
+                        let is_its =
+                            |lease: &&Arc<Lease>| lease.at.topic == topic && lease.at.partition == record.partition;
                         if let Some(lease) = leases.iter().find(is_its) {
                             failed = found.push(lease, &record, rt::now()).err();
                         }

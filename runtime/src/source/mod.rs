@@ -33,11 +33,11 @@ use self::action::{Action, Actions};
 use self::assignment::Assignment;
 use self::circuit_breaker::CircuitBreaker;
 use self::commits::Commits;
+pub use self::event::{Command, Event, Events};
 use self::intake::Intake;
 use self::lost_offset::LostOffsets;
 use self::partitions::OwnedPartitions;
 use self::placement::Placement;
-pub use self::event::{Command, Event, Events};
 use self::question::Answer;
 use self::question::Asker;
 use self::revocation::Revocations;
@@ -50,8 +50,8 @@ use crate::error::PipelineError;
 use crate::kafka::{ConsumerEvent, ErrorKind, Fetched, FetchedRecord, GroupConsumer, Kafka, KafkaError};
 use crate::lease::Lease;
 use crate::rt::{self, Receiver, Sender, Turn};
-use crate::sink::event::SinkEvent;
 use crate::sink::committer::{TransactionCommand, TransactionOutcome};
+use crate::sink::event::SinkEvent;
 use crate::sink::receipt::{OversizeRecord, Receipt, Span};
 use crate::view::Phase;
 use crate::worker::event::WorkerEvent;
@@ -361,14 +361,18 @@ impl Source {
                 actions.push(Action::Abort(why.to_owned()));
             }
             Event::Sink(SinkEvent::TooLarge(oversize)) => self.oversize.push(oversize),
-            Event::Worker(WorkerEvent::RetryPending { lease, full }) => self.on_retries(&lease, true, full, &mut actions),
+            Event::Worker(WorkerEvent::RetryPending { lease, full }) => {
+                self.on_retries(&lease, true, full, &mut actions)
+            }
             Event::Worker(WorkerEvent::RetriesDone(lease)) => self.on_retries(&lease, false, false, &mut actions),
             Event::Worker(WorkerEvent::BreakerOpened(trip)) if !self.shutdown.has_begun() => {
                 self.breaker.on_trip(trip, now, &mut self.partitions, &mut actions);
             }
             Event::Worker(WorkerEvent::BreakerOpened(_)) => {}
             Event::LookaheadReady(job) => self.breaker.on_lookahead(job, now, &mut self.partitions, &mut actions),
-            Event::Worker(WorkerEvent::ProbeEnded(probe)) => self.breaker.on_probe(probe, now, &mut self.partitions, &mut actions),
+            Event::Worker(WorkerEvent::ProbeEnded(probe)) => {
+                self.breaker.on_probe(probe, now, &mut self.partitions, &mut actions)
+            }
             Event::Worker(WorkerEvent::Failed(error)) => {
                 if matches!(error, PipelineError::Undeliverable { .. }) {
                     // Some of what came of the record may be written.
@@ -492,7 +496,8 @@ impl Source {
             let transactions = self.transactions.as_mut().map(|(transactions, _)| transactions);
             let is_resending = !self.oversize.is_empty();
             let result = self.shutdown.step(now, is_resending, &self.partitions, transactions, &mut actions);
-            if let Some((transactions, _)) = self.transactions.as_mut().filter(|_| self.shutdown.is_last_commit_asked()) {
+            if let Some((transactions, _)) = self.transactions.as_mut().filter(|_| self.shutdown.is_last_commit_asked())
+            {
                 transactions.set_last();
             }
             let any = self.perform(actions, now);

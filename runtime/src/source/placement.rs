@@ -16,16 +16,9 @@ pub struct Placement {
 impl Placement {
     /// Goes on with a move, or begins one where a worker has two partitions more than another. `may_move`: no rebalance is under
     /// way, and the pipeline is not ending.
-    pub fn step(
-        &mut self,
-        may_move: bool,
-        partitions: &mut OwnedPartitions,
-        intake: &Intake,
-        actions: &mut Actions,
-    ) {
+    pub fn step(&mut self, may_move: bool, partitions: &mut OwnedPartitions, intake: &Intake, actions: &mut Actions) {
         if let Some((index, generation, worker)) = self.moving {
-            let Some(partition) =
-                partitions.get(index).filter(|partition| partition.lease().generation == generation)
+            let Some(partition) = partitions.get(index).filter(|partition| partition.lease().generation == generation)
             else {
                 // It was given up, or is read again in a new generation.
                 return self.end(index, partitions, actions);

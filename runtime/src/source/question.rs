@@ -4,11 +4,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::event::{Event, Events};
 use super::partitions::Start;
 use super::start_position;
 use crate::batch::Offset;
 use crate::config::plan::Start as FirstStart;
-use super::event::{Event, Events};
 use crate::kafka::{CommittedOf, GroupQueries, KafkaError, TopicPartition};
 use crate::rt;
 

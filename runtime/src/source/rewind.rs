@@ -63,11 +63,11 @@ impl Rewind {
         if self.is_asked || now < self.due || !may_reassign {
             return false;
         }
-        let is_to_go_back = |p: &&super::partitions::OwnedPartition| {
-            p.is_void() && !p.is_paused_for(PauseReason::Revoking)
-        };
+        let is_to_go_back =
+            |p: &&super::partitions::OwnedPartition| p.is_void() && !p.is_paused_for(PauseReason::Revoking);
         let void: Vec<_> = partitions.iter().filter(is_to_go_back).map(|p| (p.index(), p.at().clone())).collect();
-        let unknown: Vec<_> = void.iter().map(|(_, at)| at).filter(|at| !self.known.contains_key(*at)).cloned().collect();
+        let unknown: Vec<_> =
+            void.iter().map(|(_, at)| at).filter(|at| !self.known.contains_key(*at)).cloned().collect();
         if !unknown.is_empty() {
             self.ticket += 1;
             self.is_asked = true;

@@ -19,10 +19,7 @@ const NOTE: &str = "sluice:partitions=";
 pub type Starts = Vec<(TopicPartition, Result<Start, KafkaError>)>;
 
 /// Where to begin with partitions of which it is known what the group has committed, and those of which more has to be asked.
-pub fn of_committed(
-    committed: Vec<(TopicPartition, CommittedOf)>,
-    start: FirstStart,
-) -> (Starts, Vec<TopicPartition>) {
+pub fn of_committed(committed: Vec<(TopicPartition, CommittedOf)>, start: FirstStart) -> (Starts, Vec<TopicPartition>) {
     let (mut starts, mut first) = (Vec::with_capacity(committed.len()), Vec::new());
     for (at, committed) in committed {
         match committed {

@@ -49,14 +49,25 @@ pub fn intake(workers: usize) -> (Intake, Vec<Receiver<WorkerMessage>>) {
     let limits = BatchLimits { max_records: 10, max_bytes: 1000, max_wait: Duration::from_millis(5) };
     let (senders, receivers) = (0..workers).map(|_| rt::channel()).unzip();
     let (events, _) = rt::channel();
-    (Intake::new(limits, senders, crate::sink::event::SinkEvents::new::<crate::sink::event::SinkEvent>(events, Wakeup::default())), receivers)
+    (
+        Intake::new(
+            limits,
+            senders,
+            crate::sink::event::SinkEvents::new::<crate::sink::event::SinkEvent>(events, Wakeup::default()),
+        ),
+        receivers,
+    )
 }
 
 /// Takes the actions out, as short words in order.
 pub fn words(actions: &mut Actions) -> Vec<String> {
-    let list = |partitions: &[TopicPartition]| partitions.iter().map(|at| at.partition.0.to_string()).collect::<Vec<_>>().join(",");
+    let list = |partitions: &[TopicPartition]| {
+        partitions.iter().map(|at| at.partition.0.to_string()).collect::<Vec<_>>().join(",")
+    };
     let word = |action: Action| match action {
-        Action::Assign(starts) => format!("assign {}", list(&starts.iter().map(|(at, _)| at.clone()).collect::<Vec<_>>())),
+        Action::Assign(starts) => {
+            format!("assign {}", list(&starts.iter().map(|(at, _)| at.clone()).collect::<Vec<_>>()))
+        }
         Action::Unassign(partitions) => format!("unassign {}", list(&partitions)),
         Action::Pause(partitions) if partitions.is_empty() => String::new(),
         Action::Pause(partitions) => format!("pause {}", list(&partitions)),

@@ -287,8 +287,10 @@ impl Transactions {
         if partitions.iter().any(OwnedPartition::has_gap) {
             return self.abort_now("a later batch was delivered before an earlier one", self.begun, actions);
         }
-        let offsets: Vec<_> =
-            partitions.iter().filter_map(|partition| Some((partition.at().clone(), partition.uncommitted()?))).collect();
+        let offsets: Vec<_> = partitions
+            .iter()
+            .filter_map(|partition| Some((partition.at().clone(), partition.uncommitted()?)))
+            .collect();
         if offsets.is_empty() {
             return self.open(actions);
         }

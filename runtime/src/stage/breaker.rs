@@ -43,7 +43,8 @@ impl Window {
     }
 
     /// Drops the oldest part if it is too old, or what is left without it is enough to judge by. The time of calls that
-    /// timed out makes no part older: a stage that does nothing else would otherwise never fail often enough in its window.
+    /// timed out makes no part older: a stage that does nothing else would otherwise never fail often enough in its
+    /// window.
     fn drop_oldest(&mut self, now: Instant, plan: &plan::Breaker) -> bool {
         let (total, stalled) = (self.total, self.stalled);
         let is_over = |part: &mut Part| {

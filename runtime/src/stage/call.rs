@@ -134,9 +134,9 @@ impl Stage {
         }
     }
 
-    /// Returns whether the answer, whose bytes lie in the arena from `before` on, still fits to the others on this batch.
-    /// One that does not is taken out again: a plugin that fails on batches, and says ever more to single records, must not
-    /// fill the host's memory.
+    /// Returns whether the answer, whose bytes lie in the arena from `before` on, still fits to the others on this
+    /// batch. One that does not is taken out again: a plugin that fails on batches, and says ever more to single
+    /// records, must not fill the host's memory.
     fn fits(&self, arena: &mut Arena, before: usize, progress: &mut Progress) -> Result<(), CallError> {
         let bytes = arena.len() - before + self.answer.produced.len() * size_of::<Produced>();
         if progress.try_reserve(bytes, self.room) {
@@ -202,8 +202,8 @@ impl Stage {
         }
     }
 
-    /// Returns the reason of a reject or retry as far as it is kept. It is bytes beside the arena, and several may be said
-    /// with the same bytes of an answer, so it counts against the same bound.
+    /// Returns the reason of a reject or retry as far as it is kept. It is bytes beside the arena, and several may be
+    /// said with the same bytes of an answer, so it counts against the same bound.
     fn reason(&self, arena: &Arena, progress: &mut Progress, produced: usize) -> String {
         let Change::Set(field) = self.answer.produced[produced].value else { return String::new() };
         let reason = text(arena, field);
@@ -212,8 +212,8 @@ impl Stage {
     }
 }
 
-/// Returns how many records were emitted for the record with this number, and the first name of an output that no pipeline
-/// declares.
+/// Returns how many records were emitted for the record with this number, and the first name of an output that no
+/// pipeline declares.
 fn count_emitted(produced: &[Produced], record: u32) -> (u32, Option<Field>) {
     let (mut count, mut undeclared) = (0, None);
     for emitted in produced.iter().take_while(|produced| produced.record == record) {

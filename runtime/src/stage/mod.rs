@@ -184,8 +184,8 @@ impl Stage {
         doubled.min(self.on_error.max_backoff)
     }
 
-    /// Calls the plugin with every pending record. A record that it wants again stays pending until its retries are used
-    /// up; then it is settled as failed.
+    /// Calls the plugin with every pending record. A record that it wants again stays pending until its retries are
+    /// used up; then it is settled as failed.
     ///
     /// # Errors
     /// See [`StageError`]; the batch is then to be given up.

@@ -189,8 +189,8 @@ impl Progress {
         Some(range.start + start..range.start + start + length)
     }
 
-    /// Counts what an answer adds to the batch, in bytes; returns false, and does not count it, where all answers together
-    /// would exceed `room`.
+    /// Counts what an answer adds to the batch, in bytes; returns false, and does not count it, where all answers
+    /// together would exceed `room`.
     pub(super) fn try_reserve(&mut self, bytes: usize, room: usize) -> bool {
         let added = self.added.saturating_add(bytes);
         if added <= room {

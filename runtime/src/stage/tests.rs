@@ -60,9 +60,11 @@ struct Noted {
 impl Observer for Noted {
     fn before_call(&mut self, progress: &mut Progress) -> Result<(), StageError> {
         if self.stop_at.is_some_and(|failures| self.settled.failed >= failures) {
-            (0..progress.states().len()).filter(|i| progress.is_pending(*i)).collect::<Vec<_>>().into_iter().for_each(
-                |index| progress.discard(index),
-            );
+            (0..progress.states().len())
+                .filter(|i| progress.is_pending(*i))
+                .collect::<Vec<_>>()
+                .into_iter()
+                .for_each(|index| progress.discard(index));
         }
         Ok(())
     }

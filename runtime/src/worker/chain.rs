@@ -1,13 +1,13 @@
 //! The chain: takes a batch through the stages, and sorts what leaves each.
 
 use super::ChainContext;
+use super::event::WorkerEvent;
 use super::in_flight::{ChainOutput, InFlightBatch, Origin, apply};
 use super::observer::{BatchObserver, discard_revoked};
 use super::outcome::ReplayOutcome;
 use crate::batch::Record;
 use crate::config::plan::Then;
 use crate::error::PipelineError;
-use super::event::WorkerEvent;
 use crate::failure::Failure;
 use crate::plugin::{OutputName, StartError};
 use crate::stage::{Failed, Progress, RecordState, Round, Stage, StageError, StageInput};
@@ -110,7 +110,9 @@ impl Chain {
                 StageError::Stopped => return Step::ProbeFailed,
                 // It is said again when the record's turn comes.
                 StageError::Fatal(_) if batch.ahead => return Step::ProbeFailed,
-                StageError::Fatal(reason) => ctx.events.send(WorkerEvent::Failed(PipelineError::Fatal { stage, reason })),
+                StageError::Fatal(reason) => {
+                    ctx.events.send(WorkerEvent::Failed(PipelineError::Fatal { stage, reason }))
+                }
                 StageError::Restart(error) => ctx.events.send(WorkerEvent::Failed(restart_error(&error))),
             }
             Step::Abandoned

@@ -1,12 +1,12 @@
 //! The end of the chain: everything that left it goes to the sink, in the order of the input.
 
 use super::PipelineContext;
+use super::event::{ProbeResult, WorkerEvent};
 use super::in_flight::{ChainOutput, InFlightBatch, MOVED};
 use super::outcome::ReplayOutcome;
 use crate::batch::{Offset, Record};
 use crate::counters::SpanTally;
 use crate::error::PipelineError;
-use super::event::{ProbeResult, WorkerEvent};
 use crate::failure::{Class, Failure};
 use crate::rt;
 use crate::sink::dead_letter::DeadLetter;
@@ -111,8 +111,7 @@ impl Delivery<'_> {
                     let path = batch.path(*origin, (stage + 1).min(context.stages));
                     Failure { class, reason, stage, path, attempts: 1 }
                 };
-                let fallback =
-                    || letter(batch, context, origin.input, &failure(Class::Oversize, TOO_LARGE.to_owned()));
+                let fallback = || letter(batch, context, origin.input, &failure(Class::Oversize, TOO_LARGE.to_owned()));
                 let destined = Destined { output: number, stage, arena: &batch.batch.arena, record, now: self.now };
                 match self.session.write(&destined, span, fallback) {
                     Err(WriteError::Refused(class, reason)) if context.sink.has_dlq() => {

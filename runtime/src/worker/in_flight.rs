@@ -201,10 +201,8 @@ pub fn apply(record: &Record, produced: &Produced) -> Record {
     }
 }
 
-
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::worker::testing::two_partitions;
 
     #[test]

@@ -22,13 +22,13 @@ use std::time::Duration;
 
 use self::chain::{Chain, Step};
 use self::deliver::deliver;
+use self::event::{ProbeResult, WorkerEvent, WorkerEvents};
 use self::in_flight::InFlightBatch;
 use self::outcome::{ReplayOutcome, ReplayOutcomes};
 use self::retry_budget::RetryBudget;
 use self::retry_queue::{Advanced, RetryQueue};
 use crate::batch::Batch;
 use crate::counters::PlanCounters;
-use self::event::{ProbeResult, WorkerEvent, WorkerEvents};
 use crate::lease::Lease;
 use crate::rt::{self, Receiver, Turn};
 use crate::sink::Sink;
@@ -198,7 +198,8 @@ impl Worker {
         }
     }
 
-    /// Goes on with what is due by now. What begins to wait again meanwhile is due later, so that batches get their turn.
+    /// Goes on with what is due by now. What begins to wait again meanwhile is due later, so that batches get their
+    /// turn.
     fn resume(&mut self) {
         let now = rt::now();
         loop {

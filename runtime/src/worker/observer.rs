@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::ChainContext;
-use crate::batch::Record;
 use super::event::{BreakerTrip, WorkerEvent};
+use crate::batch::Record;
 use crate::rt;
 use crate::sink::receipt::OpenSpan;
 use crate::stage::breaker::Breaker;

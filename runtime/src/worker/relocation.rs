@@ -1,4 +1,5 @@
-//! A relocation: copies what records point to from one arena into another, each byte once however often it is pointed to.
+//! A relocation: copies what records point to from one arena into another, each byte once however often it is pointed
+//! to.
 //!
 //! A plugin may let many records point to the same bytes. Whoever copied each record's fields for itself would need as
 //! much memory as they claim to have.

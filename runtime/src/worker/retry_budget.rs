@@ -65,8 +65,8 @@ impl RetryBudget {
         Waiting { records: self.records.load(Ordering::Relaxed), bytes: self.bytes.load(Ordering::Relaxed) }
     }
 
-    /// Returns whether a partition of which this much waits is to take no more in: half of the budget is used, and it has
-    /// more than its share. With `part` 2 it has half of that: what is full is not to stop and go.
+    /// Returns whether a partition of which this much waits is to take no more in: half of the budget is used, and it
+    /// has more than its share. With `part` 2 it has half of that: what is full is not to stop and go.
     pub fn is_over_share(&self, own: Waiting, part: usize) -> bool {
         let partitions = self.partitions.load(Ordering::Relaxed).max(1);
         self.waiting().reaches(self.limit, 2 * part) && own.reaches(self.limit, 2 * partitions * part)

@@ -8,10 +8,10 @@ use super::in_flight::InFlightBatch;
 use super::retry_budget::{RetryBudget, Waiting};
 use super::split::Split;
 use crate::config::plan;
-use crate::worker::event::WorkerEvent;
 use crate::failure::Class;
 use crate::lease::Lease;
 use crate::sink::receipt::OpenSpan;
+use crate::worker::event::WorkerEvent;
 
 mod partition;
 #[cfg(test)]

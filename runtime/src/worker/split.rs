@@ -1,5 +1,5 @@
-//! Splitting a batch: inputs that have to wait go into batches of their own, with all that came of them, while the others
-//! go on. Each list is gone through once, however many parts there are.
+//! Splitting a batch: inputs that have to wait go into batches of their own, with all that came of them, while the
+//! others go on. Each list is gone through once, however many parts there are.
 
 use super::in_flight::{ChainOutput, InFlightBatch, MOVED, NO_PATH, Origin};
 use super::relocation::{NeededBytes, Relocation};
@@ -150,13 +150,7 @@ impl InFlightBatch {
     }
 
     /// Returns an origin as it is in a part. A path node belongs to one input, so it is copied into one part alone.
-    fn moved_origin(
-        &self,
-        origin: Origin,
-        new_inputs: &[u32],
-        paths: &mut [u32],
-        part: &mut InFlightBatch,
-    ) -> Origin {
+    fn moved_origin(&self, origin: Origin, new_inputs: &[u32], paths: &mut [u32], part: &mut InFlightBatch) -> Origin {
         Origin { input: new_inputs[origin.input as usize], path: self.moved_path(origin.path, paths, part) }
     }
 

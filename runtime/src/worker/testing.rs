@@ -6,23 +6,23 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use super::PipelineContext;
+use super::event::WorkerEvents;
 use super::in_flight::InFlightBatch;
 use super::retry_budget::RetryBudget;
 use crate::batch::{Batch, Field, Offset, Partition, Record, Source};
 use crate::config::plan::{self, Hold, Limits, OnBreak, OnError, Then};
 use crate::config::{PlanOptions, load_text};
 use crate::counters::PlanCounters;
-use super::event::WorkerEvents;
-use crate::sink::event::SinkEvents;
-use crate::source::Event;
 use crate::kafka::{TopicLimits, TopicPartition};
 use crate::lease::Lease;
 use crate::plugin::{PluginInstance, StageSetup};
 use crate::rt::{self, Receiver, Wakeup};
 use crate::sink::dead_letter::DeadLetterOrigin;
+use crate::sink::event::SinkEvents;
 use crate::sink::receipt::{OpenSpan, Span};
 use crate::sink::simulated::SimulatedKafka;
 use crate::sink::{Known, Sink};
+use crate::source::Event;
 use crate::stage::Stage;
 use crate::stage::breaker::Breaker;
 use crate::stage::timeouts::StageTimeouts;
@@ -110,12 +110,8 @@ pub(super) fn pipeline(delivery: &str, stages: &[&str], limits: TopicLimits) -> 
         Sink::new(Arc::new(kafka.clone()), &plan, outputs, known("dlq"), origin, cut_off.clone(), sink_events.clone());
     let names: Vec<Arc<str>> = stages.iter().map(|name| (*name).into()).collect();
     let outputs: [Arc<str>; 2] = ["default".into(), "audit".into()];
-    let breaker = plan::Breaker {
-        share: 0.5,
-        window: Duration::from_secs(30),
-        min_records: 100,
-        on_break: OnBreak::Pause,
-    };
+    let breaker =
+        plan::Breaker { share: 0.5, window: Duration::from_secs(30), min_records: 100, on_break: OnBreak::Pause };
     let context = PipelineContext {
         sink: Arc::new(sink.expect("a simulated producer")),
         breakers: stages.iter().map(|_| Breaker::new(breaker)).collect(),

@@ -5,10 +5,10 @@ use std::sync::atomic::AtomicBool;
 
 use super::ChainContext;
 use super::chain::{Chain, Step};
+use super::event::{WorkerEvent, WorkerEvents};
 use super::in_flight::{ChainOutput, InFlightBatch};
 use crate::batch::{Arena, Batch, Offset, Partition, Record, Source};
 use crate::error::PipelineError;
-use super::event::{WorkerEvent, WorkerEvents};
 use crate::failure::Failure;
 use crate::kafka::TopicPartition;
 use crate::lease::Lease;
@@ -58,9 +58,9 @@ impl Trial {
         }
     }
 
-    /// Takes the records that `fill` puts into a batch through the chain, where they are called again at once as often as
-    /// their stages say. What leaves is handed to `left` in the order of the input, with the arena that it lies in. `fill` is
-    /// given the batch and the first record's offset.
+    /// Takes the records that `fill` puts into a batch through the chain, where they are called again at once as often
+    /// as their stages say. What leaves is handed to `left` in the order of the input, with the arena that it lies in.
+    /// `fill` is given the batch and the first record's offset.
     ///
     /// # Errors
     /// What would stop the pipeline, after all that it would deliver before.
@@ -123,7 +123,9 @@ impl Trial {
                 &batch.batch.arena,
                 match leaving {
                     ChainOutput::Output { output, record, .. } => Left::Output(*output as usize, record),
-                    ChainOutput::DeadLetter { failure, .. } => Left::DeadLetter(input, &batch.failures[*failure as usize]),
+                    ChainOutput::DeadLetter { failure, .. } => {
+                        Left::DeadLetter(input, &batch.failures[*failure as usize])
+                    }
                 },
             );
         }

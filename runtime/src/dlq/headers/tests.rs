@@ -27,7 +27,8 @@ fn written(failure: &Failure, stages: usize, timestamp: i64, replays: u32, conne
     let replay = (replays > 0).then(|| Arc::new(Replay { number: replays, path: Vec::new() }));
     let source = Source { topic: "orders".into(), topic_field: Field::NULL, partition: Partition(2), replay };
     let stage = |n| (format!("stage-{n}"), "jq".to_owned(), format!("sha256:{n}"));
-    let origin = DeadLetterOrigin { pipeline: "p".to_owned(), stages: (0..stages).map(stage).collect(), connect_headers };
+    let origin =
+        DeadLetterOrigin { pipeline: "p".to_owned(), stages: (0..stages).map(stage).collect(), connect_headers };
     let headers = origin.headers(&record, &source, failure);
     headers.into_iter().map(|(name, value)| (name.as_bytes().to_vec(), Some(value.into_bytes()))).collect()
 }

@@ -1,9 +1,9 @@
 //! One try to replay a batch: a transaction from its begin to its commit, or to its abort.
 
+use crate::rt::JoinHandle;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use crate::rt::JoinHandle;
 use std::time::Duration;
 
 use super::Replay;
@@ -12,16 +12,16 @@ use super::transaction::{abort, begin, commit};
 use crate::batch::{Arena, HeaderList, NO_TIMESTAMP, Offset, Partition, Record};
 use crate::dlq::marks::{Mark, topic_of};
 use crate::error::PipelineError;
-use crate::sink::event::SinkEvent;
-use crate::source::{Command, Event};
-use crate::worker::event::WorkerEvent;
 use crate::kafka::TopicPartition;
 use crate::lease::Lease;
-use crate::sink::dead_letter::DeadLetter;
-use crate::sink::receipt::{OpenSpan, Span};
 use crate::rt::{self, RecvTimeoutError};
+use crate::sink::dead_letter::DeadLetter;
+use crate::sink::event::SinkEvent;
+use crate::sink::receipt::{OpenSpan, Span};
 use crate::sink::{Destined, WriteError};
+use crate::source::{Command, Event};
 use crate::worker::WorkerMessage;
+use crate::worker::event::WorkerEvent;
 use crate::worker::outcome::{ReplayOutcome, ReplayOutcomes};
 
 /// How often it is looked whether the worker is still there.
@@ -125,7 +125,9 @@ impl Replay {
                 course.open.remove(&slot);
                 course.given_up.insert(slot);
             }
-            Event::Worker(WorkerEvent::RetryPending { lease, .. }) if is_its(&lease) => _ = course.held.insert(lease.index),
+            Event::Worker(WorkerEvent::RetryPending { lease, .. }) if is_its(&lease) => {
+                _ = course.held.insert(lease.index)
+            }
             Event::Worker(WorkerEvent::RetriesDone(lease)) if is_its(&lease) => _ = course.held.remove(&lease.index),
             Event::Sink(SinkEvent::TooLarge(oversize)) if is_its(oversize.lease()) => {
                 self.give_up(course, Trouble::TooLarge(oversize.lease().index));
@@ -206,12 +208,10 @@ impl Replay {
             let large = || Box::new(DeadLetter::new(&arena, &record, Vec::new()));
             let (output, now) = (self.marks_output, rt::unix_ms());
             let destined = Destined { output, stage: 0, arena: &arena, record: &record, now };
-            session.write(&destined, &mut open, large).map_err(|not_written| {
-                match not_written {
-                    WriteError::Refused(_, why) | WriteError::Impossible(why) => Trouble::Over(why),
-                    WriteError::Abandoned if self.shared.cut_off.load(Ordering::Acquire) => cut_off(),
-                    WriteError::Abandoned => Trouble::Aborted("the transaction has failed".to_owned()),
-                }
+            session.write(&destined, &mut open, large).map_err(|not_written| match not_written {
+                WriteError::Refused(_, why) | WriteError::Impossible(why) => Trouble::Over(why),
+                WriteError::Abandoned if self.shared.cut_off.load(Ordering::Acquire) => cut_off(),
+                WriteError::Abandoned => Trouble::Aborted("the transaction has failed".to_owned()),
             })?;
         }
         open.seal();

@@ -23,8 +23,8 @@ use super::marks::Marks;
 use super::scan::{Flow, Found, Scan};
 use super::select::Selection;
 use crate::config::plan::Plan;
-use crate::source::{Command, Event};
 use crate::rt::{JoinHandle, Receiver, RecvTimeoutError, Sender};
+use crate::source::{Command, Event};
 use crate::worker::{PipelineContext, WorkerMessage};
 
 /// Dead letters in one transaction, at the most.

@@ -24,7 +24,11 @@ impl NativeAdmin {
     ///
     /// # Errors
     /// Properties that librdkafka refuses.
-    pub fn new(pipeline: &Arc<str>, properties: &BTreeMap<String, String>, timeout: Duration) -> anyhow::Result<NativeAdmin> {
+    pub fn new(
+        pipeline: &Arc<str>,
+        properties: &BTreeMap<String, String>,
+        timeout: Duration,
+    ) -> anyhow::Result<NativeAdmin> {
         let config = client_config(properties);
         let client = config.create_with_context(Logging::new(pipeline))?;
         let runtime = tokio::runtime::Builder::new_current_thread().build()?;

@@ -95,10 +95,7 @@ impl NativeConsumer {
     }
 
     /// Takes these partitions without a group, each into queue 0.
-    pub(super) fn assign_directly(
-        &mut self,
-        partitions: &[(TopicPartition, StartPosition)],
-    ) -> Result<(), KafkaError> {
+    pub(super) fn assign_directly(&mut self, partitions: &[(TopicPartition, StartPosition)]) -> Result<(), KafkaError> {
         let list: Vec<_> = partitions.iter().map(|(at, from)| (at.clone(), *from, 0)).collect();
         self.assign(&list)
     }
@@ -142,8 +139,7 @@ impl NativeConsumer {
         if let Ok(assignment) = self.base().assignment() {
             // Nothing can be done about a refusal here; `closed` and the deadline decide.
             let incremental = self.is_incremental();
-            let _ =
-                if incremental { self.base().incremental_unassign(&assignment) } else { self.base().unassign() };
+            let _ = if incremental { self.base().incremental_unassign(&assignment) } else { self.base().unassign() };
         }
         if self.base().close_queue().is_err() {
             return false;
@@ -286,7 +282,11 @@ impl GroupConsumer for NativeConsumer {
                 }
                 // Whatever it is: it is not known from where the partition is read.
                 Some(code) => {
-                    return Err(super::classified(code, code as i32, &format!("{}/{}", element.topic(), element.partition())));
+                    return Err(super::classified(
+                        code,
+                        code as i32,
+                        &format!("{}/{}", element.topic(), element.partition()),
+                    ));
                 }
             }
         }

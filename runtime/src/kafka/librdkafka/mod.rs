@@ -22,9 +22,7 @@ use self::admin::NativeAdmin;
 use self::consumer::NativeConsumer;
 use self::producer::NativeProducer;
 use self::reader::NativeReader;
-use super::{
-    ErrorKind, GroupConsumer, Kafka, KafkaError, PartitionReader, Producer, Properties, Report, TopicAdmin,
-};
+use super::{ErrorKind, GroupConsumer, Kafka, KafkaError, PartitionReader, Producer, Properties, Report, TopicAdmin};
 use crate::rt::Wakeup;
 
 /// Makes clients of real brokers.

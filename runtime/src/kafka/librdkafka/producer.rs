@@ -24,10 +24,10 @@ use super::records::disable_callback;
 use super::transactions::TransactionCalls;
 use super::{client_config, error_of};
 use crate::batch::NO_TIMESTAMP;
-use crate::rt::{self, JoinHandle, Turn, Wakeup};
 use crate::kafka::{
     Committed, GroupMetadata, KafkaError, Outgoing, Producer, Report, Sent, TopicPartition, TransactionError,
 };
+use crate::rt::{self, JoinHandle, Turn, Wakeup};
 
 /// librdkafka's words for what was not tried because of something else.
 const NOT_TRIED: &str = "Operation not attempted";

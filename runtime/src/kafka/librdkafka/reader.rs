@@ -22,10 +22,7 @@ pub(super) struct NativeReader {
 }
 
 impl NativeReader {
-    pub(super) fn new(
-        pipeline: &Arc<str>,
-        properties: &BTreeMap<String, String>,
-    ) -> Result<NativeReader, KafkaError> {
+    pub(super) fn new(pipeline: &Arc<str>, properties: &BTreeMap<String, String>) -> Result<NativeReader, KafkaError> {
         let mut properties = properties.clone();
         properties.retain(|name, _| !GROUP_PROPERTIES.contains(&name.as_str()));
         let wakeup = Wakeup::default();

@@ -3,9 +3,9 @@
 use std::collections::VecDeque;
 
 use super::*;
-use crate::rt::Turn;
 use crate::config::{PlanOptions, load_text};
 use crate::kafka::TopicLimits;
+use crate::rt::Turn;
 use crate::rt::{Sender, Wakeup};
 use crate::sink::Known;
 use crate::sink::dead_letter::DeadLetterOrigin;
@@ -32,8 +32,7 @@ impl Bench {
         let clients = Arc::new(kafka.clone());
         let sink = Sink::new(clients, &plan, vec![known], None, origin, Arc::default(), sender.clone()).unwrap();
         let sink = Arc::new(sink);
-        let committer =
-            Committer::new("p".into(), sink.clone(), sender, Duration::from_secs(60), Arc::default());
+        let committer = Committer::new("p".into(), sink.clone(), sender, Duration::from_secs(60), Arc::default());
         Bench { kafka, sink, committer, events, commands: rt::channel() }
     }
 

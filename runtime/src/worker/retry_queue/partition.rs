@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
 use super::{Blocks, Due, PARTITION_LIMIT};
-use crate::worker::event::WorkerEvent;
 use crate::lease::Lease;
+use crate::worker::event::WorkerEvent;
 use crate::worker::in_flight::InFlightBatch;
 use crate::worker::retry_budget::{RetryBudget, Waiting};
 
@@ -92,8 +92,8 @@ impl PartitionRetries {
         self.waits.is_empty()
     }
 
-    /// Returns who blocks records with this key. The key's own blocker comes first: what queues there is of its key from
-    /// before the partition was blocked.
+    /// Returns who blocks records with this key. The key's own blocker comes first: what queues there is of its key
+    /// from before the partition was blocked.
     pub(super) fn blocker(&self, key: Option<&[u8]>) -> Option<Due> {
         key.and_then(|key| self.keys.get(key)).or(self.partition.as_ref()).copied()
     }
@@ -101,11 +101,11 @@ impl PartitionRetries {
     /// A batch begins to wait.
     pub(super) fn begin(&mut self, due: Due, batch: InFlightBatch, blocks: Blocks) {
         let blocks = match blocks {
-            // A key that waited in an earlier stage comes to one that blocks partitions, and this one is blocked already:
-            // what queues there is not to be overtaken.
-            Blocks::Partition if self.partition.is_some() => {
-                Blocks::Keys((0..batch.batch.records.len()).filter_map(|input| batch.key_of(input)).map(Into::into).collect())
-            }
+            // A key that waited in an earlier stage comes to one that blocks partitions, and this one is blocked
+            // already: what queues there is not to be overtaken.
+            Blocks::Partition if self.partition.is_some() => Blocks::Keys(
+                (0..batch.batch.records.len()).filter_map(|input| batch.key_of(input)).map(Into::into).collect(),
+            ),
             blocks => blocks,
         };
         match &blocks {

@@ -6,14 +6,14 @@ use std::sync::Mutex;
 
 use proptest::prelude::*;
 
-use crate::sink::event::SinkEvent;
-use crate::source::Event;
 use super::*;
-use crate::batch::{Batch, Field, HeaderList, NO_TIMESTAMP, Offset, Record};
+use crate::batch::{Batch, HeaderList, NO_TIMESTAMP, Offset, Record};
 use crate::config::plan::OnError;
 use crate::kafka::TopicLimits;
 use crate::plugin::CallError;
+use crate::sink::event::SinkEvent;
 use crate::sink::receipt::Span;
+use crate::source::Event;
 use crate::stage::simulated::{Act, SimulatedPlugin};
 use crate::tracker::Tracker;
 use crate::worker::chain::Chain;
