@@ -14,8 +14,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 pub use self::channel::{Receiver, RecvTimeoutError, Sender, channel};
 pub use self::condvar::Condvar;
-pub use self::simulation::{Simulation, enter};
-pub use self::thread::{JoinHandle, spawn};
+pub use self::simulation::{Simulation, WaitPoint, enter};
+pub use self::thread::{JoinHandle, message_of, spawn};
 pub use self::wakeup::Wakeup;
 
 /// Returns the time by the monotonic clock.

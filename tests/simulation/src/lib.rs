@@ -1,0 +1,11 @@
+//! Deterministic simulation of Sluicebox: the real source, workers, chain, sink, tracker and transactions, on simulated threads and
+//! time, against a simulated Kafka. See README.md.
+
+pub mod check;
+pub mod client;
+pub mod cluster;
+pub mod history;
+pub mod network;
+pub mod scheduler;
+pub mod script;
+pub mod world;
