@@ -4,8 +4,14 @@
 pub mod check;
 pub mod client;
 pub mod cluster;
+pub mod draw;
+pub mod fault;
 pub mod history;
+pub mod instance;
 pub mod network;
+pub mod play;
+pub mod plugin;
+pub mod scenario;
 pub mod scheduler;
 pub mod script;
 pub mod world;

@@ -253,6 +253,22 @@ impl Scheduler {
         }
     }
 
+    /// No thread of a process runs for a while.
+    pub fn freeze(&self, process: Process, time: Nanos) {
+        let inner = &mut *self.inner.borrow_mut();
+        let until = inner.now + time;
+        for thread in inner.threads.iter_mut().filter(|thread| thread.process == process) {
+            thread.not_before = thread.not_before.max(until);
+        }
+    }
+
+    /// How late a thread may be for no fault of its own.
+    pub fn stalls(&self) -> Nanos {
+        let style = self.inner.borrow().style;
+        // Several in a row, of several threads, one after the other.
+        if style.stalls_per_mille > 0 { 4 * style.longest_stall } else { 0 }
+    }
+
     /// Whether a process has threads.
     pub fn is_alive(&self, process: Process) -> bool {
         let inner = self.inner.borrow();

@@ -9,7 +9,9 @@ use std::rc::Rc;
 use crate::check::Checker;
 use crate::client::Clients;
 use crate::cluster::Cluster;
+use crate::instance::Instances;
 use crate::network::Network;
+use crate::plugin::Plugins;
 use crate::scheduler::{Nanos, Process, Scheduler, ThreadId};
 
 thread_local! {
@@ -30,6 +32,10 @@ pub struct World {
     pub cluster: Cluster,
     /// The clients.
     pub clients: Clients,
+    /// What plugins do beside the script.
+    pub plugins: Plugins,
+    /// The program under test.
+    pub instances: Instances,
     /// What is watched for.
     pub checker: Checker,
     /// How often each kind of event has happened, to see what histories reach.
@@ -48,6 +54,8 @@ impl World {
             network,
             cluster,
             clients: Clients::default(),
+            plugins: Plugins::default(),
+            instances: Instances::default(),
             checker,
             counts: BTreeMap::new(),
             trace: Vec::new(),

@@ -87,14 +87,16 @@ impl World {
     }
 
     fn take_fetched(&mut self, id: ClientId, at: &TopicPartition, fetch: Fetch) {
+        let Some(&ConsumerState { tells_end, reads_committed, .. }) = self.clients.consumers.get(&id) else { return };
+        // A leader holds on to a fetch until there is more, which may have come meanwhile.
+        let has_more = self.cluster.log_of(at).is_none_or(|log| log.end_for(reads_committed) != fetch.end);
         let Some(consumer) = self.consumer(id) else { return };
-        let tells_end = consumer.tells_end;
         let Some(toppar) = consumer.toppars.get_mut(at) else { return };
         let mut contents: Vec<Content> =
             fetch.records.into_iter().map(|read| Content::Record(read.offset, read.message)).collect();
         (toppar.next, toppar.high, toppar.told_error) = (Next::At(fetch.next), Some(fetch.high), None);
         if fetch.next >= fetch.end {
-            toppar.is_parked = true;
+            toppar.is_parked = !has_more;
             if tells_end && toppar.told_end != Some(fetch.next) {
                 toppar.told_end = Some(fetch.next);
                 contents.push(Content::End(fetch.next));

@@ -231,6 +231,11 @@ impl Group {
         if matches!(self.state, State::Preparing { .. }) { Err(codes::REBALANCE_IN_PROGRESS) } else { Ok(()) }
     }
 
+    /// The names of its members.
+    pub fn members(&self) -> Vec<MemberId> {
+        self.members.keys().copied().collect()
+    }
+
     /// How many members there are.
     pub fn len(&self) -> usize {
         self.members.len()
@@ -253,7 +258,8 @@ impl World {
             let code = if fenced { codes::FENCED_INSTANCE } else { codes::UNKNOWN_MEMBER };
             return answer(self, Err(code));
         }
-        let member = match (known, self.replace_static(name, &join)) {
+        let replaced = if known.is_none() { self.replace_static(name, &join) } else { None };
+        let member = match (known, replaced) {
             (Some(member), _) => member,
             (None, Some((member, Some(assignment)))) => {
                 // A static member that comes back in a group at rest gets what it had.
@@ -301,8 +307,25 @@ impl World {
         Some((new, is_at_rest.then_some(assignment)))
     }
 
+    /// The group rebalances.
+    pub fn begin_rebalance(&mut self, name: &Arc<str>) {
+        let group = self.cluster.group(name);
+        match (group.protocol, group.state) {
+            (Protocol::Consumer, _) => self.retarget(name),
+            (_, State::Preparing { .. }) => {}
+            (Protocol::Eager | Protocol::Cooperative, _) => self.prepare_rebalance(name),
+        }
+    }
+
+    /// What there is to assign has changed, which under KIP-848 the coordinator notices.
+    pub fn retarget_consumers(&mut self, name: &Arc<str>) {
+        if self.cluster.group(name).protocol == Protocol::Consumer {
+            self.retarget(name);
+        }
+    }
+
     /// All members are to join again.
-    pub fn prepare_rebalance(&mut self, name: &Arc<str>) {
+    fn prepare_rebalance(&mut self, name: &Arc<str>) {
         let group = self.cluster.group(name);
         group.rounds += 1;
         let round = group.rounds;

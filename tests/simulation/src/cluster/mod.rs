@@ -125,6 +125,16 @@ impl Cluster {
         self.groups.entry(name.into()).or_insert_with(|| Group::new(broker))
     }
 
+    /// A topic gets more partitions.
+    pub fn add_partitions(&mut self, name: &str, more: usize) {
+        let brokers = self.brokers.len();
+        if let Some(topic) = self.topics.get_mut(name) {
+            let have = topic.partitions.len();
+            let places = (have..have + more).map(|number| topic::Place { log: Log::default(), leader: number % brokers });
+            topic.partitions.extend(places);
+        }
+    }
+
     /// A topic is gone, and what groups have committed of it.
     pub fn delete_topic(&mut self, name: &str) {
         self.topics.remove(name);
