@@ -162,18 +162,36 @@ impl Arena {
 
     /// Appends headers in their encoded form.
     pub fn push_headers<'a>(&mut self, headers: impl Iterator<Item = (&'a [u8], Option<&'a [u8]>)>) -> HeaderList {
+        let feed = |each: &mut dyn FnMut(&[u8], Option<&[u8]>)| {
+            headers.for_each(|(name, value)| each(name, value));
+            Ok::<(), std::convert::Infallible>(())
+        };
+        match self.push_headers_of(feed) {
+            Ok(list) => list,
+            Err(never) => match never {},
+        }
+    }
+
+    /// Appends the headers that `feed` calls its argument with, in their encoded form.
+    ///
+    /// # Errors
+    /// What `feed` returns; some of the headers may be appended then.
+    pub fn push_headers_of<E>(
+        &mut self,
+        feed: impl FnOnce(&mut dyn FnMut(&[u8], Option<&[u8]>)) -> Result<(), E>,
+    ) -> Result<HeaderList, E> {
         let at = self.bytes.len() as u32;
         let (mut count, mut utf8) = (0, true);
-        for (name, value) in headers {
+        feed(&mut |name, value| {
             self.bytes.extend_from_slice(&(name.len() as u32).to_le_bytes());
             self.bytes.extend_from_slice(&value.map_or(NULL, |value| value.len() as u32).to_le_bytes());
             self.bytes.extend_from_slice(name);
             self.bytes.extend_from_slice(value.unwrap_or_default());
             utf8 &= std::str::from_utf8(name).is_ok();
             count += 1;
-        }
+        })?;
         assert!(u32::try_from(self.bytes.len()).is_ok(), "an arena stays under 4 GiB");
-        HeaderList { at, len: self.bytes.len() as u32 - at, count, utf8 }
+        Ok(HeaderList { at, len: self.bytes.len() as u32 - at, count, utf8 })
     }
 
     /// The headers of a list, in order: name and value.

@@ -1,7 +1,6 @@
 //! Why a pipeline ends: what, where, why, and what to do.
 
-use crate::kafka::KafkaError;
-use crate::kafka::TopicPartition;
+use crate::kafka::{ErrorKind, KafkaError, TopicPartition};
 
 /// Why a pipeline cannot go on. Everything delivered before it is committed; nothing else is.
 #[derive(Debug, thiserror::Error)]
@@ -103,7 +102,34 @@ pub enum PipelineError {
     /// A client that cannot go on.
     #[error("Kafka: {0}")]
     Kafka(#[from] KafkaError),
+    /// A thread of the pipeline has panicked: which, or what the panic said.
+    #[error("a panic ended the pipeline ({0}); what was in flight stays uncommitted and is read again: please report this")]
+    Panic(String),
     /// Anything of the operating system or the libraries.
     #[error("{0:#}")]
     Other(#[from] anyhow::Error),
+}
+
+impl PipelineError {
+    /// Returns whether a restart may help: what it failed of may pass by itself, or may be fixed without the pipeline file.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            PipelineError::Plugin(_)
+            | PipelineError::Topic(_)
+            | PipelineError::Fatal { .. }
+            | PipelineError::Panic(_) => true,
+            PipelineError::Kafka(error) | PipelineError::Transactions(error) => {
+                error.kind == ErrorKind::Authorization
+            }
+            PipelineError::Undeliverable { .. }
+            | PipelineError::Record { .. }
+            | PipelineError::Breaker(_)
+            | PipelineError::OffsetLost { .. }
+            | PipelineError::Fenced(_)
+            | PipelineError::Aborted(_)
+            | PipelineError::Drain(_)
+            | PipelineError::Unreadable(_)
+            | PipelineError::Other(_) => false,
+        }
+    }
 }

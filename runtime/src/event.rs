@@ -10,6 +10,7 @@ use crate::lease::Lease;
 use crate::rt::{Sender, Wakeup};
 use crate::sink::committer::TransactionOutcome;
 use crate::sink::receipt::{Delivered, OversizeRecord, Span};
+use crate::source::Answer;
 use crate::worker::Job;
 
 /// The way to a pipeline's source loop.
@@ -82,14 +83,26 @@ pub enum Event {
     ProbeEnded(ProbeResult),
     /// The pipeline cannot go on.
     Failed(PipelineError),
-    /// The pipeline is asked to stop, since this moment.
-    Stop(Instant),
+    /// Somebody outside asks for something.
+    Command(Command),
+    /// The brokers have answered a question, or not.
+    Answer(Answer),
     /// The latch is shut and the last worker has stopped writing.
     WritersLeft,
     /// The open transaction holds as much as it should.
     TransactionFull,
     /// A call for a transaction has ended.
     Transaction(TransactionOutcome),
+}
+
+/// What is asked of a pipeline from outside.
+#[derive(Debug)]
+pub enum Command {
+    /// Drain, commit and end.
+    Stop {
+        /// Since when: the deadline counts from this moment.
+        asked: Instant,
+    },
 }
 
 /// Why a breaker opened.

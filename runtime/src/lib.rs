@@ -16,11 +16,13 @@ pub mod lease;
 pub mod pipeline;
 pub mod plugin;
 pub mod ready;
+pub mod rt;
 pub mod sink;
 pub mod source;
 pub mod stage;
-pub mod status;
+
 pub mod testing;
 pub mod tracker;
+pub mod view;
 pub mod watch;
 pub mod worker;

@@ -9,6 +9,7 @@ use crate::pipeline::Pipeline;
 use crate::plugin::{Engine, Plugin};
 
 /// A pipeline that is ready to start.
+#[derive(Clone)]
 pub struct Ready {
     /// What to run.
     pub plan: Arc<Plan>,
@@ -17,9 +18,9 @@ pub struct Ready {
 }
 
 impl Ready {
-    /// Whether it is what runs already.
-    pub fn is_what_runs_in(&self, running: &Pipeline) -> bool {
-        *self.plan == *running.plan && self.plugins.iter().map(Plugin::digest).eq(running.digests.iter())
+    /// Returns whether it does the same as another, the bytes of its plugins included.
+    pub fn means_the_same_as(&self, other: &Ready) -> bool {
+        *self.plan == *other.plan && self.plugins.iter().map(Plugin::digest).eq(other.plugins.iter().map(Plugin::digest))
     }
 }
 
@@ -34,10 +35,10 @@ pub struct Loaded {
 }
 
 impl Loaded {
-    /// Whether a pipeline's file is still there, broken or not.
-    pub fn keeps(&self, running: &Pipeline) -> bool {
-        let is_its = |file: &Path| file == running.plan.file;
-        self.ready.iter().any(|ready| ready.plan.name == running.plan.name)
+    /// Returns whether a pipeline's file is still there, broken or not.
+    pub fn keeps(&self, running: &Plan) -> bool {
+        let is_its = |file: &Path| file == running.file;
+        self.ready.iter().any(|ready| ready.plan.name == running.name)
             || self.broken.iter().any(|(file, _)| is_its(file))
     }
 }

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use super::{Planning, WRONG_USE, engine};
 use crate::config;
-use crate::pipeline::check_topics;
+use crate::kafka::librdkafka::Librdkafka;
+use crate::pipeline::topics::check_topics;
 use crate::ready::load_all;
 
 /// Everything that can be known before start: YAML, plugins, grants, limits.
@@ -46,7 +47,7 @@ impl Check {
         for ready in &loaded.ready {
             let (file, name) = (ready.plan.file.display(), &ready.plan.name);
             if self.broker
-                && let Err(error) = check_topics(&ready.plan)
+                && let Err(error) = check_topics(&Librdkafka, &ready.plan)
             {
                 eprintln!("{file}: {error}");
                 well = false;

@@ -15,7 +15,7 @@ use super::{FAILED, Planning, WRONG_USE, engine};
 use crate::config::plan::Plan;
 use crate::dev::Bench;
 use crate::dev::record::DevRecord;
-use crate::kafka::embedded::SAFE_BACKLOG;
+use crate::kafka::librdkafka::embedded::SAFE_BACKLOG;
 use crate::ready::load_one;
 use crate::status::Tally;
 

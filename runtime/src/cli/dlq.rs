@@ -19,7 +19,7 @@ use crate::dlq::replay::{Control, From, Options, Replay};
 use crate::dlq::scan::{Flow, Scan, topic};
 use crate::dlq::select::{At, Selection};
 use crate::dlq::show::Shown;
-use crate::event::Event;
+use crate::event::{self, Event};
 use crate::kafka::reader::Ends;
 use crate::ready::load_one;
 
@@ -290,7 +290,7 @@ fn obey_signals(control: Control) -> anyhow::Result<()> {
             });
         };
         wait();
-        control.events.send(Event::Stop(std::time::Instant::now()));
+        control.events.send(Event::Command(event::Command::Stop { asked: std::time::Instant::now() }));
         wait();
         control.cut_off.store(true, Ordering::Release);
     })?;

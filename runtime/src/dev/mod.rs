@@ -13,12 +13,11 @@ use self::record::DevRecord;
 use crate::batch::{Arena, Partition};
 use crate::config::plan::{Plan, Target};
 use crate::error::PipelineError;
-use crate::kafka::consumer::{Consumer, StartPosition};
-use crate::kafka::embedded::Embedded;
-use crate::kafka::polled::ConsumerEvent;
-use crate::kafka::producer::{Outgoing, OutputTopic, Producer, Sent};
-use crate::kafka::waker::Waker;
-use crate::kafka::{KafkaError, TopicPartition};
+use crate::kafka::librdkafka::Librdkafka;
+use crate::kafka::librdkafka::embedded::Embedded;
+use crate::kafka::{
+    Fetched, Kafka, KafkaError, Outgoing, PartitionReader, Producer, Sent, StartPosition, TopicPartition,
+};
 use crate::pipeline::Pipeline;
 use crate::ready::Ready;
 use crate::status::Tally;
@@ -34,9 +33,8 @@ const LOOK: Duration = Duration::from_millis(5);
 pub struct Bench {
     // Dropped before the broker.
     pipeline: Option<Pipeline>,
-    feeder: Producer<Fed>,
-    input: OutputTopic,
-    results: Consumer,
+    feeder: Arc<dyn Producer<Fed>>,
+    results: Box<dyn PartitionReader>,
     delivered: Arc<Fed>,
     fed: usize,
     read: u64,
@@ -69,18 +67,18 @@ impl Bench {
             let _ = broker.create_topic(topic, PARTITIONS);
         }
         let plan = Arc::new(embed(&ready.plan, &broker, &input));
-        let feeder = Producer::new(&plan.name, &broker.point(&feeder_properties()), report)?;
-        let results = Consumer::new(&plan.name, &broker.point(&reader_properties()), Waker::default())?;
+        let feeder = Librdkafka.producer(&plan.name, &broker.point(&feeder_properties()), &[&input], report)?;
+        let clients: &dyn Kafka<Fed> = &Librdkafka;
+        let mut results = clients.reader(&plan.name, &broker.point(&reader_properties()))?;
         let all = written.iter().flat_map(|topic| {
             (0..PARTITIONS).map(move |partition| {
                 (TopicPartition { topic: topic.as_str().into(), partition: Partition(partition) }, StartPosition::Beginning)
             })
         });
-        results.assign(&all.collect::<Vec<_>>())?;
-        let input = feeder.topic(&input)?;
-        let pipeline = Some(Pipeline::start(plan, ready.plugins, || {})?);
+        results.start(&all.collect::<Vec<_>>())?;
+        let pipeline = Some(Pipeline::start(Arc::new(Librdkafka), plan, ready.plugins, || {})?);
         let (delivered, fed, read) = (Arc::default(), 0, 0);
-        Ok(Bench { pipeline, feeder, input, results, delivered, fed, read, _broker: broker })
+        Ok(Bench { pipeline, feeder, results, delivered, fed, read, _broker: broker })
     }
 
     /// What was counted so far.
@@ -139,7 +137,7 @@ impl Bench {
         };
         let mut receipt = self.delivered.clone();
         loop {
-            match self.feeder.send(&self.input, &outgoing, receipt) {
+            match self.feeder.send(0, &outgoing, receipt) {
                 Sent::Enqueued => break,
                 Sent::Full(back) => {
                     receipt = back;
@@ -153,19 +151,17 @@ impl Bench {
     }
 
     fn read_results(&mut self, result: &mut dyn FnMut(DevRecord) -> anyhow::Result<()>) -> anyhow::Result<()> {
-        let mut timeout = LOOK;
-        loop {
-            match self.results.poll(timeout) {
-                ConsumerEvent::Record(record) => {
-                    self.read += 1;
-                    timeout = Duration::ZERO;
-                    result(DevRecord::from_fetched(&record))?;
-                }
-                ConsumerEvent::Nothing => return Ok(()),
-                ConsumerEvent::Fatal(error) => return Err(error).context("reading the results"),
-                _ => {}
+        let (mut read, mut failed) = (0, Ok(()));
+        let polled = self.results.poll(LOOK, &mut |fetched| {
+            if let Fetched::Record(record) = fetched {
+                read += 1;
+                failed = result(DevRecord::from_fetched(&record));
             }
-        }
+            failed.is_ok()
+        });
+        self.read += read;
+        polled.context("reading the results")?;
+        failed
     }
 
     /// Stops the pipeline and waits for its end.

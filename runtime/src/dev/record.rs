@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Map, Value, json};
 
 use crate::batch::{Arena, Batch, NO_TIMESTAMP, Offset, Record};
-use crate::kafka::polled::FetchedRecord;
+use crate::kafka::FetchedRecord;
 
 /// One record outside of Kafka.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -111,12 +111,16 @@ impl DevRecord {
 
     /// A record that came out of Kafka.
     pub fn from_fetched(record: &FetchedRecord<'_>) -> DevRecord {
+        let mut headers = Vec::new();
+        let mut push = |name: &[u8], value: Option<&[u8]>| headers.push((name.to_vec(), value.map(<[u8]>::to_vec)));
+        // What cannot be read in full is shown as far as it can.
+        let _ = record.origin.headers(&mut push);
         DevRecord {
-            topic: Some(record.topic()),
-            key: record.key().map(<[u8]>::to_vec),
-            value: record.value().map(<[u8]>::to_vec),
-            headers: record.headers().map(|(name, value)| (name.to_vec(), value.map(<[u8]>::to_vec))).collect(),
-            timestamp: record.timestamp(),
+            topic: Some(record.origin.topic().to_string()),
+            key: record.key.map(<[u8]>::to_vec),
+            value: record.value.map(<[u8]>::to_vec),
+            headers,
+            timestamp: record.timestamp,
         }
     }
 

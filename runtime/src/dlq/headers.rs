@@ -6,7 +6,9 @@ use std::str::FromStr;
 use jiff::Timestamp;
 
 use crate::batch::{NO_TIMESTAMP, Offset, Partition};
-use crate::sink::dead_letter::{Class, PREFIX, REPLAYS, VALUE, VALUE_DROPPED};
+use crate::failure::Class;
+use crate::kafka::{FetchedRecord, KafkaError};
+use crate::sink::dead_letter::{PREFIX, REPLAYS, VALUE, VALUE_DROPPED};
 
 /// Kafka Connect's names, as `dlq: { connect_headers: true }` adds them.
 const CONNECT_PREFIX: &[u8] = b"__connect.errors.";
@@ -115,6 +117,16 @@ impl DeadLetterHeaders {
             replays: optional(headers.clone(), REPLAYS)?.map_or(Ok(0), |text| number(text, REPLAYS))?,
             value_dropped,
         })
+    }
+
+    /// What the headers of a record say.
+    ///
+    /// # Errors
+    /// The headers cannot be read in full. Inside: the record is no dead letter of sluice.
+    pub fn of(record: &FetchedRecord<'_>) -> Result<Result<DeadLetterHeaders, NotALetter>, KafkaError> {
+        let mut headers = Vec::new();
+        record.origin.headers(&mut |name, value| headers.push((name.to_vec(), value.map(<[u8]>::to_vec))))?;
+        Ok(DeadLetterHeaders::parse(headers.iter().map(|(name, value)| (name.as_slice(), value.as_deref()))))
     }
 
     /// One for tests, of a pipeline with one stage.

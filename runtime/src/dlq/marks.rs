@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::headers::DeadLetterHeaders;
 use super::select::At;
 use crate::config::plan::Plan;
-use crate::kafka::polled::FetchedRecord;
+use crate::kafka::FetchedRecord;
+use crate::kafka::librdkafka::Librdkafka;
 use crate::kafka::reader::{Ends, Extent, Next, Reader};
 
 /// The topic of the marks for a dead-letter topic.
@@ -59,23 +60,21 @@ impl Marks {
     /// The topic cannot be read, or holds something else: then it is not known what has been replayed.
     pub fn read(plan: &Plan, dlq: &str, extents: &[Extent], ends: Ends) -> anyhow::Result<Marks> {
         let topic = topic_of(dlq);
-        let mut reader = Reader::new(&plan.name, &plan.consumer, &topic, ends)?;
+        let mut reader = Reader::new::<()>(&Librdkafka, &plan.name, &plan.consumer, &topic, ends)?;
         let mut marks = Marks::default();
         if let Some(all) = reader.extents()? {
             reader.begin(&all)?;
             loop {
-                match reader.take()? {
-                    Next::End => break,
-                    Next::Nothing => {}
-                    Next::Record(record) => {
-                        let Some((at, mark)) = parse(record.key(), record.value()) else {
-                            bail!(
-                                "topic \"{topic}\" holds something that is no mark ({}): {NOT_A_MARK}",
-                                place(&record)
-                            );
-                        };
-                        marks.take(at, mark, extents);
-                    }
+                let mut foreign = None;
+                let next = reader.next(&mut |record| match parse(record.key, record.value) {
+                    Some((at, mark)) => marks.take(at, mark, extents),
+                    None => foreign = Some(place(&record)),
+                })?;
+                if let Some(place) = foreign {
+                    bail!("topic \"{topic}\" holds something that is no mark ({place}): {NOT_A_MARK}");
+                }
+                if next == Next::End {
+                    break;
                 }
             }
         }
@@ -106,7 +105,7 @@ impl Marks {
 const NOT_A_MARK: &str = "what has been replayed cannot be told; nothing but `sluice dlq replay` should write to it";
 
 fn place(record: &FetchedRecord<'_>) -> At {
-    At { partition: record.partition(), offset: record.offset() }
+    At { partition: record.partition, offset: record.offset }
 }
 
 /// A mark out of any bytes; without a value it is one that was taken back. None: it is no mark.

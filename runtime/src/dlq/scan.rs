@@ -8,7 +8,8 @@ use anyhow::{Context as _, bail};
 use super::headers::{DeadLetterHeaders, NotALetter};
 use super::select::{At, Selection};
 use crate::config::plan::Plan;
-use crate::kafka::polled::FetchedRecord;
+use crate::kafka::FetchedRecord;
+use crate::kafka::librdkafka::Librdkafka;
 use crate::kafka::reader::{Ends, Extent, Next, POLL, Reader};
 
 /// How often progress is shown on a terminal.
@@ -61,7 +62,7 @@ impl Scan {
     /// # Errors
     /// The topic does not exist or may not be read; no broker answers.
     pub fn new(plan: &Plan, topic: &str) -> anyhow::Result<Scan> {
-        let reader = Reader::new(&plan.name, &plan.consumer, topic, Ends::Committed)?;
+        let reader = Reader::new::<()>(&Librdkafka, &plan.name, &plan.consumer, topic, Ends::Committed)?;
         let servers = &plan.consumer["bootstrap.servers"];
         let extents = reader.extents().with_context(|| format!("asking {servers} for the dead-letter topic"))?;
         let Some(extents) = extents else {
@@ -92,19 +93,19 @@ impl Scan {
         loop {
             self.progress.show(&self.topic, read, total);
             let begun = Instant::now();
-            let flow = match self.reader.take()? {
+            let mut flow = Ok(Flow::On);
+            let next = self.reader.next(&mut |record| {
+                read += 1;
+                let at = At { partition: record.partition, offset: record.offset };
+                if selection.takes_place(at) {
+                    let letter = DeadLetterHeaders::of(&record);
+                    flow = letter.map_err(Into::into).and_then(|letter| each(Some(Found { at, record, letter })));
+                }
+            })?;
+            let flow = match next {
                 Next::End => break,
                 Next::Nothing => each(None)?,
-                Next::Record(record) => {
-                    read += 1;
-                    let at = At { partition: record.partition(), offset: record.offset() };
-                    if !selection.takes_place(at) {
-                        continue;
-                    }
-                    let headers: Vec<_> = record.headers().collect();
-                    let letter = DeadLetterHeaders::parse(headers.iter().copied());
-                    each(Some(Found { at, record, letter }))?
-                }
+                Next::Record => flow?,
             };
             // What `each` takes its time for is no delay of the brokers'.
             self.reader.rested(begun.elapsed().saturating_sub(POLL));

@@ -150,6 +150,12 @@ pub trait GroupConsumer: Send {
     /// What the client refuses.
     fn unassign(&mut self, partitions: &[TopicPartition]) -> Result<(), KafkaError>;
 
+    /// Sends the records of a partition to another queue from now on. The partition is paused, and sought before it is resumed.
+    ///
+    /// # Errors
+    /// What the client refuses.
+    fn move_to_queue(&mut self, partition: &TopicPartition, queue: usize) -> Result<(), KafkaError>;
+
     /// Stops fetching. What was fetched is thrown away.
     ///
     /// # Errors

@@ -178,7 +178,7 @@ impl Committer {
         );
         match self.sink.renew_producer() {
             Ok(()) => self.register(cause, Some(error.into_cause())),
-            Err(error) => TransactionOutcome::Broken(KafkaError::other(&format!("{error:#}"))),
+            Err(error) => TransactionOutcome::Broken(KafkaError::new(ErrorKind::Fatal, format!("{error:#}"))),
         }
     }
 

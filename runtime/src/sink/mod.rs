@@ -12,13 +12,14 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use self::write_gate::{WriteGate, WritePermit};
-use self::dead_letter::{Class, DeadLetter, DeadLetterOrigin};
+use self::dead_letter::{DeadLetter, DeadLetterOrigin};
 use self::receipt::{OpenSpan, OversizeRecord, Receipt, Span, is_too_large};
 pub use self::writer::Known;
 use self::writer::{Destination, Writer, refusal, size};
 use crate::batch::{Arena, Offset, Record};
 use crate::config::plan::{self, Delivery};
 use crate::event::EventSender;
+use crate::failure::Class;
 use crate::kafka::{ErrorKind, Kafka, Outgoing, Producer, Sent, TopicPartition};
 use crate::rt;
 
@@ -34,7 +35,7 @@ pub enum WriteError {
     /// The topic cannot take it: class and reason.
     Refused(Class, String),
     /// The pipeline is being cut off, or the partition is no longer ours.
-    GivenUp,
+    Abandoned,
     /// It cannot be written at all: why.
     Impossible(String),
 }

@@ -127,10 +127,9 @@ impl Drop for WritePermit<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::mpsc::{self, Receiver};
-
+    
     use super::*;
-    use crate::rt::Wakeup;
+    use crate::rt::{self, Receiver, Wakeup};
 
     fn latch(open: bool) -> (WriteGate, Receiver<Event>) {
         let (sender, receiver) = rt::channel();

@@ -1,16 +1,16 @@
 //! Intake: gathers records into one open batch for each worker, and hands them on.
 
 use std::sync::Arc;
-use std::sync::mpsc::Sender;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use super::slot::Slot;
+use super::partitions::OwnedPartition;
 use crate::batch::{Batch, NO_TIMESTAMP, Offset, Record, Source};
 use crate::config::plan::BatchLimits;
-use crate::kafka::polled::FetchedRecord;
+use crate::kafka::{FetchedRecord, KafkaError};
 use crate::lease::Lease;
+use crate::rt::Sender;
 use crate::sink::receipt::Span;
-use crate::worker::{Job, Message};
+use crate::worker::{Job, WorkerMessage};
 
 /// Batches that a worker may have: one in work and one that waits for it.
 const QUEUED: usize = 2;
@@ -19,7 +19,7 @@ const SPARES: usize = 3;
 
 /// Records that are gathered for one job.
 #[derive(Default)]
-pub struct Open {
+pub struct OpenBatch {
     batch: Batch,
     spans: Vec<Span>,
     bytes: usize,
@@ -28,8 +28,8 @@ pub struct Open {
     last: usize,
 }
 
-impl Open {
-    /// How many records.
+impl OpenBatch {
+    /// How many records it has.
     pub fn len(&self) -> usize {
         self.batch.records.len()
     }
@@ -40,23 +40,29 @@ impl Open {
     }
 
     /// Adds a record of a partition.
-    pub fn push(&mut self, lease: &Arc<Lease>, record: &FetchedRecord<'_>, now: Instant) {
-        let offset = record.offset();
+    ///
+    /// # Errors
+    /// The record cannot be read in full: nothing of it is added.
+    pub fn push(&mut self, lease: &Arc<Lease>, record: &FetchedRecord<'_>, now: Instant) -> Result<(), KafkaError> {
+        let offset = record.offset;
+        let before = self.batch.arena.len();
+        let headers = self.batch.arena.push_headers_of(|each| record.origin.headers(each));
+        let headers = headers.inspect_err(|_| self.batch.arena.truncate(before))?;
         let source = self.source(lease, offset);
         self.spans[source].end = Offset(offset.0 + 1);
         let arena = &mut self.batch.arena;
-        let before = arena.len();
         let record = Record {
-            key: arena.push_option(record.key()),
-            value: arena.push_option(record.value()),
-            headers: arena.push_headers(record.headers()),
-            timestamp: record.timestamp().unwrap_or(NO_TIMESTAMP),
+            key: arena.push_option(record.key),
+            value: arena.push_option(record.value),
+            headers,
+            timestamp: record.timestamp.unwrap_or(NO_TIMESTAMP),
             offset,
             source: source as u32,
         };
         self.bytes += arena.len() - before;
         self.batch.records.push(record);
         self.since.get_or_insert(now);
+        Ok(())
     }
 
     fn source(&mut self, lease: &Arc<Lease>, first: Offset) -> usize {
@@ -93,11 +99,9 @@ impl Open {
 struct Link {
     messages: Sender<WorkerMessage>,
     queued: usize,
-    open: Open,
-    // Since when it has a full batch that it has no room for.
-    stalled: Option<Instant>,
-    // Its partitions are paused, so that the consumer can be polled for the others.
-    paused: bool,
+    open: OpenBatch,
+    // Its queue of fetched records was read to the end.
+    is_quiet: bool,
 }
 
 /// The open batches, and the ways to the workers.
@@ -110,7 +114,7 @@ pub struct Intake {
 impl Intake {
     /// Ways to these workers.
     pub fn new(limits: BatchLimits, workers: Vec<Sender<WorkerMessage>>) -> Intake {
-        let link = |messages| Link { messages, queued: 0, open: Open::default(), stalled: None, paused: false };
+        let link = |messages| Link { messages, queued: 0, open: OpenBatch::default(), is_quiet: true };
         Intake { limits, links: workers.into_iter().map(link).collect(), spares: Vec::new() }
     }
 
@@ -119,22 +123,45 @@ impl Intake {
         self.links.len()
     }
 
-    /// Adds a record of a slot. Answers whether its worker now has a full batch.
-    pub fn push(&mut self, slot: &Slot, record: &FetchedRecord<'_>, now: Instant) -> bool {
-        let open = &mut self.links[slot.worker].open;
-        open.push(&slot.lease, record, now);
-        is_full(open, &self.limits)
+    /// Returns whether a record of a worker's partitions can be taken: its open batch is not full, or can be handed on.
+    pub fn has_room(&self, worker: usize) -> bool {
+        let link = &self.links[worker];
+        link.queued < QUEUED || !is_full(&link.open, &self.limits)
     }
 
-    /// Hands on what is due: full batches, those that have waited long enough, and, when nothing more is coming in
-    /// just now (`quiet`), what a worker with nothing to do could begin with. Calls `dispatched` for each span.
-    pub fn dispatch(&mut self, quiet: bool, now: Instant, mut dispatched: impl FnMut(&Span)) {
+    /// Returns whether a worker's open batch is full.
+    pub fn is_full(&self, worker: usize) -> bool {
+        is_full(&self.links[worker].open, &self.limits)
+    }
+
+    /// Notes whether a worker's queue of fetched records was read to the end.
+    pub fn set_quiet(&mut self, worker: usize, is_quiet: bool) {
+        self.links[worker].is_quiet = is_quiet;
+    }
+
+    /// Adds a record of a partition.
+    ///
+    /// # Errors
+    /// The record cannot be read in full.
+    pub fn push(
+        &mut self,
+        partition: &OwnedPartition,
+        record: &FetchedRecord<'_>,
+        now: Instant,
+    ) -> Result<(), KafkaError> {
+        self.links[partition.worker()].open.push(partition.lease(), record, now)
+    }
+
+    /// Hands on what is due: full batches, those that have waited long enough, and what a worker with nothing to do could begin
+    /// with, where nothing more is coming in for it just now. With `all`, whatever there is room for. Calls `dispatched` for
+    /// each span.
+    pub fn dispatch(&mut self, all: bool, now: Instant, mut dispatched: impl FnMut(&Span)) {
         for worker in 0..self.links.len() {
             let link = &self.links[worker];
             let Some(since) = link.open.since else { continue };
-            let waited = now.duration_since(since) >= self.limits.max_wait;
-            let due = is_full(&link.open, &self.limits) || waited || (quiet && link.queued == 0);
-            if due && link.queued < QUEUED {
+            let has_waited = now.duration_since(since) >= self.limits.max_wait;
+            let could_begin = link.queued == 0 && (link.is_quiet || all);
+            if (is_full(&link.open, &self.limits) || has_waited || could_begin) && link.queued < QUEUED {
                 let spare = self.spares.pop().unwrap_or_default();
                 let job = self.links[worker].open.take(None, spare);
                 job.spans.iter().for_each(&mut dispatched);
@@ -152,11 +179,11 @@ impl Intake {
     }
 
     /// Tells a worker that retries of a partition are not waited for.
-    pub fn abandon(&self, worker: usize, lease: &Arc<Lease>) {
-        let _ = self.links[worker].messages.send(WorkerMessage::AbandonRetries(lease.clone()));
+    pub fn abandon_retries(&self, worker: usize, lease: Arc<Lease>) {
+        let _ = self.links[worker].messages.send(WorkerMessage::AbandonRetries(lease));
     }
 
-    /// Whether records of a partition are gathered and not handed on.
+    /// Returns whether records of a partition are gathered and not handed on.
     pub fn gathers(&self, lease: &Arc<Lease>) -> bool {
         self.links.iter().any(|link| link.open.spans.iter().any(|span| Arc::ptr_eq(&span.lease, lease)))
     }
@@ -169,49 +196,20 @@ impl Intake {
         }
     }
 
-    /// Whether nothing is gathered and no worker has anything.
+    /// How many batches a worker has, and how many records are gathered for it.
+    pub fn load(&self, worker: usize) -> (usize, usize) {
+        (self.links[worker].queued, self.links[worker].open.len())
+    }
+
+    /// Returns whether nothing is gathered and no worker has anything.
     pub fn is_idle(&self) -> bool {
         self.links.iter().all(|link| link.queued == 0 && link.open.len() == 0)
     }
 
-    /// A worker has worked everything off: it is paused no longer. Answers whether it was.
-    pub fn unpause_idle(&mut self, worker: usize) -> bool {
-        let link = &mut self.links[worker];
-        link.queued == 0 && std::mem::take(&mut link.paused)
-    }
-
-    /// A worker's partitions are paused: its full batch stalls nobody.
-    pub fn pause(&mut self, worker: usize) {
-        self.links[worker].paused = true;
-    }
-
-    /// Whether a worker's partitions are paused.
-    pub fn is_paused(&self, worker: usize) -> bool {
-        self.links[worker].paused
-    }
-
-    /// The worker that has had a full batch without room for it the longest, and for how long. Nothing may be taken
-    /// in while there is one, for its records could come next.
-    pub fn stalled(&mut self, now: Instant) -> Option<(usize, Duration)> {
-        let mut longest = None;
-        for (worker, link) in self.links.iter_mut().enumerate() {
-            if link.paused || link.queued < QUEUED || !is_full(&link.open, &self.limits) {
-                link.stalled = None;
-                continue;
-            }
-            let since = now.duration_since(*link.stalled.get_or_insert(now));
-            if longest.is_none_or(|(_, other)| since > other) {
-                longest = Some((worker, since));
-            }
-        }
-        longest
-    }
-
-    /// How long the next record may be waited for before an open batch is due; none where none is open.
-    pub fn wait(&self, now: Instant) -> Option<Duration> {
+    /// When an open batch that can be handed on is due.
+    pub fn deadline(&self) -> Option<Instant> {
         let with_room = self.links.iter().filter(|link| link.queued < QUEUED);
-        let since = with_room.filter_map(|link| link.open.since).min()?;
-        Some(self.limits.max_wait.saturating_sub(now.duration_since(since)))
+        with_room.filter_map(|link| link.open.since).min().map(|since| since + self.limits.max_wait)
     }
 
     /// Forgets what is gathered and not handed on: it will be read again.
@@ -220,6 +218,6 @@ impl Intake {
     }
 }
 
-fn is_full(open: &Open, limits: &BatchLimits) -> bool {
+fn is_full(open: &OpenBatch, limits: &BatchLimits) -> bool {
     open.len() >= limits.max_records || open.bytes >= limits.max_bytes
 }

@@ -1,466 +1,537 @@
-//! The source: the thread that polls the consumer, and the one loop that decides for a pipeline.
+//! The source: the one loop that decides for a pipeline.
 //!
-//! Everything that happens, in Kafka or in a worker, comes here as an event; what follows from it is done here.
-//! The parts of that have files of their own: who has which partition (`assign`), what is committed (`commit`), what
-//! an open breaker does (`gate`, `probe`, `ahead`) and how it all ends (`end`).
+//! Everything that happens, in Kafka or in a worker, comes here as an event. State machines decide what follows from it, each in a
+//! file of its own (who has which partition, what is committed, transactions, the circuit breaker, how it all ends), and answer
+//! with actions, which the loop carries out.
 
-mod ahead;
-mod assign;
-mod commit;
-mod end;
-mod gate;
+mod action;
+mod assignment;
+mod circuit_breaker;
+mod commits;
 mod intake;
-mod lost;
-mod probe;
-mod slot;
-mod transact;
+mod lookahead;
+mod lost_offset;
+mod partitions;
+mod pause;
+mod perform;
+mod placement;
+mod question;
+mod revocation;
+mod rewind;
+mod shutdown;
+mod snapshot;
+mod start_position;
+mod transactions;
 
-use std::collections::VecDeque;
-use std::slice;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
-use rdkafka::types::RDKafkaErrorCode;
-
-use self::assign::{Pending, Revoke};
-use self::commit::Commits;
-use self::end::End;
-pub use self::end::time_to_leave;
-use self::gate::{Gate, Phase as GatePhase};
+use self::action::{Action, Actions};
+use self::assignment::Assignment;
+use self::circuit_breaker::CircuitBreaker;
+use self::commits::Commits;
 use self::intake::Intake;
-use self::slot::{Pause, Slot, Slots};
-pub use self::transact::Transactions;
-use crate::batch::{Offset, Partition};
+use self::lost_offset::LostOffsets;
+use self::partitions::OwnedPartitions;
+use self::placement::Placement;
+pub use self::question::Answer;
+use self::question::Asker;
+use self::revocation::Revocations;
+use self::shutdown::Shutdown;
+pub use self::shutdown::time_to_leave;
+use self::transactions::{TransactionOptions, Transactions};
 use crate::config::plan::Plan;
 use crate::error::PipelineError;
-use crate::event::Event;
-use crate::kafka::consumer::{Consumer, StartPosition};
-use crate::kafka::polled::{FetchedRecord, ConsumerEvent};
-use crate::kafka::{KafkaError, TopicPartition};
+use crate::event::{Command, Event};
+use crate::kafka::{ConsumerEvent, ErrorKind, Fetched, FetchedRecord, GroupConsumer, Kafka, KafkaError};
 use crate::lease::Lease;
-use crate::sink::receipt::OversizeRecord;
-use crate::status::{Phase, State};
+use crate::rt::{self, Receiver, Sender};
+use crate::sink::committer::TransactionCommand;
+use crate::sink::receipt::{OversizeRecord, Receipt, Span};
+use crate::view::Phase;
 use crate::worker::{PipelineContext, WorkerMessage};
 
-/// How long a poll waits where nothing is on its way: also how late a stop is noticed then.
-const IDLE_POLL: Duration = Duration::from_millis(100);
-/// How long a poll waits while events of workers and the producer may come.
-const BUSY_POLL: Duration = Duration::from_millis(10);
-/// Records that are taken before the loop looks at anything else.
+/// How long events that do not wake the loop may wait while anything is on its way.
+const BUSY_WAIT: Duration = Duration::from_millis(10);
+/// Records of one worker that are taken before the loop looks at anything else.
 const BURST: usize = 1024;
-/// How long a worker may be behind before its partitions are paused, so that the consumer is polled again and the
-/// other workers get theirs. A pause throws away what is fetched, so this is long beside a batch.
-const STALL: Duration = Duration::from_millis(500);
-/// How often the state is written for the status line.
-const STATE_INTERVAL: Duration = Duration::from_millis(250);
+/// Events of the client that are taken before the loop looks at anything else.
+const EVENTS: usize = 64;
 /// How often one and the same complaint of a client is logged.
 const COMPLAINT_INTERVAL: Duration = Duration::from_secs(30);
 
-/// The loop of one pipeline.
-pub struct Source<'a> {
-    plan: &'a Plan,
-    consumer: &'a Consumer,
-    shared: Arc<PipelineContext>,
-    events: Receiver<Event>,
-    slots: Slots,
-    intake: Intake,
-    commits: Commits,
-    /// Under exactly_once.
-    transactions: Option<Transactions>,
-    pending: Option<Pending>,
-    revokes: VecDeque<Revoke>,
-    /// When to ask again about an offset that is gone.
-    lost_again: Instant,
-    gate: Option<Gate>,
-    end: Option<End>,
-    oversize: Vec<OversizeRecord>,
-    /// The handle and partition that the last record came from, and its slot.
-    last: Option<(usize, Partition, usize)>,
-    complaint: Option<(RDKafkaErrorCode, Instant)>,
-    state_due: Instant,
+/// What a source is made of.
+pub struct SourceParts {
+    /// What to run.
+    pub plan: Arc<Plan>,
+    /// Makes the client that looks ahead.
+    pub kafka: Arc<dyn Kafka<Receipt>>,
+    /// A consumer that has subscribed, with a queue for each worker.
+    pub consumer: Box<dyn GroupConsumer>,
+    /// What the workers share.
+    pub context: Arc<PipelineContext>,
+    /// Everything that happens elsewhere.
+    pub events: Receiver<Event>,
+    /// The ways to the workers.
+    pub workers: Vec<Sender<WorkerMessage>>,
+    /// The way to whoever makes the calls for transactions, under exactly_once.
+    pub transactions: Option<Sender<TransactionCommand>>,
 }
 
-impl<'a> Source<'a> {
-    /// A source over a consumer that has subscribed.
-    pub fn new(
-        plan: &'a Plan,
-        consumer: &'a Consumer,
-        shared: Arc<PipelineContext>,
-        events: Receiver<Event>,
-        workers: Vec<Sender<WorkerMessage>>,
-        transactions: Option<Transactions>,
-    ) -> Source<'a> {
-        let now = Instant::now();
-        Source {
-            plan,
+/// What comes after a [`Source::turn`].
+pub enum Turn {
+    /// Another, at once.
+    Again,
+    /// Another when the loop is woken, or at that moment.
+    WaitUntil(Instant),
+    /// Nothing: the pipeline has ended. Everything delivered is committed.
+    Ended(Result<(), PipelineError>),
+}
+
+/// The loop of one pipeline.
+pub struct Source {
+    plan: Arc<Plan>,
+    kafka: Arc<dyn Kafka<Receipt>>,
+    consumer: Box<dyn GroupConsumer>,
+    context: Arc<PipelineContext>,
+    events: Receiver<Event>,
+    partitions: OwnedPartitions,
+    intake: Intake,
+    asker: Asker,
+    assignment: Assignment,
+    revocations: Revocations,
+    lost_offsets: LostOffsets,
+    commits: Commits,
+    // Under exactly_once, with the way to whoever makes the calls.
+    transactions: Option<(Transactions, Sender<TransactionCommand>)>,
+    breaker: CircuitBreaker,
+    placement: Placement,
+    shutdown: Shutdown,
+    // Refused by a broker as too large: a dead letter is still to be written in their place.
+    oversize: Vec<OversizeRecord>,
+    complaint: Option<(i32, Instant)>,
+    snapshot_due: Instant,
+    // The phase, how many partitions, and whether all was idle, as last published.
+    published: Option<(Phase, usize, bool)>,
+}
+
+impl Source {
+    /// Makes the loop.
+    pub fn new(parts: SourceParts) -> Source {
+        let SourceParts { plan, kafka, consumer, context, events, workers, transactions } = parts;
+        let now = rt::now();
+        let name = plan.name.clone();
+        let asker = Asker::new(name.clone(), consumer.queries(), plan.input.start, context.events.clone());
+        let mut actions = Actions::new();
+        let options = TransactionOptions {
+            pipeline: name.clone(),
+            instance: plan.instance.clone(),
+            interval: plan.commit_interval,
+            timeout: plan.transaction_timeout,
+        };
+        let transactions = transactions.map(|commands| (Transactions::new(options, now, &mut actions), commands));
+        let mut source = Source {
+            kafka,
             consumer,
-            shared,
+            context,
             events,
-            slots: Slots::default(),
+            partitions: OwnedPartitions::default(),
             intake: Intake::new(plan.batch, workers),
-            commits: Commits::new(plan.commit_interval, now),
+            asker,
+            assignment: Assignment::new(name.clone()),
+            revocations: Revocations::new(name.clone(), plan.drain),
+            lost_offsets: LostOffsets::new(name.clone(), plan.input.on_lost_offset),
+            commits: Commits::new(name.clone(), plan.commit_interval, now),
             transactions,
-            pending: None,
-            revokes: VecDeque::new(),
-            lost_again: now,
-            gate: None,
-            end: None,
+            breaker: CircuitBreaker::new(name.clone(), plan.breaker.map(|breaker| breaker.on_break)),
+            placement: Placement::default(),
+            shutdown: Shutdown::new(name, plan.drain),
             oversize: Vec::new(),
-            last: None,
             complaint: None,
-            state_due: now,
-        }
+            snapshot_due: now,
+            published: None,
+            plan,
+        };
+        source.perform(actions, now);
+        source
     }
 
-    /// Runs until the pipeline is told to stop or cannot go on. Everything delivered is then committed.
-    ///
-    /// # Errors
-    /// Why it could not go on.
-    pub fn run(mut self) -> Result<(), PipelineError> {
-        loop {
-            while let Ok(event) = self.events.try_recv() {
-                self.on_event(event);
-            }
-            let now = Instant::now();
-            self.keep_house(now);
-            if let Some(result) = self.is_over(now) {
-                self.set_state(now, true);
-                return result;
-            }
-            self.intake.dispatch(false, now, dispatched(&mut self.slots));
-            match self.intake.stalled(now) {
-                Some((worker, since)) if since > STALL => self.pause_worker(worker),
-                Some(_) => self.wait_for_event(),
-                None => self.poll(now),
-            }
+    /// Does what there is to do at this moment. Never waits for a broker.
+    pub fn turn(&mut self) -> Turn {
+        let now = rt::now();
+        let mut any = false;
+        for event in self.events.drain() {
+            any = true;
+            self.on_event(event, now);
         }
+        any |= self.run_due_tasks(now);
+        if let Some(result) = self.step_shutdown(now) {
+            self.publish(now, true);
+            return Turn::Ended(result);
+        }
+        self.dispatch(false, now);
+        any |= self.take_client_events(now);
+        any |= self.read_records(now);
+        self.dispatch(false, rt::now());
+        self.publish(now, false);
+        if any { Turn::Again } else { Turn::WaitUntil(self.deadline(now)) }
     }
 
-    /// A worker is behind: there is nothing to read for it, so the next event is waited for.
-    fn wait_for_event(&mut self) {
-        match self.events.recv_timeout(BUSY_POLL) {
-            Ok(event) => self.on_event(event),
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
-        }
+    /// Gives the consumer back, to be closed.
+    pub fn into_consumer(self) -> Box<dyn GroupConsumer> {
+        self.consumer
     }
 
-    fn poll(&mut self, now: Instant) {
-        let consumer = self.consumer;
-        let mut timeout = self.poll_timeout(now);
-        let mut quiet = false;
-        for _ in 0..BURST {
-            match consumer.poll(timeout) {
-                ConsumerEvent::Record(record) => {
-                    let full = self.take(&record, now);
-                    timeout = Duration::ZERO;
-                    if full {
-                        break;
+    fn deadline(&self, now: Instant) -> Instant {
+        let is_busy = self.shutdown.has_begun()
+            || !self.revocations.are_answered()
+            || self.breaker.is_open()
+            || self.placement.is_moving()
+            || !self.oversize.is_empty()
+            || !self.intake.is_idle()
+            || !self.partitions.iter().all(|partition| partition.is_idle());
+        let machines = [
+            self.intake.deadline(),
+            self.assignment.deadline(),
+            self.revocations.deadline(),
+            self.lost_offsets.deadline(),
+            self.breaker.deadline(),
+            self.shutdown.deadline(),
+            self.transactions.as_ref().and_then(|(transactions, _)| transactions.deadline(&self.partitions)),
+            self.transactions.is_none().then(|| self.commits.deadline()),
+            is_busy.then(|| now + BUSY_WAIT),
+        ];
+        machines.into_iter().flatten().fold(self.snapshot_due, Instant::min)
+    }
+
+    /// Hands records on that are due, and tells the trackers.
+    fn dispatch(&mut self, all: bool, now: Instant) {
+        let partitions = &mut self.partitions;
+        self.intake.dispatch(all, now, |span| {
+            if let Some(partition) = partitions.of_lease(&span.lease) {
+                partition.dispatched(span.first, span.end);
+            }
+        });
+    }
+
+    fn take_client_events(&mut self, now: Instant) -> bool {
+        for count in 0..EVENTS {
+            let Some(event) = self.consumer.next_event() else { return count > 0 };
+            self.on_consumer_event(event, now);
+        }
+        true
+    }
+
+    /// Reads fetched records for every worker that has room. Returns whether there is more.
+    fn read_records(&mut self, now: Instant) -> bool {
+        let mut any = false;
+        for worker in 0..self.intake.workers() {
+            if !self.intake.has_room(worker) {
+                continue;
+            }
+            let Source { consumer, partitions, intake, breaker, .. } = self;
+            let (mut left, mut failed, mut complaints) = (BURST, None, Vec::new());
+            let has_more = consumer.read(worker, &mut |fetched| {
+                left -= 1;
+                match fetched {
+                    Fetched::Record(record) => match take(partitions, intake, breaker, &record, now) {
+                        Ok(true) => {}
+                        Ok(false) => return false,
+                        Err(error) => {
+                            failed = Some(error);
+                            return false;
+                        }
+                    },
+                    Fetched::End(at, end) => {
+                        if let Some(partition) = partitions.of_mut(&at) {
+                            partition.reach_end(end);
+                        }
                     }
-                }
-                ConsumerEvent::Nothing => {
-                    quiet = true;
-                    break;
-                }
-                happening => {
-                    self.on_polled(happening);
-                    break;
-                }
-            }
-        }
-        self.intake.dispatch(quiet, Instant::now(), dispatched(&mut self.slots));
-    }
-
-    fn poll_timeout(&self, now: Instant) -> Duration {
-        let nothing_on_its_way = self.end.is_none()
-            && self.revokes.is_empty()
-            && self.gate.is_none()
-            && self.oversize.is_empty()
-            && self.slots.iter().all(|slot| slot.tracker.is_idle());
-        let usual = if nothing_on_its_way { IDLE_POLL } else { BUSY_POLL };
-        let waits = [self.intake.wait(now), self.until_transaction_due(now)];
-        waits.into_iter().flatten().fold(usual, Duration::min)
-    }
-
-    /// Takes a record in. Answers whether something is to be done before the next one.
-    fn take(&mut self, record: &FetchedRecord<'_>, now: Instant) -> bool {
-        let Some(place) = self.place_of(record) else { return false };
-        let Some(slot) = self.slots.get(place) else { return false };
-        let offset = record.offset();
-        // Taken already: a fetch may come twice around a pause. Or it is to be read again, from further back or after a pause
-        // that librdkafka has not heard of yet.
-        if slot.next.is_some_and(|next| offset < next) || slot.lease.is_revoked() || slot.any_pause() {
-            return false;
-        }
-        slot.first.get_or_insert(offset);
-        slot.next = Some(Offset(offset.0 + 1));
-        slot.end = None;
-        match &mut self.gate {
-            Some(gate) => {
-                if gate.phase == GatePhase::Collecting {
-                    gate.probe.push(&slot.lease, record, now);
-                }
-                gate.probe_is_ready(now)
-            }
-            None => self.intake.push(slot, record, now),
-        }
-    }
-
-    fn place_of(&mut self, record: &FetchedRecord<'_>) -> Option<usize> {
-        let (handle, partition) = (record.topic_handle(), record.partition());
-        match self.last {
-            Some((last, at, place)) if last == handle && at == partition => Some(place),
-            _ => {
-                let place = self.slots.place(&TopicPartition { topic: record.topic().into(), partition })?;
-                self.last = Some((handle, partition, place));
-                Some(place)
-            }
-        }
-    }
-
-    fn on_polled(&mut self, happening: ConsumerEvent<'_>) {
-        match happening {
-            ConsumerEvent::Nothing | ConsumerEvent::Record(_) => {}
-            ConsumerEvent::End(at, end) => {
-                // Of a lease that has ended, and of what is paused, nothing is taken in, so the end says nothing of what is
-                // delivered.
-                if let Some(slot) = self.slots.of(&at).filter(|slot| !slot.lease.is_revoked() && !slot.any_pause()) {
-                    slot.end = Some(end);
-                    // What is gathered and not handed on is not known to the tracker yet.
-                    if slot.is_delivered() {
-                        slot.settle_end();
+                    Fetched::OffsetOutOfRange(at, why) => {
+                        if let Some(partition) = partitions.of_mut(&at) {
+                            partition.set_out_of_range(why);
+                        }
                     }
+                    Fetched::Failed(error) => complaints.push(error),
+                }
+                left > 0
+            });
+            any |= left < BURST && has_more && self.intake.has_room(worker);
+            self.intake.set_quiet(worker, !has_more);
+            complaints.into_iter().for_each(|error| self.on_failed(error, now));
+            if let Some(error) = failed {
+                self.fail(PipelineError::Unreadable(error), now);
+            }
+        }
+        any
+    }
+
+    fn on_consumer_event(&mut self, event: ConsumerEvent, now: Instant) {
+        let mut actions = Actions::new();
+        match event {
+            ConsumerEvent::Assigned(partitions) => {
+                self.partitions.forget_handles();
+                let incremental = self.consumer.is_incremental();
+                self.assignment.on_assigned(partitions, incremental, now, &mut actions);
+            }
+            ConsumerEvent::Revoked { partitions, lost } => {
+                self.partitions.forget_handles();
+                self.assignment.on_revoked(&partitions);
+                actions.push(Action::GatherProbeAgain);
+                if lost {
+                    let has_transactions = self.transactions.is_some();
+                    self.revocations.on_lost(&partitions, has_transactions, &mut self.partitions, &mut actions);
+                } else {
+                    // What is gathered of them goes on its way: it is drained like the rest.
+                    self.dispatch(true, now);
+                    self.revocations.on_revoked(&partitions, now, &mut self.partitions, &mut actions);
                 }
             }
-            ConsumerEvent::Assigned(partitions) => self.on_assigned(partitions),
-            ConsumerEvent::Revoked { partitions, lost } => self.on_revoked(partitions, lost),
-            ConsumerEvent::Committed(results) => self.on_committed(results),
-            ConsumerEvent::OffsetGone(at, why) => self.on_offset_gone(&at, why),
-            ConsumerEvent::Failed(error) => self.on_failed(error),
-            ConsumerEvent::Fatal(error) if error.code == RDKafkaErrorCode::FencedInstanceId => {
+            ConsumerEvent::Committed(results) => {
+                self.commits.on_committed(results, &mut self.partitions, &mut actions);
+            }
+            ConsumerEvent::Failed(error) => self.on_failed(error, now),
+            ConsumerEvent::Fatal(error) if error.kind == ErrorKind::FencedInstance => {
                 let name = self.plan.instance.clone().unwrap_or_default();
-                self.begin_end(Some(PipelineError::Fenced(name)));
+                actions.push(Action::Fail(PipelineError::Fenced(name)));
             }
-            ConsumerEvent::Fatal(error) => self.begin_end(Some(error.into())),
+            ConsumerEvent::Fatal(error) => actions.push(Action::Fail(error.into())),
         }
+        self.perform(actions, now);
     }
 
-    /// What a client complains of and mends by itself is logged; what it cannot mend ends the pipeline.
-    fn on_failed(&mut self, error: KafkaError) {
-        use RDKafkaErrorCode::{BadCompression, BadMessage, NotImplemented};
-        use RDKafkaErrorCode::{ClusterAuthorizationFailed, GroupAuthorizationFailed, TopicAuthorizationFailed};
-        match error.code {
-            GroupAuthorizationFailed | TopicAuthorizationFailed | ClusterAuthorizationFailed => {
-                return self.begin_end(Some(error.into()));
-            }
+    /// What a client complains of and gets over by itself is logged; what it cannot get over ends the pipeline.
+    fn on_failed(&mut self, error: KafkaError, now: Instant) {
+        match error.kind {
+            ErrorKind::Authorization => return self.fail(error.into(), now),
             // librdkafka would skip what it cannot read, and later offsets would be committed over it.
-            BadMessage | BadCompression | NotImplemented => {
-                return self.begin_end(Some(PipelineError::Unreadable(error)));
-            }
+            ErrorKind::Unreadable => return self.fail(PipelineError::Unreadable(error), now),
             _ => {}
         }
-        let now = Instant::now();
-        let said = self.complaint.is_some_and(|(code, at)| code == error.code && now - at < COMPLAINT_INTERVAL);
-        if !said {
+        let is_known = self.complaint.is_some_and(|(code, at)| code == error.code && now - at < COMPLAINT_INTERVAL);
+        if !is_known {
             tracing::warn!(target: "source", pipeline = %self.plan.name, "{error}; it goes on by itself when that is over");
             self.complaint = Some((error.code, now));
         }
     }
 
-    fn on_event(&mut self, event: Event) {
+    fn on_event(&mut self, event: Event, now: Instant) {
+        let mut actions = Actions::new();
         match event {
-            Event::Processed { worker, batch } => {
-                self.intake.processed(worker, batch);
-                if self.intake.unpause_idle(worker) {
-                    self.set_worker_paused(worker, false);
-                }
-            }
+            Event::Processed { worker, batch } => self.intake.processed(worker, batch),
             Event::Delivered(delivered) => {
                 let span = delivered.into_span();
-                if let Some(slot) = self.slots.of_lease(&span.lease) {
-                    slot.tracker.delivered(span.first, span.end);
-                    // The end counts once everything that was read before it is delivered.
-                    if slot.tracker.position() == slot.next {
-                        slot.settle_end();
-                    }
-                } else {
+                match self.partitions.of_lease(&span.lease) {
+                    Some(partition) => partition.delivered(&span),
                     // It is in the transaction, and its offset will not be.
-                    self.abort("records of a partition that is no longer ours were written");
+                    None => actions
+                        .push(Action::Abort("records of a partition that is no longer ours were written".to_owned())),
                 }
             }
             Event::Abandoned { span, written } => {
-                if let Some(slot) = self.slots.of_lease(&span.lease) {
-                    slot.tracker.abandoned(span.first);
-                }
+                self.abandon(&span);
                 if written {
-                    self.abort("a batch was written in part");
+                    actions.push(Action::Abort("a batch was written in part".to_owned()));
                 }
             }
             Event::NotDelivered { span, error } => {
-                if let Some(slot) = self.slots.of_lease(&span.lease) {
-                    slot.tracker.abandoned(span.first);
-                }
-                self.on_not_delivered(&span, error);
+                self.abandon(&span);
+                self.on_not_delivered(&span, error, &mut actions);
             }
             Event::TooLarge(oversize) if self.transactions.is_some() => {
-                self.shared.sink.remember_refused(&oversize);
-                self.abort("a broker refused a record as too large, which becomes a dead letter");
+                self.context.sink.remember_refused(&oversize);
+                let why = "a broker refused a record as too large, which becomes a dead letter";
+                actions.push(Action::Abort(why.to_owned()));
             }
             Event::TooLarge(oversize) => {
-                self.shared.stats.refused();
+                self.context.stats.refused();
                 self.oversize.push(oversize);
             }
-            Event::RetryPending { lease, full } => self.on_held(&lease, true, full),
-            Event::RetriesDone(lease) => self.on_held(&lease, false, false),
-            Event::BreakerOpened(tripped) => self.on_breaker_opened(tripped),
-            Event::LookaheadReady(job) => self.on_ahead(job),
-            Event::ProbeEnded(probe) => self.on_probed(probe),
+            Event::RetryPending { lease, full } => self.on_retries(&lease, true, full, &mut actions),
+            Event::RetriesDone(lease) => self.on_retries(&lease, false, false, &mut actions),
+            Event::BreakerOpened(trip) if !self.shutdown.has_begun() => {
+                self.breaker.on_trip(trip, now, &mut self.partitions, &mut actions);
+            }
+            Event::BreakerOpened(_) => {}
+            Event::LookaheadReady(job) => self.breaker.on_lookahead(job, now, &mut self.partitions, &mut actions),
+            Event::ProbeEnded(probe) => self.breaker.on_probe(probe, now, &mut self.partitions, &mut actions),
             Event::Failed(error) => {
                 if matches!(error, PipelineError::Undeliverable { .. }) {
                     // Some of what came of the record may be written.
-                    self.abort("a record cannot be delivered");
+                    actions.push(Action::Abort("a record cannot be delivered".to_owned()));
                 }
-                self.begin_end(Some(error));
+                actions.push(Action::Fail(error));
             }
-            Event::Stop(asked) => self.begin_end_at(asked, None),
-            Event::WritersLeft => self.on_quiet(),
+            Event::Command(Command::Stop { asked }) => {
+                self.shutdown.begin(None, asked, &mut self.partitions, &mut actions);
+            }
+            Event::WritersLeft => {
+                if let Some((transactions, _)) = &mut self.transactions
+                    && transactions.on_writers_left(&mut actions)
+                {
+                    self.revocations.revoke_overdue_leases(&self.partitions);
+                }
+            }
             Event::TransactionFull => {
-                if let Some(transactions) = &mut self.transactions {
-                    transactions.force();
+                if let Some((transactions, _)) = &mut self.transactions {
+                    transactions.request_close();
                 }
             }
-            Event::Transaction(outcome) => self.on_transaction(outcome),
-        }
-    }
-
-    fn keep_house(&mut self, now: Instant) {
-        self.resend_oversize();
-        self.go_on_assigning(now);
-        self.go_on_revoking(now);
-        self.go_on_with_lost(now);
-        self.go_on_probing(now);
-        self.commit_when_due(now);
-        self.go_on_with_transaction(now);
-        self.set_state(now, false);
-    }
-
-    fn resend_oversize(&mut self) {
-        for oversize in std::mem::take(&mut self.oversize) {
-            if oversize.is_void() {
-                continue;
-            }
-            match self.shared.sink.resend(oversize) {
-                Ok(None) => {}
-                Ok(Some(full)) => self.oversize.push(full),
-                Err((span, cause)) => {
-                    span.lease.truncate_at(span.first);
-                    self.on_event(Event::Abandoned { span: span.clone(), written: true });
-                    let (from, offset) = (span.lease.at.clone(), span.first.0);
-                    self.begin_end(Some(PipelineError::Undeliverable { from, offset, cause }));
+            Event::Transaction(outcome) => {
+                if let Some((transactions, _)) = &mut self.transactions {
+                    transactions.on_outcome(outcome, now, &mut self.partitions, &mut actions);
                 }
             }
+            Event::Answer(answer) => self.on_answer(answer, now),
         }
+        self.perform(actions, now);
     }
 
-    fn set_paused(&mut self, place: usize, generation: u64, why: Pause, on: bool) {
-        let Some(slot) = self.slots.get(place).filter(|slot| slot.lease.generation == generation) else { return };
-        let (at, next) = (slot.lease.at.clone(), slot.from());
-        match slot.pause(why, on) {
-            Some(true) => {
-                if let Err(error) = self.consumer.pause(slice::from_ref(&at)) {
-                    tracing::warn!(target: "source", pipeline = %self.plan.name, partition = %at, "pausing: {error}");
+    fn on_answer(&mut self, answer: Answer, now: Instant) {
+        match answer {
+            Answer::Starts { starts, ticket } => self.assignment.on_starts(starts, ticket, now),
+            Answer::Committed { committed, ticket } => {
+                if let Some((transactions, _)) = &mut self.transactions {
+                    transactions.on_rewind_answer(committed, ticket, now);
                 }
             }
-            Some(false) => self.read_on(at, next),
-            None => {}
+            Answer::Watermarks { at, generation, watermarks } => {
+                self.lost_offsets.on_watermarks(&at, generation, watermarks, now);
+            }
         }
     }
 
-    /// Fetches a partition again that was paused.
-    fn read_on(&mut self, at: TopicPartition, next: StartPosition) {
-        let found = self.seek(&[(at.clone(), next)]);
-        match found.and_then(|stopped| self.consumer.resume(slice::from_ref(&at)).map(|()| stopped)) {
-            Ok(stopped) => self.on_stopped(&stopped),
-            Err(error) => self.begin_end(Some(error.about(&format!("reading on in {at}")).into())),
+    fn abandon(&mut self, span: &Span) {
+        if let Some(partition) = self.partitions.of_lease(&span.lease) {
+            partition.abandoned(span.first);
         }
     }
 
-    fn set_all_paused(&mut self, why: Pause, on: bool) {
-        let all: Vec<_> = self.slots.iter().map(|slot| (slot.lease.index, slot.lease.generation)).collect();
-        for (place, generation) in all {
-            self.set_paused(place, generation, why, on);
+    /// Something was not delivered. That the transaction or its producer has failed says nothing of the record; anything else
+    /// would come again, so the pipeline stops.
+    fn on_not_delivered(&mut self, span: &Span, error: KafkaError, actions: &mut Actions) {
+        if self.transactions.is_some() {
+            actions.push(Action::Abort(error.text.clone()));
+            if is_of_transaction(error.kind) {
+                return;
+            }
         }
-    }
-
-    fn set_worker_paused(&mut self, worker: usize, on: bool) {
-        let its: Vec<_> = self
-            .slots
-            .iter()
-            .filter(|slot| slot.worker == worker && slot.is_paused(Pause::Behind) != on)
-            .map(|slot| (slot.lease.index, slot.lease.generation))
-            .collect();
-        for (place, generation) in its {
-            self.set_paused(place, generation, Pause::Behind, on);
-        }
-    }
-
-    /// Its partitions are not fetched until it has worked its batches off, so that the others get theirs.
-    fn pause_worker(&mut self, worker: usize) {
-        self.intake.pause(worker);
-        self.set_worker_paused(worker, true);
+        let (from, offset) = (span.lease.at.clone(), span.first.0);
+        actions.push(Action::Fail(PipelineError::Undeliverable { from, offset, cause: error.text }));
     }
 
     /// Records of a partition wait for a retry, or no longer do. `full`: no more of it may come.
-    fn on_held(&mut self, lease: &Lease, held: bool, full: bool) {
-        if let Some(slot) = self.slots.of_lease(lease) {
-            slot.held = held;
-        }
-        self.set_paused(lease.index, lease.generation, Pause::Held, full);
-        let tripped = self.gate.is_some();
-        self.abandon_retries(|slot| tripped || slot.is_paused(Pause::ChainOutput));
-    }
-
-    /// Retries of these partitions are not waited for: whoever reads them next begins with them.
-    fn abandon_retries(&self, which: impl Fn(&Slot) -> bool) {
-        for slot in self.slots.iter().filter(|slot| slot.held && which(slot)) {
-            self.intake.abandon(slot.worker, &slot.lease);
+    fn on_retries(&mut self, lease: &Lease, is_retrying: bool, full: bool, actions: &mut Actions) {
+        let Some(partition) = self.partitions.of_lease(lease) else { return };
+        partition.set_retrying(is_retrying);
+        let abandon = self.breaker.is_open() || partition.is_paused_for(pause::PauseReason::Revoking);
+        let (worker, lease, index) = (partition.worker(), partition.lease().clone(), partition.index());
+        let (stop, fetch) =
+            self.partitions.set_paused(pause::PauseReason::RetryPending, full, |partition| partition.index() == index);
+        actions.push(Action::Pause(stop));
+        actions.push(Action::ReadOn(fetch));
+        if is_retrying && abandon {
+            actions.push(Action::AbandonRetries { worker, lease });
         }
     }
 
-    fn set_state(&mut self, now: Instant, last: bool) {
-        if now < self.state_due && !last {
-            return;
+    /// Runs what the state machines have to do at this moment. Returns whether they did anything.
+    fn run_due_tasks(&mut self, now: Instant) -> bool {
+        let mut any = self.resend_oversize(now);
+        let mut actions = Actions::new();
+        self.assignment.step(now, &mut actions);
+        any |= self.perform(std::mem::take(&mut actions), now);
+        let transactions = self.transactions.as_mut().map(|(transactions, _)| transactions);
+        self.revocations.step(now, &mut self.partitions, &self.intake, transactions, &mut actions);
+        any |= self.perform(std::mem::take(&mut actions), now);
+        let (is_ending, may_reassign) = (self.shutdown.has_begun(), self.may_reassign());
+        if !is_ending {
+            self.lost_offsets.step(now, may_reassign, &mut self.partitions, &self.intake, &mut actions);
+            any |= self.perform(std::mem::take(&mut actions), now);
         }
-        self.state_due = now + STATE_INTERVAL;
-        let lags = self.slots.iter().map(|slot| slot.lag(self.consumer.known_end(&slot.lease.at)?));
-        let idle = self.intake.is_idle() && self.slots.iter().all(|slot| slot.tracker.is_idle());
-        let state = State {
-            phase: match (&self.end, &self.gate) {
-                (Some(_), _) => Phase::Draining,
-                (None, Some(_)) => Phase::Paused,
-                (None, None) if self.shared.assigned.load(Ordering::Acquire) => Phase::Running,
-                (None, None) => Phase::Starting,
-            },
-            partitions: self.slots.len(),
-            lag: lags.collect::<Option<Vec<u64>>>().filter(|lags| !lags.is_empty()).map(|lags| lags.iter().sum()),
-            breaker: self.gate.as_ref().map(Gate::describe),
-            held: self.slots.iter().filter(|slot| slot.held).count(),
-            idle,
-        };
-        self.shared.stats.set(|old| *old = state);
+        let may_reassign = self.may_reassign();
+        self.breaker.step(now, may_reassign, is_ending, &mut self.partitions, &self.intake, &mut actions);
+        any |= self.perform(std::mem::take(&mut actions), now);
+        let may_move = !is_ending && self.may_reassign() && !self.breaker.is_open() && !self.is_rewinding();
+        self.placement.step(may_move, &mut self.partitions, &self.intake, &mut actions);
+        any |= self.perform(std::mem::take(&mut actions), now);
+        let may_reassign = self.may_reassign();
+        match &mut self.transactions {
+            Some((transactions, _)) => {
+                transactions.step(now, may_reassign, is_ending, &mut self.partitions, &mut actions);
+            }
+            None => self.commits.step(now, &mut self.partitions, &mut actions),
+        }
+        any | self.perform(actions, now)
     }
 
-    fn cut_off(&self) {
-        self.shared.cut_off.store(true, Ordering::Release);
+    fn step_shutdown(&mut self, now: Instant) -> Option<Result<(), PipelineError>> {
+        loop {
+            let mut actions = Actions::new();
+            let transactions = self.transactions.as_mut().map(|(transactions, _)| transactions);
+            let is_resending = !self.oversize.is_empty();
+            let result = self.shutdown.step(now, is_resending, &self.partitions, transactions, &mut actions);
+            if let Some((transactions, _)) = self.transactions.as_mut().filter(|_| self.shutdown.is_last_commit_asked()) {
+                transactions.set_last();
+            }
+            let any = self.perform(actions, now);
+            if result.is_some() || !any {
+                return result;
+            }
+        }
+    }
+
+    fn is_rewinding(&self) -> bool {
+        self.transactions.as_ref().is_some_and(|(transactions, _)| transactions.is_rewinding())
+    }
+
+    /// Returns whether partitions may be given up and assigned again: no rebalance waits for an answer, which that would be, and
+    /// no commit, which would be taken for one of the new generation.
+    fn may_reassign(&self) -> bool {
+        let is_committing = self.transactions.as_ref().is_some_and(|(transactions, _)| transactions.is_committing());
+        self.revocations.are_answered()
+            && self.assignment.is_answered()
+            && self.commits.are_answered()
+            && !is_committing
+    }
+
+    /// Begins to end, because of an error; the first reason counts.
+    fn fail(&mut self, error: PipelineError, now: Instant) {
+        self.perform(vec![Action::Fail(error)], now);
     }
 }
 
-/// Tells the tracker of a span that is on its way.
-fn dispatched(slots: &mut Slots) -> impl FnMut(&crate::sink::receipt::Span) {
-    |span| {
-        if let Some(slot) = slots.of_lease(&span.lease) {
-            slot.tracker.dispatched(span.first, span.end);
-        }
+/// Takes a record in. Returns whether the next one can be taken at once.
+///
+/// # Errors
+/// The record cannot be read in full.
+fn take(
+    partitions: &mut OwnedPartitions,
+    intake: &mut Intake,
+    breaker: &mut CircuitBreaker,
+    record: &FetchedRecord<'_>,
+    now: Instant,
+) -> Result<bool, KafkaError> {
+    let Some(index) = partitions.index_of_record(record) else { return Ok(true) };
+    let Some(partition) = partitions.get_mut(index) else { return Ok(true) };
+    if !partition.accept(record.offset) {
+        return Ok(true);
     }
+    if breaker.take(partition.lease(), record, now)? {
+        return Ok(!breaker.is_probe_ready(now));
+    }
+    intake.push(partition, record, now)?;
+    Ok(!intake.is_full(partition.worker()))
+}
+
+/// Returns whether a report says that a transaction or its producer has failed, and nothing of the record.
+fn is_of_transaction(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::Fatal
+            | ErrorKind::TimedOut
+            | ErrorKind::Purged
+            | ErrorKind::TransactionFailed
+            | ErrorKind::FencedProducer
+    )
 }

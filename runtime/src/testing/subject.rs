@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::batch::Offset;
 use crate::config::plan::{OnError, Plan, Target};
 use crate::dev::record::DevRecord;
-use crate::pipeline::{default_output, setup};
+use crate::pipeline::workers::{default_output, setup};
 use crate::plugin::{Plugin, StageSetup, StartError};
 use crate::failure::Class;
 use crate::stage::Stage;

@@ -18,13 +18,13 @@ pub enum Step {
     /// Through all stages.
     Completed,
     /// A stage wants to be called again with the records that are pending.
-    Waits,
+    RetryLater,
     /// It is a probe, and what it was sent to find out is: no better.
     ProbeFailed,
     /// It is a probe that looks ahead, and comes from the stage that it was meant for.
     LookaheadDone,
     /// It is given up: the pipeline stops, or is being cut off.
-    GivenUp,
+    Abandoned,
 }
 
 /// The stages of one worker.

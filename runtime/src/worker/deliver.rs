@@ -5,10 +5,12 @@ use super::outcome::ReplayOutcome;
 use super::in_flight::{ChainOutput, InFlightBatch};
 use crate::batch::Offset;
 use crate::error::PipelineError;
-use crate::event::{Event, Probe};
-use crate::sink::dead_letter::{Class, DeadLetter, Failure};
+use crate::event::{Event, ProbeResult};
+use crate::failure::{Class, Failure};
+use crate::rt;
+use crate::sink::dead_letter::DeadLetter;
 use crate::sink::receipt::OpenSpan;
-use crate::sink::{WriteError, WriteSession, TOO_LARGE, now_ms};
+use crate::sink::{WriteError, WriteSession, TOO_LARGE};
 use crate::status::Tally;
 
 /// Writes what left the chain, and seals the spans. One of which something cannot be written ends before that.
@@ -18,7 +20,7 @@ pub fn deliver(run: &mut InFlightBatch, shared: &PipelineContext) {
         leaving.sort_by_key(ChainOutput::input);
     }
     if let Some(session) = shared.sink.begin(|| run.spans.iter().flatten().all(|span| span.lease().is_revoked())) {
-        let mut delivery = Delivery { session, now: now_ms(), tally: Tally::of(run.inputs()) };
+        let mut delivery = Delivery { session, now: rt::unix_ms(), tally: Tally::of(run.inputs()) };
         for leaving in &leaving {
             delivery.take(run, shared, leaving);
         }

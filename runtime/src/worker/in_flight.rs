@@ -313,17 +313,16 @@ impl Copier<'_> {
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
-    use std::sync::mpsc;
 
     use super::*;
     use crate::batch::{Offset, Partition, Source};
     use crate::event::EventSender;
     use crate::kafka::TopicPartition;
-    use crate::rt::Wakeup;
+    use crate::rt::{self, Receiver, Wakeup};
     use crate::lease::Lease;
     use crate::sink::receipt::Span;
 
-    fn run_of_two_partitions() -> (InFlightBatch, mpsc::Receiver<crate::event::Event>) {
+    fn run_of_two_partitions() -> (InFlightBatch, Receiver<crate::event::Event>) {
         let (sender, receiver) = rt::channel();
         let events = EventSender::new(sender, Wakeup::default());
         let mut batch = Batch::default();

@@ -9,8 +9,7 @@ pub mod trial;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use self::chain::{Chain, Step};
 use self::deliver::deliver;
@@ -18,8 +17,9 @@ use self::retry_queue::{Advanced, RetryQueue};
 use self::outcome::{ReplayOutcome, ReplayOutcomes};
 use self::in_flight::InFlightBatch;
 use crate::batch::Batch;
-use crate::event::{Event, EventSender, Probe};
+use crate::event::{Event, EventSender, ProbeResult};
 use crate::lease::Lease;
+use crate::rt::{self, Receiver, RecvTimeoutError};
 use crate::sink::Sink;
 use crate::sink::receipt::{OpenSpan, Span};
 use crate::stage::Stage;
@@ -46,7 +46,7 @@ pub enum WorkerMessage {
     /// Work on this.
     Job(Job),
     /// Retries of this partition are not waited for any more: it is being given up.
-    Abandon(Arc<Lease>),
+    AbandonRetries(Arc<Lease>),
 }
 
 /// What the workers of one pipeline share.
@@ -67,15 +67,13 @@ pub struct PipelineContext {
     pub events: EventSender,
     /// A breaker is open: only probes are worked on.
     pub tripped: AtomicBool,
-    /// The first assignment is there.
-    pub assigned: AtomicBool,
     /// What became of each record, where a replay wants to know.
     pub outcomes: Option<ReplayOutcomes>,
 }
 
 impl PipelineContext {
     /// What a chain needs of it.
-    fn surroundings(&self) -> ChainContext<'_> {
+    fn chain_context(&self) -> ChainContext<'_> {
         ChainContext {
             breakers: &self.breakers,
             stats: &self.stats,
@@ -133,7 +131,7 @@ impl Worker {
     /// Works until nobody sends any more. What still waits for a retry then is abandoned.
     pub fn work(mut self, messages: &Receiver<WorkerMessage>) {
         loop {
-            let due = self.holds.next_wake().map_or(IDLE, |wake| wake.saturating_duration_since(Instant::now()));
+            let due = self.holds.next_wake().map_or(IDLE, |wake| wake.saturating_duration_since(rt::now()));
             match messages.recv_timeout(due) {
                 Ok(WorkerMessage::Job(job)) => self.take(job),
                 // Its spans are abandoned as they are dropped.
@@ -148,7 +146,7 @@ impl Worker {
 
     /// Goes on with what is due by now. What begins to wait again meanwhile is due later, so that batches get their turn.
     fn resume(&mut self) {
-        let now = Instant::now();
+        let now = rt::now();
         loop {
             if self.shared.tripped.load(Ordering::Acquire) {
                 // What waits would fail and be dead-lettered: it is read again once the breaker has closed.
@@ -170,7 +168,7 @@ impl Worker {
         self.spare = run;
         // Before the batch comes back and makes room for another.
         self.holds.tell(|event| self.shared.events.send(event));
-        self.shared.events.send(Event::Processed { worker: self.number, batch });
+        self.shared.events.send_and_wake(Event::Processed { worker: self.number, batch });
     }
 }
 
@@ -185,7 +183,7 @@ fn advance(chain: &mut Chain, run: &mut InFlightBatch, shared: &PipelineContext)
         Step::Completed => deliver(run, shared),
         Step::RetryLater => {
             let stage = chain.stage(run.stage);
-            let wake = Instant::now() + stage.backoff(run.progress.rounds());
+            let wake = rt::now() + stage.backoff(run.progress.rounds());
             return Advanced::RetryAt { hold: stage.on_error().hold, wake };
         }
         Step::LookaheadDone => shared.events.send(Event::ProbeEnded(if run.probed { ProbeResult::Passed } else { ProbeResult::Unclear })),

@@ -20,9 +20,9 @@ const MOST_BYTES: usize = 16 << 20;
 /// How far a run came.
 pub enum Advanced {
     /// It is written, or given up.
-    Over,
+    Done,
     /// Its records that are pending wait until then, and hold this.
-    Waits {
+    RetryAt {
         /// What waits behind them.
         hold: plan::Hold,
         /// When to go on.

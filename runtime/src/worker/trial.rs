@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::sync::mpsc::{self, Receiver};
 
 use super::ChainContext;
 use super::chain::{Chain, Step};
@@ -11,7 +10,7 @@ use crate::batch::{Arena, Batch, Offset, Partition, Record, Source};
 use crate::error::PipelineError;
 use crate::event::{Event, EventSender};
 use crate::kafka::TopicPartition;
-use crate::rt::Wakeup;
+use crate::rt::{self, Receiver, Wakeup};
 use crate::lease::Lease;
 use crate::plugin::Counters;
 use crate::failure::Failure;
@@ -81,14 +80,14 @@ impl Trial {
         drop(run);
         // Nothing else that is told decides anything where nothing is committed.
         let broken =
-            self.told.try_iter().find_map(|event| if let Event::Failed(error) = event { Some(error) } else { None });
+            self.told.drain().into_iter().find_map(|event| if let Event::Failed(error) = event { Some(error) } else { None });
         broken.map_or(Ok(()), Err)
     }
 
     /// Whether it came through.
     fn advance(&mut self, run: &mut InFlightBatch) -> bool {
         let tripped = AtomicBool::new(false);
-        let around = ChainContext {
+        let ctx = ChainContext {
             breakers: &[],
             stats: &self.stats,
             default_output: self.default_output,

@@ -6,7 +6,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::batch::{Arena, Field, HeaderList, Record, Replay, Source};
-use crate::sink::dead_letter::{Failure, Origin};
+use crate::failure::Failure;
+use crate::sink::dead_letter::DeadLetterOrigin;
 
 type Owned = Vec<(Vec<u8>, Option<Vec<u8>>)>;
 

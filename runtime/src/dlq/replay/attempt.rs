@@ -3,8 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::RecvTimeoutError;
-use std::thread::JoinHandle;
+use crate::rt::JoinHandle;
 use std::time::Duration;
 
 use super::Replay;
@@ -13,12 +12,13 @@ use super::transaction::{abort, begin, commit};
 use crate::batch::{Arena, HeaderList, NO_TIMESTAMP, Offset, Partition, Record};
 use crate::dlq::marks::{Mark, topic_of};
 use crate::error::PipelineError;
-use crate::event::Event;
+use crate::event::{Command, Event};
 use crate::kafka::TopicPartition;
 use crate::lease::Lease;
 use crate::sink::dead_letter::DeadLetter;
 use crate::sink::receipt::{OpenSpan, Span};
-use crate::sink::{WriteError, now_ms};
+use crate::rt::{self, RecvTimeoutError};
+use crate::sink::WriteError;
 use crate::worker::WorkerMessage;
 use crate::worker::outcome::{ReplayOutcome, ReplayOutcomes};
 
@@ -96,7 +96,7 @@ impl Replay {
         let mut outcomes = Vec::new();
         while !course.is_over() {
             match self.events.recv_timeout(LOOK) {
-                Ok(Event::Stop(_)) => self.stopping = true,
+                Ok(Event::Command(Command::Stop { .. })) => self.stopping = true,
                 Ok(event) => self.follow(&mut course, event),
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => self.look(&mut course),
             }
@@ -148,7 +148,8 @@ impl Replay {
             // No probes are sent, a stop is seen to by the loop, and the transactions are this replay's own.
             Event::ProbeEnded(_)
             | Event::LookaheadReady(_)
-            | Event::Stop(_)
+            | Event::Command(_)
+            | Event::Answer(_)
             | Event::WritersLeft
             | Event::TransactionFull
             | Event::Transaction(_) => {}
@@ -201,7 +202,7 @@ impl Replay {
                 source: 0,
             };
             let large = || Box::new(DeadLetter::new(&arena, &record, Vec::new()));
-            session.write(self.marks_output, &arena, &record, now_ms(), &mut open, large).map_err(|not_written| {
+            session.write(self.marks_output, &arena, &record, rt::unix_ms(), &mut open, large).map_err(|not_written| {
                 match not_written {
                     WriteError::Refused(_, why) | WriteError::Impossible(why) => Trouble::Over(why),
                     WriteError::Abandoned if self.shared.cut_off.load(Ordering::Acquire) => cut_off(),

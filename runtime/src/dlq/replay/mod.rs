@@ -11,8 +11,6 @@ mod summary;
 mod transaction;
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::bail;
@@ -25,8 +23,9 @@ use super::marks::Marks;
 use super::scan::{Flow, Found, Scan};
 use super::select::Selection;
 use crate::config::plan::Plan;
-use crate::event::Event;
-use crate::worker::{Message, PipelineContext};
+use crate::event::{Command, Event};
+use crate::rt::{JoinHandle, Receiver, RecvTimeoutError, Sender};
+use crate::worker::{PipelineContext, WorkerMessage};
 
 /// Dead letters in one transaction, at the most.
 const MOST_LETTERS: usize = 500;
@@ -134,7 +133,7 @@ impl Replay {
     fn take(&mut self, found: &Found<'_>) -> anyhow::Result<Flow> {
         let at = found.at;
         // Most of what comes may not be meant.
-        self.stopping |= self.events.try_iter().any(|event| matches!(event, Event::Stop(_)));
+        self.stopping |= self.events.drain().iter().any(|event| matches!(event, Event::Command(Command::Stop { .. })));
         if self.stopping {
             return Ok(Flow::Enough);
         }
@@ -209,7 +208,7 @@ impl Replay {
     fn wait_until_due(&mut self) {
         while !self.stopping {
             match self.events.recv_timeout(self.due.saturating_duration_since(Instant::now())) {
-                Ok(Event::Stop(_)) => self.stopping = true,
+                Ok(Event::Command(Command::Stop { .. })) => self.stopping = true,
                 // Of a try that is over.
                 Ok(_) => {}
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return,

@@ -3,7 +3,6 @@
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use anyhow::{anyhow, bail};
@@ -11,17 +10,21 @@ use anyhow::{anyhow, bail};
 use super::attempt::Trouble;
 use super::transaction::register;
 use super::{Options, Replay, Summary};
-use crate::config::plan::{CreateTopic, Delivery, Plan, Target, Topic};
+use crate::config::plan::{Delivery, Plan, Target};
 use crate::dlq::marks::{Marks, topic_of};
 use crate::dlq::scan::Scan;
 use crate::dlq::select::Selection;
 use crate::event::EventSender;
-use crate::kafka::admin::{Admin, Create, TopicLimits};
+use crate::kafka::librdkafka::Librdkafka;
 use crate::kafka::reader::Ends;
-use crate::rt::Wakeup;
-use crate::pipeline::{default_output, origin, start_workers, topics};
+use crate::kafka::{Create, Kafka, TopicLimits};
+use crate::rt::{self, Wakeup};
+use crate::pipeline::Clients;
+use crate::pipeline::topics::topics;
+use crate::pipeline::workers::{default_output, origin, start_workers};
 use crate::plugin::Plugin;
 use crate::ready::Ready;
+use crate::sink::receipt::Receipt;
 use crate::sink::{Known, Sink};
 use crate::stage::breaker::Breaker;
 use crate::worker::PipelineContext;
@@ -119,13 +122,14 @@ fn shared(
     events: &EventSender,
     cut_off: &Arc<AtomicBool>,
 ) -> anyhow::Result<PipelineContext> {
-    let (mut outputs, dlq) = topics(plan)?;
+    let clients: Clients = Arc::new(Librdkafka);
+    let (mut outputs, dlq) = topics(&*clients, plan)?;
     let marks = topic_of(&options.topic);
     if !options.dry_run {
-        ensure_marks(plan, &options.topic, &marks)?;
+        ensure_marks(&*clients, plan, &options.topic, &marks)?;
     }
     outputs.push(Some(Known { name: marks, limits: TopicLimits::default() }));
-    let sink = Sink::new(plan, outputs, dlq, origin(plan, plugins), cut_off.clone(), events.clone())?;
+    let sink = Sink::new(clients, plan, outputs, dlq, origin(plan, plugins), cut_off.clone(), events.clone())?;
     // What writes nothing may fail as often as it likes: that is what is asked for.
     let breaker = plan.breaker.filter(|_| !options.dry_run);
     Ok(PipelineContext {
@@ -137,29 +141,23 @@ fn shared(
         cut_off: cut_off.clone(),
         events: events.clone(),
         tripped: AtomicBool::new(false),
-        assigned: AtomicBool::new(false),
         outcomes: Some(ReplayOutcomes::default()),
     })
 }
 
 /// Makes sure that the topic of the marks exists: as many replicas as the dead-letter topic has, one partition, since marks
 /// are small and read as a whole.
-fn ensure_marks(plan: &Plan, dlq: &str, marks: &str) -> anyhow::Result<()> {
-    let admin = Admin::new(&plan.name, &plan.producer, ANSWER_TIMEOUT)?;
+fn ensure_marks(clients: &dyn Kafka<Receipt>, plan: &Plan, dlq: &str, marks: &str) -> anyhow::Result<()> {
+    let admin = clients.admin(&plan.name, &plan.producer, ANSWER_TIMEOUT)?;
     let Some(replication) = admin.replication(dlq)? else {
         bail!(
             "the dead-letter topic \"{dlq}\" does not exist on {}, or may not be read",
             plan.consumer["bootstrap.servers"]
         );
     };
-    let create = CreateTopic { partitions: 1, replication };
-    let topic = Topic { name: marks.to_owned(), create: Some(create) };
-    admin.ensure_topic(
-        "marks of what is replayed",
-        &topic,
-        Some(&Create { topic: create, max_message_bytes: None, compacted: true }),
-    )?;
-    admin.leave();
+    let create = Create { partitions: 1, replication, max_message_bytes: None, compacted: true };
+    admin.ensure_topic("markers of what is replayed", marks, Some(&create))?;
+    admin.close();
     Ok(())
 }
 

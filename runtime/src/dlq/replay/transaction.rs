@@ -3,8 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::attempt::Trouble;
-use crate::kafka::KafkaError;
-use crate::kafka::transactions::{TransactionError, is_fenced};
+use crate::kafka::{ErrorKind, KafkaError, TransactionError};
 use crate::sink::Sink;
 
 /// How long one call may take before it is made again.
@@ -35,18 +34,18 @@ fn insist(mut call: impl FnMut() -> Result<(), TransactionError>) -> Result<(), 
     loop {
         match call() {
             Ok(()) => return Ok(()),
-            Err(TransactionError::Again(_)) if begun.elapsed() < PATIENCE => {}
-            Err(TransactionError::Again(cause)) => {
+            Err(TransactionError::Retry(_)) if begun.elapsed() < PATIENCE => {}
+            Err(TransactionError::Retry(cause)) => {
                 return Err(Trouble::Over(format!("the brokers do not end the transaction: {cause}")));
             }
             Err(TransactionError::Abort(cause)) => return Err(Trouble::Aborted(cause.to_string())),
-            Err(TransactionError::Over(cause)) => return Err(Trouble::Over(end(&cause))),
+            Err(TransactionError::Fatal(cause)) => return Err(Trouble::Over(end(&cause))),
         }
     }
 }
 
 fn end(cause: &KafkaError) -> String {
-    if is_fenced(cause) {
+    if cause.kind == ErrorKind::FencedProducer {
         return format!(
             "another replay of this pipeline has taken over, or a transaction took longer than `transaction.timeout.ms` \
              ({cause})"

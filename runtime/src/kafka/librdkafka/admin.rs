@@ -7,7 +7,7 @@ use std::time::Duration;
 use rdkafka::admin::{AdminClient, AdminOptions, ConfigResource, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::types::{RDKafkaErrorCode, RDKafkaRespErr};
 
-use client_config;
+use super::client_config;
 use super::log::Logging;
 use crate::kafka::{Create, DEFAULT_MAX_MESSAGE_BYTES, TopicAdmin, TopicError, TopicLimits};
 

@@ -253,6 +253,13 @@ impl GroupConsumer for NativeConsumer {
         Ok(self.base().unassign()?)
     }
 
+    fn move_to_queue(&mut self, partition: &TopicPartition, queue: usize) -> Result<(), KafkaError> {
+        self.records.discard(std::iter::once(partition));
+        let client = self.base().client().native_ptr();
+        // SAFETY: the client lives.
+        unsafe { self.records.forward(client, partition, queue) }
+    }
+
     fn pause(&mut self, partitions: &[TopicPartition]) -> Result<(), KafkaError> {
         self.records.discard(partitions.iter());
         Ok(self.base().pause(&partition_list(partitions))?)

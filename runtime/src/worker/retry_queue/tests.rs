@@ -1,7 +1,6 @@
 //! What waits keeps the order of its keys, loses nothing, and commits nothing early: with stages that are made up.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -10,7 +9,7 @@ use super::*;
 use crate::batch::{Batch, Field, HeaderList, NO_TIMESTAMP, Offset, Partition, Record, Source};
 use crate::event::EventSender;
 use crate::kafka::TopicPartition;
-use crate::rt::Wakeup;
+use crate::rt::{self, Receiver, Wakeup};
 use crate::sink::receipt::{OpenSpan, Span};
 use crate::stage::RecordState;
 use crate::tracker::Tracker;

@@ -5,18 +5,25 @@ use rdkafka::ClientConfig;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 
 use super::*;
-use crate::kafka::embedded::Embedded;
-use crate::kafka::records::BATCH;
+use crate::kafka::librdkafka::embedded::Embedded;
+use crate::kafka::librdkafka::records::BATCH;
 
 const TOPIC: &str = "t";
 /// What comes within milliseconds is waited for this long before it is said not to come.
 const PATIENCE: Duration = Duration::from_secs(30);
 const ASK: Duration = Duration::from_secs(10);
 
+/// What comes out of a queue: an offset.
+#[derive(Debug, PartialEq, Eq)]
+enum Next {
+    Record(i64),
+    End(i64),
+}
+
 /// A topic with one partition on a broker of its own, and a consumer that has it.
 struct Setting {
     broker: Embedded,
-    consumer: Consumer,
+    consumer: NativeConsumer,
     at: TopicPartition,
 }
 
@@ -35,7 +42,7 @@ impl Setting {
             ("topic.metadata.propagation.max.ms", "0"),
         ]
         .map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let consumer = Consumer::new(&"p".into(), &properties.into(), Waker::default()).unwrap();
+        let consumer = NativeConsumer::new(&"p".into(), &properties.into(), 2, Wakeup::default()).unwrap();
         Setting { broker, consumer, at: TopicPartition::new(TOPIC, 0) }
     }
 
@@ -43,58 +50,75 @@ impl Setting {
         write(&self.broker.bootstrap_servers(), TOPIC, records);
     }
 
-    fn assign(&self) {
-        self.consumer.assign(&[(self.at.clone(), StartPosition::Beginning)]).unwrap();
+    fn assign(&mut self) {
+        self.consumer.assign(&[(self.at.clone(), StartPosition::Beginning, 0)]).unwrap();
     }
 
-    fn pause(&self) {
+    fn pause(&mut self) {
         self.consumer.pause(slice::from_ref(&self.at)).unwrap();
     }
 
-    fn seek(&self, from: From) {
+    fn seek(&mut self, from: StartPosition) {
         assert!(self.consumer.seek(&[(self.at.clone(), from)], ASK).unwrap().is_empty());
     }
 
-    fn resume(&self) {
+    fn resume(&mut self) {
         self.consumer.resume(slice::from_ref(&self.at)).unwrap();
     }
 
-    fn next(&self) -> ConsumerEvent<'_> {
+    /// What comes next out of queue 0.
+    fn next(&mut self) -> Next {
         let deadline = Instant::now() + PATIENCE;
         while Instant::now() < deadline {
-            match self.consumer.poll(Duration::from_millis(100)) {
-                ConsumerEvent::Nothing => {}
-                polled => return polled,
+            if let Some(next) = self.try_next(0) {
+                return next;
             }
+            self.consumer.wakeup.wait_until(Some(Instant::now() + Duration::from_millis(100)));
         }
         panic!("nothing comes");
     }
 
-    fn next_offset(&self) -> i64 {
+    fn try_next(&mut self, queue: usize) -> Option<Next> {
+        if let Some(event) = self.consumer.next_event() {
+            panic!("neither a record nor an end: {event:?}");
+        }
+        let mut next = None;
+        self.consumer.read(queue, &mut |fetched| {
+            next = Some(match fetched {
+                Fetched::Record(record) => Next::Record(record.offset.0),
+                Fetched::End(_, offset) => Next::End(offset.0),
+                Fetched::OffsetOutOfRange(at, why) => panic!("{at}: {why}"),
+                Fetched::Failed(error) => panic!("{error}"),
+            });
+            false
+        });
+        next
+    }
+
+    fn next_offset(&mut self) -> i64 {
         loop {
-            match self.next() {
-                ConsumerEvent::Record(record) => return record.offset().0,
-                ConsumerEvent::End(..) => {}
-                ConsumerEvent::Failed(error) | ConsumerEvent::Fatal(error) => panic!("{error}"),
-                _ => panic!("neither a record nor an end"),
+            if let Next::Record(offset) = self.next() {
+                return offset;
             }
         }
     }
 
-    fn wait_for_end(&self) -> i64 {
+    fn wait_for_end(&mut self) -> i64 {
         loop {
-            match self.next() {
-                ConsumerEvent::End(_, offset) => return offset.0,
-                ConsumerEvent::Record(_) => {}
-                _ => panic!("neither a record nor an end"),
+            if let Next::End(offset) = self.next() {
+                return offset;
             }
         }
+    }
+
+    fn close(self) {
+        assert!(Box::new(self.consumer).close(PATIENCE));
     }
 
     fn wait_until_fetched(&self, records: usize) {
         let deadline = Instant::now() + PATIENCE;
-        while self.consumer.records.waiting() < records {
-            assert!(Instant::now() < deadline, "{} of {records} are fetched", self.consumer.records.waiting());
+        while self.consumer.records.waiting(0) < records {
+            assert!(Instant::now() < deadline, "{} of {records} are fetched", self.consumer.records.waiting(0));
             thread::yield_now();
         }
     }
@@ -110,24 +134,24 @@ fn write(servers: &str, topic: &str, records: usize) {
 
 #[test]
 fn a_call_of_librdkafka_brings_many_records() {
-    let setting = Setting::new();
+    let mut setting = Setting::new();
     let records = 8 * BATCH;
     setting.write(records);
     setting.assign();
     setting.wait_until_fetched(records);
     let mut calls = 0;
     for offset in 0..records {
-        let before = setting.consumer.records.waiting();
+        let before = setting.consumer.records.waiting(0);
         assert_eq!(setting.next_offset(), offset as i64);
-        calls += usize::from(setting.consumer.records.waiting() != before);
+        calls += usize::from(setting.consumer.records.waiting(0) != before);
     }
     assert_eq!(calls, records / BATCH);
-    assert!(setting.consumer.close(PATIENCE));
+    setting.close();
 }
 
 #[test]
 fn what_was_in_hand_at_a_pause_is_read_after_it() {
-    let setting = Setting::new();
+    let mut setting = Setting::new();
     setting.write(2 * BATCH);
     setting.assign();
     setting.wait_until_fetched(2 * BATCH);
@@ -135,18 +159,18 @@ fn what_was_in_hand_at_a_pause_is_read_after_it() {
         assert_eq!(setting.next_offset(), offset);
     }
     setting.pause();
-    assert!(matches!(setting.consumer.poll(Duration::ZERO), ConsumerEvent::Nothing));
+    assert_eq!(setting.try_next(0), None);
     setting.seek(StartPosition::Offset(Offset(10)));
     setting.resume();
     for offset in 10..2 * BATCH as i64 {
         assert_eq!(setting.next_offset(), offset);
     }
-    assert!(setting.consumer.close(PATIENCE));
+    setting.close();
 }
 
 #[test]
 fn what_was_in_hand_is_not_taken_for_what_is_read_again() {
-    let setting = Setting::new();
+    let mut setting = Setting::new();
     setting.write(BATCH);
     setting.assign();
     setting.wait_until_fetched(BATCH);
@@ -156,24 +180,26 @@ fn what_was_in_hand_is_not_taken_for_what_is_read_again() {
     setting.assign();
     assert_eq!(setting.next_offset(), 0);
     setting.consumer.unassign(slice::from_ref(&setting.at)).unwrap();
-    assert!(matches!(setting.consumer.poll(Duration::ZERO), ConsumerEvent::Nothing));
-    assert!(setting.consumer.close(PATIENCE));
+    assert_eq!(setting.try_next(0), None);
+    setting.close();
 }
 
 /// With a partition that it forgets librdkafka empties the queue that its records go to.
 #[test]
 fn the_end_of_one_topic_takes_nothing_of_another() {
-    let setting = Setting::new();
+    let mut setting = Setting::new();
     setting.broker.create_topic("other", 1).unwrap();
     let other = TopicPartition::new("other", 0);
     setting.write(4 * BATCH);
-    setting.consumer.assign(&[(setting.at.clone(), StartPosition::Beginning), (other, StartPosition::Beginning)]).unwrap();
+    let both = [(setting.at.clone(), StartPosition::Beginning, 0), (other, StartPosition::Beginning, 1)];
+    setting.consumer.assign(&both).unwrap();
     setting.wait_until_fetched(4 * BATCH);
     setting.assign();
     assert_eq!(setting.next_offset(), 0);
     setting.wait_until_fetched(3 * BATCH);
     setting.broker.deny_topic("other");
-    let is_known = || setting.consumer.partition_count("other", ASK).is_ok_and(|count| count > 0);
+    let client = setting.consumer.queries();
+    let is_known = || client.partition_count("other", ASK).is_ok_and(|count| count > 0);
     let deadline = Instant::now() + PATIENCE;
     while is_known() {
         assert!(Instant::now() < deadline, "the topic is still there");
@@ -182,13 +208,13 @@ fn the_end_of_one_topic_takes_nothing_of_another() {
     for offset in 1..4 * BATCH as i64 {
         assert_eq!(setting.next_offset(), offset);
     }
-    assert!(setting.consumer.close(PATIENCE));
+    setting.close();
 }
 
 /// librdkafka takes the offset of an end that comes in a batch for read.
 #[test]
 fn the_first_record_behind_an_end_is_read_after_a_pause() {
-    let setting = Setting::new();
+    let mut setting = Setting::new();
     setting.assign();
     assert_eq!(setting.wait_for_end(), 0);
     for from in [StartPosition::Beginning, StartPosition::Offset(Offset(1))] {
@@ -200,22 +226,50 @@ fn the_first_record_behind_an_end_is_read_after_a_pause() {
         assert_eq!(setting.next_offset(), offset);
         assert_eq!(setting.wait_for_end(), offset + 1);
     }
-    assert!(setting.consumer.close(PATIENCE));
+    setting.close();
 }
 
 #[test]
-fn a_record_ends_a_poll_that_waits() {
-    let setting = Setting::new();
+fn a_record_wakes_whoever_waits() {
+    let mut setting = Setting::new();
     setting.assign();
     setting.wait_for_end();
     let servers = setting.broker.bootstrap_servers();
     thread::scope(|scope| {
         scope.spawn(|| write(&servers, TOPIC, 1));
         let begun = Instant::now();
-        while !matches!(setting.consumer.poll(PATIENCE), ConsumerEvent::Record(_)) {
-            assert!(begun.elapsed() < PATIENCE, "the poll waits on");
+        while setting.try_next(0) != Some(Next::Record(0)) {
+            setting.consumer.wakeup.wait_until(Some(begun + PATIENCE));
+            assert!(begun.elapsed() < PATIENCE, "the wait has waited to its end");
         }
-        assert!(begun.elapsed() < PATIENCE, "the poll has waited to its end");
     });
-    assert!(setting.consumer.close(PATIENCE));
+    setting.close();
+}
+
+#[test]
+fn a_partition_that_moves_to_another_queue_loses_nothing_and_repeats_nothing() {
+    let mut setting = Setting::new();
+    setting.write(2 * BATCH);
+    setting.assign();
+    setting.wait_until_fetched(2 * BATCH);
+    for offset in 0..10 {
+        assert_eq!(setting.next_offset(), offset);
+    }
+    setting.pause();
+    setting.consumer.move_to_queue(&setting.at.clone(), 1).unwrap();
+    setting.seek(StartPosition::Offset(Offset(10)));
+    setting.resume();
+    let deadline = Instant::now() + PATIENCE;
+    for offset in 10..2 * BATCH as i64 {
+        loop {
+            assert_eq!(setting.try_next(0), None);
+            if let Some(Next::Record(found)) = setting.try_next(1) {
+                assert_eq!(found, offset);
+                break;
+            }
+            assert!(Instant::now() < deadline, "offset {offset} does not come");
+            setting.consumer.wakeup.wait_until(Some(Instant::now() + Duration::from_millis(100)));
+        }
+    }
+    setting.close();
 }

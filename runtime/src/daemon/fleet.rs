@@ -1,0 +1,319 @@
+//! The pipelines of a process: which run, which are being replaced, which wait to be started again, and which have failed.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::restart::Restarts;
+use super::{OnFailure, Reloaded};
+use crate::counters::{PipelineCounters, Totals};
+use crate::error::PipelineError;
+use crate::kafka::librdkafka::Librdkafka;
+use crate::pipeline::Pipeline;
+use crate::ready::Ready;
+use crate::view::{Phase, PipelineView, ViewCell};
+
+/// All pipelines of a process.
+pub(super) struct Fleet {
+    on_failure: OnFailure,
+    members: BTreeMap<Arc<str>, Member>,
+    ended: UnboundedSender<Arc<str>>,
+    changed: Arc<Notify>,
+    // Something has failed that is no pipeline.
+    is_broken: bool,
+    // All pipelines are being stopped.
+    is_stopping: bool,
+}
+
+/// A pipeline, whatever becomes of it. What it counts and shows outlives its restarts and reloads.
+struct Member {
+    counters: Arc<PipelineCounters>,
+    view: Arc<ViewCell>,
+    state: State,
+    restarts: Restarts,
+    // What it runs, or is to run.
+    ready: Ready,
+}
+
+enum State {
+    /// It runs, since then.
+    Running(Pipeline, Instant),
+    /// It was told to drain by a reload; what is to be started in its place, if anything is.
+    Draining(Pipeline, Option<Box<Ready>>),
+    /// It has failed, and is started again at that moment.
+    Waiting(Instant),
+    /// It has failed.
+    Failed,
+}
+
+impl Member {
+    fn pipeline(&self) -> Option<&Pipeline> {
+        match &self.state {
+            State::Running(pipeline, _) | State::Draining(pipeline, _) => Some(pipeline),
+            State::Waiting(_) | State::Failed => None,
+        }
+    }
+}
+
+impl Fleet {
+    /// No pipelines. `ended` is sent the name of each that ends, and `changed` is notified when one changes its phase.
+    pub(super) fn new(on_failure: OnFailure, ended: UnboundedSender<Arc<str>>, changed: Arc<Notify>) -> Fleet {
+        Fleet { on_failure, members: BTreeMap::new(), ended, changed, is_broken: false, is_stopping: false }
+    }
+
+    /// Starts a pipeline.
+    ///
+    /// # Errors
+    /// A thread cannot be made.
+    pub(super) fn start(&mut self, ready: Ready) -> anyhow::Result<()> {
+        let name = ready.plan.name.clone();
+        let (counters, view, restarts) = match self.members.remove(&name) {
+            Some(member) => (member.counters, member.view, member.restarts),
+            None => {
+                let changed = self.changed.clone();
+                let view = ViewCell::new(Box::new(move || changed.notify_one()));
+                (Arc::default(), Arc::new(view), Restarts::default())
+            }
+        };
+        view.publish(PipelineView::default());
+        let (ended, told) = (self.ended.clone(), name.clone());
+        let (clients, plan, plugins) = (Arc::new(Librdkafka), ready.plan.clone(), ready.plugins.clone());
+        let on_end = move || {
+            // The daemon has ended where nobody listens.
+            let _ = ended.send(told);
+        };
+        let pipeline = Pipeline::start(clients, plan, plugins, counters.clone(), view.clone(), on_end)?;
+        let state = State::Running(pipeline, Instant::now());
+        self.members.insert(name, Member { counters, view, state, restarts, ready });
+        Ok(())
+    }
+
+    /// A pipeline has ended.
+    ///
+    /// # Errors
+    /// A thread for what comes in its place cannot be made.
+    pub(super) fn on_ended(&mut self, name: &Arc<str>) -> anyhow::Result<()> {
+        let Some(mut member) = self.members.remove(name) else { return Ok(()) };
+        let (pipeline, started, next) = match member.state {
+            State::Running(pipeline, started) => (pipeline, Some(started), None),
+            State::Draining(pipeline, next) => (pipeline, None, next),
+            State::Waiting(_) | State::Failed => {
+                self.members.insert(name.clone(), member);
+                return Ok(());
+            }
+        };
+        let result = pipeline.join();
+        log_status(name, &member.view.get(), &member.counters.totals());
+        let failed = match result {
+            Ok(()) => {
+                tracing::info!(target: "daemon", pipeline = %name, "ended: everything delivered is committed");
+                None
+            }
+            Err(error) => {
+                tracing::error!(target: "daemon", pipeline = %name, "{error}");
+                Some(error)
+            }
+        };
+        match (failed, next) {
+            (_, Some(next)) if !self.is_stopping => {
+                (member.state, member.restarts) = (State::Failed, Restarts::default());
+                self.members.insert(name.clone(), member);
+                self.start(*next)?;
+            }
+            (Some(error), _) => self.on_failed(name, member, &error, started),
+            // It was told to end, and is no more.
+            (None, _) => {}
+        }
+        Ok(())
+    }
+
+    fn on_failed(
+        &mut self,
+        name: &Arc<str>,
+        mut member: Member,
+        error: &PipelineError,
+        started: Option<Instant>,
+    ) {
+        let now = Instant::now();
+        member.state = State::Failed;
+        if self.on_failure == OnFailure::Restart && error.may_pass() && !self.is_stopping {
+            let wait = member.restarts.after_failure(started.unwrap_or(now), now);
+            tracing::warn!(
+                target: "daemon", pipeline = %name, "it is started again in {}", in_words(wait)
+            );
+            member.state = State::Waiting(now + wait);
+            member.view.set_phase(Phase::Restarting);
+        }
+        self.members.insert(name.clone(), member);
+        if self.on_failure == OnFailure::Exit {
+            self.stop();
+        }
+    }
+
+    /// The moment of the next restart.
+    pub(super) fn next_restart(&self) -> Option<Instant> {
+        let due = |member: &Member| if let State::Waiting(due) = member.state { Some(due) } else { None };
+        self.members.values().filter_map(due).min()
+    }
+
+    /// Starts what is due again.
+    ///
+    /// # Errors
+    /// A thread cannot be made.
+    pub(super) fn restart_due(&mut self) -> anyhow::Result<()> {
+        let now = Instant::now();
+        let is_due = |member: &&Member| matches!(member.state, State::Waiting(due) if due <= now);
+        let due: Vec<Ready> = self.members.values().filter(is_due).map(|member| member.ready.clone()).collect();
+        for ready in due {
+            tracing::info!(target: "daemon", pipeline = %ready.plan.name, "starting again");
+            self.start(ready)?;
+        }
+        Ok(())
+    }
+
+    /// The files were read again: what changed is drained and restarted, what is new is started, what is gone is drained, and what
+    /// is broken goes on as it was.
+    ///
+    /// # Errors
+    /// A thread cannot be made.
+    pub(super) fn on_reloaded(&mut self, loaded: Reloaded) -> anyhow::Result<()> {
+        if self.is_stopping {
+            return Ok(());
+        }
+        let loaded = match loaded {
+            Ok(loaded) => loaded,
+            Err(error) => {
+                tracing::error!(target: "daemon", "the paths cannot be read, everything goes on as it was: {error}");
+                return Ok(());
+            }
+        };
+        for (file, error) in &loaded.broken {
+            tracing::error!(
+                target: "daemon", file = %file.display(),
+                "this file is broken, its pipeline goes on as it was if it runs:\n{error}"
+            );
+        }
+        let is_gone = |member: &&Member| !loaded.keeps(&member.ready.plan);
+        let gone: Vec<Arc<str>> =
+            self.members.values().filter(is_gone).map(|member| member.ready.plan.name.clone()).collect();
+        for name in gone {
+            tracing::info!(target: "daemon", pipeline = %name, "its file is gone: draining");
+            self.drain(&name, None);
+        }
+        for ready in loaded.ready {
+            self.apply(ready)?;
+        }
+        Ok(())
+    }
+
+    fn apply(&mut self, ready: Ready) -> anyhow::Result<()> {
+        let name = ready.plan.name.clone();
+        match self.members.get(&name) {
+            None => {
+                tracing::info!(target: "daemon", pipeline = %name, "new: starting");
+                self.start(ready)
+            }
+            Some(member) => match &member.state {
+                State::Running(..) if ready.means_the_same_as(&member.ready) => {
+                    tracing::info!(target: "daemon", pipeline = %name, "unchanged");
+                    Ok(())
+                }
+                State::Running(..) | State::Draining(..) => {
+                    tracing::info!(target: "daemon", pipeline = %name, "changed: draining, then restarting");
+                    self.drain(&name, Some(ready));
+                    Ok(())
+                }
+                State::Waiting(_) | State::Failed => {
+                    tracing::info!(target: "daemon", pipeline = %name, "it had failed: starting");
+                    self.start(ready)
+                }
+            },
+        }
+    }
+
+    /// Drains a pipeline, and starts `next` in its place when it has ended.
+    fn drain(&mut self, name: &Arc<str>, next: Option<Ready>) {
+        let Some(mut member) = self.members.remove(name) else { return };
+        member.state = match member.state {
+            State::Running(pipeline, _) | State::Draining(pipeline, _) => {
+                pipeline.stop();
+                State::Draining(pipeline, next.map(Box::new))
+            }
+            // It does not run, and is not to any more.
+            State::Waiting(_) | State::Failed => return,
+        };
+        self.members.insert(name.clone(), member);
+    }
+
+    /// Drains everything.
+    pub(super) fn stop(&mut self) {
+        self.is_stopping = true;
+        for member in self.members.values_mut() {
+            match &mut member.state {
+                State::Running(pipeline, _) => pipeline.stop(),
+                State::Draining(pipeline, next) => {
+                    *next = None;
+                    pipeline.stop();
+                }
+                State::Waiting(_) => {
+                    member.state = State::Failed;
+                    member.view.set_phase(Phase::Failed);
+                }
+                State::Failed => {}
+            }
+        }
+    }
+
+    /// Something that is no pipeline has failed: everything is drained.
+    pub(super) fn fail(&mut self, why: &str) {
+        if !self.is_broken {
+            tracing::error!(target: "daemon", "{why}");
+            self.is_broken = true;
+            self.stop();
+        }
+    }
+
+    /// Returns whether anything runs, or is to be started.
+    pub(super) fn is_alive(&self) -> bool {
+        self.members.values().any(|member| !matches!(member.state, State::Failed))
+    }
+
+    /// Returns whether something has failed, and is not running again.
+    pub(super) fn has_failed(&self) -> bool {
+        self.is_broken || self.members.values().any(|member| matches!(member.state, State::Failed))
+    }
+
+    /// Returns whether every pipeline is ready.
+    pub(super) fn is_ready(&self) -> bool {
+        let is_ready = |member: &Member| matches!(member.state, State::Running(..)) && member.view.get().phase.is_ready();
+        !self.is_stopping && self.members.values().all(is_ready)
+    }
+
+    /// Logs a status line for each pipeline.
+    pub(super) fn log_status(&self) {
+        for (name, member) in &self.members {
+            if member.pipeline().is_some() || matches!(member.state, State::Waiting(_)) {
+                log_status(name, &member.view.get(), &member.counters.totals());
+            }
+        }
+    }
+}
+
+fn in_words(wait: Duration) -> String {
+    format!("{} s", wait.as_secs())
+}
+
+fn log_status(pipeline: &str, view: &PipelineView, totals: &Totals) {
+    let Totals { inputs, outputs, dead_letters, dropped } = totals;
+    let said = view.breaker.as_deref().or(view.timing_out.as_deref());
+    tracing::info!(
+        target: "status", pipeline, state = view.phase.as_str(), partitions = view.partitions.len(),
+        lag = view.lag().map_or_else(|| "unknown".to_owned(), |lag| lag.to_string()),
+        breaker = if view.breaker.is_some() { "open" } else { "closed" },
+        records_in = inputs, records_out = outputs, dead_letters, dropped, held = view.retrying(),
+        "{}", said.unwrap_or("status")
+    );
+}

@@ -1,0 +1,128 @@
+//! The topics of a pipeline: before it starts, those that it writes to exist or are created, and what each takes is known.
+
+use std::time::Duration;
+
+use crate::config::plan::{self, Plan, Target};
+use crate::error::PipelineError;
+use crate::event::Event;
+use crate::kafka::{Create, DEFAULT_MAX_MESSAGE_BYTES, Kafka, TopicError, TopicLimits};
+use crate::rt::{self, Receiver};
+use crate::sink::Known;
+use crate::sink::receipt::Receipt;
+
+/// How long the brokers have to answer one question about topics.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long to wait before they are asked again; also how late a stop is noticed then.
+const RETRY_WAIT: Duration = Duration::from_millis(500);
+/// How often it is logged that no broker answers.
+const COMPLAINT_INTERVAL: Duration = Duration::from_secs(30);
+/// What a dead letter's own headers may take.
+const DEAD_LETTER_HEADERS: usize = 64 << 10;
+
+/// Asks the brokers what can be known before start: every topic that is named exists, or will be made. Changes nothing.
+///
+/// # Errors
+/// The first topic that does not, in words; no broker answers.
+pub fn check_topics(kafka: &dyn Kafka<Receipt>, plan: &Plan) -> anyhow::Result<()> {
+    let admin = kafka.admin(&plan.name, &plan.producer, ANSWER_TIMEOUT)?;
+    for (role, topic) in written_topics(plan).iter().flatten().filter(|(_, topic)| topic.create.is_none()) {
+        admin.ensure_topic(role, &topic.name, None)?;
+    }
+    for name in plan.input.topics.iter().filter(|topic| !topic.starts_with('^')) {
+        admin.ensure_topic("input", name, None)?;
+    }
+    Ok(())
+}
+
+/// What is written to, by role: the outputs in the plan's order, none where one is dropped, then the DLQ if there is one.
+fn written_topics(plan: &Plan) -> Vec<Option<(String, &plan::Topic)>> {
+    let outputs = plan.outputs.iter().map(|output| match &output.target {
+        Target::Topic(topic) => Some((format!("output \"{}\"", output.name), topic)),
+        Target::Drop => None,
+    });
+    outputs.chain(plan.dlq.iter().map(|dlq| Some(("dlq".to_owned(), &dlq.topic)))).collect()
+}
+
+/// Asks until a broker answers; none where the pipeline is told to stop meanwhile.
+pub(super) fn wait_for_topics(
+    kafka: &dyn Kafka<Receipt>,
+    plan: &Plan,
+    events: &Receiver<Event>,
+) -> Result<Option<Topics>, PipelineError> {
+    let mut said = None;
+    loop {
+        match topics(kafka, plan) {
+            Ok(topics) => return Ok(Some(topics)),
+            Err(error @ TopicError::Topic(_)) => return Err(PipelineError::Topic(error.to_string())),
+            Err(error @ TopicError::NoBroker { .. }) => {
+                if said.is_none_or(|at| rt::now() - at > COMPLAINT_INTERVAL) {
+                    tracing::warn!(target: "pipeline", pipeline = %plan.name, "{error}: trying on");
+                    said = Some(rt::now());
+                }
+            }
+        }
+        // Nothing but a stop can come before anything has started.
+        if events.recv_timeout(RETRY_WAIT).is_ok() {
+            return Ok(None);
+        }
+    }
+}
+
+/// What is known of the outputs, in the plan's order, and of the DLQ.
+pub(crate) type Topics = (Vec<Option<Known>>, Option<Known>);
+
+/// Makes sure that every topic exists that is written to, and asks what each takes.
+pub(crate) fn topics(kafka: &dyn Kafka<Receipt>, plan: &Plan) -> Result<Topics, TopicError> {
+    let all = written_topics(plan);
+    let written: Vec<_> = all.iter().flatten().collect();
+    let limits = if plan.embedded || written.is_empty() {
+        // The embedded broker's topics are made by whoever embeds it, and it answers no such questions.
+        vec![TopicLimits::default(); written.len()]
+    } else {
+        let admin = kafka
+            .admin(&plan.name, &plan.producer, ANSWER_TIMEOUT)
+            .map_err(|error| TopicError::Topic(format!("{error:#}")))?;
+        for (role, topic) in &written {
+            // A DLQ of our own making takes whatever an input topic with the brokers' defaults does.
+            let is_dlq = plan.dlq.as_ref().is_some_and(|dlq| std::ptr::eq(&raw const dlq.topic, *topic));
+            let max_message_bytes = is_dlq.then_some(DEFAULT_MAX_MESSAGE_BYTES + DEAD_LETTER_HEADERS);
+            let create = topic.create.map(|create| Create {
+                partitions: create.partitions,
+                replication: create.replication,
+                max_message_bytes,
+                compacted: false,
+            });
+            admin.ensure_topic(role, &topic.name, create.as_ref())?;
+        }
+        let mut names: Vec<&str> = written.iter().map(|(_, topic)| topic.name.as_str()).collect();
+        names.extend(plan.input.topics.iter().map(String::as_str).filter(|topic| !topic.starts_with('^')));
+        let mut limits = admin.limits(&names);
+        let inputs = limits.split_off(written.len());
+        warn_of_tight_dlq(plan, limits.last(), &inputs);
+        admin.close();
+        limits
+    };
+    let mut limits = limits.into_iter();
+    let mut known: Vec<_> = all
+        .into_iter()
+        .map(|topic| {
+            let (_, topic) = topic?;
+            Some(Known { name: topic.name.clone(), limits: limits.next()? })
+        })
+        .collect();
+    let dlq = plan.dlq.as_ref().and_then(|_| known.pop().flatten());
+    Ok((known, dlq))
+}
+
+/// A dead letter is its input record and our headers: a DLQ that takes no more than the input may not take it.
+fn warn_of_tight_dlq(plan: &Plan, last: Option<&TopicLimits>, inputs: &[TopicLimits]) {
+    let (Some(dlq), Some(limits)) = (&plan.dlq, last) else { return };
+    let largest = inputs.iter().map(|input| input.max_message_bytes).max().unwrap_or_default();
+    let (has, needs) = (limits.max_message_bytes, largest + DEAD_LETTER_HEADERS);
+    if has < needs {
+        tracing::warn!(
+            target: "pipeline", pipeline = %plan.name, topic = dlq.topic.name, max_message_bytes = has,
+            "the dead-letter topic may not take every record: raise its max.message.bytes to {needs} (the input's and 64 KiB)"
+        );
+    }
+}

@@ -1,0 +1,112 @@
+//! The workers of a pipeline: their threads, each with a plugin instance of every stage.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+
+use crate::config::plan::{self, Plan};
+use crate::error::PipelineError;
+use crate::event::{Event, EventSender};
+use crate::plugin::{Plugin, StageSetup};
+use crate::rt::{self, JoinHandle, Sender};
+use crate::sink::dead_letter::DeadLetterOrigin;
+use crate::stage::Stage;
+use crate::worker::{PipelineContext, Worker, WorkerMessage};
+
+/// What an instance of a stage is started with.
+pub(crate) fn setup(plan: &Plan, stage: &plan::Stage) -> StageSetup {
+    StageSetup {
+        pipeline: plan.name.clone(),
+        stage: stage.name.clone(),
+        config: stage.config.clone(),
+        outputs: plan.outputs.iter().map(|output| output.name.clone()).collect(),
+        limits: stage.limits,
+        env: stage.grants.env.iter().filter_map(|name| Some((name.clone(), std::env::var(name).ok()?))).collect(),
+    }
+}
+
+/// What dead letters of a pipeline say alike.
+pub(crate) fn origin(plan: &Plan, plugins: &[Plugin]) -> DeadLetterOrigin {
+    DeadLetterOrigin {
+        pipeline: plan.name.to_string(),
+        stages: std::iter::zip(&plan.stages, plugins)
+            .map(|(stage, plugin)| (stage.name.to_string(), stage.plugin.clone(), plugin.digest().to_owned()))
+            .collect(),
+        connect_headers: plan.dlq.as_ref().is_some_and(|dlq| dlq.connect_headers),
+    }
+}
+
+/// The number of the output `default`.
+pub(crate) fn default_output(plan: &Plan) -> anyhow::Result<u32> {
+    let default = plan.outputs.iter().position(|output| &*output.name == "default");
+    Ok(default.context("a plan has an output `default`")? as u32)
+}
+
+/// The ways to the workers, and their threads.
+pub(crate) type Workers = (Vec<Sender<WorkerMessage>>, Vec<JoinHandle<()>>);
+
+/// Starts the workers of a plan, each with its stages.
+///
+/// # Errors
+/// A stage does not start; a thread cannot be made.
+pub(crate) fn start_workers(
+    plan: &Arc<Plan>,
+    plugins: &[Plugin],
+    shared: &Arc<PipelineContext>,
+) -> Result<Workers, PipelineError> {
+    let (ready, started) = rt::channel();
+    let (mut jobs, mut workers) = (Vec::new(), Vec::new());
+    for number in 0..plan.workers.get() {
+        let (sender, receiver) = rt::channel();
+        let name = format!("{}/{number}", plan.name);
+        let (plan, plugins, shared, ready) = (plan.clone(), plugins.to_vec(), shared.clone(), ready.clone());
+        let work = move || match start_stages(&plan, &plugins, &shared) {
+            Ok(stages) => {
+                let _ = ready.send(Ok(()));
+                drop(ready);
+                let _guard = PanicGuard::new("a worker", shared.events.clone());
+                Worker::new(number, stages, shared).work(&receiver);
+            }
+            Err(error) => {
+                let _ = ready.send(Err(error));
+            }
+        };
+        workers.push(rt::spawn(&name, work).context("starting a worker")?);
+        jobs.push(sender);
+    }
+    drop(ready);
+    while let Ok(result) = started.recv_until(None) {
+        result?;
+    }
+    Ok((jobs, workers))
+}
+
+/// A thread that panics ends its pipeline in order: what it held is abandoned, and read again by the next run.
+pub(super) struct PanicGuard {
+    thread: &'static str,
+    events: EventSender,
+}
+
+impl PanicGuard {
+    /// Guards the thread that it is dropped by.
+    pub(super) fn new(thread: &'static str, events: EventSender) -> PanicGuard {
+        PanicGuard { thread, events }
+    }
+}
+
+impl Drop for PanicGuard {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.events.send_and_wake(Event::Failed(PipelineError::Panic(self.thread.to_owned())));
+        }
+    }
+}
+
+fn start_stages(plan: &Plan, plugins: &[Plugin], shared: &PipelineContext) -> Result<Vec<Stage>, PipelineError> {
+    std::iter::zip(&plan.stages, plugins)
+        .map(|(stage, plugin)| {
+            Stage::start(plugin, &setup(plan, stage), stage.on_error, shared.cut_off.clone())
+                .map_err(|error| PipelineError::Plugin(error.to_string()))
+        })
+        .collect()
+}

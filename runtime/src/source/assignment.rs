@@ -1,0 +1,245 @@
+//! Partitions that were assigned and have not begun: it is being asked where each begins.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::action::{Action, Actions};
+use super::partitions::Start;
+use super::question::{ASK_AGAIN, Question};
+use crate::kafka::{KafkaError, TopicPartition};
+
+/// How long a rebalance waits for it to be known where partitions begin. Until it is answered nothing is fetched, of no
+/// partition.
+const ANSWER_WITHIN: Duration = Duration::from_secs(2);
+
+/// The partitions that are still to begin.
+pub struct Assignment {
+    pipeline: Arc<str>,
+    pending: BTreeMap<TopicPartition, State>,
+    // A rebalance waits for its answer, at most until then.
+    answer_due: Option<Instant>,
+    // Tells answers to the latest questions from older ones.
+    ticket: u64,
+    // An assignment has been completed once.
+    is_assigned: bool,
+}
+
+enum State {
+    Asked,
+    Failed { again: Instant },
+    Known(Start),
+}
+
+impl Assignment {
+    /// Nothing is assigned yet.
+    pub fn new(pipeline: Arc<str>) -> Assignment {
+        let pending = BTreeMap::new();
+        Assignment { pipeline, pending, answer_due: None, ticket: 0, is_assigned: false }
+    }
+
+    /// A rebalance assigns partitions. An eager one (not `incremental`) names everything again.
+    pub fn on_assigned(
+        &mut self,
+        partitions: Vec<TopicPartition>,
+        incremental: bool,
+        now: Instant,
+        actions: &mut Actions,
+    ) {
+        if !incremental {
+            self.pending.clear();
+        }
+        self.answer_due = Some(now + ANSWER_WITHIN);
+        self.ask(partitions, actions);
+    }
+
+    fn ask(&mut self, partitions: Vec<TopicPartition>, actions: &mut Actions) {
+        if partitions.is_empty() {
+            return;
+        }
+        self.ticket += 1;
+        for at in &partitions {
+            self.pending.insert(at.clone(), State::Asked);
+        }
+        actions.push(Action::Ask(Question::Starts { partitions, ticket: self.ticket }));
+    }
+
+    /// It is known where partitions begin, or why it is not. Only the answers to the latest question of a partition count.
+    pub fn on_starts(&mut self, starts: Vec<(TopicPartition, Result<Start, KafkaError>)>, ticket: u64, now: Instant) {
+        let mut failed: Option<(KafkaError, Vec<TopicPartition>)> = None;
+        for (at, start) in starts {
+            let Some(state @ State::Asked) = self.pending.get_mut(&at) else { continue };
+            match start {
+                // What was committed meanwhile by whoever had the partition is not in an older answer.
+                Ok(_) if ticket < self.ticket && self.answer_due.is_some() => {
+                    *state = State::Failed { again: now };
+                }
+                Ok(start) => *state = State::Known(start),
+                Err(error) => {
+                    *state = State::Failed { again: now + ASK_AGAIN };
+                    failed.get_or_insert_with(|| (error, Vec::new())).1.push(at);
+                }
+            }
+        }
+        if let Some((error, waiting)) = failed {
+            let waiting = list_of(&waiting);
+            tracing::warn!(target: "source", pipeline = %self.pipeline, %waiting, "cannot begin with partitions yet: {error}");
+        }
+    }
+
+    /// Asks again where that is due, and begins with what is known.
+    pub fn step(&mut self, now: Instant, actions: &mut Actions) {
+        let is_due = |state: &State| matches!(state, State::Failed { again } if *again <= now);
+        let again: Vec<_> =
+            self.pending.iter().filter(|(_, state)| is_due(state)).map(|(at, _)| at.clone()).collect();
+        self.ask(again, actions);
+        let is_asked = self.pending.values().any(|state| matches!(state, State::Asked));
+        let is_answer_due = self.answer_due.is_some_and(|due| now >= due || !is_asked);
+        let any_known = self.pending.values().any(|state| matches!(state, State::Known(_)));
+        if is_answer_due || (self.answer_due.is_none() && any_known) {
+            self.answer_due = None;
+            let known = self.take_known();
+            actions.push(Action::Assign(known));
+        }
+    }
+
+    fn take_known(&mut self) -> Vec<(TopicPartition, Start)> {
+        let is_known = |_: &TopicPartition, state: &mut State| matches!(state, State::Known(_));
+        let known = self.pending.extract_if(.., is_known);
+        known.filter_map(|(at, state)| if let State::Known(start) = state { Some((at, start)) } else { None }).collect()
+    }
+
+    /// The client has refused to take partitions: they are asked for again.
+    pub fn on_refused(&mut self, partitions: impl Iterator<Item = TopicPartition>, now: Instant) {
+        for at in partitions {
+            self.pending.insert(at, State::Failed { again: now + ASK_AGAIN });
+        }
+    }
+
+    /// The client has taken partitions. Returns whether the assignment is complete.
+    pub fn on_begun(&mut self) -> bool {
+        self.is_assigned |= self.pending.is_empty();
+        self.pending.is_empty()
+    }
+
+    /// Partitions are to be given up.
+    pub fn on_revoked(&mut self, partitions: &[TopicPartition]) {
+        self.pending.retain(|at, _| !partitions.contains(at));
+        if self.pending.is_empty() {
+            // A rebalance that revokes comes after the one before has its answer, or makes it needless.
+            self.answer_due = None;
+        }
+    }
+
+    /// Returns whether no rebalance that assigns partitions waits for its answer.
+    pub fn is_answered(&self) -> bool {
+        self.answer_due.is_none()
+    }
+
+    /// Returns whether there was a complete assignment, empty or not.
+    pub fn is_assigned(&self) -> bool {
+        self.is_assigned
+    }
+
+    /// When there is something to do next.
+    pub fn deadline(&self) -> Option<Instant> {
+        let again = self.pending.values().filter_map(|state| match state {
+            State::Failed { again } => Some(*again),
+            State::Asked | State::Known(_) => None,
+        });
+        again.chain(self.answer_due).min()
+    }
+}
+
+/// Partitions in words.
+pub fn list_of(partitions: &[TopicPartition]) -> String {
+    partitions.iter().map(TopicPartition::to_string).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::batch::Offset;
+    use crate::kafka::ErrorKind;
+    use crate::rt;
+
+    fn at(number: i32) -> TopicPartition {
+        TopicPartition::new("in", number)
+    }
+
+    fn start(offset: i64) -> Result<Start, KafkaError> {
+        let offset = Some(Offset(offset));
+        Ok(Start { position: offset, committed: offset, note: String::new() })
+    }
+
+    fn away() -> Result<Start, KafkaError> {
+        Err(KafkaError::new(ErrorKind::Unavailable, "away"))
+    }
+
+    fn assigned(actions: &Actions) -> Option<Vec<TopicPartition>> {
+        actions.iter().find_map(|action| match action {
+            Action::Assign(list) => Some(list.iter().map(|(at, _)| at.clone()).collect()),
+            _ => None,
+        })
+    }
+
+    #[test]
+    fn a_rebalance_is_answered_when_all_is_known() {
+        let (mut assignment, now, mut actions) = (Assignment::new("p".into()), rt::now(), Actions::new());
+        assignment.on_assigned(vec![at(0), at(1)], true, now, &mut actions);
+        assert!(matches!(&actions[..], [Action::Ask(Question::Starts { partitions, ticket: 1 })] if partitions.len() == 2));
+        assignment.on_starts(vec![(at(0), start(5))], 1, now);
+        actions.clear();
+        assignment.step(now, &mut actions);
+        assert!(actions.is_empty() && !assignment.is_answered());
+        assignment.on_starts(vec![(at(1), start(6))], 1, now);
+        assignment.step(now, &mut actions);
+        assert_eq!(assigned(&actions), Some(vec![at(0), at(1)]));
+        assert!(assignment.is_answered() && assignment.on_begun() && assignment.is_assigned());
+    }
+
+    #[test]
+    fn a_leader_that_is_away_keeps_no_other_partition_from_beginning() {
+        let (mut assignment, now, mut actions) = (Assignment::new("p".into()), rt::now(), Actions::new());
+        assignment.on_assigned(vec![at(0), at(1)], true, now, &mut actions);
+        assignment.on_starts(vec![(at(0), away()), (at(1), start(6))], 1, now);
+        assignment.step(now, &mut actions);
+        assert_eq!(assigned(&actions), Some(vec![at(1)]));
+        assert!(!assignment.on_begun());
+        actions.clear();
+        assignment.step(now + ASK_AGAIN, &mut actions);
+        assert!(matches!(&actions[..], [Action::Ask(Question::Starts { partitions, .. })] if *partitions == [at(0)]));
+        actions.clear();
+        assignment.on_starts(vec![(at(0), start(1))], 2, now + ASK_AGAIN);
+        assignment.step(now + ASK_AGAIN, &mut actions);
+        assert_eq!(assigned(&actions), Some(vec![at(0)]));
+    }
+
+    #[test]
+    fn a_rebalance_is_answered_in_time_though_nobody_says_where_to_begin() {
+        let (mut assignment, now, mut actions) = (Assignment::new("p".into()), rt::now(), Actions::new());
+        assignment.on_assigned(vec![at(0)], true, now, &mut actions);
+        actions.clear();
+        assignment.step(now + ANSWER_WITHIN, &mut actions);
+        assert_eq!(assigned(&actions), Some(vec![]));
+    }
+
+    #[test]
+    fn an_empty_assignment_is_answered_at_once() {
+        let (mut assignment, now, mut actions) = (Assignment::new("p".into()), rt::now(), Actions::new());
+        assignment.on_assigned(vec![], true, now, &mut actions);
+        assignment.step(now, &mut actions);
+        assert_eq!(assigned(&actions), Some(vec![]));
+        assert!(assignment.on_begun() && assignment.is_assigned());
+    }
+
+    #[test]
+    fn what_is_revoked_before_it_began_does_not_begin() {
+        let (mut assignment, now, mut actions) = (Assignment::new("p".into()), rt::now(), Actions::new());
+        assignment.on_assigned(vec![at(0), at(1)], true, now, &mut actions);
+        assignment.on_revoked(&[at(0)]);
+        assignment.on_starts(vec![(at(0), start(1)), (at(1), start(2))], 1, now);
+        assignment.step(now, &mut actions);
+        assert_eq!(assigned(&actions), Some(vec![at(1)]));
+    }
+}

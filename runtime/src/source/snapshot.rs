@@ -1,0 +1,74 @@
+//! What the loop publishes of itself.
+
+use std::time::{Duration, Instant};
+
+use super::Source;
+use super::partitions::OwnedPartition;
+use crate::view::{PartitionView, Phase, PipelineView, TransactionView, WorkerView};
+
+/// How often the view is published while anything is on its way.
+const BUSY_INTERVAL: Duration = Duration::from_millis(250);
+/// How often it is published otherwise: the lag may change without us.
+const IDLE_INTERVAL: Duration = Duration::from_secs(1);
+
+impl Source {
+    /// Publishes the view where that is due, or where somebody may wait for what has changed. `last`: nothing follows.
+    pub(super) fn publish(&mut self, now: Instant, last: bool) {
+        let kind = (self.phase(), self.partitions.len(), self.is_idle());
+        if now < self.snapshot_due && self.published == Some(kind) && !last {
+            return;
+        }
+        self.published = Some(kind);
+        self.snapshot_due = now + if kind.2 { IDLE_INTERVAL } else { BUSY_INTERVAL };
+        let view = self.view(now);
+        self.context.view.publish(view);
+    }
+
+    fn phase(&self) -> Phase {
+        match (self.shutdown.has_begun(), self.breaker.is_open()) {
+            (true, _) => Phase::Draining,
+            (false, true) => Phase::Paused,
+            (false, false) if self.assignment.is_assigned() => Phase::Running,
+            (false, false) => Phase::Starting,
+        }
+    }
+
+    fn is_idle(&self) -> bool {
+        self.intake.is_idle() && self.partitions.iter().all(OwnedPartition::is_idle)
+    }
+
+    fn view(&self, now: Instant) -> PipelineView {
+        let worker = |worker| {
+            let (batches, gathered) = self.intake.load(worker);
+            WorkerView { batches, gathered }
+        };
+        let transaction = self.transactions.as_ref().map(|(transactions, _)| TransactionView {
+            phase: transactions.phase().as_str(),
+            age: now - transactions.begun(),
+        });
+        PipelineView {
+            phase: self.phase(),
+            partitions: self.partitions.iter().map(|partition| self.partition_view(partition)).collect(),
+            workers: (0..self.intake.workers()).map(worker).collect(),
+            transaction,
+            breaker: self.breaker.describe(),
+            timing_out: None,
+            is_idle: self.is_idle(),
+        }
+    }
+
+    fn partition_view(&self, partition: &OwnedPartition) -> PartitionView {
+        let high_watermark = self.consumer.cached_high_watermark(partition.at());
+        PartitionView {
+            topic: partition.at().topic.clone(),
+            partition: partition.at().partition.0,
+            worker: partition.worker(),
+            next: partition.next().map(|offset| offset.0),
+            position: partition.position().map(|offset| offset.0),
+            committed: partition.committed_offset().map(|offset| offset.0),
+            lag: high_watermark.and_then(|end| partition.lag(end)),
+            is_retrying: partition.is_retrying(),
+            paused_for: partition.pauses().iter().map(super::pause::PauseReason::as_str).collect(),
+        }
+    }
+}

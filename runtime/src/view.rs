@@ -1,0 +1,205 @@
+//! The view of a pipeline: how it stands, as an immutable snapshot that its loop publishes. Whoever shows or exports something of a
+//! pipeline reads this, and never touches the loop.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// A pipeline at one moment.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PipelineView {
+    /// In which part of its life it is.
+    pub phase: Phase,
+    /// The partitions that are ours.
+    pub partitions: Vec<PartitionView>,
+    /// The workers, by number.
+    pub workers: Vec<WorkerView>,
+    /// What goes on with the transaction, under exactly_once.
+    pub transaction: Option<TransactionView>,
+    /// What an open circuit breaker waits for, in words; none: closed.
+    pub breaker: Option<String>,
+    /// What a stage times out on, in words, while it does.
+    pub timing_out: Option<String>,
+    /// Whether everything that was read is acknowledged and committed or about to be: nothing is on its way.
+    pub is_idle: bool,
+}
+
+impl PipelineView {
+    /// Returns the records between what is delivered and the partitions' high watermarks; none while one of them is not known.
+    pub fn lag(&self) -> Option<u64> {
+        let lags = self.partitions.iter().map(|partition| partition.lag);
+        lags.collect::<Option<Vec<u64>>>().filter(|lags| !lags.is_empty()).map(|lags| lags.iter().sum())
+    }
+
+    /// Returns how many partitions have records that wait for a retry.
+    pub fn retrying(&self) -> usize {
+        self.partitions.iter().filter(|partition| partition.is_retrying).count()
+    }
+
+    /// Returns whether anything differs that somebody may wait for: the phase, and how many partitions there are.
+    fn differs_in_kind(&self, other: &PipelineView) -> bool {
+        self.phase != other.phase || self.partitions.len() != other.partitions.len()
+    }
+}
+
+/// A partition of the input.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PartitionView {
+    /// The topic.
+    pub topic: Arc<str>,
+    /// The partition's number.
+    pub partition: i32,
+    /// The worker that processes it.
+    pub worker: usize,
+    /// The offset of the record to read next; none: the beginning of the log.
+    pub next: Option<i64>,
+    /// What is delivered: everything below this offset.
+    pub position: Option<i64>,
+    /// What is committed.
+    pub committed: Option<i64>,
+    /// Records between what is delivered and the high watermark; none while that is not known.
+    pub lag: Option<u64>,
+    /// Whether records of it wait for a retry.
+    pub is_retrying: bool,
+    /// Why it is not fetched; empty: it is.
+    pub paused_for: Vec<&'static str>,
+}
+
+/// A worker.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WorkerView {
+    /// Batches that it has: in work, or waiting for it.
+    pub batches: usize,
+    /// Records that are gathered for its next batch.
+    pub gathered: usize,
+}
+
+/// The transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TransactionView {
+    /// How far it has come.
+    pub phase: &'static str,
+    /// How long ago it began.
+    pub age: Duration,
+}
+
+/// The parts of a pipeline's life.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Phase {
+    /// It loads plugins, asks for topics, joins the group.
+    #[default]
+    Starting,
+    /// It has its assignment.
+    Running,
+    /// A circuit breaker is open.
+    Paused,
+    /// No more intake; what is in flight is delivered and committed.
+    Draining,
+    /// It ended as it was told.
+    Stopped,
+    /// It ended with an error.
+    Failed,
+    /// It ended with an error, and is started again after a while.
+    Restarting,
+}
+
+impl Phase {
+    /// Returns whether nothing more will happen.
+    pub fn is_over(self) -> bool {
+        matches!(self, Phase::Stopped | Phase::Failed)
+    }
+
+    /// Returns whether the pipeline does what it is there for: it has its assignment, which may be empty.
+    pub fn is_ready(self) -> bool {
+        matches!(self, Phase::Running | Phase::Paused)
+    }
+
+    /// The word for it in logs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Phase::Starting => "starting",
+            Phase::Running => "running",
+            Phase::Paused => "paused",
+            Phase::Draining => "draining",
+            Phase::Stopped => "stopped",
+            Phase::Failed => "failed",
+            Phase::Restarting => "restarting",
+        }
+    }
+}
+
+/// Called when a view differs in kind from the one before.
+pub type OnChange = Box<dyn Fn() + Send + Sync>;
+
+/// Where a pipeline publishes its view.
+#[derive(Default)]
+pub struct ViewCell {
+    view: Mutex<Arc<PipelineView>>,
+    on_change: Option<OnChange>,
+}
+
+impl ViewCell {
+    /// A cell that tells of every change of phase, and of how many partitions there are.
+    pub fn new(on_change: OnChange) -> ViewCell {
+        ViewCell { view: Mutex::default(), on_change: Some(on_change) }
+    }
+
+    /// Returns the latest view.
+    pub fn get(&self) -> Arc<PipelineView> {
+        self.view.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Publishes a view.
+    pub fn publish(&self, view: PipelineView) {
+        let view = Arc::new(view);
+        let before = std::mem::replace(&mut *self.view.lock().unwrap_or_else(PoisonError::into_inner), view.clone());
+        if let Some(on_change) = self.on_change.as_ref().filter(|_| view.differs_in_kind(&before)) {
+            on_change();
+        }
+    }
+
+    /// Publishes the latest view with another phase.
+    pub fn set_phase(&self, phase: Phase) {
+        self.publish(PipelineView { phase, ..(*self.get()).clone() });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    fn partition(lag: Option<u64>) -> PartitionView {
+        PartitionView {
+            topic: "in".into(),
+            partition: 0,
+            worker: 0,
+            next: None,
+            position: None,
+            committed: None,
+            lag,
+            is_retrying: false,
+            paused_for: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn the_lag_of_all_partitions_is_known_only_when_each_is() {
+        let view = |partitions| PipelineView { partitions, ..PipelineView::default() };
+        assert_eq!(view(vec![]).lag(), None);
+        assert_eq!(view(vec![partition(Some(3)), partition(Some(4))]).lag(), Some(7));
+        assert_eq!(view(vec![partition(Some(3)), partition(None)]).lag(), None);
+    }
+
+    #[test]
+    fn a_change_of_phase_is_told_once() {
+        let told = Arc::new(AtomicUsize::new(0));
+        let cell = {
+            let told = told.clone();
+            ViewCell::new(Box::new(move || _ = told.fetch_add(1, Ordering::Relaxed)))
+        };
+        cell.set_phase(Phase::Running);
+        cell.set_phase(Phase::Running);
+        assert_eq!((told.load(Ordering::Relaxed), cell.get().phase), (1, Phase::Running));
+    }
+}
