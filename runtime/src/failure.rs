@@ -27,7 +27,7 @@ pub enum Class {
 }
 
 impl Class {
-    /// All of them.
+    /// All classes, in the order of their numbers.
     pub const ALL: [Class; 9] = [
         Class::Reject,
         Class::Trap,
@@ -40,12 +40,12 @@ impl Class {
         Class::Refused,
     ];
 
-    /// The class of this word.
+    /// Returns the class that this word stands for.
     pub fn parse(word: &str) -> Option<Class> {
         Class::ALL.into_iter().find(|class| class.as_str() == word)
     }
 
-    /// The word for it in headers and logs.
+    /// Returns the word for it in headers and logs.
     pub fn as_str(self) -> &'static str {
         match self {
             Class::Reject => "reject",
@@ -77,15 +77,15 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// Its reason as a dead letter has it: cut where it is long.
+    /// Returns its reason as a dead letter has it: cut where it is long.
     pub fn kept_reason(&self) -> &str {
-        cut(&self.reason, MAX_REASON)
+        cut_reason(&self.reason)
     }
 }
 
-/// The longest start of `text` of at most `max` bytes that ends with a whole character.
-fn cut(text: &str, max: usize) -> &str {
-    &text[..text.floor_char_boundary(max)]
+/// Returns what is kept of a reason: its longest start of at most 1 KiB that ends with a whole character.
+pub fn cut_reason(reason: &str) -> &str {
+    &reason[..reason.floor_char_boundary(MAX_REASON)]
 }
 
 #[cfg(test)]
@@ -95,7 +95,7 @@ mod tests {
     #[test]
     fn a_long_reason_is_cut_at_a_character() {
         let text = format!("{}é", "x".repeat(1023));
-        assert_eq!(cut(&text, MAX_REASON), "x".repeat(1023));
-        assert_eq!(cut("short", MAX_REASON), "short");
+        assert_eq!(cut_reason(&text), "x".repeat(1023));
+        assert_eq!(cut_reason("short"), "short");
     }
 }

@@ -4,6 +4,7 @@ pub mod authoring;
 pub mod batch;
 pub mod cli;
 pub mod config;
+pub mod counters;
 pub mod daemon;
 pub mod dev;
 pub mod dlq;

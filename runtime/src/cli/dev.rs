@@ -17,7 +17,7 @@ use crate::dev::Bench;
 use crate::dev::record::DevRecord;
 use crate::kafka::librdkafka::embedded::SAFE_BACKLOG;
 use crate::ready::load_one;
-use crate::status::Tally;
+use crate::counters::Totals;
 
 /// Lines that are read ahead of what is fed.
 const READ_AHEAD: usize = 1024;
@@ -203,7 +203,7 @@ impl Printer {
         Ok(writeln!(self.out, "> {topic}  {key}  {value}")?)
     }
 
-    fn progress(&mut self, tally: &Tally) -> anyhow::Result<()> {
+    fn progress(&mut self, tally: &Totals) -> anyhow::Result<()> {
         self.out.flush()?;
         if self.progress {
             eprint!("\r{}", sentence(tally));
@@ -211,7 +211,7 @@ impl Printer {
         Ok(())
     }
 
-    fn finish(&mut self, tally: &Tally, took: Duration) -> anyhow::Result<()> {
+    fn finish(&mut self, tally: &Totals, took: Duration) -> anyhow::Result<()> {
         self.out.flush()?;
         let clear = if self.progress { "\r" } else { "" };
         eprintln!("{clear}{} ({:.1} s)", sentence(tally), took.as_secs_f64());
@@ -219,8 +219,8 @@ impl Printer {
     }
 }
 
-fn sentence(tally: &Tally) -> String {
-    let Tally { records, out, dead_letters, dropped } = tally;
+fn sentence(tally: &Totals) -> String {
+    let Totals { records, out, dead_letters, dropped } = tally;
     format!("summary: records in: {records}, out: {out}, dead letters: {dead_letters}, dropped: {dropped}")
 }
 

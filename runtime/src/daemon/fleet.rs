@@ -97,10 +97,11 @@ impl Fleet {
     /// A thread for what comes in its place cannot be made.
     pub(super) fn on_ended(&mut self, name: &Arc<str>) -> anyhow::Result<()> {
         let Some(mut member) = self.members.remove(name) else { return Ok(()) };
-        let (pipeline, started, next) = match member.state {
+        let (pipeline, started, next) = match std::mem::replace(&mut member.state, State::Failed) {
             State::Running(pipeline, started) => (pipeline, Some(started), None),
             State::Draining(pipeline, next) => (pipeline, None, next),
-            State::Waiting(_) | State::Failed => {
+            state @ (State::Waiting(_) | State::Failed) => {
+                member.state = state;
                 self.members.insert(name.clone(), member);
                 return Ok(());
             }
@@ -119,7 +120,7 @@ impl Fleet {
         };
         match (failed, next) {
             (_, Some(next)) if !self.is_stopping => {
-                (member.state, member.restarts) = (State::Failed, Restarts::default());
+                member.restarts = Restarts::default();
                 self.members.insert(name.clone(), member);
                 self.start(*next)?;
             }
@@ -138,7 +139,6 @@ impl Fleet {
         started: Option<Instant>,
     ) {
         let now = Instant::now();
-        member.state = State::Failed;
         if self.on_failure == OnFailure::Restart && error.may_pass() && !self.is_stopping {
             let wait = member.restarts.after_failure(started.unwrap_or(now), now);
             tracing::warn!(
@@ -307,13 +307,13 @@ fn in_words(wait: Duration) -> String {
 }
 
 fn log_status(pipeline: &str, view: &PipelineView, totals: &Totals) {
-    let Totals { inputs, outputs, dead_letters, dropped } = totals;
+    let Totals { records, out, dead_letters, dropped } = totals;
     let said = view.breaker.as_deref().or(view.timing_out.as_deref());
     tracing::info!(
         target: "status", pipeline, state = view.phase.as_str(), partitions = view.partitions.len(),
         lag = view.lag().map_or_else(|| "unknown".to_owned(), |lag| lag.to_string()),
         breaker = if view.breaker.is_some() { "open" } else { "closed" },
-        records_in = inputs, records_out = outputs, dead_letters, dropped, held = view.retrying(),
+        records_in = records, records_out = out, dead_letters, dropped, held = view.retrying(),
         "{}", said.unwrap_or("status")
     );
 }

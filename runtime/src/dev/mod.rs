@@ -20,7 +20,7 @@ use crate::kafka::{
 };
 use crate::pipeline::Pipeline;
 use crate::ready::Ready;
-use crate::status::Tally;
+use crate::counters::Totals;
 
 /// Partitions of each topic on the embedded broker.
 const PARTITIONS: i32 = 4;
@@ -76,14 +76,14 @@ impl Bench {
             })
         });
         results.start(&all.collect::<Vec<_>>())?;
-        let pipeline = Some(Pipeline::start(Arc::new(Librdkafka), plan, ready.plugins, || {})?);
+        let pipeline = Some(Pipeline::start(Arc::new(Librdkafka), plan, ready.plugins, Arc::default(), Arc::default(), || {})?);
         let (delivered, fed, read) = (Arc::default(), 0, 0);
         Ok(Bench { pipeline, feeder, results, delivered, fed, read, _broker: broker })
     }
 
     /// What was counted so far.
-    pub fn tally(&self) -> Tally {
-        self.pipeline.as_ref().map(|pipeline| pipeline.stats.tally()).unwrap_or_default()
+    pub fn tally(&self) -> Totals {
+        self.pipeline.as_ref().map(|pipeline| pipeline.counters.totals()).unwrap_or_default()
     }
 
     /// Feeds records, waits until all that comes of them is written, and hands each result to `result`. The records
@@ -99,26 +99,26 @@ impl Bench {
         for record in records {
             self.send(record)?;
         }
-        let mut seen = (Tally::default(), self.read);
+        let mut seen = (Totals::default(), self.read);
         let mut moved = Instant::now();
         loop {
             self.read_results(result)?;
             let Some(pipeline) = &self.pipeline else { bail!("the pipeline has ended") };
-            let (tally, state) = (pipeline.stats.tally(), pipeline.stats.state());
-            if let Some(breaker) = state.breaker.filter(|_| self.read >= tally.out + tally.dead_letters) {
+            let (tally, view) = (pipeline.counters.totals(), pipeline.view.get());
+            if let Some(breaker) = view.breaker.as_ref().filter(|_| self.read >= tally.out + tally.dead_letters) {
                 bail!("the breaker is open, and here nobody waits for a probe: {breaker}");
             }
-            if state.phase.is_over() {
+            if view.phase.is_over() {
                 return Err(self.end().err().map_or_else(|| anyhow::anyhow!("the pipeline has ended"), Into::into));
             }
             let written = tally.out + tally.dead_letters;
-            if tally.records >= self.fed as u64 && state.idle && self.read >= written {
+            if tally.records >= self.fed as u64 && view.is_idle && self.read >= written {
                 return Ok(());
             }
             if (tally, self.read) != seen {
                 (seen, moved) = ((tally, self.read), Instant::now());
             }
-            if moved.elapsed() > PATIENCE && state.held == 0 {
+            if moved.elapsed() > PATIENCE && view.retrying() == 0 {
                 bail!("nothing moves any more: {} records fed, {tally:?}, {} results read", self.fed, self.read);
             }
         }

@@ -10,9 +10,10 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 
 use self::topics::wait_for_topics;
-use self::workers::{default_output, origin, setup, start_workers};
+use self::workers::{default_output, origin, plan_counters, setup, start_workers};
 use crate::config::Position;
 use crate::config::plan::{self, Delivery, Plan};
+use crate::counters::PipelineCounters;
 use crate::error::PipelineError;
 use crate::event::{Command, Event, EventSender};
 use crate::kafka::{GroupConsumer, Kafka, Properties};
@@ -23,8 +24,9 @@ use crate::sink::committer::{Committer, TransactionCommand};
 use crate::sink::receipt::Receipt;
 use crate::source::{Source, SourceParts, Turn, time_to_leave};
 use crate::stage::breaker::Breaker;
-use crate::counters::PipelineCounters;
+use crate::stage::timeouts::StageTimeouts;
 use crate::view::{Phase, ViewCell};
+use crate::worker::retry_budget::RetryBudget;
 use crate::worker::{PipelineContext, WorkerMessage};
 
 /// How long leaving the group may take at least.
@@ -163,8 +165,10 @@ fn run(
     let context = Arc::new(PipelineContext {
         sink: Arc::new(sink),
         breakers: plan.breaker.iter().flat_map(|breaker| plan.stages.iter().map(|_| Breaker::new(*breaker))).collect(),
-        counters,
+        timeouts: StageTimeouts::default(),
+        counters: plan_counters(plan, counters),
         view,
+        retry_budget: RetryBudget::of_process(),
         stages: plan.stages.len(),
         default_output: default_output(plan)?,
         cut_off: cut_off.0.clone(),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 
 use crate::config::plan::{self, Plan};
+use crate::counters::{PipelineCounters, PlanCounters};
 use crate::error::PipelineError;
 use crate::event::{Event, EventSender};
 use crate::plugin::{Plugin, StageSetup};
@@ -40,6 +41,12 @@ pub(crate) fn origin(plan: &Plan, plugins: &[Plugin]) -> DeadLetterOrigin {
 pub(crate) fn default_output(plan: &Plan) -> anyhow::Result<u32> {
     let default = plan.outputs.iter().position(|output| &*output.name == "default");
     Ok(default.context("a plan has an output `default`")? as u32)
+}
+
+/// The counters of a pipeline that runs this plan.
+pub(crate) fn plan_counters(plan: &Plan, counters: Arc<PipelineCounters>) -> PlanCounters {
+    let (stages, outputs) = (plan.stages.iter(), plan.outputs.iter());
+    PlanCounters::new(counters, stages.map(|stage| &stage.name), outputs.map(|output| &output.name))
 }
 
 /// The ways to the workers, and their threads.
@@ -104,8 +111,10 @@ impl Drop for PanicGuard {
 
 fn start_stages(plan: &Plan, plugins: &[Plugin], shared: &PipelineContext) -> Result<Vec<Stage>, PipelineError> {
     std::iter::zip(&plan.stages, plugins)
-        .map(|(stage, plugin)| {
+        .zip(&shared.counters.stages)
+        .map(|((stage, plugin), counters)| {
             Stage::start(plugin, &setup(plan, stage), stage.on_error, shared.cut_off.clone())
+                .map(|stage| stage.with_counters(counters.clone()))
                 .map_err(|error| PipelineError::Plugin(error.to_string()))
         })
         .collect()

@@ -12,6 +12,7 @@ const MAX_NAME: usize = 128;
 pub struct Counters {
     values: BTreeMap<String, u64>,
     ignored: u64,
+    changes: u64,
 }
 
 impl Counters {
@@ -30,16 +31,27 @@ impl Counters {
         self.ignored
     }
 
+    /// Returns a number that changes whenever something is counted: a cheap way to see that nothing was.
+    pub fn changes(&self) -> u64 {
+        self.changes
+    }
+
     /// Adds to a counter. A long name is cut; a new name beyond the bound is ignored.
-    pub(super) fn add(&mut self, name: &str, delta: u64) {
+    pub fn add(&mut self, name: &str, delta: u64) {
+        self.changes = self.changes.wrapping_add(1);
         let name = &name[..name.floor_char_boundary(MAX_NAME)];
         if let Some(value) = self.values.get_mut(name) {
             *value = value.saturating_add(delta);
         } else if self.values.len() < MAX_NAMES {
             self.values.insert(name.to_owned(), delta);
         } else {
-            self.ignored = self.ignored.saturating_add(1);
+            self.ignore(1);
         }
+    }
+
+    /// Counts counts that were ignored.
+    pub fn ignore(&mut self, count: u64) {
+        self.ignored = self.ignored.saturating_add(count);
     }
 
     /// Adds all that another set has counted.
@@ -47,7 +59,7 @@ impl Counters {
         for (name, value) in others.iter() {
             self.add(name, value);
         }
-        self.ignored = self.ignored.saturating_add(others.ignored);
+        self.ignore(others.ignored);
     }
 }
 

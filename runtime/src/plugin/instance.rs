@@ -1,5 +1,6 @@
 //! A running plugin: one Store, started for one stage of one worker.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
@@ -24,6 +25,9 @@ use crate::config::plan::Limits;
 const MAX_LABEL: usize = 256;
 /// Bytes of what a plugin says of why it cannot start or go on; the rest is cut.
 const MAX_REASON: usize = 16 * 1024;
+
+/// How often a plugin that has started before may take too long to start again.
+const RESTART_TRIES: u32 = 5;
 
 /// What an instance is started with.
 #[derive(Clone, Debug)]
@@ -51,6 +55,21 @@ pub struct Manifest {
     pub version: String,
     /// The fields of a record that it reads.
     pub needs: Fields,
+}
+
+impl fmt::Display for Manifest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Manifest { name, version, needs } = self;
+        let names = [
+            ("key", Fields::KEY),
+            ("value", Fields::VALUE),
+            ("headers", Fields::HEADERS),
+            ("timestamp", Fields::TIMESTAMP),
+            ("source", Fields::SOURCE),
+        ];
+        let needed: Vec<&str> = names.iter().filter(|(_, field)| needs.contain(*field)).map(|(name, _)| *name).collect();
+        write!(f, "\"{}\" {} (needs: {})", name.escape_debug(), version.escape_debug(), needed.join(", "))
+    }
 }
 
 /// A plugin at work. It belongs to one thread at a time.
@@ -152,9 +171,11 @@ impl Instance {
     /// Replaces a failed instance by a fresh one of the same plugin and setup. Counters and the bound on log messages go on.
     ///
     /// # Errors
-    /// As [`Plugin::instantiate`]; the instance stays failed.
+    /// As [`Plugin::instantiate`], or the plugin says something else of itself than it did when it was first started; the
+    /// instance stays failed.
     pub fn restart(&mut self) -> Result<(), StartError> {
-        let fresh = Running::start(&self.plugin, &self.setup, Arc::clone(&self.cancel))?;
+        let fresh = self.start_again()?;
+        self.check_manifest(&fresh.manifest)?;
         let mut old = std::mem::replace(&mut self.running, fresh);
         let (old, new) = (old.store.data_mut(), self.running.store.data_mut());
         old.counters.add_all(&new.counters);
@@ -162,6 +183,34 @@ impl Instance {
         std::mem::swap(&mut old.log, &mut new.log);
         self.failed = false;
         Ok(())
+    }
+
+    /// Starts a fresh instance. The plugin has started in time before, so a start that takes too long is more likely the
+    /// fault of a machine that is short of processors: it gets several tries, each with the whole time in ticks.
+    fn start_again(&self) -> Result<Running, StartError> {
+        let start = || Running::start(&self.plugin, &self.setup, Arc::clone(&self.cancel));
+        let mut tries = RESTART_TRIES;
+        loop {
+            tries -= 1;
+            match start() {
+                Err(StartError::Time { .. }) if tries > 0 => {}
+                result => return result,
+            }
+        }
+    }
+
+    /// Checks that a plugin that was started again is the one that its stage was set up for: the host has checked records
+    /// against what the first instance said that it reads.
+    fn check_manifest(&self, fresh: &Manifest) -> Result<(), StartError> {
+        let first = &self.running.manifest;
+        if fresh == first {
+            return Ok(());
+        }
+        let reason = format!(
+            "after a restart it is {fresh}, and it was {first}: a plugin's `init` has to say the same of itself each time, \
+             whatever the clock or randomness give it"
+        );
+        Err(StartError::Manifest { stage: self.setup.stage.to_string(), plugin: self.plugin.path().to_owned(), reason })
     }
 
     /// Whether the last call failed in a way that asks for a restart.

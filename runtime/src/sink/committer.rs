@@ -73,8 +73,8 @@ pub struct Committer {
 }
 
 impl Committer {
-    /// A committer for a sink; `timeout` is the producer's transaction.timeout.ms, and `ended` is set when nothing is to
-    /// be waited for any more.
+    /// Returns a committer for a sink; `timeout` is the producer's transaction.timeout.ms, and `ended` is set when nothing is
+    /// to be waited for any more.
     pub fn new(
         pipeline: Arc<str>,
         sink: Arc<Sink>,
@@ -85,7 +85,8 @@ impl Committer {
         Committer { pipeline, sink, events, timeout, ended }
     }
 
-    /// Obeys until nobody asks any more. What is open then is aborted, so that it holds up no reader.
+    /// Makes the calls that are asked for until nobody asks any more. What is open then is aborted, so that it holds up no
+    /// reader.
     pub fn work(&self, commands: &Receiver<TransactionCommand>) {
         while let Ok(command) = commands.recv_until(None) {
             let outcome = self.execute(command);
@@ -166,8 +167,14 @@ impl Committer {
             Ok(()) | Err(TransactionError::Retry(_) | TransactionError::Fatal(_)) => None,
         };
         let abort = || self.sink.producer(|producer| producer.abort_transaction(SLICE));
-        let aborted = self.retry_until(Some(self.timeout), abort).and_then(|()| self.begin());
-        let Err(error) = aborted else { return TransactionOutcome::Begun { cause, renewed: None } };
+        let aborted = self.retry_until(Some(self.timeout), abort);
+        let is_outdated = self.sink.is_producer_outdated();
+        if aborted.is_ok() && is_outdated && !self.ended() {
+            return self.renew(cause, None);
+        }
+        let Err(error) = aborted.and_then(|()| self.begin()) else {
+            return TransactionOutcome::Begun { cause, renewed: None };
+        };
         if self.ended() {
             // The next start may have registered our id already.
             return TransactionOutcome::Failed(error.into_cause());
@@ -176,8 +183,12 @@ impl Committer {
             target: "transactions", pipeline = %self.pipeline,
             "this producer cannot go on ({}): making a new one", error.cause()
         );
+        self.renew(cause, Some(error.into_cause()))
+    }
+
+    fn renew(&self, cause: Option<KafkaError>, renewed: Option<KafkaError>) -> TransactionOutcome {
         match self.sink.renew_producer() {
-            Ok(()) => self.register(cause, Some(error.into_cause())),
+            Ok(()) => self.register(cause, renewed),
             Err(error) => TransactionOutcome::Broken(KafkaError::new(ErrorKind::Fatal, format!("{error:#}"))),
         }
     }
@@ -204,7 +215,7 @@ impl Committer {
             }
             if rt::now() - said > COMPLAINT_INTERVAL {
                 said = rt::now();
-                tracing::warn!(target: "transactions", pipeline = %self.pipeline, "no transaction yet: {cause}; trying on");
+                tracing::warn!(target: "transactions", pipeline = %self.pipeline, "no transaction yet: {cause}; trying again");
             }
             // A call that was not over in time has waited already.
             rt::sleep(AGAIN.saturating_sub(rt::now() - asked));

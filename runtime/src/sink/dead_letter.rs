@@ -13,7 +13,7 @@ pub const VALUE: &str = "sluice.error.value";
 /// Its one value.
 pub const VALUE_DROPPED: &str = "dropped";
 
-/// What all dead letters of a pipeline say alike.
+/// What all dead letters of a pipeline have in common.
 #[derive(Clone, Debug)]
 pub struct DeadLetterOrigin {
     /// The pipeline.
@@ -25,7 +25,7 @@ pub struct DeadLetterOrigin {
 }
 
 impl DeadLetterOrigin {
-    /// The headers of one dead letter.
+    /// Returns the headers of one dead letter.
     pub fn headers(&self, record: &Record, source: &Source, failure: &Failure) -> Vec<(&'static str, String)> {
         let none = (String::new(), String::new(), String::new());
         let (stage, plugin, digest) = self.stages.get(failure.stage).unwrap_or(&none);
@@ -80,7 +80,7 @@ pub struct DeadLetter {
 }
 
 impl DeadLetter {
-    /// The dead letter of an input record.
+    /// Returns the dead letter of an input record.
     pub fn new(arena: &Arena, record: &Record, more_headers: Vec<(&'static str, String)>) -> DeadLetter {
         let mut own = Arena::default();
         let list = own.push_headers(arena.headers(record.headers).filter(|(name, _)| !is_ours(name, &more_headers)));
@@ -93,7 +93,7 @@ impl DeadLetter {
         }
     }
 
-    /// As the producer takes it.
+    /// Returns it as the producer takes it.
     pub fn outgoing(&self) -> Outgoing<'_> {
         Outgoing {
             key: self.key.as_deref(),
@@ -108,11 +108,16 @@ impl DeadLetter {
         self.headers.0.headers(self.headers.1)
     }
 
-    /// The value is left out: the whole would not fit.
+    /// Leaves the value out: the whole would not fit.
     pub fn drop_value(&mut self) {
         if self.value.take().is_some() {
             self.more_headers.push((VALUE, VALUE_DROPPED.to_owned()));
         }
+    }
+
+    /// Gives it another timestamp: the topic does not take its own, which stays in a header.
+    pub fn set_timestamp(&mut self, timestamp: i64) {
+        self.timestamp = timestamp;
     }
 }
 

@@ -1,36 +1,43 @@
 //! The sink: writes outputs and dead letters, and knows what each topic takes.
 
 pub mod committer;
-pub mod write_gate;
 pub mod dead_letter;
 pub mod receipt;
+mod refused;
+mod session;
+#[cfg(test)]
+pub(crate) mod simulated;
+#[cfg(test)]
+mod tests;
+pub mod write_gate;
 mod writer;
 
-use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
-use self::write_gate::{WriteGate, WritePermit};
 use self::dead_letter::{DeadLetter, DeadLetterOrigin};
-use self::receipt::{OpenSpan, OversizeRecord, Receipt, Span, is_too_large};
+use self::receipt::{LargeRecord, OpenSpan, OversizeRecord, Receipt, Span};
+use self::refused::RefusedRecords;
+pub use self::session::{Destined, WriteSession};
+use self::write_gate::WriteGate;
 pub use self::writer::Known;
-use self::writer::{Destination, Writer, refusal, size};
-use crate::batch::{Arena, Offset, Record};
+use self::writer::{Destination, KnownTopics, QUEUE_KBYTES, Refusal, Writer, refusal, size};
 use crate::config::plan::{self, Delivery};
 use crate::event::EventSender;
 use crate::failure::Class;
-use crate::kafka::{ErrorKind, Kafka, Outgoing, Producer, Sent, TopicPartition};
+use crate::kafka::{ErrorKind, Kafka, Outgoing, Producer, Properties, Sent, TopicLimits};
 use crate::rt;
 
-/// How long a worker waits for room in a full producer queue before it looks whether it should go on waiting.
-const ROOM_WAIT: Duration = Duration::from_millis(20);
 /// What is said of a record that its topic's limit keeps out.
 pub const TOO_LARGE: &str = "a broker refused it as too large for its topic";
-/// How many records that a broker refused are remembered, so that they are not written again after an abort.
-const REMEMBERED: usize = 10_000;
+/// How long what is enqueued may take to be acknowledged before a producer is replaced that could go on.
+const REPLACE_FLUSH: Duration = Duration::from_secs(10);
+/// No topic has a limit below this in practice: what is refused then is not refused for its size.
+const LEAST_LIMIT: usize = 1024;
 
 /// What became of a write that did not end in the producer's queue.
+#[derive(Debug)]
 pub enum WriteError {
     /// The topic cannot take it: class and reason.
     Refused(Class, String),
@@ -44,10 +51,10 @@ pub enum WriteError {
 pub struct Sink {
     kafka: Arc<dyn Kafka<Receipt>>,
     pipeline: Arc<str>,
-    properties: BTreeMap<String, String>,
-    outputs: Vec<Option<Known>>,
-    dlq: Option<Known>,
-    // Changed between two transactions alone, when nobody writes.
+    // As the plan has them: each producer gets what its topics ask for besides.
+    properties: Properties,
+    delivery: Delivery,
+    topics: Mutex<KnownTopics>,
     writer: RwLock<Arc<Writer>>,
     write_gate: WriteGate,
     oversize: plan::Oversize,
@@ -55,18 +62,15 @@ pub struct Sink {
     cut_off: Arc<AtomicBool>,
     // Nothing is sent, and everything counts as acknowledged.
     dry: bool,
-    refused: Mutex<HashSet<RefusedOutput>>,
+    refused: Mutex<RefusedRecords>,
 }
-
-/// An output record that a broker refused as too large: the record it came of, and its size.
-type RefusedOutput = (TopicPartition, Offset, usize);
 
 impl Sink {
     /// Makes the producer. `outputs` are in the plan's order, none where one is `{ drop: true }`. Under exactly_once the
-    /// write_gate is shut until the first transaction has begun.
+    /// write gate is closed until the first transaction has begun.
     ///
     /// # Errors
-    /// Properties or topic names that librdkafka refuses.
+    /// Properties or topic names that the client refuses.
     pub fn new(
         kafka: Arc<dyn Kafka<Receipt>>,
         plan: &plan::Plan,
@@ -76,14 +80,14 @@ impl Sink {
         cut_off: Arc<AtomicBool>,
         events: EventSender,
     ) -> anyhow::Result<Sink> {
-        let properties = writer::properties(plan, outputs.iter().flatten().chain(&dlq));
-        let writer = Writer::new(&*kafka, &plan.name, &properties, &outputs, dlq.as_ref())?;
+        let (properties, topics) = (writer::properties(plan), KnownTopics::new(outputs, dlq));
+        let writer = Writer::new(&*kafka, &plan.name, &properties, &topics)?;
         Ok(Sink {
             kafka,
             pipeline: plan.name.clone(),
             properties,
-            outputs,
-            dlq,
+            delivery: plan.delivery,
+            topics: Mutex::new(topics),
             writer: RwLock::new(Arc::new(writer)),
             write_gate: WriteGate::new(plan.delivery == Delivery::AtLeastOnce, events),
             oversize: plan.dlq.as_ref().map_or(plan::Oversize::Stop, |dlq| dlq.oversize),
@@ -94,12 +98,13 @@ impl Sink {
         })
     }
 
-    /// The same, but nothing is sent, and everything counts as acknowledged.
+    /// Returns the same sink, but nothing is sent, and everything counts as acknowledged.
+    #[must_use]
     pub fn dry(self) -> Sink {
         Sink { dry: true, ..self }
     }
 
-    /// What workers pass to write.
+    /// Returns the gate that workers pass to write.
     pub fn write_gate(&self) -> &WriteGate {
         &self.write_gate
     }
@@ -107,13 +112,16 @@ impl Sink {
     /// Makes a new producer in place of one that can do nothing more. Nobody may be writing.
     ///
     /// # Errors
-    /// What librdkafka refuses.
+    /// What the client refuses.
     pub fn renew_producer(&self) -> anyhow::Result<()> {
-        let new = Writer::new(&*self.kafka, &self.pipeline, &self.properties, &self.outputs, self.dlq.as_ref())?;
-        let old = std::mem::replace(&mut *self.writer.write().unwrap_or_else(PoisonError::into_inner), Arc::new(new));
-        // It may take half a second.
-        drop(old);
+        let new = Writer::new(&*self.kafka, &self.pipeline, &self.properties, &self.topics())?;
+        // Dropping the old one may take half a second, and does not hold up its readers.
+        drop(self.exchange(new));
         Ok(())
+    }
+
+    fn exchange(&self, new: Writer) -> Arc<Writer> {
+        std::mem::replace(&mut *self.writer.write().unwrap_or_else(PoisonError::into_inner), Arc::new(new))
     }
 
     /// Does something with the producer.
@@ -142,29 +150,85 @@ impl Sink {
         self.writer.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    fn topics(&self) -> MutexGuard<'_, KnownTopics> {
+        self.topics.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn refused(&self) -> MutexGuard<'_, RefusedRecords> {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Waits until writing is allowed; a transaction neither begins nor ends while the session lives. None where
     /// `given_up` says meanwhile that there is nothing to wait for, or the pipeline is cut off.
     pub fn begin(&self, given_up: impl Fn() -> bool) -> Option<WriteSession<'_>> {
-        let pass = self.write_gate.enter(|| self.cut_off.load(Ordering::Acquire) || given_up())?;
-        Some(WriteSession { sink: self, writer: self.writer(), pass })
+        let permit = self.write_gate.enter(|| self.cut_off.load(Ordering::Acquire) || given_up())?;
+        Some(WriteSession::new(self, self.writer(), permit))
     }
 
-    /// Whether an output writes anywhere.
+    /// Returns whether an output writes anywhere.
     pub fn writes(&self, output: usize) -> bool {
-        self.outputs[output].is_some()
+        self.writer.read().unwrap_or_else(PoisonError::into_inner).outputs[output].is_some()
     }
 
-    /// Whether there is a dead-letter topic.
+    /// Returns whether there is a dead-letter topic.
     pub fn has_dlq(&self) -> bool {
-        self.dlq.is_some()
+        self.writer.read().unwrap_or_else(PoisonError::into_inner).dlq.is_some()
     }
 
-    /// What dead letters of this pipeline say alike.
+    /// Returns what all dead letters of this pipeline have in common.
     pub fn origin(&self) -> &DeadLetterOrigin {
         &self.origin
     }
 
-    /// Writes the dead letter of a record that a broker refused; never waits. Comes back where the queue is full.
+    /// Returns the names of the topics that are written to: the outputs, then the dead-letter topic.
+    pub fn topic_names(&self) -> Vec<String> {
+        self.topics().all().map(|known| known.name.clone()).collect()
+    }
+
+    /// Takes over what topics refuse now, in the order of [`Sink::topic_names`], after a broker has refused a record
+    /// (`refused`: as what) or from time to time. Returns whether a record that was refused may fare better when its
+    /// partition is read again: it is then dead-lettered, or written in another way.
+    ///
+    /// A limit that may not be read is guessed: where a record is refused as too large and nothing has changed, limits are
+    /// halved until it is not. Where the producer needs other properties it is replaced, under at_least_once here, under
+    /// exactly_once with the next abort. May take ten seconds: for a thread of its own.
+    ///
+    /// # Errors
+    /// A producer cannot be made, or the old one does not get rid of what it holds in time: it stays, and this is to be
+    /// tried again.
+    pub fn set_limits(&self, limits: &[TopicLimits], refused: Option<ErrorKind>) -> anyhow::Result<bool> {
+        let mut topics = self.topics();
+        let is_same = topics.all().zip(limits).all(|(known, now)| known.limits == *now);
+        if is_same && (refused != Some(ErrorKind::TooLarge) || !topics.halve(LEAST_LIMIT)) {
+            return Ok(false);
+        }
+        if !is_same {
+            topics.set_limits(limits);
+        }
+        self.refused().clear();
+        let writer = self.writer();
+        if !writer.is_outdated(&self.properties, &topics) || self.delivery == Delivery::ExactlyOnce {
+            drop(self.exchange(writer.with_topics(&topics)));
+            return Ok(true);
+        }
+        let new = Writer::new(&*self.kafka, &self.pipeline, &self.properties, &topics)?;
+        let mut old = None;
+        self.write_gate.with_exclusive(|| {
+            // What is enqueued is acknowledged before anything is written behind it by another producer.
+            if writer.producer.flush(REPLACE_FLUSH) {
+                old = Some(self.exchange(new));
+            }
+        });
+        anyhow::ensure!(old.is_some(), "what is enqueued is not acknowledged within {REPLACE_FLUSH:?}");
+        Ok(true)
+    }
+
+    /// Returns whether the producer has properties that its topics no longer allow: see [`Sink::set_limits`].
+    pub fn is_producer_outdated(&self) -> bool {
+        self.writer().is_outdated(&self.properties, &self.topics())
+    }
+
+    /// Writes the dead letter of a record that a broker refused; never waits. Returns it where the queue is full.
     ///
     /// # Errors
     /// It cannot be written at all: the span that it belongs to, and why.
@@ -174,36 +238,37 @@ impl Sink {
             Ok(destination) => destination,
             Err(reason) => return Err((oversize.span, reason)),
         };
-        match writer.producer.send(destination.number, &oversize.letter.outgoing(), oversize.receipt.clone()) {
+        let outgoing = oversize.letter.outgoing();
+        match writer.producer.send(destination.number, &outgoing, oversize.receipt.clone()) {
             Sent::Enqueued => Ok(None),
-            Sent::Full(_) => Ok(Some(oversize)),
+            Sent::Full(_) => match never_fits(&writer, &outgoing) {
+                Some(reason) => Err((oversize.span, reason)),
+                None => Ok(Some(oversize)),
+            },
             Sent::Refused(_, error) => {
                 Err((oversize.span, format!("dead letter to topic \"{}\": {error}", destination.name)))
             }
         }
     }
 
-    /// Remembers that a broker refused an output of this record, so that it goes to the DLQ at once when the record is
-    /// read again after an abort.
+    /// Remembers that a broker refused an output of this record, so that it goes to the dead-letter topic at once when the
+    /// record is read again after an abort.
     pub fn remember_refused(&self, oversize: &OversizeRecord) {
-        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
-        if refused.len() >= REMEMBERED {
-            refused.clear();
-        }
-        refused.insert((oversize.span.lease.at.clone(), oversize.offset, oversize.size));
+        self.refused().note(&oversize.span.lease.at, &oversize.record);
     }
 
-    fn was_refused(&self, span: &OpenSpan, offset: Offset, size: usize) -> bool {
-        let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
-        !refused.is_empty() && refused.contains(&(span.lease().at.clone(), offset, size))
+    fn would_refuse(&self, span: &OpenSpan, record: &LargeRecord) -> bool {
+        let refused = self.refused();
+        !refused.is_empty() && refused.would_refuse(&span.lease().at, record)
     }
 
-    /// Throws away what is enqueued: the partitions it came from are no longer ours. Nobody is in the middle of writing
-    /// then, whose record would come out before those that are thrown away and read again.
+    /// Throws away what is enqueued: the partitions that it came from are no longer ours. Nobody is in the middle of
+    /// writing then, whose record would come out before those that are thrown away and read again.
     pub fn purge(&self) {
         self.write_gate.with_exclusive(|| self.writer().producer.purge());
     }
 
+    /// Makes a dead letter fit its topic as far as that goes.
     fn fit<'w>(&self, writer: &'w Writer, letter: &mut DeadLetter) -> Result<&'w Destination, String> {
         let Some(destination) = &writer.dlq else {
             return Err("a record failed and the pipeline has no `dlq`".to_owned());
@@ -212,116 +277,28 @@ impl Sink {
         if size(&letter.outgoing()) > limit && self.oversize == plan::Oversize::DropValue {
             letter.drop_value();
         }
-        let outgoing = letter.outgoing();
-        if let Some(reason) = refusal(&destination.limits, outgoing.key, outgoing.timestamp, now) {
-            let name = &destination.name;
-            return Err(format!("the dead-letter topic \"{name}\" cannot take it: {reason}"));
-        }
-        Ok(destination)
-    }
-}
-
-/// One batch's writing, within one transaction where there are any.
-pub struct WriteSession<'a> {
-    sink: &'a Sink,
-    writer: Arc<Writer>,
-    pass: WritePermit<'a>,
-}
-
-impl WriteSession<'_> {
-    /// Writes a record to an output; waits while the producer's queue is full. `letter` makes the dead letter to
-    /// fall back on if a broker refuses the record as too large.
-    ///
-    /// # Errors
-    /// See [`WriteError`].
-    pub fn write(
-        &mut self,
-        output: usize,
-        arena: &Arena,
-        record: &Record,
-        now: i64,
-        span: &mut OpenSpan,
-        letter: impl FnOnce() -> Box<DeadLetter>,
-    ) -> Result<(), WriteError> {
-        let writer = self.writer.clone();
-        let Some(destination) = &writer.outputs[output] else { return Ok(()) };
-        let (key, value) = (arena.get(record.key), arena.get(record.value));
-        if let Some(reason) = refusal(&destination.limits, key, record.timestamp, now) {
-            return Err(WriteError::Refused(
-                Class::Refused,
-                format!("topic \"{}\": {reason}", destination.name),
-            ));
-        }
-        let headers = arena.headers(record.headers);
-        let outgoing = Outgoing { key, value, headers, more_headers: &[], timestamp: record.timestamp };
-        // Over the limit as it stands it may still fit compressed: the broker decides.
-        let size = size(&outgoing);
-        let receipt = match size > destination.limits.max_message_bytes && self.sink.has_dlq() {
-            true if self.sink.was_refused(span, record.offset, size) => {
-                return Err(WriteError::Refused(Class::Oversize, TOO_LARGE.to_owned()));
-            }
-            true => span.receipt_with_fallback(letter(), record.offset, size),
-            false => span.receipt(),
+        let refused = |letter: &DeadLetter| {
+            let outgoing = letter.outgoing();
+            refusal(&destination.limits, outgoing.key, outgoing.timestamp, now)
         };
-        self.pass.written.bytes += size as u64;
-        self.send(destination, &outgoing, receipt, span)
+        if refused(letter).is_some_and(Refusal::is_for_timestamp) {
+            letter.set_timestamp(now);
+        }
+        match refused(letter) {
+            Some(reason) => Err(format!("the dead-letter topic \"{}\" cannot take it: {reason}", destination.name)),
+            None => Ok(destination),
+        }
     }
+}
 
-    /// Writes a dead letter; waits while the producer's queue is full.
-    ///
-    /// # Errors
-    /// See [`WriteError`]; never [`WriteError::Refused`].
-    pub fn dead_letter(&mut self, mut letter: Box<DeadLetter>, span: &mut OpenSpan) -> Result<(), WriteError> {
-        let writer = self.writer.clone();
-        let destination = self.sink.fit(&writer, &mut letter).map_err(WriteError::Impossible)?;
-        let (outgoing, receipt) = (letter.outgoing(), span.receipt());
-        self.pass.written.bytes += size(&outgoing) as u64;
-        match self.send(destination, &outgoing, receipt, span) {
-            Err(WriteError::Refused(_, reason)) => Err(WriteError::Impossible(reason)),
-            other => other,
-        }
-    }
-
-    fn send(
-        &mut self,
-        destination: &Destination,
-        outgoing: &Outgoing<'_>,
-        mut receipt: Arc<Receipt>,
-        span: &mut OpenSpan,
-    ) -> Result<(), WriteError> {
-        if self.sink.dry {
-            Receipt::report(receipt, Ok(()));
-            return Ok(());
-        }
-        loop {
-            match self.writer.producer.send(destination.number, outgoing, receipt) {
-                Sent::Enqueued => {
-                    self.pass.written.records += 1;
-                    return Ok(());
-                }
-                Sent::Full(back) => {
-                    receipt = back;
-                    self.writer.producer.wait_for_room(ROOM_WAIT);
-                    // Room may have come of a purge.
-                    if self.sink.cut_off.load(Ordering::Acquire) || span.lease().is_revoked() {
-                        span.withdraw_receipt();
-                        return Err(WriteError::Abandoned);
-                    }
-                }
-                Sent::Refused(_, error) => {
-                    span.withdraw_receipt();
-                    // The producer, or its transaction, has failed: that says nothing of the record.
-                    if matches!(error.kind, ErrorKind::Fatal | ErrorKind::TransactionFailed) {
-                        span.fail(error);
-                        return Err(WriteError::Abandoned);
-                    }
-                    let reason = format!("topic \"{}\": {error}", destination.name);
-                    if is_too_large(&error) {
-                        return Err(WriteError::Refused(Class::Oversize, reason));
-                    }
-                    return Err(WriteError::Impossible(reason));
-                }
-            }
-        }
-    }
+/// Returns why a record never fits into the producer's queue, if it does not.
+fn never_fits(writer: &Writer, record: &Outgoing<'_>) -> Option<String> {
+    let (bytes, most) = (record.value.map_or(0, <[u8]>::len), writer.queue_bytes);
+    let kbytes = bytes.div_ceil(1024);
+    (bytes > most).then(|| {
+        format!(
+            "its value of {bytes} bytes is larger than the producer's queue: set `{QUEUE_KBYTES}` to {kbytes} or more, or \
+             raise its topic's max.message.bytes before the pipeline starts"
+        )
+    })
 }

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::dead_letter::DeadLetter;
 use crate::batch::Offset;
+use crate::counters::SpanTally;
 use crate::event::{Event, EventSender};
+use crate::failure::Class;
 use crate::kafka::{ErrorKind, KafkaError};
 use crate::lease::Lease;
 
@@ -22,33 +24,59 @@ pub struct Span {
 }
 
 /// A span of which every output and dead letter is acknowledged. Made here alone; committing consumes it.
-pub struct Delivered(Span);
+pub struct Delivered {
+    span: Span,
+    tally: SpanTally,
+}
 
 impl Delivered {
-    /// The span.
+    /// Returns the span.
     pub fn into_span(self) -> Span {
-        self.0
+        self.span
+    }
+
+    /// Returns the span, and what came of it.
+    pub fn into_parts(self) -> (Span, SpanTally) {
+        (self.span, self.tally)
+    }
+
+    /// Returns what came of the span.
+    pub fn tally(&self) -> &SpanTally {
+        &self.tally
     }
 }
 
-// More than any batch can send: while a span is open, once or more often, its count cannot reach zero.
+/// More than any batch can send: while a span is open, once or more often, its count cannot reach zero.
 const OPEN: i64 = 1 << 40;
 
-/// What librdkafka hands back with each delivery report.
+/// What the producer hands back with each delivery report.
 pub enum Receipt {
     /// For the records of a span.
     Span(SpanReceipt),
     /// For one record that may be too large for its topic.
     Large {
-        /// The span it belongs to.
+        /// The span that it belongs to.
         parent: Arc<Receipt>,
         /// What to write in its place if the broker refuses it; taken once.
         fallback: Mutex<Option<Box<DeadLetter>>>,
-        /// The offset of the record that it came of.
-        offset: Offset,
-        /// Its size in bytes, as it was weighed.
-        size: usize,
+        /// The record.
+        record: LargeRecord,
     },
+}
+
+/// A record that is over its topic's limit uncompressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LargeRecord {
+    /// The offset of the input record that it came of.
+    pub offset: Offset,
+    /// Its size in bytes, uncompressed.
+    pub size: usize,
+    /// The number of its output.
+    pub output: usize,
+    /// The number of the stage that it left.
+    pub stage: usize,
+    /// Its bytes as counters have them.
+    pub bytes: usize,
 }
 
 /// Counts what is still to be acknowledged of one span.
@@ -58,14 +86,46 @@ pub struct SpanReceipt {
     end: AtomicI64,
     outstanding: AtomicI64,
     failed: AtomicBool,
+    tally: Mutex<Tally>,
     events: EventSender,
+}
+
+/// What came of a span, in its parts.
+#[derive(Default)]
+struct Tally {
+    sealed: SpanTally,
+    // Outputs that a broker refused, in whose place dead letters went.
+    replaced: Vec<LargeRecord>,
+}
+
+impl Tally {
+    /// Returns what came of the span: where a dead letter took the place of an output, the dead letter.
+    fn finish(&mut self) -> SpanTally {
+        let mut tally = std::mem::take(&mut self.sealed);
+        self.replaced.sort_unstable_by_key(|record| record.offset);
+        let mut last = None;
+        for record in self.replaced.drain(..) {
+            if let Some(output) = tally.outputs.iter_mut().find(|output| output.output == record.output) {
+                output.records = output.records.saturating_sub(1);
+                output.bytes = output.bytes.saturating_sub(record.bytes as u64);
+            }
+            tally.dead_letter(record.stage, Class::Oversize);
+            // An input is dead-lettered once, however many of its outputs were refused.
+            if last.replace(record.offset) != Some(record.offset) && tally.delivered > 0 {
+                tally.delivered -= 1;
+                tally.dead_lettered += 1;
+            }
+        }
+        tally
+    }
 }
 
 impl SpanReceipt {
     fn settle(&self, count: i64) {
         if self.outstanding.fetch_sub(count, Ordering::AcqRel) == count {
             let span = Span { end: Offset(self.end.load(Ordering::Acquire)), ..self.span.clone() };
-            self.events.send(Event::Delivered(Delivered(span)));
+            let tally = self.tally().finish();
+            self.events.send(Event::Delivered(Delivered { span, tally }));
         }
     }
 
@@ -78,22 +138,28 @@ impl SpanReceipt {
         self.span.lease.truncate_at(self.span.first);
         self.events.send_and_wake(Event::NotDelivered { span: self.span.clone(), error });
     }
+
+    fn tally(&self) -> MutexGuard<'_, Tally> {
+        self.tally.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Receipt {
-    /// The end of one record, as the producer reports it.
+    /// Takes the end of one record, as the producer reports it.
     pub(super) fn report(receipt: Arc<Receipt>, result: Result<(), KafkaError>) {
         match (&*receipt, result) {
             (Receipt::Span(span), Ok(())) => span.settle(1),
             (Receipt::Span(span), Err(error)) => span.fail(error),
             (Receipt::Large { parent, .. }, Ok(())) => Receipt::report(parent.clone(), Ok(())),
-            (Receipt::Large { parent, fallback, offset, size }, Err(error)) => {
+            (Receipt::Large { parent, fallback, record }, Err(error)) => {
                 let letter = fallback.lock().unwrap_or_else(PoisonError::into_inner).take();
                 match (letter, &**parent) {
-                    (Some(letter), Receipt::Span(span)) if is_too_large(&error) => {
-                        let (span, events, offset, size) = (span.span.clone(), &span.events, *offset, *size);
-                        let oversize = OversizeRecord { letter, receipt: parent.clone(), span, offset, size };
-                        events.send_and_wake(Event::TooLarge(oversize));
+                    (Some(letter), Receipt::Span(span)) if error.kind == ErrorKind::TooLarge => {
+                        // Before the dead letter can be acknowledged.
+                        span.tally().replaced.push(*record);
+                        let (receipt, at) = (parent.clone(), span.span.clone());
+                        let oversize = OversizeRecord { letter, receipt, span: at, record: *record };
+                        span.events.send_and_wake(Event::TooLarge(oversize));
                     }
                     _ => Receipt::report(parent.clone(), Err(error)),
                 }
@@ -102,27 +168,21 @@ impl Receipt {
     }
 }
 
-/// Whether an error says that a record is too large.
-pub(super) fn is_too_large(error: &KafkaError) -> bool {
-    error.kind == ErrorKind::TooLarge
-}
-
-/// A record that a broker refused as too large: its dead letter, and the receipt to send it with.
+/// A record that a broker refused as too large: its dead letter, and the receipt to send that with.
 pub struct OversizeRecord {
     pub(super) letter: Box<DeadLetter>,
     pub(super) receipt: Arc<Receipt>,
     pub(super) span: Span,
-    pub(super) offset: Offset,
-    pub(super) size: usize,
+    pub(super) record: LargeRecord,
 }
 
 impl OversizeRecord {
-    /// Whether its partition is no longer ours.
+    /// Returns whether its partition is no longer ours.
     pub fn is_void(&self) -> bool {
         self.span.lease.is_revoked()
     }
 
-    /// The partition and generation of the record.
+    /// Returns the partition and generation of the record.
     pub fn lease(&self) -> &Arc<Lease> {
         &self.span.lease
     }
@@ -133,6 +193,7 @@ pub struct OpenSpan {
     span: Span,
     receipt: Arc<Receipt>,
     events: EventSender,
+    tally: SpanTally,
     sent: i64,
     sealed: bool,
 }
@@ -145,43 +206,56 @@ impl OpenSpan {
             end: AtomicI64::new(span.end.0),
             outstanding: AtomicI64::new(OPEN),
             failed: AtomicBool::new(false),
+            tally: Mutex::default(),
             events: events.clone(),
         };
-        OpenSpan { span, receipt: Arc::new(Receipt::Span(receipt)), events, sent: 0, sealed: false }
+        let (receipt, tally) = (Arc::new(Receipt::Span(receipt)), SpanTally::default());
+        OpenSpan { span, receipt, events, tally, sent: 0, sealed: false }
     }
 
-    /// The same span once more, for records of it that go their own way: it is delivered when each of the two is
+    /// Opens the same span once more, for records of it that go their own way: it is delivered when each of the two is
     /// sealed, and abandoned when either is.
+    #[must_use]
     pub fn fork(&self) -> OpenSpan {
         if let Receipt::Span(receipt) = &*self.receipt {
             receipt.outstanding.fetch_add(OPEN, Ordering::AcqRel);
         }
         let (span, receipt, events) = (self.span.clone(), self.receipt.clone(), self.events.clone());
-        OpenSpan { span, receipt, events, sent: 0, sealed: false }
+        OpenSpan { span, receipt, events, tally: SpanTally::default(), sent: 0, sealed: false }
     }
 
-    /// The partition and generation.
+    /// Returns the span.
+    pub fn span(&self) -> &Span {
+        &self.span
+    }
+
+    /// Returns the partition and generation.
     pub fn lease(&self) -> &Arc<Lease> {
         &self.span.lease
     }
 
-    /// A receipt for one more record.
+    /// Returns the count of what comes of this part of the span.
+    pub fn tally(&mut self) -> &mut SpanTally {
+        &mut self.tally
+    }
+
+    /// Returns a receipt for one more record.
     pub(super) fn receipt(&mut self) -> Arc<Receipt> {
         self.sent += 1;
         self.receipt.clone()
     }
 
-    /// A receipt for one more record that may be too large for its topic.
-    pub(super) fn receipt_with_fallback(&mut self, fallback: Box<DeadLetter>, offset: Offset, size: usize) -> Arc<Receipt> {
-        Arc::new(Receipt::Large { parent: self.receipt(), fallback: Mutex::new(Some(fallback)), offset, size })
+    /// Returns a receipt for one more record that may be too large for its topic.
+    pub(super) fn receipt_with_fallback(&mut self, fallback: Box<DeadLetter>, record: LargeRecord) -> Arc<Receipt> {
+        Arc::new(Receipt::Large { parent: self.receipt(), fallback: Mutex::new(Some(fallback)), record })
     }
 
-    /// A receipt came back: the record was not sent.
+    /// Takes a receipt back: the record was not sent.
     pub(super) fn withdraw_receipt(&mut self) {
         self.sent -= 1;
     }
 
-    /// Nothing more of it can be sent: why.
+    /// Notes that nothing more of it can be sent, and why.
     pub(super) fn fail(&self, error: KafkaError) {
         if let Receipt::Span(receipt) = &*self.receipt {
             receipt.fail(error);
@@ -197,6 +271,7 @@ impl OpenSpan {
         self.sealed = true;
         if let Receipt::Span(receipt) = &*self.receipt {
             receipt.end.fetch_min(end.0, Ordering::AcqRel);
+            receipt.tally().sealed.add(&self.tally);
             receipt.settle(OPEN - self.sent);
         }
     }

@@ -1,5 +1,5 @@
-//! The latch: workers write behind it, a batch at a time. Under exactly_once it is shut between two transactions, so
-//! that none begins or ends in the middle of a batch; under at_least_once it stays open.
+//! The write gate: workers pass it to write, a batch at a time. Under exactly_once it is closed between two transactions,
+//! so that none begins or ends in the middle of a batch; under at_least_once it stays open.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::event::{Event, EventSender};
 use crate::rt::{self, Condvar};
 
-/// How long a worker waits for the latch to open before it looks whether it should go on waiting.
+/// How long a worker waits for the gate to open before it looks whether it should go on waiting.
 const LOOK: Duration = Duration::from_millis(50);
 /// How long a writer may take that has nothing to write any more.
 const LEAVE: Duration = Duration::from_secs(1);
@@ -34,12 +34,14 @@ pub struct WriteGate {
 #[derive(Default)]
 struct State {
     open: bool,
+    // How many want to be alone, or are.
+    exclusive: usize,
     writers: usize,
     written: Written,
 }
 
 impl WriteGate {
-    /// A latch that is open or not, and tells of what happens at it.
+    /// Returns a gate that is open or not, and tells of what happens at it.
     pub fn new(open: bool, events: EventSender) -> WriteGate {
         WriteGate {
             state: Mutex::new(State { open, ..State::default() }),
@@ -52,14 +54,14 @@ impl WriteGate {
     /// Waits until it is open, and goes through. None where `given_up` says meanwhile that there is nothing to wait for.
     pub fn enter(&self, given_up: impl Fn() -> bool) -> Option<WritePermit<'_>> {
         let mut state = self.state();
-        while !state.open {
+        while !state.open || state.exclusive > 0 {
             if given_up() {
                 return None;
             }
             state = self.opened.wait_timeout(&self.state, state, LOOK);
         }
         state.writers += 1;
-        Some(WritePermit { latch: self, written: Written::default() })
+        Some(WritePermit { gate: self, written: Written::default() })
     }
 
     /// Opens it for a new transaction.
@@ -69,7 +71,7 @@ impl WriteGate {
         self.opened.notify_all();
     }
 
-    /// Shuts it. [`Event::WritersLeft`] follows when the last writer has left.
+    /// Closes it. [`Event::WritersLeft`] follows when the last writer has left.
     pub fn close(&self) {
         let mut state = self.state();
         state.open = false;
@@ -82,12 +84,14 @@ impl WriteGate {
     pub fn with_exclusive(&self, act: impl FnOnce()) {
         let deadline = rt::now() + LEAVE;
         let mut state = self.state();
-        let was_open = std::mem::take(&mut state.open);
+        state.exclusive += 1;
         while state.writers > 0 && rt::now() < deadline {
             state = self.left.wait_timeout(&self.state, state, LOOK);
         }
+        // Without the lock: what is done may wait.
+        drop(state);
         act();
-        state.open = was_open;
+        self.state().exclusive -= 1;
         self.opened.notify_all();
     }
 
@@ -114,71 +118,72 @@ impl WriteGate {
 
 /// The right to write, until it is dropped.
 pub struct WritePermit<'a> {
-    latch: &'a WriteGate,
+    gate: &'a WriteGate,
     /// What was written under it.
     pub written: Written,
 }
 
 impl Drop for WritePermit<'_> {
     fn drop(&mut self) {
-        self.latch.leave(self.written);
+        self.gate.leave(self.written);
     }
 }
 
 #[cfg(test)]
 mod tests {
-    
-    use super::*;
-    use crate::rt::{self, Receiver, Wakeup};
+    use std::sync::atomic::{AtomicBool, Ordering};
 
-    fn latch(open: bool) -> (WriteGate, Receiver<Event>) {
+    use super::*;
+    use crate::rt::{Receiver, Wakeup};
+
+    fn gate(open: bool) -> (WriteGate, Receiver<Event>) {
         let (sender, receiver) = rt::channel();
         (WriteGate::new(open, EventSender::new(sender, Wakeup::default())), receiver)
     }
 
-    fn is_quiet(events: &Receiver<Event>) -> bool {
-        matches!(events.try_recv(), Ok(Event::WritersLeft))
+    fn writers_left(events: &Receiver<Event>) -> bool {
+        matches!(events.try_recv(), Some(Event::WritersLeft))
     }
 
     #[test]
-    fn it_is_quiet_only_when_the_last_writer_has_left() {
-        let (latch, events) = latch(true);
-        let (first, second) = (latch.enter(|| true), latch.enter(|| true));
-        latch.close();
+    fn writers_have_left_only_when_the_last_one_has() {
+        let (gate, events) = gate(true);
+        let (first, second) = (gate.enter(|| true), gate.enter(|| true));
+        gate.close();
         drop(first);
-        assert!(!is_quiet(&events));
+        assert!(!writers_left(&events));
         drop(second);
-        assert!(is_quiet(&events));
+        assert!(writers_left(&events));
     }
 
     #[test]
-    fn nobody_passes_while_it_is_shut_and_all_do_when_it_opens() {
-        let (latch, events) = latch(false);
-        assert!(latch.enter(|| true).is_none());
-        latch.close();
-        assert!(is_quiet(&events));
+    fn nobody_passes_while_it_is_closed_and_all_do_when_it_opens() {
+        let (gate, events) = gate(false);
+        assert!(gate.enter(|| true).is_none());
+        gate.close();
+        assert!(writers_left(&events));
         std::thread::scope(|scope| {
-            let waiting = scope.spawn(|| latch.enter(|| false).is_some());
-            latch.open();
+            let waiting = scope.spawn(|| gate.enter(|| false).is_some());
+            gate.open();
             assert!(waiting.join().unwrap());
         });
     }
 
     #[test]
     fn what_is_done_alone_waits_for_writers_and_they_for_it() {
-        let (latch, _events) = latch(true);
-        let pass = latch.enter(|| true);
-        let done = std::sync::atomic::AtomicBool::new(false);
-        let is_done = || done.load(std::sync::atomic::Ordering::SeqCst);
+        let (gate, _events) = gate(true);
+        let permit = gate.enter(|| true);
+        let done = AtomicBool::new(false);
+        let is_done = || done.load(Ordering::SeqCst);
         std::thread::scope(|scope| {
-            let alone = scope.spawn(|| latch.with_exclusive(|| done.store(true, std::sync::atomic::Ordering::SeqCst)));
+            let alone = scope.spawn(|| gate.with_exclusive(|| done.store(true, Ordering::SeqCst)));
             // Until it waits.
-            while latch.state().open {
+            while gate.state().exclusive == 0 {
                 std::thread::yield_now();
             }
             assert!(!is_done());
-            let next = scope.spawn(|| latch.enter(|| false).map(|_pass| is_done()));
-            drop(pass);
+            let next = scope.spawn(|| gate.enter(|| false).map(|_permit| is_done()));
+            drop(permit);
             alone.join().unwrap();
             assert_eq!(next.join().unwrap(), Some(true));
         });
@@ -186,20 +191,30 @@ mod tests {
     }
 
     #[test]
-    fn a_transaction_is_full_once_and_counts_anew_when_the_latch_opens() {
-        let (latch, events) = latch(true);
+    fn a_gate_that_is_opened_while_somebody_is_alone_lets_nobody_in_before_that_is_over() {
+        let (gate, _events) = gate(false);
+        gate.with_exclusive(|| {
+            gate.open();
+            assert!(gate.enter(|| true).is_none());
+        });
+        assert!(gate.enter(|| true).is_some());
+    }
+
+    #[test]
+    fn a_transaction_is_full_once_and_counts_from_zero_when_the_gate_opens() {
+        let (gate, events) = gate(true);
         let write = |records| {
-            let mut pass = latch.enter(|| true).unwrap();
-            pass.written.records = records;
+            let mut permit = gate.enter(|| true).unwrap();
+            permit.written.records = records;
         };
         write(MOST.records - 1);
-        assert!(events.try_recv().is_err());
+        assert!(events.try_recv().is_none());
         write(1);
         write(1);
-        assert!(matches!(events.try_recv(), Ok(Event::TransactionFull)));
-        assert!(events.try_recv().is_err());
-        latch.open();
+        assert!(matches!(events.try_recv(), Some(Event::TransactionFull)));
+        assert!(events.try_recv().is_none());
+        gate.open();
         write(1);
-        assert!(events.try_recv().is_err());
+        assert!(events.try_recv().is_none());
     }
 }

@@ -1,17 +1,21 @@
 //! The writer: the producer as it is now, and the topics that it writes to, with what each takes.
 
-use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use super::receipt::Receipt;
 use crate::batch::NO_TIMESTAMP;
 use crate::config::plan::{Delivery, Plan};
-use crate::kafka::{Kafka, Outgoing, Producer, TopicLimits};
+use crate::kafka::{DEFAULT_MAX_MESSAGE_BYTES, Kafka, Outgoing, Producer, Properties, TopicLimits};
 
-/// What Kafka adds to a record of its own in a batch of its own, at the most.
-const BATCH_OVERHEAD: usize = 61 + 40;
-/// What Kafka adds to each header, at the most.
+/// What Kafka adds to a record in a batch of its own, at most.
+pub(super) const BATCH_OVERHEAD: usize = 61 + 40;
+/// What Kafka adds to each header, at most.
 const HEADER_OVERHEAD: usize = 10;
+/// The property that bounds the producer's queue.
+pub(super) const QUEUE_KBYTES: &str = "queue.buffering.max.kbytes";
+/// The largest value that librdkafka takes for it.
+const QUEUE_KBYTES_MOST: usize = 2_147_483_647;
 
 /// A topic that a pipeline writes to, with what is known of it.
 pub struct Known {
@@ -29,51 +33,119 @@ pub(super) struct Destination {
     pub(super) limits: TopicLimits,
 }
 
+/// What is known of the topics that a pipeline writes to.
+pub(super) struct KnownTopics {
+    /// In the plan's order, none where one is `{ drop: true }`.
+    outputs: Vec<Option<Known>>,
+    dlq: Option<Known>,
+    /// How often the outputs' limits have been halved, because brokers refuse what they are said to take.
+    halvings: u32,
+}
+
+impl KnownTopics {
+    /// Returns topics with these limits.
+    pub(super) fn new(outputs: Vec<Option<Known>>, dlq: Option<Known>) -> KnownTopics {
+        KnownTopics { outputs, dlq, halvings: 0 }
+    }
+
+    /// Returns all that are written to: the outputs, then the dead-letter topic.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Known> {
+        self.outputs.iter().flatten().chain(&self.dlq)
+    }
+
+    /// Takes over what the topics refuse, in the order of [`KnownTopics::all`].
+    pub(super) fn set_limits(&mut self, limits: &[TopicLimits]) {
+        self.halvings = 0;
+        for (known, limits) in self.outputs.iter_mut().flatten().chain(&mut self.dlq).zip(limits) {
+            known.limits = *limits;
+        }
+    }
+
+    /// Halves what outputs are believed to take. Returns false, and does not, where that would be less than `least`.
+    pub(super) fn halve(&mut self, least: usize) -> bool {
+        let is_possible = self.sizes().all(|size| size / 2 >= least);
+        self.halvings += u32::from(is_possible);
+        is_possible
+    }
+
+    /// The bytes that each topic is believed to take.
+    fn sizes(&self) -> impl Iterator<Item = usize> {
+        self.all().map(|known| self.believed(&known.limits).max_message_bytes)
+    }
+
+    fn believed(&self, limits: &TopicLimits) -> TopicLimits {
+        TopicLimits { max_message_bytes: limits.max_message_bytes >> self.halvings, ..*limits }
+    }
+
+    /// Returns the topics as destinations of a producer that knows them in this order.
+    fn destinations(&self) -> (Vec<Option<Destination>>, Option<Destination>) {
+        let mut numbers = 0..;
+        let mut open = |known: &Known, limits: TopicLimits| {
+            let number = numbers.next().unwrap_or_default();
+            Destination { number, name: known.name.clone(), limits }
+        };
+        let output = |known: &Option<Known>| known.as_ref().map(|known| open(known, self.believed(&known.limits)));
+        let outputs = self.outputs.iter().map(output).collect();
+        // A dead letter has nothing to fall back on.
+        (outputs, self.dlq.as_ref().map(|known| open(known, known.limits)))
+    }
+}
+
 /// A producer and its topics.
 pub(super) struct Writer {
     pub(super) producer: Arc<dyn Producer<Receipt>>,
     /// In the plan's order, none where one is `{ drop: true }`.
     pub(super) outputs: Vec<Option<Destination>>,
     pub(super) dlq: Option<Destination>,
+    /// The producer's properties.
+    pub(super) properties: Properties,
+    /// The bytes of values that the producer's queue holds at most.
+    pub(super) queue_bytes: usize,
 }
 
 impl Writer {
     /// Makes a producer with these properties, and opens the topics.
     ///
     /// # Errors
-    /// Properties or topic names that librdkafka refuses.
+    /// Properties or topic names that the client refuses.
     pub(super) fn new(
         kafka: &dyn Kafka<Receipt>,
         pipeline: &Arc<str>,
-        properties: &BTreeMap<String, String>,
-        outputs: &[Option<Known>],
-        dlq: Option<&Known>,
+        properties: &Properties,
+        topics: &KnownTopics,
     ) -> anyhow::Result<Writer> {
-        let names: Vec<&str> = outputs.iter().flatten().chain(dlq).map(|known| known.name.as_str()).collect();
-        let producer = kafka.producer(pipeline, properties, &names, Receipt::report)?;
-        let mut numbers = 0..;
-        let mut open = |known: &Known| {
-            let number = numbers.next().unwrap_or_default();
-            Destination { number, name: known.name.clone(), limits: known.limits }
-        };
-        let outputs = outputs.iter().map(|known| known.as_ref().map(&mut open)).collect();
-        let dlq = dlq.map(&mut open);
-        Ok(Writer { producer, outputs, dlq })
+        let properties = with_limits(properties, topics);
+        let names: Vec<&str> = topics.all().map(|known| known.name.as_str()).collect();
+        let producer = kafka.producer(pipeline, &properties, &names, Receipt::report)?;
+        let queue_bytes = queue_kbytes(&properties).saturating_mul(1024);
+        let (outputs, dlq) = topics.destinations();
+        Ok(Writer { producer, outputs, dlq, properties, queue_bytes })
+    }
+
+    /// Returns the same producer with what is known of its topics now.
+    pub(super) fn with_topics(&self, topics: &KnownTopics) -> Writer {
+        let (outputs, dlq) = topics.destinations();
+        let (producer, properties) = (self.producer.clone(), self.properties.clone());
+        Writer { producer, outputs, dlq, properties, queue_bytes: self.queue_bytes }
+    }
+
+    /// Returns whether a producer for these topics needs other properties.
+    pub(super) fn is_outdated(&self, properties: &Properties, topics: &KnownTopics) -> bool {
+        with_limits(properties, topics) != self.properties
     }
 }
 
-/// The producer's properties: the plan's, what the topics ask for, and a transactional id under exactly_once.
-pub(super) fn properties<'k>(plan: &Plan, topics: impl Iterator<Item = &'k Known>) -> BTreeMap<String, String> {
-    let limits: Vec<usize> = topics.map(|known| known.limits.max_message_bytes).collect();
-    let mut properties = with_limits(&plan.producer, &limits);
+/// Returns the producer's properties: the plan's, and a transactional id under exactly_once.
+pub(super) fn properties(plan: &Plan) -> Properties {
+    let mut properties = plan.producer.clone();
     if plan.delivery == Delivery::ExactlyOnce {
-        let copy = plan.instance.clone().unwrap_or_else(|| this_process().to_owned());
-        properties.insert("transactional.id".to_owned(), format!("sluice-{}-{copy}", plan.name));
+        let instance = plan.instance.clone().unwrap_or_else(|| this_process().to_owned());
+        properties.insert("transactional.id".to_owned(), format!("sluice-{}-{instance}", plan.name));
     }
     properties
 }
 
-/// A name that no other process has, for copies without an instance.
+/// Returns a name that no other process has, for those without an `instance`.
 fn this_process() -> &'static str {
     static NAME: OnceLock<String> = OnceLock::new();
     NAME.get_or_init(|| {
@@ -82,18 +154,28 @@ fn this_process() -> &'static str {
     })
 }
 
-/// Small records never share a large one's fate: a batch stays under the smallest limit. And what a broker may
-/// take, our own client lets pass.
-fn with_limits(properties: &BTreeMap<String, String>, limits: &[usize]) -> BTreeMap<String, String> {
+/// Adds what the topics ask for. Small records never share a large one's fate: a batch stays under the smallest limit. What
+/// a broker may take, the client lets pass, and its queue holds: librdkafka says of a record that is larger than its whole
+/// queue that the queue is full.
+fn with_limits(properties: &Properties, topics: &KnownTopics) -> Properties {
     let mut properties = properties.clone();
-    let smallest = limits.iter().copied().min().unwrap_or(crate::kafka::DEFAULT_MAX_MESSAGE_BYTES);
+    let smallest = topics.sizes().min().unwrap_or(DEFAULT_MAX_MESSAGE_BYTES);
+    let largest = topics.all().map(|known| known.limits.max_message_bytes).max().unwrap_or(DEFAULT_MAX_MESSAGE_BYTES);
     let batch_size = properties.get("batch.size").and_then(|size| size.parse().ok()).unwrap_or(1_000_000_usize);
     properties.insert("batch.size".to_owned(), batch_size.min(smallest).to_string());
     properties.insert("message.max.bytes".to_owned(), "1000000000".to_owned());
+    // Values that are over the limit may still fit compressed.
+    let room = (largest.saturating_mul(2) / 1024).min(QUEUE_KBYTES_MOST);
+    let queue = queue_kbytes(&properties).max(room);
+    properties.insert(QUEUE_KBYTES.to_owned(), queue.to_string());
     properties
 }
 
-/// At least what a record takes in a batch of its own, uncompressed.
+fn queue_kbytes(properties: &Properties) -> usize {
+    properties.get(QUEUE_KBYTES).and_then(|size| size.parse().ok()).unwrap_or(1_048_576)
+}
+
+/// Returns what a record takes in a batch of its own, uncompressed, or a little less.
 pub(super) fn size(record: &Outgoing<'_>) -> usize {
     let headers: usize =
         record.headers.clone().map(|(name, value)| name.len() + value.map_or(0, <[u8]>::len) + HEADER_OVERHEAD).sum();
@@ -102,21 +184,51 @@ pub(super) fn size(record: &Outgoing<'_>) -> usize {
 }
 
 /// Why a topic would not take a record, where that is known beforehand.
-pub(super) fn refusal(limits: &TopicLimits, key: Option<&[u8]>, timestamp: i64, now: i64) -> Option<String> {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// The topic is compacted, and the key is null.
+    NullKey,
+    /// The timestamp is too old.
+    TooOld(i64),
+    /// The timestamp is too far ahead.
+    TooFarAhead(i64),
+}
+
+impl Refusal {
+    /// Returns whether it is for the timestamp.
+    pub(super) fn is_for_timestamp(self) -> bool {
+        matches!(self, Refusal::TooOld(_) | Refusal::TooFarAhead(_))
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Refusal::NullKey => f.write_str("it is compacted and takes no record with a null key"),
+            Refusal::TooOld(timestamp) => {
+                write!(f, "the timestamp {timestamp} is older than its message.timestamp.before.max.ms allows")
+            }
+            Refusal::TooFarAhead(timestamp) => {
+                write!(f, "the timestamp {timestamp} is further ahead than its message.timestamp.after.max.ms allows")
+            }
+        }
+    }
+}
+
+/// Returns why a topic would not take a record, where that is known beforehand.
+pub(super) fn refusal(limits: &TopicLimits, key: Option<&[u8]>, timestamp: i64, now: i64) -> Option<Refusal> {
     if limits.compacted && key.is_none() {
-        return Some("it is compacted and takes no record with a null key".to_owned());
+        return Some(Refusal::NullKey);
     }
     // These become the time of sending.
     if timestamp == NO_TIMESTAMP || timestamp == 0 {
         return None;
     }
     if limits.timestamp_before.is_some_and(|bound| timestamp < now.saturating_sub(bound)) {
-        return Some(format!("the timestamp {timestamp} is older than its message.timestamp.before.max.ms allows"));
+        return Some(Refusal::TooOld(timestamp));
     }
     if limits.timestamp_after.is_some_and(|bound| timestamp > now.saturating_add(bound)) {
-        return Some(format!(
-            "the timestamp {timestamp} is further ahead than its message.timestamp.after.max.ms allows"
-        ));
+        return Some(Refusal::TooFarAhead(timestamp));
     }
     None
 }
@@ -140,9 +252,25 @@ mod tests {
         assert_eq!(refusal(&bounded, None, NO_TIMESTAMP, 1000), None);
     }
 
+    fn with(limits: &[usize], properties: &[(&str, &str)]) -> Properties {
+        let known = |&max_message_bytes| {
+            let limits = TopicLimits { max_message_bytes, ..TopicLimits::default() };
+            Some(Known { name: "out".to_owned(), limits })
+        };
+        let topics = KnownTopics::new(limits.iter().map(known).collect(), None);
+        let properties = properties.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        with_limits(&properties, &topics)
+    }
+
     #[test]
     fn batches_stay_under_the_smallest_limit() {
-        let properties = with_limits(&BTreeMap::new(), &[2_000_000, 50_000]);
-        assert_eq!(properties["batch.size"], "50000");
+        assert_eq!(with(&[2_000_000, 50_000], &[])["batch.size"], "50000");
+    }
+
+    #[test]
+    fn the_queue_holds_the_largest_record_that_a_topic_takes() {
+        let default = [(QUEUE_KBYTES, "16384")];
+        assert_eq!(with(&[1_048_588], &default)[QUEUE_KBYTES], "16384");
+        assert_eq!(with(&[32 << 20], &default)[QUEUE_KBYTES], "65536");
     }
 }

@@ -268,3 +268,6 @@ fn undelivered(partitions: &OwnedPartitions) -> Vec<(usize, Option<Offset>)> {
     let behind = partitions.iter().filter(|p| p.next() != p.position() && !p.is_void());
     behind.filter_map(|p| Some((p.index(), Some(p.undelivered()?)))).collect()
 }
+
+#[cfg(test)]
+mod tests;

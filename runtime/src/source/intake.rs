@@ -10,6 +10,7 @@ use crate::kafka::{FetchedRecord, KafkaError};
 use crate::lease::Lease;
 use crate::rt::Sender;
 use crate::sink::receipt::Span;
+use crate::event::EventSender;
 use crate::worker::{Job, WorkerMessage};
 
 /// Batches that a worker may have: one in work and one that waits for it.
@@ -109,13 +110,14 @@ pub struct Intake {
     limits: BatchLimits,
     links: Vec<Link>,
     spares: Vec<Batch>,
+    events: EventSender,
 }
 
 impl Intake {
     /// Ways to these workers.
-    pub fn new(limits: BatchLimits, workers: Vec<Sender<WorkerMessage>>) -> Intake {
+    pub fn new(limits: BatchLimits, workers: Vec<Sender<WorkerMessage>>, events: EventSender) -> Intake {
         let link = |messages| Link { messages, queued: 0, open: OpenBatch::default(), is_quiet: true };
-        Intake { limits, links: workers.into_iter().map(link).collect(), spares: Vec::new() }
+        Intake { limits, links: workers.into_iter().map(link).collect(), spares: Vec::new(), events }
     }
 
     /// How many workers there are.
@@ -174,8 +176,8 @@ impl Intake {
     pub fn send(&mut self, worker: usize, job: Job) {
         let link = &mut self.links[worker];
         link.queued += 1;
-        // A worker that has ended has said why, and the pipeline is ending; the job's spans end with it.
-        let _ = link.messages.send(WorkerMessage::Job(job));
+        // A worker that has ended has said why, and the pipeline is ending; the job's spans are abandoned.
+        let _ = link.messages.send(WorkerMessage::job(job, &self.events));
     }
 
     /// Tells a worker that retries of a partition are not waited for.

@@ -153,3 +153,77 @@ fn gap(wanted: Offset, low: Offset, high: Offset) -> String {
     }
     format!("and the log now ends at {high}: it was cut short or the topic was created again")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{at, deliver, dispatch, intake, owned, words};
+    use super::*;
+    use crate::kafka::ErrorKind;
+    use crate::rt;
+
+    /// Partition 0 is read up to offset 10, and says that this is out of range.
+    fn out_of_range(delivered: bool) -> OwnedPartitions {
+        let mut partitions = owned(2, 1);
+        dispatch(&mut partitions, 0, 0, 10);
+        if delivered {
+            deliver(&mut partitions, 0, 0, 10);
+        }
+        partitions.of_mut(&at(0)).unwrap().set_out_of_range("gone".to_owned());
+        partitions
+    }
+
+    fn answer(policy: OnLostOffset, low: i64, high: i64) -> Vec<String> {
+        let (mut partitions, now, mut actions) = (out_of_range(true), rt::now(), Actions::new());
+        let (intake, _workers) = intake(1);
+        let mut lost = LostOffsets::new("p".into(), policy);
+        lost.step(now, true, &mut partitions, &intake, &mut actions);
+        assert_eq!(words(&mut actions), ["ask"]);
+        let generation = partitions.of(&at(0)).unwrap().lease().generation;
+        lost.on_watermarks(&at(0), generation, Ok((Offset(low), Offset(high))), now);
+        lost.step(now, false, &mut partitions, &intake, &mut actions);
+        assert!(actions.is_empty(), "a rebalance is under way");
+        lost.step(now, true, &mut partitions, &intake, &mut actions);
+        words(&mut actions)
+    }
+
+    #[test]
+    fn nothing_is_asked_before_what_was_read_is_delivered() {
+        let (mut partitions, mut actions) = (out_of_range(false), Actions::new());
+        let mut lost = LostOffsets::new("p".into(), OnLostOffset::Stop);
+        lost.step(rt::now(), true, &mut partitions, &intake(1).0, &mut actions);
+        assert!(actions.is_empty());
+    }
+
+    #[test]
+    fn an_offset_that_is_there_after_all_is_read_on_from() {
+        assert_eq!(answer(OnLostOffset::Stop, 0, 20), ["restart 0@10"]);
+    }
+
+    #[test]
+    fn a_gap_is_named_or_passed_as_the_pipeline_says() {
+        let stop = answer(OnLostOffset::Stop, 15, 20);
+        assert!(stop[0].starts_with("fail in/0: offset 10"), "{stop:?}");
+        assert_eq!(answer(OnLostOffset::Earliest, 15, 20), ["restart 0@15", "request commit"]);
+        assert_eq!(answer(OnLostOffset::Latest, 15, 20), ["restart 0@20", "request commit"]);
+        assert_eq!(answer(OnLostOffset::Earliest, 0, 4), ["restart 0@0", "request commit"]);
+    }
+
+    #[test]
+    fn a_leader_that_is_away_is_asked_again_and_keeps_no_other_waiting() {
+        let (mut partitions, now, mut actions) = (out_of_range(true), rt::now(), Actions::new());
+        let (intake, _workers) = intake(1);
+        partitions.of_mut(&at(1)).unwrap().set_out_of_range("gone".to_owned());
+        let mut lost = LostOffsets::new("p".into(), OnLostOffset::Earliest);
+        lost.step(now, true, &mut partitions, &intake, &mut actions);
+        assert_eq!(words(&mut actions), ["ask", "ask"], "each partition is asked of");
+        let generation = |number| partitions.of(&at(number)).unwrap().lease().generation;
+        let (first, second) = (generation(0), generation(1));
+        lost.on_watermarks(&at(0), first, Err(KafkaError::new(ErrorKind::Unavailable, "away")), now);
+        lost.on_watermarks(&at(1), second, Ok((Offset(3), Offset(9))), now);
+        lost.step(now, true, &mut partitions, &intake, &mut actions);
+        assert_eq!(words(&mut actions), ["restart 1@3", "request commit"]);
+        assert_eq!(lost.deadline(), Some(now + ASK_AGAIN));
+        lost.step(now + ASK_AGAIN, true, &mut partitions, &intake, &mut actions);
+        assert_eq!(words(&mut actions), ["ask"]);
+    }
+}

@@ -21,6 +21,8 @@ mod rewind;
 mod shutdown;
 mod snapshot;
 mod start_position;
+#[cfg(test)]
+mod testing;
 mod transactions;
 
 use std::sync::Arc;
@@ -41,12 +43,13 @@ use self::shutdown::Shutdown;
 pub use self::shutdown::time_to_leave;
 use self::transactions::{TransactionOptions, Transactions};
 use crate::config::plan::Plan;
+use crate::counters::SpanTally;
 use crate::error::PipelineError;
 use crate::event::{Command, Event};
 use crate::kafka::{ConsumerEvent, ErrorKind, Fetched, FetchedRecord, GroupConsumer, Kafka, KafkaError};
 use crate::lease::Lease;
 use crate::rt::{self, Receiver, Sender};
-use crate::sink::committer::TransactionCommand;
+use crate::sink::committer::{TransactionCommand, TransactionOutcome};
 use crate::sink::receipt::{OversizeRecord, Receipt, Span};
 use crate::view::Phase;
 use crate::worker::{PipelineContext, WorkerMessage};
@@ -109,6 +112,8 @@ pub struct Source {
     shutdown: Shutdown,
     // Refused by a broker as too large: a dead letter is still to be written in their place.
     oversize: Vec<OversizeRecord>,
+    // What came of spans that are acknowledged in the open transaction.
+    in_transaction: SpanTally,
     complaint: Option<(i32, Instant)>,
     snapshot_due: Instant,
     // The phase, how many partitions, and whether all was idle, as last published.
@@ -130,13 +135,14 @@ impl Source {
             timeout: plan.transaction_timeout,
         };
         let transactions = transactions.map(|commands| (Transactions::new(options, now, &mut actions), commands));
+        let intake = Intake::new(plan.batch, workers, context.events.clone());
         let mut source = Source {
             kafka,
             consumer,
             context,
             events,
             partitions: OwnedPartitions::default(),
-            intake: Intake::new(plan.batch, workers),
+            intake,
             asker,
             assignment: Assignment::new(name.clone()),
             revocations: Revocations::new(name.clone(), plan.drain),
@@ -147,6 +153,7 @@ impl Source {
             placement: Placement::default(),
             shutdown: Shutdown::new(name, plan.drain),
             oversize: Vec::new(),
+            in_transaction: SpanTally::default(),
             complaint: None,
             snapshot_due: now,
             published: None,
@@ -320,7 +327,12 @@ impl Source {
         match event {
             Event::Processed { worker, batch } => self.intake.processed(worker, batch),
             Event::Delivered(delivered) => {
-                let span = delivered.into_span();
+                let (span, tally) = delivered.into_parts();
+                if self.transactions.is_some() {
+                    self.in_transaction.add(&tally);
+                } else {
+                    self.context.counters.acknowledge(&tally);
+                }
                 match self.partitions.of_lease(&span.lease) {
                     Some(partition) => partition.delivered(&span),
                     // It is in the transaction, and its offset will not be.
@@ -343,10 +355,7 @@ impl Source {
                 let why = "a broker refused a record as too large, which becomes a dead letter";
                 actions.push(Action::Abort(why.to_owned()));
             }
-            Event::TooLarge(oversize) => {
-                self.context.stats.refused();
-                self.oversize.push(oversize);
-            }
+            Event::TooLarge(oversize) => self.oversize.push(oversize),
             Event::RetryPending { lease, full } => self.on_retries(&lease, true, full, &mut actions),
             Event::RetriesDone(lease) => self.on_retries(&lease, false, false, &mut actions),
             Event::BreakerOpened(trip) if !self.shutdown.has_begun() => {
@@ -378,6 +387,13 @@ impl Source {
                 }
             }
             Event::Transaction(outcome) => {
+                match &outcome {
+                    TransactionOutcome::Committed(_) => {
+                        self.context.counters.acknowledge(&std::mem::take(&mut self.in_transaction));
+                    }
+                    TransactionOutcome::Begun { .. } => self.in_transaction = SpanTally::default(),
+                    TransactionOutcome::Flushed | TransactionOutcome::Failed(_) | TransactionOutcome::Broken(_) => {}
+                }
                 if let Some((transactions, _)) = &mut self.transactions {
                     transactions.on_outcome(outcome, now, &mut self.partitions, &mut actions);
                 }

@@ -69,3 +69,68 @@ impl Placement {
         self.moving.is_some()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{at, deliver, dispatch, intake, owned, words};
+    use super::*;
+
+    /// Lets a placement go on, and carries its moves out, until it has nothing more to do.
+    fn settle(placement: &mut Placement, partitions: &mut OwnedPartitions, intake: &Intake) -> usize {
+        let mut moves = 0;
+        for _ in 0..100 {
+            let mut actions = Actions::new();
+            placement.step(true, partitions, intake, &mut actions);
+            for action in &actions {
+                if let Action::MoveTo { index, worker } = action {
+                    partitions.get_mut(*index).unwrap().set_worker(*worker);
+                    moves += 1;
+                }
+            }
+            if actions.is_empty() {
+                return moves;
+            }
+        }
+        panic!("it never settles");
+    }
+
+    #[test]
+    fn after_a_revoke_no_worker_has_two_partitions_more_than_another() {
+        let (mut partitions, (intake, _workers)) = (owned(8, 4), intake(4));
+        // Those of the workers 2 and 3 go.
+        for number in [2, 3, 6, 7] {
+            partitions.remove(&at(number));
+        }
+        assert_eq!(partitions.loads(4), [2, 2, 0, 0]);
+        assert_eq!(settle(&mut Placement::default(), &mut partitions, &intake), 2);
+        assert_eq!(partitions.loads(4), [1, 1, 1, 1]);
+    }
+
+    #[test]
+    fn a_partition_moves_only_when_nothing_of_it_is_in_flight() {
+        let (mut partitions, (intake, _workers)) = (owned(2, 1), intake(2));
+        dispatch(&mut partitions, 0, 0, 5);
+        dispatch(&mut partitions, 1, 0, 5);
+        let (mut placement, mut actions) = (Placement::default(), Actions::new());
+        placement.step(true, &mut partitions, &intake, &mut actions);
+        assert_eq!(words(&mut actions), ["pause 0"]);
+        placement.step(true, &mut partitions, &intake, &mut actions);
+        assert!(actions.is_empty() && placement.is_moving());
+        deliver(&mut partitions, 0, 0, 5);
+        placement.step(true, &mut partitions, &intake, &mut actions);
+        assert_eq!(words(&mut actions), ["move 0 to 1", "read on 0"]);
+    }
+
+    #[test]
+    fn a_move_ends_where_a_rebalance_comes_between() {
+        let (mut partitions, (intake, _workers)) = (owned(2, 1), intake(2));
+        dispatch(&mut partitions, 0, 0, 5);
+        dispatch(&mut partitions, 1, 0, 5);
+        let (mut placement, mut actions) = (Placement::default(), Actions::new());
+        placement.step(true, &mut partitions, &intake, &mut actions);
+        words(&mut actions);
+        placement.step(false, &mut partitions, &intake, &mut actions);
+        assert_eq!(words(&mut actions), ["read on 0"]);
+        assert!(!placement.is_moving());
+    }
+}

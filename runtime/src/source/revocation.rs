@@ -161,3 +161,6 @@ impl Revocations {
 fn is_one_of(list: &[TopicPartition]) -> impl Fn(&OwnedPartition) -> bool {
     move |partition| list.contains(partition.at())
 }
+
+#[cfg(test)]
+mod tests;

@@ -155,3 +155,80 @@ impl Shutdown {
         Some(ending.commit_again.map_or(ending.deadline, |again| again.min(ending.commit_deadline)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{at, deliver, dispatch, owned, words};
+    use super::*;
+    use crate::batch::Offset;
+    use crate::rt;
+
+    const DRAIN: Duration = Duration::from_secs(20);
+
+    struct Setting {
+        shutdown: Shutdown,
+        partitions: OwnedPartitions,
+        now: Instant,
+        actions: Actions,
+    }
+
+    impl Setting {
+        /// The pipeline ends with 10 records in flight.
+        fn ending(error: Option<PipelineError>) -> Setting {
+            let (mut partitions, now, mut actions) = (owned(1, 1), rt::now(), Actions::new());
+            dispatch(&mut partitions, 0, 0, 10);
+            let mut shutdown = Shutdown::new("p".into(), DRAIN);
+            shutdown.begin(error, now, &mut partitions, &mut actions);
+            assert_eq!(words(&mut actions), ["clear intake", "pause 0"]);
+            Setting { shutdown, partitions, now, actions }
+        }
+
+        fn step(&mut self, after: Duration) -> (Option<Result<(), PipelineError>>, Vec<String>) {
+            self.now += after;
+            let result = self.shutdown.step(self.now, false, &self.partitions, None, &mut self.actions);
+            (result, words(&mut self.actions))
+        }
+    }
+
+    #[test]
+    fn a_stop_ends_well_when_everything_is_delivered_and_committed() {
+        let mut setting = Setting::ending(None);
+        assert!(matches!(setting.step(Duration::ZERO), (None, words) if words.is_empty()));
+        deliver(&mut setting.partitions, 0, 0, 10);
+        let (result, words) = setting.step(Duration::ZERO);
+        assert!(result.is_none());
+        assert_eq!(words, ["cut off", "request commit"]);
+        assert!(setting.step(Duration::ZERO).0.is_none(), "the commit is not answered");
+        setting.partitions.of_mut(&at(0)).unwrap().committed(Offset(10));
+        assert!(matches!(setting.step(Duration::ZERO).0, Some(Ok(()))));
+    }
+
+    #[test]
+    fn a_stop_that_does_not_drain_ends_within_the_deadline_and_says_so() {
+        let mut setting = Setting::ending(None);
+        let (result, words) = setting.step(DRAIN);
+        assert!(result.is_none());
+        assert_eq!(words, ["cut off", "request commit"]);
+        assert!(matches!(setting.step(Duration::ZERO).0, Some(Err(PipelineError::Drain(_)))));
+    }
+
+    #[test]
+    fn the_first_reason_counts() {
+        let mut setting = Setting::ending(Some(PipelineError::Topic("first".to_owned())));
+        let second = Some(PipelineError::Topic("second".to_owned()));
+        setting.shutdown.begin(second, setting.now, &mut setting.partitions, &mut setting.actions);
+        assert!(setting.actions.is_empty());
+        setting.step(DRAIN);
+        assert!(matches!(setting.step(DRAIN).0, Some(Err(PipelineError::Topic(why))) if why == "first"));
+    }
+
+    #[test]
+    fn a_last_commit_that_fails_is_asked_for_again_until_the_deadline() {
+        let mut setting = Setting::ending(None);
+        deliver(&mut setting.partitions, 0, 0, 10);
+        setting.step(Duration::ZERO);
+        let (result, words) = setting.step(COMMIT_AGAIN);
+        assert!(result.is_none() && words == ["request commit"]);
+        assert!(matches!(setting.step(DRAIN).0, Some(Err(PipelineError::Drain(_)))));
+    }
+}

@@ -52,9 +52,23 @@ impl Source {
             workers: (0..self.intake.workers()).map(worker).collect(),
             transaction,
             breaker: self.breaker.describe(),
-            timing_out: None,
+            timing_out: self.timing_out(now),
             is_idle: self.is_idle(),
         }
+    }
+
+    fn timing_out(&self, now: Instant) -> Option<String> {
+        let all = self.context.timeouts.now();
+        let worst = all.iter().max_by_key(|timeout| timeout.calls)?;
+        let (at, offset) = &worst.record;
+        Some(format!(
+            "stage \"{}\" does not answer in time: {} calls in a row were cut off in {} s, the last one of {} records from {at} \
+             offset {offset} on",
+            worst.stage,
+            worst.calls,
+            (now - worst.since).as_secs(),
+            worst.records
+        ))
     }
 
     fn partition_view(&self, partition: &OwnedPartition) -> PartitionView {

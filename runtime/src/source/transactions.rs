@@ -376,3 +376,6 @@ impl Transactions {
         self.rewind.on_committed(committed, ticket, now);
     }
 }
+
+#[cfg(test)]
+mod tests;

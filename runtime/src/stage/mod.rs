@@ -1,30 +1,31 @@
 //! A stage in a worker: one plugin instance, called until each record of a batch is settled.
 //!
-//! What a plugin answers is taken as it is. What fails as a whole is bisected, each time in a fresh Store, until
-//! the one record that is at fault stands alone; the others are settled on the way.
+//! What a plugin answers is taken as it is. What fails as a whole is bisected, each time with a fresh plugin instance,
+//! until the one record that is at fault stands alone; the others are settled on the way.
 
 pub mod breaker;
+mod call;
 mod progress;
+pub mod timeouts;
 
-use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 #[cfg(test)]
+pub(crate) mod simulated;
+#[cfg(test)]
 mod tests;
 
-pub use self::progress::{Progress, RecordState};
-use crate::batch::{Arena, Field, Record, Source};
+use self::call::Part;
+pub use self::progress::{Failed, Progress, RecordState, SettledCount};
+use crate::batch::{Arena, Record, Source};
 use crate::config::plan::OnError;
-use crate::plugin::{
-    Answer, CallError, Change, Counters, Fields, Instance, OutputName, Plugin, Produced, StageSetup, StartError,
-    Verdict,
-};
-use crate::failure::Class;
+use crate::counters::{StageCounters, StageTally};
+use crate::plugin::{Answer, Counters, Fields, Plugin, PluginInstance, StageSetup, StartError};
 
-/// How often over its `limits.memory` a stage's answers on one batch may add up to: more than once, since a batch whose answer does
-/// not fit into the plugin's memory is split, and the parts' answers may all the same be honest.
+/// How often over its `limits.memory` a stage's answers on one batch may add up to: more than once, since a batch whose
+/// answer does not fit into the plugin's memory is split, and the parts' answers may all the same be honest.
 const ANSWERS: usize = 4;
 
 /// Why a stage cannot go on.
@@ -32,10 +33,12 @@ const ANSWERS: usize = 4;
 pub enum StageError {
     /// The plugin asks for the pipeline to stop.
     Fatal(String),
-    /// The call was cut off.
+    /// The pipeline is being cut off.
     Cancelled,
     /// The plugin does not start again.
     Restart(StartError),
+    /// Whoever observes the stage has learned what there was to learn: see [`Observer::before_call`].
+    Stopped,
 }
 
 /// Whether every record is settled.
@@ -51,29 +54,91 @@ pub enum Round {
 pub struct StageInput<'a> {
     /// Where their bytes lie, and where the answer's are put.
     pub arena: &'a mut Arena,
-    /// The partitions they came from.
+    /// The partitions that the records came from.
     pub sources: &'a [Source],
-    /// They.
+    /// The records to process.
     pub records: &'a [Record],
+}
+
+/// A call that took longer than `limits.time`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TimedOut {
+    /// Calls in a row that have timed out, this one included.
+    pub in_a_row: u32,
+    /// The number of the call's first record in the stage's input.
+    pub first: usize,
+    /// How many records the call had.
+    pub records: usize,
+    /// How long the call took at least.
+    pub limit: Duration,
+}
+
+/// What is asked and told between two calls of a plugin, so that a stage that fails is visible and bounded.
+pub trait Observer {
+    /// Called before each call. Discards from `progress` what is no longer to be processed.
+    ///
+    /// # Errors
+    /// [`StageError::Cancelled`] or [`StageError::Stopped`]: nothing more is to be called.
+    fn before_call(&mut self, progress: &mut Progress) -> Result<(), StageError>;
+
+    /// Called after each call that has settled records, and for those that fail without one.
+    fn settled(&mut self, progress: &Progress, settled: SettledCount);
+
+    /// Called after each call that took too long.
+    fn timed_out(&mut self, call: TimedOut);
+
+    /// Called after the first call that did not, after one that did.
+    fn recovered(&mut self);
 }
 
 /// One stage of one worker.
 pub struct Stage {
     pipeline: Arc<str>,
     name: Arc<str>,
-    instance: Instance,
-    // No call was made since the instance started.
-    fresh: bool,
+    instance: Box<dyn PluginInstance>,
     on_error: OnError,
-    // How many records a call gets: fewer after a time-out, more again when it goes well.
-    chunk: usize,
+    limit: Duration,
     // Bytes that the answers on one batch may add to it.
     room: usize,
+    // No call was made since the plugin instance started.
+    fresh: bool,
+    // How many records a call gets: fewer after a time-out, more again when it goes well.
+    chunk: usize,
+    // Calls in a row that have timed out.
+    timeouts: u32,
+    // Records in a row that have failed because they timed out.
+    timed_out_records: u32,
+    // What is still to be called of a batch; the next is the last. Reused from batch to batch.
+    todo: Vec<Part>,
     answer: Answer,
+    counters: Arc<StageCounters>,
+    tally: StageTally,
+    reported: ReportedCounters,
 }
 
 impl Stage {
-    /// Starts the plugin.
+    /// Returns a stage with a plugin instance that has just started.
+    pub fn new(instance: Box<dyn PluginInstance>, setup: &StageSetup, on_error: OnError) -> Stage {
+        Stage {
+            pipeline: setup.pipeline.clone(),
+            name: setup.stage.clone(),
+            instance,
+            on_error,
+            limit: setup.limits.time,
+            room: setup.limits.memory.saturating_mul(ANSWERS),
+            fresh: true,
+            chunk: usize::MAX,
+            timeouts: 0,
+            timed_out_records: 0,
+            todo: Vec::new(),
+            answer: Answer::default(),
+            counters: Arc::default(),
+            tally: StageTally::default(),
+            reported: ReportedCounters::default(),
+        }
+    }
+
+    /// Starts a plugin and returns a stage with it. Setting `cancel` cuts off the start and every later call.
     ///
     /// # Errors
     /// The plugin's own, or that it fails to start.
@@ -83,214 +148,126 @@ impl Stage {
         on_error: OnError,
         cancel: Arc<AtomicBool>,
     ) -> Result<Stage, StartError> {
-        let instance = plugin.instantiate(setup, cancel)?;
-        let (pipeline, name) = (setup.pipeline.clone(), setup.stage.clone());
-        let room = setup.limits.memory.saturating_mul(ANSWERS);
-        let (chunk, answer) = (usize::MAX, Answer::default());
-        Ok(Stage { pipeline, name, instance, fresh: true, on_error, chunk, room, answer })
+        Ok(Stage::new(Box::new(plugin.instantiate(setup, cancel)?), setup, on_error))
     }
 
-    /// Its name.
+    /// Has the stage count into these counters.
+    #[must_use]
+    pub fn with_counters(self, counters: Arc<StageCounters>) -> Stage {
+        Stage { counters, ..self }
+    }
+
+    /// Returns the stage's name.
     pub fn name(&self) -> &Arc<str> {
         &self.name
     }
 
-    /// What becomes of what fails.
+    /// Returns what becomes of what fails.
     pub fn on_error(&self) -> &OnError {
         &self.on_error
     }
 
-    /// What its plugin has counted.
+    /// Returns what its plugin has counted.
     pub fn counters(&self) -> &Counters {
         self.instance.counters()
     }
 
-    /// The wait before the call with this number, counted from 0.
+    /// Returns the bytes of memory that its plugin instance has now.
+    pub fn memory(&self) -> usize {
+        self.instance.memory()
+    }
+
+    /// Returns the wait before the call with this number, counted from 0.
     pub fn backoff(&self, call: u32) -> Duration {
         let doubled =
             self.on_error.backoff.saturating_mul(1u32.checked_shl(call.saturating_sub(1)).unwrap_or(u32::MAX));
         doubled.min(self.on_error.max_backoff)
     }
 
-    /// Calls the plugin with every pending record; a record that it wants again stays pending, until its retries
-    /// are used up and it is settled as failed.
+    /// Calls the plugin with every pending record. A record that it wants again stays pending until its retries are used
+    /// up; then it is settled as failed.
     ///
     /// # Errors
     /// See [`StageError`]; the batch is then to be given up.
-    pub fn settle(&mut self, work: &mut StageInput<'_>, progress: &mut Progress) -> Result<Round, StageError> {
+    pub fn settle(
+        &mut self,
+        input: &mut StageInput<'_>,
+        progress: &mut Progress,
+        observer: &mut dyn Observer,
+    ) -> Result<Round, StageError> {
+        let round = self.settle_round(input, progress, observer);
+        self.counters.add(&mut self.tally);
+        self.reported.report(self.instance.counters(), &self.counters);
+        round
+    }
+
+    fn settle_round(
+        &mut self,
+        input: &mut StageInput<'_>,
+        progress: &mut Progress,
+        observer: &mut dyn Observer,
+    ) -> Result<Round, StageError> {
         if progress.rounds() == 0 && self.instance.needs().contain(Fields::HEADERS) {
-            progress.refuse_unreadable_headers(work.records);
+            progress.refuse_unreadable_headers(input.records);
+        }
+        if progress.rounds() > 0 {
+            self.tally.retries += progress.pending() as u64;
         }
         progress.begin_round();
-        let mut at = 0;
-        while let Some(range) = progress.next_pending(at, self.chunk) {
-            at = range.end;
-            self.call(work, progress, range, 0, 0)?;
-        }
-        if !progress.any_pending() {
-            return Ok(Round::Done);
-        }
-        if progress.rounds() <= self.on_error.retries {
-            return Ok(Round::Again);
-        }
-        self.give_up(work, progress)?;
-        Ok(Round::Done)
-    }
-
-    /// One call, and what follows from it. `splits`: calls already made with these records in this round; `alone`:
-    /// how many of them failed with a single record in a fresh Store.
-    fn call(
-        &mut self,
-        work: &mut StageInput<'_>,
-        progress: &mut Progress,
-        range: Range<usize>,
-        splits: u32,
-        alone: u32,
-    ) -> Result<(), StageError> {
-        let records = &work.records[range.clone()];
-        let before = work.arena.len();
-        let result = self.instance.process(work.arena, work.sources, records, &mut self.answer);
-        let result = result.and_then(|()| self.fits(work.arena, before, progress));
-        let fresh = std::mem::replace(&mut self.fresh, false);
-        let error = match result {
-            Ok(()) => {
-                self.accept(work.arena, progress, range, splits);
-                return Ok(());
-            }
-            Err(CallError::Retry(reason)) => {
-                progress.retry_batch(range, reason);
-                return Ok(());
-            }
-            Err(CallError::Fatal(reason)) => return Err(StageError::Fatal(reason)),
-            Err(CallError::Cancelled) => return Err(StageError::Cancelled),
-            Err(error) => error,
+        self.call_all(input, progress, observer, 0..input.records.len())?;
+        let round = if progress.pending() == 0 {
+            Round::Done
+        } else if progress.rounds() <= self.on_error.retries {
+            Round::Again
+        } else {
+            self.give_up_retries(input, progress, observer)?;
+            Round::Done
         };
-        let timed_out = error == CallError::Time;
-        let (class, reason) = describe(error);
-        self.restart()?;
-        if range.len() == 1 {
-            let alone = alone + u32::from(fresh);
-            // A stalled machine can make one call late; it hardly does so twice.
-            if alone < if timed_out { 2 } else { 1 } {
-                return self.call(work, progress, range, splits + 1, alone);
-            }
-            progress.fail(range.start, class, reason, splits + 1);
-            return Ok(());
+        let rest = progress.take_settled();
+        if rest.total > 0 {
+            observer.settled(progress, rest);
         }
-        tracing::warn!(
-            target: "stage", pipeline = %self.pipeline, stage = %self.name, records = range.len(),
-            "a call failed ({class}: {reason}): trying again in halves", class = class.as_str()
-        );
-        let middle = range.start + range.len() / 2;
-        if timed_out {
-            self.chunk = (range.len() / 2).max(1);
-        }
-        self.call(work, progress, range.start..middle, splits + 1, 0)?;
-        self.call(work, progress, middle..range.end, splits + 1, 0)
-    }
-
-    /// Whether the answer, whose bytes lie in the arena from `before` on, still fits to the others on this batch. One that does
-    /// not is taken out again: a plugin that fails on batches, and says ever more to single records, must not fill the host's memory.
-    fn fits(&self, arena: &mut Arena, before: usize, progress: &mut Progress) -> Result<(), CallError> {
-        let bytes = arena.len() - before + self.answer.produced.len() * size_of::<Produced>();
-        if progress.try_reserve(bytes, self.room) {
-            return Ok(());
-        }
-        arena.truncate(before);
-        let room = self.room;
-        let reason =
-            format!("the answers on one batch add up to more than {room} bytes, {ANSWERS} times `limits.memory`");
-        Err(CallError::Answer(reason))
-    }
-
-    fn restart(&mut self) -> Result<(), StageError> {
-        self.instance.restart().map_err(|error| match error {
-            StartError::Cancelled { .. } => StageError::Cancelled,
-            error => StageError::Restart(error),
-        })?;
-        self.fresh = true;
-        Ok(())
-    }
-
-    /// Takes the plugin's verdicts on `range`.
-    fn accept(&mut self, arena: &Arena, progress: &mut Progress, range: Range<usize>, splits: u32) {
-        if self.chunk != usize::MAX && range.len() >= self.chunk {
-            self.chunk = self.chunk.saturating_mul(2);
-        }
-        let base = progress.keep_produced(&self.answer.produced);
-        let mut produced = 0;
-        for (index, verdict) in range.clone().zip(&self.answer.verdicts) {
-            let settled = match verdict {
-                Verdict::Keep => RecordState::Keep,
-                Verdict::Drop => RecordState::Drop,
-                Verdict::Emit => {
-                    let record = (index - range.start) as u32;
-                    let of_it = self.answer.produced[produced..].iter().take_while(|p| p.record == record);
-                    let (mut count, mut undeclared) = (0, None);
-                    for emitted in of_it {
-                        count += 1;
-                        if let OutputName::Undeclared(name) = emitted.output {
-                            undeclared = undeclared.or(Some(name));
-                        }
-                    }
-                    let first = base + produced as u32;
-                    produced += count as usize;
-                    if let Some(name) = undeclared {
-                        let reason = format!(
-                            "the plugin named output \"{}\", which the pipeline does not declare",
-                            text(arena, name)
-                        );
-                        progress.fail(index, Class::Output, reason, splits + 1);
-                        continue;
-                    }
-                    RecordState::Emit { first, count }
-                }
-                Verdict::Reject => {
-                    let reason = reason(arena, self.answer.produced[produced].value);
-                    produced += 1;
-                    progress.fail(index, Class::Reject, reason, splits + 1);
-                    continue;
-                }
-                Verdict::Retry => {
-                    let reason = reason(arena, self.answer.produced[produced].value);
-                    produced += 1;
-                    progress.retry_record(index, reason);
-                    continue;
-                }
-            };
-            progress.settle(index, settled);
-        }
+        Ok(round)
     }
 
     /// The retries are used up. What was refused as a whole batch gets one call for each record by itself.
-    fn give_up(&mut self, work: &mut StageInput<'_>, progress: &mut Progress) -> Result<(), StageError> {
-        let singles = progress.take_whole_batch();
-        for index in singles {
-            self.call(work, progress, index..index + 1, 0, 0)?;
+    fn give_up_retries(
+        &mut self,
+        input: &mut StageInput<'_>,
+        progress: &mut Progress,
+        observer: &mut dyn Observer,
+    ) -> Result<(), StageError> {
+        for index in progress.take_whole_batch() {
+            self.call_all(input, progress, observer, index..index + 1)?;
         }
         progress.fail_pending();
         Ok(())
     }
 }
 
-fn describe(error: CallError) -> (Class, String) {
-    let reason = error.to_string();
-    let class = match error {
-        CallError::Time => Class::Time,
-        CallError::Memory => Class::Memory,
-        CallError::Answer(_) => Class::Answer,
-        CallError::Trap(_) | CallError::Retry(_) | CallError::Fatal(_) | CallError::Cancelled => Class::Trap,
-    };
-    (class, reason)
+/// How much of a plugin's own counters the stage's counters have already.
+#[derive(Debug, Default)]
+struct ReportedCounters {
+    changes: u64,
+    values: Counters,
 }
 
-fn reason(arena: &Arena, value: Change) -> String {
-    match value {
-        Change::Set(field) => text(arena, field),
-        Change::Inherit => String::new(),
+impl ReportedCounters {
+    /// Adds what was counted since the last report.
+    fn report(&mut self, now: &Counters, to: &StageCounters) {
+        if now.changes() == self.changes {
+            return;
+        }
+        self.changes = now.changes();
+        for (name, value) in now.iter() {
+            let delta = value - self.values.get(name).unwrap_or(0);
+            if delta > 0 {
+                to.count_plugin(name, delta);
+                self.values.add(name, delta);
+            }
+        }
+        let ignored = now.ignored() - self.values.ignored();
+        to.plugin_ignored.add(ignored);
+        self.values.ignore(ignored);
     }
-}
-
-fn text(arena: &Arena, field: Field) -> String {
-    String::from_utf8_lossy(arena.get(field).unwrap_or_default()).into_owned()
 }

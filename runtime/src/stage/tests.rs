@@ -1,13 +1,15 @@
-//! A stage over real components: what fails is found and its neighbours go on.
+//! A stage over real components and over simulated plugins: what fails is found and its neighbours go on.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::simulated::{Act, Calls, SimulatedPlugin};
 use super::*;
-use crate::batch::{Batch, HeaderList, NO_TIMESTAMP, Offset, Partition};
+use crate::batch::{Batch, Field, HeaderList, NO_TIMESTAMP, Offset, Partition};
 use crate::config::plan::{Grants, Hold, Limits, Then};
-use crate::plugin::Engine;
+use crate::failure::Class;
 use crate::plugin::testing::{Core, component};
+use crate::plugin::{CallError, Engine, Verdict};
 
 /// What a record's value makes the plugin do, by its first byte.
 const ORDERS: &str = r#"
@@ -42,6 +44,57 @@ struct Bench {
     stage: Stage,
     batch: Batch,
     progress: Progress,
+    noted: Noted,
+}
+
+/// What a stage tells its observer.
+#[derive(Default)]
+struct Noted {
+    settled: SettledCount,
+    timeouts: Vec<TimedOut>,
+    recovered: usize,
+    // Where so many have failed nothing more is called.
+    stop_at: Option<u64>,
+}
+
+impl Observer for Noted {
+    fn before_call(&mut self, progress: &mut Progress) -> Result<(), StageError> {
+        if self.stop_at.is_some_and(|failures| self.settled.failed >= failures) {
+            (0..progress.states().len()).filter(|i| progress.is_pending(*i)).collect::<Vec<_>>().into_iter().for_each(
+                |index| progress.discard(index),
+            );
+        }
+        Ok(())
+    }
+
+    fn settled(&mut self, _progress: &Progress, settled: SettledCount) {
+        self.settled.total += settled.total;
+        self.settled.failed += settled.failed;
+    }
+
+    fn timed_out(&mut self, call: TimedOut) {
+        self.timeouts.push(call);
+    }
+
+    fn recovered(&mut self) {
+        self.recovered += 1;
+    }
+}
+
+fn setup(memory: usize) -> StageSetup {
+    StageSetup {
+        pipeline: "orders".into(),
+        stage: "test".into(),
+        config: "null".to_owned(),
+        outputs: vec!["default".into()],
+        limits: Limits { time: Duration::from_millis(50), memory },
+        env: Vec::new(),
+    }
+}
+
+fn on_error() -> OnError {
+    let (backoff, max_backoff) = (Duration::from_millis(100), Duration::from_secs(1));
+    OnError { retries: 2, backoff, max_backoff, hold: Hold::Partition, then: Then::Dlq }
 }
 
 impl Bench {
@@ -54,17 +107,17 @@ impl Bench {
         let path = folder.path().join("test.wasm");
         std::fs::write(&path, component(core)).unwrap();
         let plugin = Engine::new(None).unwrap().load(&path, &Grants::default()).unwrap();
-        let setup = StageSetup {
-            pipeline: "orders".into(),
-            stage: "test".into(),
-            config: "null".to_owned(),
-            outputs: vec!["default".into()],
-            limits: Limits { time: Duration::from_millis(50), memory },
-            env: Vec::new(),
-        };
-        let (backoff, max_backoff) = (Duration::from_millis(100), Duration::from_secs(1));
-        let on_error = OnError { retries: 2, backoff, max_backoff, hold: Hold::Partition, then: Then::Dlq };
-        let stage = Stage::start(&plugin, &setup, on_error, Arc::default()).unwrap();
+        let stage = Stage::start(&plugin, &setup(memory), on_error(), Arc::default()).unwrap();
+        Bench::of(stage, values)
+    }
+
+    fn simulated(decide: impl FnMut(&str) -> Act + Send + 'static, values: &[&str]) -> (Bench, Calls) {
+        let plugin = SimulatedPlugin::by_value(decide);
+        let calls = plugin.calls();
+        (Bench::of(Stage::new(Box::new(plugin), &setup(1 << 20), on_error()), values), calls)
+    }
+
+    fn of(stage: Stage, values: &[&str]) -> Bench {
         let mut batch = Batch::default();
         let topic_field = batch.arena.push(b"in");
         let partition = Partition(0);
@@ -76,26 +129,26 @@ impl Bench {
         }
         let mut progress = Progress::default();
         progress.reset(values.len());
-        Bench { stage, batch, progress }
+        Bench { stage, batch, progress, noted: Noted::default() }
     }
 
     fn settle(&mut self) -> Round {
         let Batch { arena, records, sources } = &mut self.batch;
-        let mut work = StageInput { arena, sources, records };
-        self.stage.settle(&mut work, &mut self.progress).unwrap()
+        let mut input = StageInput { arena, sources, records };
+        self.stage.settle(&mut input, &mut self.progress, &mut self.noted).unwrap()
     }
 
-    /// `k`ept, `d`ropped, `p`ending, or the class of the failure.
+    /// The class of each failure; `k`ept, `d`ropped, `p`ending, `r`evoked and `e`mitted.
     fn settled(&self) -> Vec<&'static str> {
-        let name = |settled: &RecordState| match settled {
+        let name = |state: &RecordState| match state {
             RecordState::Pending => "p",
             RecordState::Keep => "k",
             RecordState::Drop => "d",
-            RecordState::Revoked => "g",
+            RecordState::Revoked => "r",
             RecordState::Emit { .. } => "e",
             RecordState::Failed(number) => self.progress.failed()[*number as usize].class.as_str(),
         };
-        self.progress.settled().iter().map(name).collect()
+        self.progress.states().iter().map(name).collect()
     }
 }
 
@@ -177,4 +230,88 @@ fn answers_that_swell_a_batch_beyond_its_bound_fail_their_records_and_leave_noth
     assert_eq!(bench.batch.arena.len() - before, 7 * 524_288);
     let reason = &bench.progress.failed()[0].reason;
     assert!(reason.ends_with("more than 4194304 bytes, 4 times `limits.memory`"), "{reason}");
+}
+
+#[test]
+fn the_breaker_hears_of_each_failure_as_it_settles() {
+    let (mut bench, calls) = Bench::simulated(|_| Act::Fail(CallError::Trap("no".into())), &["a"; 64]);
+    bench.noted.stop_at = Some(3);
+    assert_eq!(bench.settle(), Round::Done);
+    assert_eq!(bench.noted.settled, SettledCount { total: 3, failed: 3 });
+    assert_eq!(bench.settled().iter().filter(|state| **state == "r").count(), 61, "the rest is left where it is");
+    assert!(calls.sizes().len() < 16, "{:?}", calls.sizes());
+}
+
+#[test]
+fn a_stage_that_times_out_on_everything_goes_record_by_record_and_soon_needs_no_second_call() {
+    let (mut bench, calls) = Bench::simulated(|_| Act::Fail(CallError::Time), &["a"; 1024]);
+    bench.noted.stop_at = Some(100);
+    bench.settle();
+    let sizes = calls.sizes();
+    assert_eq!(sizes[..4], [1024, 512, 256, 1]);
+    // Two calls for each of the first ten records, one for each of the others.
+    assert_eq!(sizes.len(), 3 + 10 * 2 + 90);
+    assert_eq!(bench.noted.settled, SettledCount { total: 100, failed: 100 });
+    let last = bench.noted.timeouts.last().unwrap();
+    assert_eq!((last.in_a_row as usize, last.first, last.records), (sizes.len(), 99, 1));
+}
+
+#[test]
+fn a_record_that_answers_in_time_ends_the_distrust() {
+    let slow = |value: &str| if value == "L" { Act::Fail(CallError::Time) } else { Act::Keep };
+    let values = [["L"; 12].as_slice(), &["a"], &["L"], &["a"; 40]].concat();
+    let (mut bench, _calls) = Bench::simulated(slow, &values);
+    assert_eq!(bench.settle(), Round::Done);
+    assert_eq!(bench.settled(), values.iter().map(|v| if *v == "L" { "time" } else { "k" }).collect::<Vec<_>>());
+    let attempts: Vec<u32> = bench.progress.failed().iter().map(|failed| failed.attempts).collect();
+    assert_eq!(attempts[9..], [5, 4, 4, 5], "three calls with others; two alone, one, one, and two again");
+    assert!(bench.noted.recovered >= 2);
+    assert!(bench.stage.chunk > 1, "calls get more records again");
+}
+
+#[test]
+fn reasons_that_share_bytes_are_cut_and_count_against_the_bound() {
+    let reject = |_: &str| Act::RejectShared(1 << 20);
+    let (mut bench, _calls) = Bench::simulated(reject, &["a"; 8000]);
+    assert_eq!(bench.settle(), Round::Done);
+    let bytes: usize = bench.progress.failed().iter().map(|failed| failed.reason.len()).sum();
+    assert!(bytes < 4 << 20, "{bytes} bytes of reasons");
+    assert_eq!(bench.progress.failed()[0].reason.len(), 1024);
+    assert!(bench.progress.failed()[7999].reason.starts_with("the reason is left out"));
+}
+
+#[test]
+fn calls_verdicts_restarts_retries_and_the_plugins_own_counts_reach_the_counters() {
+    let decide = |value: &str| match value {
+        "count" => Act::Count("seen"),
+        "trap" => Act::Fail(CallError::Trap("no".into())),
+        "retry" => Act::Retry("later".into()),
+        _ => Act::Drop,
+    };
+    let (mut bench, _calls) = Bench::simulated(decide, &["count", "drop", "retry", "trap"]);
+    let counters: Arc<crate::counters::StageCounters> = Arc::default();
+    bench.stage = bench.stage.with_counters(counters.clone());
+    assert_eq!(bench.settle(), Round::Again);
+    assert_eq!((counters.verdicts(Verdict::Keep), counters.verdicts(Verdict::Drop)), (1, 1));
+    assert_eq!((counters.verdicts(Verdict::Retry), counters.restarts(Class::Trap)), (1, 4));
+    assert_eq!((counters.calls.get(), counters.retries.get()), (6, 0));
+    let seen = bench.stage.counters().get("seen").unwrap();
+    assert_eq!(counters.plugin(), [("seen".to_owned(), seen)]);
+    bench.settle();
+    assert_eq!(counters.retries.get(), 1);
+    assert_eq!(counters.plugin(), [("seen".to_owned(), seen)], "nothing is counted twice");
+}
+
+/// Were any of it quadratic, this would take minutes.
+#[test]
+fn a_million_records_that_are_to_be_retried_are_gone_through_once_a_round() {
+    let values = vec!["a"; 1_000_000];
+    let (mut bench, _calls) = Bench::simulated(|_| Act::Retry("later".into()), &values);
+    bench.stage.room = usize::MAX;
+    let all: Vec<usize> = (0..values.len()).collect();
+    while bench.settle() == Round::Again {
+        bench.progress = bench.progress.select(&all, |produced| produced);
+    }
+    assert_eq!(bench.progress.failed().len(), values.len());
+    assert_eq!(bench.progress.failed()[999_999].reason, "later");
 }

@@ -133,7 +133,7 @@ impl Subject {
                         came.dropped += 1;
                     }
                 }
-                Left::Letter(record, failure) => came.letters.push(CameLetter {
+                Left::DeadLetter(record, failure) => came.letters.push(CameLetter {
                     class: failure.class,
                     reason: failure.kept_reason().to_owned(),
                     stage: self.stages[failure.stage].setup.stage.clone(),

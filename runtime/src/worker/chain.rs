@@ -1,183 +1,157 @@
-//! The chain: takes a run through the stages, and sorts what leaves each.
-
-use std::time::Instant;
+//! The chain: takes a batch through the stages, and sorts what leaves each.
 
 use super::ChainContext;
+use super::in_flight::{ChainOutput, InFlightBatch, Origin, apply};
+use super::observer::{BatchObserver, discard_revoked};
 use super::outcome::ReplayOutcome;
-use super::in_flight::{ChainOutput, InFlightBatch, apply};
 use crate::batch::Record;
 use crate::config::plan::Then;
 use crate::error::PipelineError;
-use crate::event::{Event, BreakerTrip};
+use crate::event::Event;
+use crate::failure::Failure;
 use crate::plugin::{OutputName, StartError};
-use crate::failure::{Class, Failure};
-use crate::stage::{Progress, RecordState, Round, Stage, StageError, StageInput};
+use crate::stage::{Failed, Progress, RecordState, Round, Stage, StageError, StageInput};
 
-/// How far a run came.
-pub enum Step {
-    /// Through all stages.
+/// How far a batch came.
+pub(super) enum Step {
+    /// It is through all stages.
     Completed,
     /// A stage wants to be called again with the records that are pending.
     RetryLater,
-    /// It is a probe, and what it was sent to find out is: no better.
+    /// It is a probe, and the stage that it was sent for is no better.
     ProbeFailed,
-    /// It is a probe that looks ahead, and comes from the stage that it was meant for.
+    /// It is a probe that looks ahead, and has left the stage that it was meant for.
     LookaheadDone,
-    /// It is given up: the pipeline stops, or is being cut off.
+    /// It is abandoned: the pipeline stops, or is being cut off.
     Abandoned,
 }
 
 /// The stages of one worker.
-pub struct Chain {
+pub(super) struct Chain {
     stages: Vec<Stage>,
     // Reused lists for what goes on to the next stage.
-    next: (Vec<Record>, Vec<super::in_flight::Origin>),
+    next: (Vec<Record>, Vec<Origin>),
 }
 
 impl Chain {
-    /// A chain of these stages.
-    pub fn new(stages: Vec<Stage>) -> Chain {
+    /// Returns a chain of these stages.
+    pub(super) fn new(stages: Vec<Stage>) -> Chain {
         Chain { stages, next: Default::default() }
     }
 
-    /// The stage with this number.
-    pub fn stage(&self, number: usize) -> &Stage {
+    /// Returns the stage with this number.
+    pub(super) fn stage(&self, number: usize) -> &Stage {
         &self.stages[number]
     }
 
-    /// All of them, in order.
-    pub fn stages(&self) -> &[Stage] {
+    /// Returns all stages, in order.
+    pub(super) fn stages(&self) -> &[Stage] {
         &self.stages
     }
 
-    /// Takes a run as far as it goes now.
-    pub fn advance(&mut self, run: &mut InFlightBatch, ctx: &ChainContext<'_>) -> Step {
-        while run.stage < self.stages.len() {
-            if !run.waiting {
-                run.progress.reset(run.records.len());
-                run.waiting = true;
+    /// Takes a batch as far as it goes now.
+    pub(super) fn advance(&mut self, batch: &mut InFlightBatch, ctx: &ChainContext<'_>) -> Step {
+        while batch.stage < self.stages.len() {
+            if !batch.waiting {
+                batch.progress.reset(batch.records.len());
+                batch.waiting = true;
             }
-            discard_cut(run);
-            if run.progress.any_pending() {
-                match self.settle(run, ctx) {
+            discard_revoked(&batch.spans, &batch.records, &mut batch.progress);
+            if batch.progress.pending() > 0 {
+                match self.settle(batch, ctx) {
                     Ok(Round::Done) => {}
-                    Ok(Round::Again) if run.probe.is_some() => return Step::ProbeFailed,
+                    Ok(Round::Again) if batch.probe.is_some() => return Step::ProbeFailed,
                     Ok(Round::Again) => return Step::RetryLater,
                     Err(step) => return step,
                 }
             }
-            run.waiting = false;
-            run.probed |= run.probe == Some(run.stage) && run.any_is_ours();
-            if self.is_no_better(run, ctx) {
+            batch.waiting = false;
+            batch.probed |= batch.probe == Some(batch.stage) && batch.any_is_ours();
+            if self.observer(batch, ctx).is_no_better(&batch.progress) {
                 return Step::ProbeFailed;
             }
-            if run.ahead && run.probe == Some(run.stage) {
+            if batch.ahead && batch.probe == Some(batch.stage) {
                 return Step::LookaheadDone;
             }
-            self.sort(run, ctx);
-            run.stage += 1;
+            self.sort(batch, ctx);
+            batch.stage += 1;
         }
         let (output, stage) = (ctx.default_output, self.stages.len());
-        for (record, origin) in run.records.drain(..).zip(run.origins.drain(..)) {
-            run.leaving.push(ChainOutput::Output { output, record, origin, stage });
+        for (record, origin) in batch.records.drain(..).zip(batch.origins.drain(..)) {
+            batch.leaving.push(ChainOutput::Output { output, record, origin, stage });
         }
         Step::Completed
     }
 
-    fn settle(&mut self, run: &mut InFlightBatch, ctx: &ChainContext<'_>) -> Result<Round, Step> {
-        let (stage, ahead) = (&mut self.stages[run.stage], run.ahead);
-        let mut work = StageInput { arena: &mut run.batch.arena, sources: &run.batch.sources, records: &run.records };
-        stage.settle(&mut work, &mut run.progress).map_err(|error| {
-            let name = stage.name().to_string();
+    fn observer<'a>(&self, batch: &'a InFlightBatch, ctx: &'a ChainContext<'a>) -> BatchObserver<'a> {
+        BatchObserver {
+            ctx,
+            stage: batch.stage,
+            name: self.stages[batch.stage].name().clone(),
+            spans: &batch.spans,
+            records: &batch.records,
+            probe: batch.probe,
+            ahead: batch.ahead,
+            has_called: false,
+        }
+    }
+
+    fn settle(&mut self, batch: &mut InFlightBatch, ctx: &ChainContext<'_>) -> Result<Round, Step> {
+        let mut progress = std::mem::take(&mut batch.progress);
+        let mut arena = std::mem::take(&mut batch.batch.arena);
+        let mut observer = self.observer(batch, ctx);
+        let mut input = StageInput { arena: &mut arena, sources: &batch.batch.sources, records: &batch.records };
+        let round = self.stages[batch.stage].settle(&mut input, &mut progress, &mut observer);
+        (batch.progress, batch.batch.arena) = (progress, arena);
+        round.map_err(|error| {
+            let stage = self.stages[batch.stage].name().to_string();
             match error {
                 StageError::Cancelled => {}
+                StageError::Stopped => return Step::ProbeFailed,
                 // It is said again when the record's turn comes.
-                StageError::Fatal(_) if ahead => return Step::ProbeFailed,
-                StageError::Fatal(reason) => {
-                    ctx.events.send(Event::Failed(PipelineError::Fatal { stage: name, reason }));
-                }
+                StageError::Fatal(_) if batch.ahead => return Step::ProbeFailed,
+                StageError::Fatal(reason) => ctx.events.send(Event::Failed(PipelineError::Fatal { stage, reason })),
                 StageError::Restart(error) => ctx.events.send(Event::Failed(restart_error(&error))),
             }
             Step::Abandoned
         })
     }
 
-    /// Counts what failed for the breaker; of a probe, answers whether the stage it was sent for is no better.
-    fn is_no_better(&self, run: &InFlightBatch, ctx: &ChainContext<'_>) -> bool {
-        let Some(breaker) = ctx.breakers.get(run.stage) else { return false };
-        let (total, failed) = (run.records.len() as u64, run.progress.failed().len() as u64);
-        match run.probe {
-            Some(stage) if stage != run.stage => false,
-            // The way on leads through every partition, so each is to be better.
-            Some(_) if run.ahead => (0..run.spans.len() as u32).any(|source| {
-                let (total, failed) = count_failed(run, source);
-                failed > 0 && breaker.is_too_much(total, failed)
-            }),
-            Some(_) => failed > 0 && breaker.is_too_much(total, failed),
-            None => {
-                if let Some((failed, total)) = breaker.count(total, failed, Instant::now()) {
-                    self.trip(run, ctx, failed, total);
-                }
-                false
-            }
-        }
-    }
-
-    fn trip(&self, run: &InFlightBatch, ctx: &ChainContext<'_>, failed: u64, total: u64) {
-        let is_failed = |settled: &RecordState| matches!(settled, RecordState::Failed(_));
-        let Some(index) = run.progress.settled().iter().position(is_failed) else { return };
-        let RecordState::Failed(number) = run.progress.settled()[index] else { return };
-        let (failure, record) = (&run.progress.failed()[number as usize], &run.records[index]);
-        let Some(span) = &run.spans[record.source as usize] else { return };
-        if ctx.trip() {
-            ctx.events.send(Event::BreakerOpened(BreakerTrip {
-                stage: run.stage,
-                name: self.stages[run.stage].name().clone(),
-                failed,
-                total,
-                record: (span.lease().clone(), record.offset),
-                reason: format!("{}: {}", failure.class.as_str(), failure.reason),
-            }));
-        }
-    }
-
-    /// What goes on stays in the run; what leaves is put aside for the sink.
-    fn sort(&mut self, run: &mut InFlightBatch, ctx: &ChainContext<'_>) {
-        if run.progress.all_kept() && !run.follows_paths() {
+    /// What goes on stays in the batch; what leaves is put aside for the sink.
+    fn sort(&mut self, batch: &mut InFlightBatch, ctx: &ChainContext<'_>) {
+        if batch.progress.all_kept() && !batch.follows_paths() {
             return;
         }
-        let progress = std::mem::take(&mut run.progress);
+        let progress = std::mem::take(&mut batch.progress);
         let (mut records, mut origins) = std::mem::take(&mut self.next);
-        let mut dropped = 0;
-        for (index, settled) in progress.settled().iter().enumerate() {
-            let (record, origin) = (run.records[index], run.origins[index]);
-            let branch = run.branch(&record);
-            if let Some(why) = branch.and_then(|branch| stray(&progress, *settled, branch)) {
-                leave_out(run, ctx, &record, why);
+        for (index, state) in progress.states().iter().enumerate() {
+            let (record, origin) = (batch.records[index], batch.origins[index]);
+            let branch = batch.branch(&record);
+            if let Some(why) = branch.and_then(|branch| path_mismatch(&progress, *state, branch)) {
+                leave_out(batch, ctx, &record, why);
                 continue;
             }
-            match *settled {
+            match *state {
                 RecordState::Keep => {
                     records.push(record);
                     origins.push(origin);
                 }
-                RecordState::Drop => dropped += 1,
+                RecordState::Drop => batch.dropped += 1,
                 RecordState::Revoked | RecordState::Pending => {}
                 RecordState::Failed(number) => {
-                    let failed = &progress.failed()[number as usize];
-                    if !run.ahead {
-                        self.fail(run, ctx, index, failed.class, failed.reason.clone(), failed.attempts);
+                    if !batch.ahead {
+                        self.fail(batch, ctx, index, &progress.failed()[number as usize]);
                     }
                 }
                 RecordState::Emit { first, count } => {
-                    dropped += u64::from(count == 0);
+                    batch.dropped += u64::from(count == 0);
                     for number in branch.map_or(0..count, |(number, _)| number..number + 1) {
                         let produced = &progress.produced()[(first + number) as usize];
-                        let (record, stage) = (apply(&record, produced), run.stage);
-                        let origin = run.emitted(origin, stage, number);
+                        let (record, stage) = (apply(&record, produced), batch.stage);
+                        let origin = batch.emitted(origin, stage, number);
                         match produced.output {
                             OutputName::Declared(output) => {
-                                run.leaving.push(ChainOutput::Output { output, record, origin, stage });
+                                batch.leaving.push(ChainOutput::Output { output, record, origin, stage });
                             }
                             // A name that no output has was a failure of its record already.
                             OutputName::Next | OutputName::Undeclared(_) => {
@@ -189,35 +163,26 @@ impl Chain {
                 }
             }
         }
-        if !run.ahead {
-            ctx.stats.dropped(dropped);
-        }
-        run.progress = progress;
-        self.next = (std::mem::replace(&mut run.records, records), std::mem::replace(&mut run.origins, origins));
+        batch.progress = progress;
+        self.next = (std::mem::replace(&mut batch.records, records), std::mem::replace(&mut batch.origins, origins));
         self.next.0.clear();
         self.next.1.clear();
     }
 
-    fn fail(
-        &self,
-        run: &mut InFlightBatch,
-        ctx: &ChainContext<'_>,
-        index: usize,
-        class: Class,
-        reason: String,
-        attempts: u32,
-    ) {
-        let (record, origin, stage) = (run.records[index], run.origins[index], &self.stages[run.stage]);
+    fn fail(&self, batch: &mut InFlightBatch, ctx: &ChainContext<'_>, index: usize, failed: &Failed) {
+        let (record, origin) = (batch.records[index], batch.origins[index]);
+        let stage = &self.stages[batch.stage];
+        let Failed { class, reason, attempts } = failed.clone();
         match stage.on_error().then {
-            Then::Drop => ctx.stats.dropped(1),
+            Then::Drop => batch.dropped += 1,
             Then::Dlq => {
-                let path = run.path(origin, run.stage);
-                run.failures.push(Failure { class, reason, stage: run.stage, path, attempts });
-                let failure = run.failures.len() as u32 - 1;
-                run.leaving.push(ChainOutput::Letter { input: origin.input, failure });
+                let path = batch.path(origin, batch.stage);
+                batch.failures.push(Failure { class, reason, stage: batch.stage, path, attempts });
+                let failure = batch.failures.len() as u32 - 1;
+                batch.leaving.push(ChainOutput::DeadLetter { input: origin.input, failure });
             }
             Then::Stop => {
-                let Some(span) = &run.spans[record.source as usize] else { return };
+                let Some(span) = &batch.spans[record.source as usize] else { return };
                 let lease = span.lease();
                 lease.truncate_at(record.offset);
                 ctx.events.send(Event::Failed(PipelineError::Record {
@@ -232,17 +197,9 @@ impl Chain {
     }
 }
 
-/// Of one source: the records, and those that failed in the stage that has just settled them.
-fn count_failed(run: &InFlightBatch, source: u32) -> (u64, u64) {
-    let its = std::iter::zip(&run.records, run.progress.settled()).filter(|(record, _)| record.source == source);
-    its.fold((0, 0), |(total, failed), (_, settled)| {
-        (total + 1, failed + u64::from(matches!(settled, RecordState::Failed(_))))
-    })
-}
-
-/// Why what a stage has made of a record holds no record of this number, or none whose path goes on.
-fn stray(progress: &Progress, settled: RecordState, (number, goes_on): (u32, bool)) -> Option<String> {
-    match settled {
+/// Returns why what a stage has made of a record holds no record of this number, or none whose path goes on.
+fn path_mismatch(progress: &Progress, state: RecordState, (number, goes_on): (u32, bool)) -> Option<String> {
+    match state {
         RecordState::Revoked | RecordState::Pending => None,
         RecordState::Keep => (number > 0).then(|| "it keeps the record".to_owned()),
         RecordState::Drop => Some("it drops the record".to_owned()),
@@ -264,29 +221,14 @@ fn stray(progress: &Progress, settled: RecordState, (number, goes_on): (u32, boo
 }
 
 /// The path ends early: nothing of the record is written, and it stays where it is.
-fn leave_out(run: &InFlightBatch, ctx: &ChainContext<'_>, record: &Record, why: String) {
-    let Some(span) = &run.spans[record.source as usize] else { return };
+fn leave_out(batch: &InFlightBatch, ctx: &ChainContext<'_>, record: &Record, why: String) {
+    let Some(span) = &batch.spans[record.source as usize] else { return };
     span.lease().truncate_at(record.offset);
-    ctx.note(span.lease(), || ReplayOutcome::PathMismatch { stage: run.stage, why });
-}
-
-/// Records that are no longer ours are not given to a plugin.
-fn discard_cut(run: &mut InFlightBatch) {
-    let is_whole =
-        |span: &Option<crate::sink::receipt::OpenSpan>| span.as_ref().is_none_or(|span| span.lease().is_full());
-    if run.spans.iter().all(is_whole) {
-        return;
-    }
-    for (index, record) in run.records.iter().enumerate() {
-        let span = &run.spans[record.source as usize];
-        if span.as_ref().is_some_and(|span| !span.lease().covers(record.offset)) {
-            run.progress.discard(index);
-        }
-    }
+    ctx.note(span.lease(), || ReplayOutcome::PathMismatch { stage: batch.stage, why });
 }
 
 fn restart_error(error: &StartError) -> PipelineError {
     PipelineError::Plugin(format!(
-        "{error}; the plugin had started before, and failed to start anew after a failed call"
+        "{error}; the plugin had started before, and does not start again after a call that failed"
     ))
 }

@@ -1,89 +1,128 @@
 //! The end of the chain: everything that left it goes to the sink, in the order of the input.
 
 use super::PipelineContext;
+use super::in_flight::{ChainOutput, InFlightBatch, MOVED};
 use super::outcome::ReplayOutcome;
-use super::in_flight::{ChainOutput, InFlightBatch};
-use crate::batch::Offset;
+use crate::batch::{Offset, Record};
+use crate::counters::SpanTally;
 use crate::error::PipelineError;
 use crate::event::{Event, ProbeResult};
 use crate::failure::{Class, Failure};
 use crate::rt;
 use crate::sink::dead_letter::DeadLetter;
 use crate::sink::receipt::OpenSpan;
-use crate::sink::{WriteError, WriteSession, TOO_LARGE};
-use crate::status::Tally;
+use crate::sink::{Destined, TOO_LARGE, WriteError, WriteSession};
 
 /// Writes what left the chain, and seals the spans. One of which something cannot be written ends before that.
-pub fn deliver(run: &mut InFlightBatch, shared: &PipelineContext) {
-    let mut leaving = std::mem::take(&mut run.leaving);
+pub(super) fn deliver(batch: &mut InFlightBatch, context: &PipelineContext) {
+    let mut leaving = std::mem::take(&mut batch.leaving);
     if !leaving.is_sorted_by_key(ChainOutput::input) {
         leaving.sort_by_key(ChainOutput::input);
     }
-    if let Some(session) = shared.sink.begin(|| run.spans.iter().flatten().all(|span| span.lease().is_revoked())) {
-        let mut delivery = Delivery { session, now: rt::unix_ms(), tally: Tally::of(run.inputs()) };
-        for leaving in &leaving {
-            delivery.take(run, shared, leaving);
+    let mut spans = std::mem::take(&mut batch.spans);
+    if let Some(session) = context.sink.begin(|| spans.iter().flatten().all(|span| span.lease().is_revoked())) {
+        let mut delivery = Delivery { batch, context, session, now: rt::unix_ms() };
+        for outputs in leaving.chunk_by(|one, next| one.input() == next.input()) {
+            delivery.write_all(outputs, &mut spans);
         }
-        shared.stats.add(&delivery.tally);
+        count_inputs(batch, &mut spans);
         // While the session lasts: what is written and not sealed has to be known before a transaction ends.
-        for span in run.spans.drain(..).flatten() {
-            span.seal();
+        spans.drain(..).flatten().for_each(OpenSpan::seal);
+    }
+    (batch.leaving, batch.spans) = (leaving, spans);
+    if batch.probe.is_some() {
+        let result = if batch.probed { ProbeResult::Passed } else { ProbeResult::Unclear };
+        context.events.send_and_wake(Event::ProbeEnded(result));
+    }
+}
+
+/// Of inputs that nothing came of it is only known how many there are: all that are not counted yet.
+fn count_inputs(batch: &InFlightBatch, spans: &mut [Option<OpenSpan>]) {
+    let all_are_full = spans.iter().flatten().all(|span| span.lease().is_full());
+    let mut counts = vec![0_u64; spans.len()];
+    for Record { source, offset, .. } in batch.batch.records.iter().filter(|record| record.source != MOVED) {
+        let is_ours = |span: &OpenSpan| span.lease().covers(*offset);
+        if all_are_full || spans[*source as usize].as_ref().is_some_and(is_ours) {
+            counts[*source as usize] += 1;
         }
     }
-    run.leaving = leaving;
-    if run.probe.is_some() {
-        shared.events.send_and_wake(Event::ProbeEnded(if run.probed { ProbeResult::Passed } else { ProbeResult::Unclear }));
+    for (span, count) in spans.iter_mut().zip(counts) {
+        if let Some(span) = span {
+            let tally = span.tally();
+            tally.dropped = count.saturating_sub(tally.delivered + tally.dead_lettered);
+        }
     }
 }
 
 struct Delivery<'a> {
+    batch: &'a InFlightBatch,
+    context: &'a PipelineContext,
     session: WriteSession<'a>,
     now: i64,
-    tally: Tally,
+}
+
+/// What was written of one input.
+#[derive(Default)]
+struct Written {
+    output: bool,
+    dead_letter: bool,
 }
 
 impl Delivery<'_> {
-    fn take(&mut self, run: &mut InFlightBatch, shared: &PipelineContext, leaving: &ChainOutput) {
-        let input = run.batch.records[leaving.input() as usize];
-        let Some(mut span) = run.spans[input.source as usize].take() else { return };
-        let is_ours = span.lease().covers(input.offset);
-        match if is_ours { self.write(run, shared, leaving, &mut span) } else { Ok(()) } {
-            // Dropped unsealed: nobody waits for it any more.
-            Err(WriteError::Abandoned) => return,
-            Err(WriteError::Refused(_, cause) | WriteError::Impossible(cause)) => {
-                give_up(shared, &span, input.offset, cause);
+    /// Writes all that came of one input.
+    fn write_all(&mut self, outputs: &[ChainOutput], spans: &mut [Option<OpenSpan>]) {
+        let Some(first) = outputs.first() else { return };
+        let input = self.batch.batch.records[first.input() as usize];
+        let mut written = Written::default();
+        for output in outputs {
+            let slot = &mut spans[input.source as usize];
+            let Some(span) = slot.as_mut().filter(|span| span.lease().covers(input.offset)) else { return };
+            match self.write(output, span, &mut written) {
+                Ok(()) => {}
+                Err(WriteError::Abandoned) => {
+                    // Dropped unsealed: nobody waits for it any more.
+                    slot.take();
+                    return;
+                }
+                Err(WriteError::Refused(_, cause) | WriteError::Impossible(cause)) => {
+                    return give_up(self.context, span, input.offset, cause);
+                }
             }
-            Ok(()) => {}
         }
-        run.spans[input.source as usize] = Some(span);
+        if let Some(span) = &mut spans[input.source as usize] {
+            count_outcome(span.tally(), &written);
+        }
     }
 
-    fn write(&mut self, run: &InFlightBatch, shared: &PipelineContext, leaving: &ChainOutput, span: &mut OpenSpan) -> Result<(), WriteError> {
-        match leaving {
-            ChainOutput::Letter { input, failure } => {
-                self.dead_letter(run, shared, *input, &run.failures[*failure as usize], span)
+    fn write(&mut self, output: &ChainOutput, span: &mut OpenSpan, written: &mut Written) -> Result<(), WriteError> {
+        let (batch, context) = (self.batch, self.context);
+        match output {
+            ChainOutput::DeadLetter { input, failure } => {
+                self.dead_letter(*input, &batch.failures[*failure as usize], span, written)
             }
             ChainOutput::Output { output, record, origin, stage } => {
-                let failure = |class, reason| {
-                    // What has come to the end of the chain left its last stage.
-                    let stage = (*stage).min(shared.stages.saturating_sub(1));
-                    let path = run.path(*origin, (stage + 1).min(shared.stages));
-                    Failure { class, reason, stage, path, attempts: 1 }
-                };
-                let output = *output as usize;
-                if !shared.sink.writes(output) {
-                    self.tally.dropped += 1;
+                let number = *output as usize;
+                if !context.sink.writes(number) {
                     return Ok(());
                 }
-                let too_large = || letter(run, shared, origin.input, &failure(Class::Oversize, TOO_LARGE.to_owned()));
-                match self.session.write(output, &run.batch.arena, record, self.now, span, too_large) {
-                    Err(WriteError::Refused(class, reason)) if shared.sink.has_dlq() => {
-                        self.dead_letter(run, shared, origin.input, &failure(class, reason), span)
+                // What has come to the end of the chain left its last stage.
+                let stage = (*stage).min(context.stages.saturating_sub(1));
+                let failure = |class, reason| {
+                    let path = batch.path(*origin, (stage + 1).min(context.stages));
+                    Failure { class, reason, stage, path, attempts: 1 }
+                };
+                let fallback =
+                    || letter(batch, context, origin.input, &failure(Class::Oversize, TOO_LARGE.to_owned()));
+                let destined = Destined { output: number, stage, arena: &batch.batch.arena, record, now: self.now };
+                match self.session.write(&destined, span, fallback) {
+                    Err(WriteError::Refused(class, reason)) if context.sink.has_dlq() => {
+                        self.dead_letter(origin.input, &failure(class, reason), span, written)
                     }
                     Err(error) => Err(error),
-                    Ok(()) => {
-                        self.tally.out += 1;
-                        shared.note(span.lease(), || ReplayOutcome::Output(output));
+                    Ok(bytes) => {
+                        span.tally().output(number, bytes as u64);
+                        written.output = true;
+                        context.note(span.lease(), || ReplayOutcome::Output(number));
                         Ok(())
                     }
                 }
@@ -93,29 +132,42 @@ impl Delivery<'_> {
 
     fn dead_letter(
         &mut self,
-        run: &InFlightBatch,
-        shared: &PipelineContext,
         input: u32,
         failure: &Failure,
         span: &mut OpenSpan,
+        written: &mut Written,
     ) -> Result<(), WriteError> {
-        self.tally.dead_letters += 1;
         let Failure { class, stage, .. } = *failure;
-        shared.note(span.lease(), || ReplayOutcome::DeadLetter { stage, class, reason: failure.reason.clone() });
-        self.session.dead_letter(letter(run, shared, input, failure), span)
+        self.context.note(span.lease(), || {
+            let reason = failure.reason.clone();
+            ReplayOutcome::DeadLetter { stage, class, reason }
+        });
+        self.session.dead_letter(letter(self.batch, self.context, input, failure), span)?;
+        span.tally().dead_letter(stage, class);
+        written.dead_letter = true;
+        Ok(())
     }
 }
 
-fn letter(run: &InFlightBatch, shared: &PipelineContext, input: u32, failure: &Failure) -> Box<DeadLetter> {
-    let record = &run.batch.records[input as usize];
-    let source = &run.batch.sources[record.source as usize];
-    Box::new(DeadLetter::new(&run.batch.arena, record, shared.sink.origin().headers(record, source, failure)))
+fn count_outcome(tally: &mut SpanTally, written: &Written) {
+    match written {
+        Written { dead_letter: true, .. } => tally.dead_lettered += 1,
+        Written { output: true, .. } => tally.delivered += 1,
+        Written { .. } => {}
+    }
+}
+
+fn letter(batch: &InFlightBatch, context: &PipelineContext, input: u32, failure: &Failure) -> Box<DeadLetter> {
+    let record = &batch.batch.records[input as usize];
+    let source = &batch.batch.sources[record.source as usize];
+    let headers = context.sink.origin().headers(record, source, failure);
+    Box::new(DeadLetter::new(&batch.batch.arena, record, headers))
 }
 
 /// Nothing from this record on is written or committed; what came before it is.
-fn give_up(shared: &PipelineContext, span: &OpenSpan, offset: Offset, cause: String) {
+fn give_up(context: &PipelineContext, span: &OpenSpan, offset: Offset, cause: String) {
     let lease = span.lease();
     lease.truncate_at(offset);
     let (from, offset) = (lease.at.clone(), offset.0);
-    shared.events.send_and_wake(Event::Failed(PipelineError::Undeliverable { from, offset, cause }));
+    context.events.send_and_wake(Event::Failed(PipelineError::Undeliverable { from, offset, cause }));
 }

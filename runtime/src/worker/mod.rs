@@ -1,10 +1,18 @@
-//! A worker: a thread that owns partitions and one instance of each stage, and takes batches through the chain.
+//! A worker: a thread that owns partitions and one plugin instance of each stage, and takes batches through the chain.
 
 mod chain;
 mod deliver;
-mod retry_queue;
-pub mod outcome;
 mod in_flight;
+mod observer;
+pub mod outcome;
+mod relocation;
+pub mod retry_budget;
+mod retry_queue;
+mod split;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 pub mod trial;
 
 use std::sync::Arc;
@@ -13,10 +21,12 @@ use std::time::Duration;
 
 use self::chain::{Chain, Step};
 use self::deliver::deliver;
-use self::retry_queue::{Advanced, RetryQueue};
-use self::outcome::{ReplayOutcome, ReplayOutcomes};
 use self::in_flight::InFlightBatch;
+use self::outcome::{ReplayOutcome, ReplayOutcomes};
+use self::retry_budget::RetryBudget;
+use self::retry_queue::{Advanced, RetryQueue};
 use crate::batch::Batch;
+use crate::counters::PlanCounters;
 use crate::event::{Event, EventSender, ProbeResult};
 use crate::lease::Lease;
 use crate::rt::{self, Receiver, RecvTimeoutError};
@@ -24,7 +34,8 @@ use crate::sink::Sink;
 use crate::sink::receipt::{OpenSpan, Span};
 use crate::stage::Stage;
 use crate::stage::breaker::Breaker;
-use crate::status::Stats;
+use crate::stage::timeouts::StageTimeouts;
+use crate::view::ViewCell;
 
 /// How long a worker with nothing to do and nothing waiting sleeps at a time.
 const IDLE: Duration = Duration::from_secs(60);
@@ -41,22 +52,46 @@ pub struct Job {
     pub ahead: bool,
 }
 
+/// A job in a worker's queue. Where it is dropped and never worked on, its spans are abandoned.
+pub struct QueuedJob {
+    batch: Batch,
+    spans: Vec<OpenSpan>,
+    probe: Option<usize>,
+    ahead: bool,
+}
+
 /// What the source tells a worker.
 pub enum WorkerMessage {
     /// Work on this.
-    Job(Job),
-    /// Retries of this partition are not waited for any more: it is being given up.
+    Job(QueuedJob),
+    /// Do not wait for retries of this partition any more: it is being given up.
     AbandonRetries(Arc<Lease>),
+}
+
+impl WorkerMessage {
+    /// Returns the message that hands a job to a worker. `events` is told what becomes of its spans, also where no worker
+    /// receives it.
+    pub fn job(job: Job, events: &EventSender) -> WorkerMessage {
+        let Job { batch, spans, probe, ahead } = job;
+        let spans = spans.into_iter().map(|span| OpenSpan::new(span, events.clone())).collect();
+        WorkerMessage::Job(QueuedJob { batch, spans, probe, ahead })
+    }
 }
 
 /// What the workers of one pipeline share.
 pub struct PipelineContext {
     /// Where results go.
     pub sink: Arc<Sink>,
-    /// One for each stage; empty where they are off.
+    /// One circuit breaker for each stage; empty where they are off.
     pub breakers: Vec<Breaker>,
-    /// What was counted.
-    pub stats: Arc<Stats>,
+    /// Stages that do not answer in time just now.
+    pub timeouts: StageTimeouts,
+    /// Where the source publishes how the pipeline stands.
+    pub view: Arc<ViewCell>,
+    /// What is counted. Workers count calls; the source adds a span's tally once it is acknowledged.
+    pub counters: PlanCounters,
+    /// What may wait for retries.
+    pub retry_budget: Arc<RetryBudget>,
     /// How many stages there are.
     pub stages: usize,
     /// The number of the output `default`.
@@ -65,49 +100,61 @@ pub struct PipelineContext {
     pub cut_off: Arc<AtomicBool>,
     /// To the source loop.
     pub events: EventSender,
-    /// A breaker is open: only probes are worked on.
+    /// Set while a circuit breaker is open: only probes are worked on.
     pub tripped: AtomicBool,
     /// What became of each record, where a replay wants to know.
     pub outcomes: Option<ReplayOutcomes>,
 }
 
 impl PipelineContext {
-    /// What a chain needs of it.
-    fn chain_context(&self) -> ChainContext<'_> {
+    /// Returns what a worker's chain needs of it.
+    fn chain_context(&self, worker: usize) -> ChainContext<'_> {
         ChainContext {
+            worker,
             breakers: &self.breakers,
-            stats: &self.stats,
+            timeouts: &self.timeouts,
             default_output: self.default_output,
             events: &self.events,
             tripped: &self.tripped,
+            cut_off: &self.cut_off,
             outcomes: self.outcomes.as_ref(),
         }
     }
 
     /// Notes what became of a record, where somebody wants to know. Only then is `outcome` called.
     fn note(&self, lease: &Lease, outcome: impl FnOnce() -> ReplayOutcome) {
-        self.chain_context().note(lease, outcome);
+        note(self.outcomes.as_ref(), lease, outcome);
     }
 }
 
-/// What a chain needs of its pipeline: everything but the way out.
-pub struct ChainContext<'a> {
+fn note(outcomes: Option<&ReplayOutcomes>, lease: &Lease, outcome: impl FnOnce() -> ReplayOutcome) {
+    if let Some(outcomes) = outcomes {
+        outcomes.note(lease.index, outcome());
+    }
+}
+
+/// What a chain needs of its pipeline: everything but the sink.
+struct ChainContext<'a> {
+    worker: usize,
     breakers: &'a [Breaker],
-    stats: &'a Stats,
+    timeouts: &'a StageTimeouts,
     default_output: u32,
     events: &'a EventSender,
     tripped: &'a AtomicBool,
+    cut_off: &'a AtomicBool,
     outcomes: Option<&'a ReplayOutcomes>,
 }
 
 impl ChainContext<'_> {
     fn note(&self, lease: &Lease, outcome: impl FnOnce() -> ReplayOutcome) {
-        if let Some(outcomes) = self.outcomes {
-            outcomes.note(lease.index, outcome());
-        }
+        note(self.outcomes, lease, outcome);
     }
 
-    /// Opens the breaker; whether it was closed.
+    fn is_tripped(&self) -> bool {
+        self.tripped.load(Ordering::Acquire)
+    }
+
+    /// Opens the circuit breaker; returns whether it was closed.
     fn trip(&self) -> bool {
         !self.tripped.swap(true, Ordering::AcqRel)
     }
@@ -117,30 +164,31 @@ impl ChainContext<'_> {
 pub struct Worker {
     number: usize,
     chain: Chain,
-    shared: Arc<PipelineContext>,
-    holds: RetryQueue,
+    context: Arc<PipelineContext>,
+    retries: RetryQueue,
     spare: InFlightBatch,
 }
 
 impl Worker {
-    /// A worker with its stages started.
-    pub fn new(number: usize, stages: Vec<Stage>, shared: Arc<PipelineContext>) -> Worker {
-        Worker { number, chain: Chain::new(stages), shared, holds: RetryQueue::default(), spare: InFlightBatch::default() }
+    /// Returns a worker with its stages started.
+    pub fn new(number: usize, stages: Vec<Stage>, context: Arc<PipelineContext>) -> Worker {
+        let retries = RetryQueue::new(context.retry_budget.clone());
+        Worker { number, chain: Chain::new(stages), context, retries, spare: InFlightBatch::default() }
     }
 
     /// Works until nobody sends any more. What still waits for a retry then is abandoned.
     pub fn work(mut self, messages: &Receiver<WorkerMessage>) {
         loop {
-            let due = self.holds.next_wake().map_or(IDLE, |wake| wake.saturating_duration_since(rt::now()));
-            match messages.recv_timeout(due) {
+            let due = self.retries.next_wake().unwrap_or_else(|| rt::now() + IDLE);
+            match messages.recv_until(Some(due)) {
                 Ok(WorkerMessage::Job(job)) => self.take(job),
                 // Its spans are abandoned as they are dropped.
-                Ok(WorkerMessage::AbandonRetries(lease)) => self.holds.abandon(&lease),
+                Ok(WorkerMessage::AbandonRetries(lease)) => self.retries.abandon(&lease),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
             self.resume();
-            self.holds.tell(|event| self.shared.events.send(event));
+            self.retries.report(|event| self.context.events.send(event));
         }
     }
 
@@ -148,46 +196,49 @@ impl Worker {
     fn resume(&mut self) {
         let now = rt::now();
         loop {
-            if self.shared.tripped.load(Ordering::Acquire) {
-                // What waits would fail and be dead-lettered: it is read again once the breaker has closed.
-                return self.holds.clear();
+            if self.context.tripped.load(Ordering::Acquire) {
+                // What waits would fail and be dead-lettered: it is read again once the circuit breaker has closed.
+                return self.retries.clear();
             }
-            if !self.holds.resume_due(now, &mut |run| advance(&mut self.chain, run, &self.shared)) {
+            let (number, chain, context) = (self.number, &mut self.chain, &*self.context);
+            if !self.retries.resume_due(now, &mut |batch| advance(number, chain, batch, context)) {
                 return;
             }
         }
     }
 
-    fn take(&mut self, job: Job) {
-        let mut run = std::mem::take(&mut self.spare);
-        let spans = job.spans.into_iter().map(|span| OpenSpan::new(span, self.shared.events.clone()));
-        run.begin(job.batch, spans, job.probe);
-        run.ahead = job.ahead;
-        self.holds.take(&mut run, &mut |run| advance(&mut self.chain, run, &self.shared));
-        let batch = run.finish();
-        self.spare = run;
-        // Before the batch comes back and makes room for another.
-        self.holds.tell(|event| self.shared.events.send(event));
-        self.shared.events.send_and_wake(Event::Processed { worker: self.number, batch });
+    fn take(&mut self, job: QueuedJob) {
+        let mut batch = std::mem::take(&mut self.spare);
+        batch.begin(job.batch, job.spans, job.probe);
+        batch.ahead = job.ahead;
+        let (number, chain, context) = (self.number, &mut self.chain, &*self.context);
+        self.retries.take(&mut batch, &mut |batch| advance(number, chain, batch, context));
+        let memory = batch.finish();
+        self.spare = batch;
+        // Before the batch's memory comes back and makes room for another.
+        self.retries.report(|event| self.context.events.send(event));
+        self.context.events.send_and_wake(Event::Processed { worker: self.number, batch: memory });
     }
 }
 
-/// Takes a run as far as it goes now, and delivers it if that is through.
-fn advance(chain: &mut Chain, run: &mut InFlightBatch, shared: &PipelineContext) -> Advanced {
-    if run.probe.is_none() && !run.has_begun() && shared.tripped.load(Ordering::Acquire) {
-        // A breaker is open: the spans are abandoned, and read again later.
+/// Takes a batch as far as it goes now, and delivers it if it has come through.
+fn advance(worker: usize, chain: &mut Chain, batch: &mut InFlightBatch, context: &PipelineContext) -> Advanced {
+    if batch.probe.is_none() && !batch.has_begun() && context.tripped.load(Ordering::Acquire) {
+        // A circuit breaker is open: the spans are abandoned, and read again later.
         return Advanced::Done;
     }
-    match chain.advance(run, &shared.chain_context()) {
-        Step::Completed if run.ahead => shared.events.send(Event::ProbeEnded(ProbeResult::Unclear)),
-        Step::Completed => deliver(run, shared),
+    let probe_ended = |result| context.events.send(Event::ProbeEnded(result));
+    let seen = |batch: &InFlightBatch| if batch.probed { ProbeResult::Passed } else { ProbeResult::Unclear };
+    match chain.advance(batch, &context.chain_context(worker)) {
+        Step::Completed if batch.ahead => probe_ended(ProbeResult::Unclear),
+        Step::Completed => deliver(batch, context),
         Step::RetryLater => {
-            let stage = chain.stage(run.stage);
-            let wake = rt::now() + stage.backoff(run.progress.rounds());
+            let stage = chain.stage(batch.stage);
+            let wake = rt::now() + stage.backoff(batch.progress.rounds());
             return Advanced::RetryAt { hold: stage.on_error().hold, wake };
         }
-        Step::LookaheadDone => shared.events.send(Event::ProbeEnded(if run.probed { ProbeResult::Passed } else { ProbeResult::Unclear })),
-        Step::ProbeFailed => shared.events.send(Event::ProbeEnded(ProbeResult::Failed)),
+        Step::LookaheadDone => probe_ended(seen(batch)),
+        Step::ProbeFailed => probe_ended(ProbeResult::Failed),
         Step::Abandoned => {}
     }
     Advanced::Done

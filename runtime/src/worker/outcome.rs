@@ -1,4 +1,4 @@
-//! ReplayOutcomes: what became of each record of a replay, noted as it leaves the chain.
+//! Outcomes of a replay: what became of each record of a replay, noted as it leaves the chain.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -32,12 +32,12 @@ pub enum ReplayOutcome {
 pub struct ReplayOutcomes(Mutex<Vec<(usize, ReplayOutcome)>>);
 
 impl ReplayOutcomes {
-    /// Adds one.
+    /// Adds an outcome.
     pub fn note(&self, slot: usize, outcome: ReplayOutcome) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push((slot, outcome));
     }
 
-    /// Takes all out.
+    /// Takes all outcomes out.
     pub fn take(&self) -> Vec<(usize, ReplayOutcome)> {
         std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }

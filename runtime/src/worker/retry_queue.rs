@@ -1,27 +1,34 @@
-//! What waits for a retry in one worker: the runs that wait, and in order what queues behind each.
+//! The retry queue of one worker: the batches that wait for a retry, and in order what queues behind each.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
 use super::in_flight::InFlightBatch;
+use super::retry_budget::{RetryBudget, Waiting};
+use super::split::Split;
 use crate::config::plan;
 use crate::event::Event;
+use crate::failure::Class;
 use crate::lease::Lease;
+use crate::sink::receipt::OpenSpan;
 
+mod partition;
 #[cfg(test)]
 mod tests;
 
-/// Records that may wait in a partition before no more of it are taken in. Under `hold: partition` none are anyway.
-const MOST_RECORDS: usize = 10_000;
-/// And the bytes that they, and what came of them, may take.
-const MOST_BYTES: usize = 16 << 20;
+use self::partition::{Line, PartitionRetries};
 
-/// How far a run came.
+/// What may wait in a partition before no more of it is taken in. Under `hold: partition` no more is anyway.
+const PARTITION_LIMIT: Waiting = Waiting { records: 10_000, bytes: 16 << 20 };
+/// What parts that wait may take beyond the size of the batch that they come from, in bytes.
+const COPY_SLACK: usize = 16 << 20;
+
+/// How far a batch came.
 pub enum Advanced {
-    /// It is written, or given up.
+    /// It is written, or abandoned.
     Done,
-    /// Its records that are pending wait until then, and hold this.
+    /// Its records that are pending wait until then, and block this.
     RetryAt {
         /// What waits behind them.
         hold: plan::Hold,
@@ -30,244 +37,233 @@ pub enum Advanced {
     },
 }
 
-/// Takes a run as far as it goes now.
+/// Takes a batch as far as it goes now.
 pub type Advance<'a> = dyn FnMut(&mut InFlightBatch) -> Advanced + 'a;
 
-/// What a run that waits holds.
+/// What a batch that waits blocks.
 enum Blocks {
     /// All later records of its partition.
     Partition,
-    /// The later records of these keys of its partition. A null key holds nothing, for it has no order.
+    /// The later records of these keys of its partition. A null key blocks nothing, for it has no order.
     Keys(HashSet<Box<[u8]>>),
 }
 
-/// When a run that waits is due, and which of those that are due then it is.
+/// When a batch that waits is due, and which of those that are due then it is.
 type Due = (Instant, u64);
 
-/// A run that waits in the middle of a stage.
-struct Wait {
-    run: InFlightBatch,
-    held: Blocks,
-    /// What came behind it, in order, and has not entered the chain.
-    behind: Vec<InFlightBatch>,
-}
+/// Tells partitions of a worker apart: the source's number for it, and the generation.
+type Key = (usize, u64);
 
-/// A partition of which something waits.
-struct PartitionRetries {
-    lease: Arc<Lease>,
-    waits: BTreeMap<Due, Wait>,
-    /// Who holds a key: one at the most.
-    keys: HashMap<Box<[u8]>, Due>,
-    /// Who holds the partition: one at the most.
-    partition: Option<Due>,
-    begun: u64,
-    /// What waits, and what came of it.
-    records: usize,
-    bytes: usize,
-    /// Whether the source knows, and whether it is to take no more in.
-    told: Option<bool>,
-}
-
-impl PartitionRetries {
-    fn new(lease: Arc<Lease>) -> PartitionRetries {
-        let (waits, keys) = Default::default();
-        PartitionRetries { lease, waits, keys, partition: None, begun: 0, records: 0, bytes: 0, told: None }
-    }
-
-    /// Whether no more may be taken in. Fetching goes on at half of the bounds, for it is not to stop and go.
-    fn is_full(&self) -> bool {
-        let part = if self.told == Some(true) { 2 } else { 1 };
-        self.partition.is_some() || self.records >= MOST_RECORDS / part || self.bytes >= MOST_BYTES / part
-    }
-
-    /// Who holds records with this key. Its own holder comes first: what queues there is of its key from before the
-    /// partition was held.
-    fn holder(&self, key: Option<&[u8]>) -> Option<Due> {
-        key.and_then(|key| self.keys.get(key)).or(self.partition.as_ref()).copied()
-    }
-
-    fn begin(&mut self, run: InFlightBatch, held: Blocks, wake: Instant) {
-        self.begun += 1;
-        let due = (wake, self.begun);
-        let held = match held {
-            // A key that waited in an earlier stage comes to one that holds partitions, and this one is held already:
-            // what queues there is not to be overtaken.
-            Blocks::Partition if self.partition.is_some() => Blocks::Keys(run.keys_of(&run.inputs_of(0, |_| true))),
-            held => held,
-        };
-        match &held {
-            Blocks::Partition => self.partition = Some(due),
-            Blocks::Keys(keys) => self.keys.extend(keys.iter().map(|key| (key.clone(), due))),
-        }
-        self.count(&run);
-        self.waits.insert(due, Wait { run, held, behind: Vec::new() });
-    }
-
-    /// Takes out one that is due; it holds nothing any more.
-    fn take_due(&mut self, now: Instant) -> Option<Wait> {
-        let due = self.waits.first_entry().filter(|first| first.key().0 <= now)?;
-        let wait = due.remove();
-        match &wait.held {
-            Blocks::Partition => self.partition = None,
-            Blocks::Keys(keys) => keys.iter().for_each(|key| _ = self.keys.remove(key)),
-        }
-        for run in wait.behind.iter().chain([&wait.run]) {
-            self.records -= run.inputs();
-            self.bytes -= run.batch.arena.len();
-        }
-        Some(wait)
-    }
-
-    /// Records of a source that are held leave their run and queue.
-    fn queue(&mut self, run: &mut InFlightBatch, source: u32) {
-        let mut held: BTreeMap<Due, Vec<u32>> = BTreeMap::new();
-        for input in run.inputs_of(source, |_| true) {
-            if let Some(holder) = self.holder(run.key_of(input)) {
-                held.entry(holder).or_default().push(input);
-            }
-        }
-        for (holder, inputs) in held {
-            self.push(holder, run.split_off(source, &inputs));
-        }
-    }
-
-    /// A run that has queued before queues again as it is, where one holds all of it; else it comes back.
-    fn queue_whole(&mut self, run: InFlightBatch) -> Option<InFlightBatch> {
-        let mut holders = run.inputs_of(0, |_| true).into_iter().map(|input| self.holder(run.key_of(input)));
-        let first = holders.next().flatten();
-        let Some(holder) = first.filter(|_| holders.all(|holder| holder == first)) else { return Some(run) };
-        self.push(holder, run);
-        None
-    }
-
-    fn push(&mut self, holder: Due, run: InFlightBatch) {
-        self.count(&run);
-        // Whoever holds something is there.
-        if let Some(wait) = self.waits.get_mut(&holder) {
-            wait.behind.push(run);
-        }
-    }
-
-    fn count(&mut self, run: &InFlightBatch) {
-        self.records += run.inputs();
-        self.bytes += run.batch.arena.len();
-    }
+fn key_of(lease: &Lease) -> Key {
+    (lease.index, lease.generation)
 }
 
 /// The partitions of one worker of which something waits.
-#[derive(Default)]
-pub struct RetryQueue(Vec<PartitionRetries>);
+pub struct RetryQueue {
+    partitions: BTreeMap<Key, PartitionRetries>,
+    // Whose batch is due when.
+    schedule: BTreeMap<Due, Key>,
+    begun: u64,
+    budget: Arc<RetryBudget>,
+}
 
 impl RetryQueue {
-    /// When the next run is due.
+    /// Returns an empty queue; what waits in it counts against `budget`.
+    pub fn new(budget: Arc<RetryBudget>) -> RetryQueue {
+        RetryQueue { partitions: BTreeMap::new(), schedule: BTreeMap::new(), begun: 0, budget }
+    }
+
+    /// Returns when the next batch is due.
     pub fn next_wake(&self) -> Option<Instant> {
-        self.0.iter().filter_map(|hold| hold.waits.first_key_value()).map(|((wake, _), _)| *wake).min()
+        self.schedule.first_key_value().map(|((wake, _), _)| *wake)
     }
 
-    /// Takes a run in: what is held queues, the rest goes as far as it can.
-    pub fn take(&mut self, run: &mut InFlightBatch, advance: &mut Advance<'_>) {
-        for source in 0..run.spans.len() {
-            let Some(lease) = run.spans[source].as_ref().map(|span| span.lease().clone()) else { continue };
-            if let Some(hold) = self.of(&lease) {
-                hold.queue(run, source as u32);
-            }
+    /// Takes a batch in: what is blocked queues, the rest goes as far as it can.
+    pub fn take(&mut self, batch: &mut InFlightBatch, advance: &mut Advance<'_>) {
+        if !self.partitions.is_empty() {
+            self.queue_blocked(batch);
         }
-        self.go(run, advance);
+        self.advance(batch, advance);
     }
 
-    /// Goes on with one run that is due at `now`, and with what is free to follow it. Answers whether there was one.
+    /// Goes on with one batch that is due at `now`, and with what is free to follow it. Returns whether there was one.
     pub fn resume_due(&mut self, now: Instant, advance: &mut Advance<'_>) -> bool {
-        // What is no longer ours is waited for by nobody.
-        self.0.retain(|hold| !hold.lease.is_revoked());
-        let Some(Wait { mut run, behind, .. }) = self.take_due(now) else { return false };
-        self.go(&mut run, advance);
+        let Some(first) = self.schedule.first_entry().filter(|first| first.key().0 <= now) else { return false };
+        let (due, key) = first.remove_entry();
+        let Some(partition) = self.partitions.get_mut(&key) else { return true };
+        let Some(mut wait) = partition.remove(due) else { return true };
+        // Nobody waits for what is no longer ours.
+        if !wait.batch.spans.iter().flatten().all(|span| span.lease().is_revoked()) {
+            self.advance(&mut wait.batch, advance);
+        }
         // What was given up is given up before anything that came behind it is looked at.
-        drop(run);
-        for run in behind.into_iter().filter(InFlightBatch::any_is_ours) {
-            if let Some(mut run) = self.queue_whole(run) {
-                self.take(&mut run, advance);
+        drop(wait.batch);
+        let mut begun = None;
+        while !wait.behind.is_empty() {
+            // What is blocked as a whole again is moved as a whole: otherwise a key whose records all wait would cost
+            // more for each the more there are. Only a batch that has begun to wait since can block it.
+            if begun != Some(self.begun) {
+                begun = Some(self.begun);
+                if self.queue_all(key, &wait.blocks, &mut wait.behind) {
+                    break;
+                }
+            }
+            let Some(batch) = wait.behind.pop().filter(InFlightBatch::any_is_ours) else { continue };
+            if let Some(mut batch) = self.queue_whole(batch) {
+                self.take(&mut batch, advance);
             }
         }
         true
     }
 
-    fn go(&mut self, run: &mut InFlightBatch, advance: &mut Advance<'_>) {
-        while let Advanced::RetryAt { hold, wake } = advance(run) {
-            self.hold(run, hold, wake);
+    fn advance(&mut self, batch: &mut InFlightBatch, advance: &mut Advance<'_>) {
+        while let Advanced::RetryAt { hold, wake } = advance(batch) {
+            self.park(batch, hold, wake);
         }
     }
 
-    /// The records that are pending leave the run and wait, with the others of what they hold.
-    fn hold(&mut self, run: &mut InFlightBatch, hold: plan::Hold, wake: Instant) {
-        for source in 0..run.spans.len() as u32 {
-            let pending = run.pending_inputs(source);
-            if pending.is_empty() {
-                continue;
+    /// The records that are pending leave the batch and wait, with the others of what they block.
+    fn park(&mut self, batch: &mut InFlightBatch, hold: plan::Hold, wake: Instant) {
+        let (split, blocks) = match hold {
+            plan::Hold::Partition => whole_partitions(batch),
+            plan::Hold::Key => pending_keys(batch),
+        };
+        let needed = batch.bytes_of(&split);
+        let allowed = batch.batch.arena.len().saturating_add(COPY_SLACK);
+        if batch.copied.saturating_add(needed) > allowed {
+            let reason = format!(
+                "the record is to be retried, but records of several partitions share so many bytes of the plugins' answers \
+                 that {needed} bytes would have to be copied for them to wait"
+            );
+            batch.progress.fail_all_pending(Class::Answer, &reason);
+            return;
+        }
+        for (part, blocks) in batch.split_off(&split).into_iter().zip(blocks) {
+            let Some(lease) = part.spans[0].as_ref().map(|span| span.lease().clone()) else { continue };
+            self.begun += 1;
+            let due = (wake, self.begun);
+            let new = || PartitionRetries::new(lease.clone(), self.budget.clone());
+            self.partitions.entry(key_of(&lease)).or_insert_with(new).begin(due, part, blocks);
+            self.schedule.insert(due, key_of(&lease));
+        }
+    }
+
+    /// Records that are blocked leave their batch and queue.
+    fn queue_blocked(&mut self, batch: &mut InFlightBatch) {
+        let partition_of = |span: &Option<OpenSpan>| {
+            let lease = span.as_ref()?.lease();
+            self.partitions.get(&key_of(lease)).filter(|partition| partition.is_of(lease))
+        };
+        let partitions: Vec<Option<&PartitionRetries>> = batch.spans.iter().map(partition_of).collect();
+        if partitions.iter().all(Option::is_none) {
+            return;
+        }
+        let mut split = Split::new(batch.batch.records.len());
+        let mut parts: BTreeMap<(u32, Due), u32> = BTreeMap::new();
+        let mut blockers: Vec<(Key, Due)> = Vec::new();
+        for (input, record) in batch.batch.records.iter().enumerate() {
+            let Some(partition) = partitions.get(record.source as usize).copied().flatten() else { continue };
+            let Some(due) = partition.blocker(batch.key_of(input)) else { continue };
+            let part = *parts.entry((record.source, due)).or_insert_with(|| {
+                blockers.push((key_of(partition.lease()), due));
+                split.add_part(record.source)
+            });
+            split.move_input(input, part);
+        }
+        for (part, (key, due)) in batch.split_off(&split).into_iter().zip(blockers) {
+            if let Some(partition) = self.partitions.get_mut(&key) {
+                partition.push(due, part);
             }
-            let (held, inputs) = match hold {
-                plan::Hold::Partition => (Blocks::Partition, run.inputs_of(source, |_| true)),
-                plan::Hold::Key => {
-                    let keys = run.keys_of(&pending);
-                    let mut inputs = run.inputs_of(source, |key| key.is_some_and(|key| keys.contains(key)));
-                    inputs.extend(pending.iter().filter(|input| run.key_of(**input).is_none()));
-                    inputs.sort_unstable();
-                    (Blocks::Keys(keys), inputs)
-                }
-            };
-            let own = run.split_off(source, &inputs);
-            if let Some(lease) = own.spans[0].as_ref().map(|span| span.lease().clone()) {
-                self.begin(lease, own, held, wake);
-            }
         }
     }
 
-    fn begin(&mut self, lease: Arc<Lease>, run: InFlightBatch, held: Blocks, wake: Instant) {
-        let index = self.0.iter().position(|hold| Arc::ptr_eq(&hold.lease, &lease)).unwrap_or_else(|| {
-            self.0.push(PartitionRetries::new(lease));
-            self.0.len() - 1
-        });
-        self.0[index].begin(run, held, wake);
-    }
-
-    fn take_due(&mut self, now: Instant) -> Option<Wait> {
-        self.0.iter_mut().find_map(|hold| hold.take_due(now))
-    }
-
-    fn queue_whole(&mut self, run: InFlightBatch) -> Option<InFlightBatch> {
-        let lease = run.spans[0].as_ref().map(|span| span.lease().clone())?;
-        match self.of(&lease) {
-            Some(hold) => hold.queue_whole(run),
-            None => Some(run),
+    /// A batch that has queued before queues again as it is, where one blocks all of it; else it is returned.
+    fn queue_whole(&mut self, batch: InFlightBatch) -> Option<InFlightBatch> {
+        let lease = batch.spans[0].as_ref().map(|span| span.lease().clone())?;
+        match self.partitions.get_mut(&key_of(&lease)).filter(|partition| partition.is_of(&lease)) {
+            Some(partition) => partition.queue_whole(batch),
+            None => Some(batch),
         }
     }
 
-    /// What waits of a partition is not waited for any more: its spans are abandoned.
+    /// Everything that queued behind a batch queues again as it is, where one batch blocks all that the other blocked.
+    /// Returns whether one does.
+    fn queue_all(&mut self, key: Key, blocked: &Blocks, behind: &mut Line) -> bool {
+        self.partitions.get_mut(&key).is_some_and(|partition| partition.queue_all(blocked, behind))
+    }
+
+    /// Abandons what waits of a partition: it is being given up.
     pub fn abandon(&mut self, lease: &Arc<Lease>) {
-        self.0.retain(|hold| !Arc::ptr_eq(&hold.lease, lease));
-    }
-
-    /// Nothing is waited for any more.
-    pub fn clear(&mut self) {
-        self.0.clear();
-    }
-
-    /// What the source is to know of what has changed.
-    pub fn tell(&mut self, mut send: impl FnMut(Event)) {
-        for hold in &mut self.0 {
-            let full = hold.is_full();
-            if hold.waits.is_empty() {
-                if hold.told.is_some() {
-                    send(Event::RetriesDone(hold.lease.clone()));
-                }
-            } else if hold.told != Some(full) {
-                hold.told = Some(full);
-                send(Event::RetryPending { lease: hold.lease.clone(), full });
-            }
+        // What of its batches is still in the schedule is passed over when it is due.
+        if self.partitions.get(&key_of(lease)).is_some_and(|partition| partition.is_of(lease)) {
+            self.partitions.remove(&key_of(lease));
         }
-        self.0.retain(|hold| !hold.waits.is_empty());
+        if self.partitions.is_empty() {
+            self.schedule.clear();
+        }
     }
 
-    fn of(&mut self, lease: &Arc<Lease>) -> Option<&mut PartitionRetries> {
-        self.0.iter_mut().find(|hold| Arc::ptr_eq(&hold.lease, lease))
+    /// Abandons everything that waits.
+    pub fn clear(&mut self) {
+        self.partitions.clear();
+        self.schedule.clear();
     }
+
+    /// Tells the source of what has changed.
+    pub fn report(&mut self, mut send: impl FnMut(Event)) {
+        self.partitions.retain(|_, partition| {
+            partition.report(&mut send);
+            !partition.is_empty()
+        });
+    }
+}
+
+/// Each source of which a record is pending waits as a whole.
+fn whole_partitions(batch: &InFlightBatch) -> (Split, Vec<Blocks>) {
+    let mut split = Split::new(batch.batch.records.len());
+    let mut parts: Vec<Option<u32>> = vec![None; batch.spans.len()];
+    let mut blocks = Vec::new();
+    for (index, record) in batch.records.iter().enumerate() {
+        if batch.progress.is_pending(index) && parts[record.source as usize].is_none() {
+            parts[record.source as usize] = Some(split.add_part(record.source));
+            blocks.push(Blocks::Partition);
+        }
+    }
+    for (input, record) in batch.batch.records.iter().enumerate() {
+        if let Some(part) = parts.get(record.source as usize).copied().flatten() {
+            split.move_input(input, part);
+        }
+    }
+    (split, blocks)
+}
+
+/// The pending inputs wait, with the others of their keys; of each source they make one part.
+fn pending_keys(batch: &InFlightBatch) -> (Split, Vec<Blocks>) {
+    let mut pending = vec![false; batch.batch.records.len()];
+    let mut parts: Vec<Option<u32>> = vec![None; batch.spans.len()];
+    let mut split = Split::new(batch.batch.records.len());
+    let mut keys: Vec<HashSet<Box<[u8]>>> = Vec::new();
+    for (index, record) in batch.records.iter().enumerate() {
+        if !batch.progress.is_pending(index) {
+            continue;
+        }
+        let input = batch.origins[index].input as usize;
+        pending[input] = true;
+        let part = *parts[record.source as usize].get_or_insert_with(|| {
+            keys.push(HashSet::new());
+            split.add_part(record.source)
+        });
+        if let Some(key) = batch.key_of(input)
+            && !keys[part as usize].contains(key)
+        {
+            keys[part as usize].insert(key.into());
+        }
+    }
+    for (input, record) in batch.batch.records.iter().enumerate() {
+        let Some(part) = parts.get(record.source as usize).copied().flatten() else { continue };
+        if pending[input] || batch.key_of(input).is_some_and(|key| keys[part as usize].contains(key)) {
+            split.move_input(input, part);
+        }
+    }
+    (split, keys.into_iter().map(Blocks::Keys).collect())
 }

@@ -9,36 +9,36 @@ use super::in_flight::{ChainOutput, InFlightBatch};
 use crate::batch::{Arena, Batch, Offset, Partition, Record, Source};
 use crate::error::PipelineError;
 use crate::event::{Event, EventSender};
+use crate::failure::Failure;
 use crate::kafka::TopicPartition;
-use crate::rt::{self, Receiver, Wakeup};
 use crate::lease::Lease;
 use crate::plugin::Counters;
-use crate::failure::Failure;
+use crate::rt::{self, Receiver, Wakeup};
 use crate::sink::receipt::{OpenSpan, Span};
 use crate::stage::Stage;
-use crate::status::Stats;
+use crate::stage::timeouts::StageTimeouts;
 
 /// What leaves the chain.
 pub enum Left<'a> {
     /// A record for the output of this number.
     Output(usize, &'a Record),
     /// The dead letter of an input record.
-    Letter(&'a Record, &'a Failure),
+    DeadLetter(&'a Record, &'a Failure),
 }
 
-/// A chain with one partition to itself, and no breaker.
+/// A chain with one partition to itself, and no circuit breaker.
 pub struct Trial {
     chain: Chain,
     default_output: u32,
     lease: Arc<Lease>,
     next: Offset,
-    stats: Stats,
+    dropped: u64,
     events: EventSender,
     told: Receiver<Event>,
 }
 
 impl Trial {
-    /// A trial of these stages on partition 0 of a topic, from offset 0 on.
+    /// Returns a trial of these stages on partition 0 of a topic, from offset 0 on.
     pub fn new(stages: Vec<Stage>, default_output: u32, topic: &Arc<str>) -> Trial {
         let (sender, told) = rt::channel();
         let at = TopicPartition { topic: topic.clone(), partition: Partition(0) };
@@ -47,7 +47,7 @@ impl Trial {
             default_output,
             lease: Arc::new(Lease::new(at, 0, 0)),
             next: Offset(0),
-            stats: Stats::default(),
+            dropped: 0,
             events: EventSender::new(sender, Wakeup::default()),
             told,
         }
@@ -72,31 +72,33 @@ impl Trial {
         fill(&mut batch, first);
         self.next = Offset(first.0 + batch.records.len() as i64);
         let span = Span { lease: self.lease.clone(), first, end: self.next };
-        let mut run = InFlightBatch::default();
-        run.begin(batch, std::iter::once(OpenSpan::new(span, self.events.clone())), None);
-        if self.advance(&mut run) {
-            self.hand_over(&mut run, left);
+        let mut in_flight = InFlightBatch::default();
+        in_flight.begin(batch, [OpenSpan::new(span, self.events.clone())], None);
+        if self.advance(&mut in_flight) {
+            self.hand_over(&mut in_flight, left);
         }
-        drop(run);
+        self.dropped += in_flight.dropped;
+        drop(in_flight);
         // Nothing else that is told decides anything where nothing is committed.
-        let broken =
-            self.told.drain().into_iter().find_map(|event| if let Event::Failed(error) = event { Some(error) } else { None });
-        broken.map_or(Ok(()), Err)
+        let error = |event| if let Event::Failed(error) = event { Some(error) } else { None };
+        self.told.drain().into_iter().find_map(error).map_or(Ok(()), Err)
     }
 
-    /// Whether it came through.
-    fn advance(&mut self, run: &mut InFlightBatch) -> bool {
-        let tripped = AtomicBool::new(false);
+    /// Takes a batch through the chain; returns whether it came through.
+    fn advance(&mut self, batch: &mut InFlightBatch) -> bool {
+        let (tripped, cut_off) = (AtomicBool::new(false), AtomicBool::new(false));
         let ctx = ChainContext {
+            worker: 0,
             breakers: &[],
-            stats: &self.stats,
+            timeouts: &StageTimeouts::default(),
             default_output: self.default_output,
             events: &self.events,
             tripped: &tripped,
+            cut_off: &cut_off,
             outcomes: None,
         };
         loop {
-            match self.chain.advance(run, &ctx) {
+            match self.chain.advance(batch, &ctx) {
                 Step::Completed => return true,
                 // Nothing else is there that it could hold up.
                 Step::RetryLater => {}
@@ -105,29 +107,29 @@ impl Trial {
         }
     }
 
-    fn hand_over(&self, run: &mut InFlightBatch, left: &mut dyn FnMut(&Arena, Left<'_>)) {
-        run.leaving.sort_by_key(ChainOutput::input);
-        for leaving in &run.leaving {
-            let input = &run.batch.records[leaving.input() as usize];
+    fn hand_over(&self, batch: &mut InFlightBatch, left: &mut dyn FnMut(&Arena, Left<'_>)) {
+        batch.leaving.sort_by_key(ChainOutput::input);
+        for leaving in &batch.leaving {
+            let input = &batch.batch.records[leaving.input() as usize];
             if !self.lease.covers(input.offset) {
                 continue;
             }
             left(
-                &run.batch.arena,
+                &batch.batch.arena,
                 match leaving {
                     ChainOutput::Output { output, record, .. } => Left::Output(*output as usize, record),
-                    ChainOutput::Letter { failure, .. } => Left::Letter(input, &run.failures[*failure as usize]),
+                    ChainOutput::DeadLetter { failure, .. } => Left::DeadLetter(input, &batch.failures[*failure as usize]),
                 },
             );
         }
     }
 
-    /// Records that stages dropped so far.
+    /// Returns how many records stages dropped so far.
     pub fn dropped(&self) -> u64 {
-        self.stats.tally().dropped
+        self.dropped
     }
 
-    /// What each stage's plugin has counted so far.
+    /// Returns what each stage's plugin has counted so far.
     pub fn counters(&self) -> impl Iterator<Item = &Counters> {
         self.chain.stages().iter().map(Stage::counters)
     }

@@ -18,7 +18,7 @@ use crate::lease::Lease;
 use crate::sink::dead_letter::DeadLetter;
 use crate::sink::receipt::{OpenSpan, Span};
 use crate::rt::{self, RecvTimeoutError};
-use crate::sink::WriteError;
+use crate::sink::{Destined, WriteError};
 use crate::worker::WorkerMessage;
 use crate::worker::outcome::{ReplayOutcome, ReplayOutcomes};
 
@@ -92,7 +92,7 @@ impl Replay {
             trouble: None,
         };
         // A worker that has ended is noticed below.
-        let _ = self.jobs.send(WorkerMessage::Job(job));
+        let _ = self.jobs.send(WorkerMessage::job(job, &self.shared.events));
         let mut outcomes = Vec::new();
         while !course.is_over() {
             match self.events.recv_timeout(LOOK) {
@@ -202,7 +202,9 @@ impl Replay {
                 source: 0,
             };
             let large = || Box::new(DeadLetter::new(&arena, &record, Vec::new()));
-            session.write(self.marks_output, &arena, &record, rt::unix_ms(), &mut open, large).map_err(|not_written| {
+            let (output, now) = (self.marks_output, rt::unix_ms());
+            let destined = Destined { output, stage: 0, arena: &arena, record: &record, now };
+            session.write(&destined, &mut open, large).map_err(|not_written| {
                 match not_written {
                     WriteError::Refused(_, why) | WriteError::Impossible(why) => Trouble::Over(why),
                     WriteError::Abandoned if self.shared.cut_off.load(Ordering::Acquire) => cut_off(),

@@ -21,14 +21,16 @@ use crate::kafka::{Create, Kafka, TopicLimits};
 use crate::rt::{self, Wakeup};
 use crate::pipeline::Clients;
 use crate::pipeline::topics::topics;
-use crate::pipeline::workers::{default_output, origin, start_workers};
+use crate::pipeline::workers::{default_output, origin, plan_counters, start_workers};
 use crate::plugin::Plugin;
 use crate::ready::Ready;
 use crate::sink::receipt::Receipt;
 use crate::sink::{Known, Sink};
 use crate::stage::breaker::Breaker;
+use crate::stage::timeouts::StageTimeouts;
 use crate::worker::PipelineContext;
 use crate::worker::outcome::ReplayOutcomes;
+use crate::worker::retry_budget::RetryBudget;
 
 /// How long the brokers have to answer one question about topics.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -135,7 +137,10 @@ fn shared(
     Ok(PipelineContext {
         sink: Arc::new(if options.dry_run { sink.dry() } else { sink }),
         breakers: breaker.iter().flat_map(|breaker| plan.stages.iter().map(|_| Breaker::new(*breaker))).collect(),
-        stats: Arc::default(),
+        timeouts: StageTimeouts::default(),
+        view: Arc::default(),
+        counters: plan_counters(plan, Arc::default()),
+        retry_budget: RetryBudget::of_process(),
         stages: plan.stages.len(),
         default_output: default_output(plan)?,
         cut_off: cut_off.clone(),
