@@ -17,7 +17,7 @@ use crate::counters::PipelineCounters;
 use crate::error::PipelineError;
 use crate::event::{Command, Event, EventSender};
 use crate::kafka::{GroupConsumer, Kafka, Properties};
-use crate::plugin::{Engine, Plugin};
+use crate::plugin::{Engine, Plugin, StartPlugin};
 use crate::rt::{self, JoinHandle, Receiver, Sender, Wakeup};
 use crate::sink::Sink;
 use crate::sink::committer::{Committer, TransactionCommand};
@@ -70,10 +70,10 @@ impl Pipeline {
     ///
     /// # Errors
     /// A thread cannot be made.
-    pub fn start(
+    pub fn start<P: StartPlugin>(
         kafka: Clients,
         plan: Arc<Plan>,
-        plugins: Vec<Plugin>,
+        plugins: Vec<P>,
         counters: Arc<PipelineCounters>,
         view: Arc<ViewCell>,
         ended: impl FnOnce() + Send + 'static,
@@ -149,10 +149,10 @@ impl Drop for CutOff {
     }
 }
 
-fn run(
+fn run<P: StartPlugin>(
     kafka: &Clients,
     plan: &Arc<Plan>,
-    plugins: &[Plugin],
+    plugins: &[P],
     counters: Arc<PipelineCounters>,
     view: Arc<ViewCell>,
     inbox: Inbox,

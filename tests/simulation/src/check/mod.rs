@@ -9,7 +9,7 @@ mod order;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use sluicebox::kafka::TopicPartition;
+use sluicebox::kafka::{StartPosition, TopicPartition};
 
 use self::index::Index;
 use crate::cluster::Cluster;
@@ -158,6 +158,19 @@ impl World {
             }
         }
         self.stop_if_violated();
+    }
+
+    /// A member begins with a partition. Where the group has committed nothing of it yet, a pipeline that starts at the end may pass
+    /// over what is there.
+    pub fn note_start(&mut self, at: &TopicPartition, from: StartPosition) {
+        let task = &self.checker.task;
+        let committed = self.cluster.groups.get(&task.group).is_some_and(|group| group.offsets.contains_key(at));
+        let Some(topic) = self.cluster.topics.get(&*at.topic).filter(|_| task.starts_at_end && !committed) else {
+            return;
+        };
+        if let StartPosition::Offset(offset) = from {
+            self.checker.exempt(topic.id, at, 0, offset.0);
+        }
     }
 
     /// The history ends where something is wrong.

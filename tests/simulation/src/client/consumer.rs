@@ -20,6 +20,7 @@ use crate::cluster::codes;
 use crate::cluster::group::{Protocol, Who};
 use crate::network::{MS, SECOND};
 use crate::scheduler::{Nanos, Process};
+use crate::script::hash;
 use crate::world::{self, World};
 
 /// Records that are read at a time, as the runtime's wrapper does.
@@ -189,7 +190,7 @@ impl GroupConsumer for SimulatedConsumer {
                 Content::Record(offset, message) => {
                     let origin = Origin { at: &op.at, headers: RefCell::new(&message.headers) };
                     take(Fetched::Record(FetchedRecord {
-                        topic_handle: Arc::as_ptr(&op.at.topic).cast::<u8>() as usize,
+                        topic_handle: hash(0, &op.at.topic, 0) as usize,
                         origin: &origin,
                         partition: op.at.partition,
                         offset: Offset(offset),
@@ -233,7 +234,10 @@ impl GroupConsumer for SimulatedConsumer {
             }
             Ok(())
         })?;
-        world::with(|world| world.on_assign_called(id));
+        world::with(|world| {
+            partitions.iter().for_each(|(at, from, _)| world.note_start(at, *from));
+            world.on_assign_called(id);
+        });
         self.refetch();
         Ok(())
     }
@@ -257,6 +261,14 @@ impl GroupConsumer for SimulatedConsumer {
         let id = self.id;
         world::with(|world| world.on_unassign_called(id));
         self.refetch();
+        Ok(())
+    }
+
+    fn move_to_queue(&mut self, partition: &TopicPartition, queue: usize) -> Result<(), KafkaError> {
+        self.discard(|at| at == partition);
+        self.with(|_, state| {
+            state.toppars.entry(partition.clone()).or_insert_with(Toppar::new).queue = queue;
+        });
         Ok(())
     }
 
