@@ -13,6 +13,7 @@ mod plugins;
 mod profile;
 mod run;
 mod sdks;
+mod simulate;
 mod steps;
 mod system;
 mod test;
@@ -42,6 +43,9 @@ Usage: cargo xtask COMMAND
   faults [WORD]   the whole fault suite (the scenarios whose names contain WORD) with [--repeat N] [--seed S]: real
                   brokers, kills, cuts; ends with a table; of what failed the logs are in target/faults
   fuzz [TARGET]   damaged inputs for every reader of foreign bytes, ten million each; more arguments are the fuzzer's own
+  simulate        10,000 histories of the whole line on a simulated Kafka, driven by seeds, in two processes, with
+                  [--seed S] [--histories N] [--scenario NAME]; with --patch FILE of sources that a patch is applied to;
+                  with --bugs of those with each patch of tests/simulation/bugs, which have to be found
   deny [CHECK]    licences, duplicate versions and sources of all dependencies; `advisories` where GitHub can be reached
   help            this text
 
@@ -60,6 +64,7 @@ enum Command {
     Profile { arguments: Vec<OsString> },
     Faults { arguments: Vec<OsString> },
     Fuzz { arguments: Vec<OsString> },
+    Simulate { arguments: Vec<OsString> },
     Deny { arguments: Vec<OsString> },
     Help,
 }
@@ -104,6 +109,9 @@ fn parse(mut arguments: lexopt::Parser) -> Result<Command, lexopt::Error> {
             Value(word) if words.is_empty() && word == "deny" => {
                 return Ok(Command::Deny { arguments: arguments.raw_args()?.collect() });
             }
+            Value(word) if words.is_empty() && word == "simulate" => {
+                return Ok(Command::Simulate { arguments: arguments.raw_args()?.collect() });
+            }
             Value(word) => words.push(word),
             other => return Err(other.unexpected()),
         }
@@ -138,6 +146,7 @@ fn execute(command: Command) -> Result<()> {
         Command::Profile { arguments } => profile::run(&workspace, &arguments),
         Command::Faults { arguments } => faults::run(&workspace, &arguments),
         Command::Fuzz { arguments } => fuzz::run(&workspace, &arguments),
+        Command::Simulate { arguments } => simulate::run(&workspace, &arguments),
         Command::Deny { arguments } => deny::run(&workspace, &arguments),
         Command::Help => {
             print!("{HELP}");

@@ -96,7 +96,19 @@ pub trait RecordOrigin {
 
 /// Who commits, for the broker to fence by: a group's member in its generation. Made by a [`GroupConsumer`] and good for the
 /// producers of the same implementation.
-pub struct GroupMetadata(pub(crate) Box<dyn Any + Send>);
+pub struct GroupMetadata(Box<dyn Any + Send>);
+
+impl GroupMetadata {
+    /// What an implementation knows of a member.
+    pub fn new<T: Any + Send>(member: T) -> GroupMetadata {
+        GroupMetadata(Box::new(member))
+    }
+
+    /// Returns what [`GroupMetadata::new`] was given; none where another implementation has made it.
+    pub fn get<T: Any>(&self) -> Option<&T> {
+        self.0.downcast_ref()
+    }
+}
 
 impl fmt::Debug for GroupMetadata {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

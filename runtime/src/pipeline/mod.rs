@@ -16,7 +16,7 @@ use crate::config::plan::{self, Delivery, Plan};
 use crate::counters::PipelineCounters;
 use crate::error::PipelineError;
 use crate::kafka::{Kafka, Properties};
-use crate::plugin::{Engine, Plugin};
+use crate::plugin::{Engine, Plugin, StartPlugin};
 use crate::rt::{self, JoinHandle, Receiver, Sender, Turn, Wakeup};
 use crate::sink::Sink;
 use crate::sink::committer::{Committer, TransactionCommand};
@@ -71,10 +71,10 @@ impl Pipeline {
     ///
     /// # Errors
     /// A thread cannot be made.
-    pub fn start(
+    pub fn start<P: StartPlugin>(
         kafka: Clients,
         plan: Arc<Plan>,
-        plugins: Vec<Plugin>,
+        plugins: Vec<P>,
         counters: Arc<PipelineCounters>,
         view: Arc<ViewCell>,
         ended: impl FnOnce() + Send + 'static,
@@ -163,16 +163,16 @@ impl Drop for CutOff {
 }
 
 /// A pipeline from its start to its end.
-enum Life {
-    Starting(Box<Starting>),
+enum Life<P> {
+    Starting(Box<Starting<P>>),
     Running(Box<Running>),
     Over,
 }
 
-struct Starting {
+struct Starting<P> {
     kafka: Clients,
     plan: Arc<Plan>,
-    plugins: Vec<Plugin>,
+    plugins: Vec<P>,
     counters: Arc<PipelineCounters>,
     view: Arc<ViewCell>,
     inbox: Inbox,
@@ -186,7 +186,7 @@ struct Running {
     cut_off: CutOff,
 }
 
-impl Life {
+impl<P: StartPlugin> Life<P> {
     fn turn(&mut self) -> Turn<Result<(), PipelineError>> {
         match self {
             Life::Running(running) => match running.source.turn() {
@@ -214,7 +214,7 @@ impl Life {
     }
 }
 
-impl Starting {
+impl<P: StartPlugin> Starting<P> {
     /// Starts everything; none where it was told to stop before that.
     fn start(self: Box<Self>) -> Result<Option<Running>, PipelineError> {
         let Starting { kafka, plan, plugins, counters, view, inbox } = *self;

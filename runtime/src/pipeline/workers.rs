@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use crate::config::plan::{self, Plan};
 use crate::counters::{PipelineCounters, PlanCounters};
 use crate::error::PipelineError;
-use crate::plugin::{Plugin, StageSetup};
+use crate::plugin::{StageSetup, StartPlugin};
 use crate::rt::{self, JoinHandle, Sender, Turn, Wakeup};
 use crate::sink::dead_letter::DeadLetterOrigin;
 use crate::stage::Stage;
@@ -27,7 +27,7 @@ pub(crate) fn setup(plan: &Plan, stage: &plan::Stage) -> StageSetup {
 }
 
 /// What dead letters of a pipeline say alike.
-pub(crate) fn origin(plan: &Plan, plugins: &[Plugin]) -> DeadLetterOrigin {
+pub(crate) fn origin<P: StartPlugin>(plan: &Plan, plugins: &[P]) -> DeadLetterOrigin {
     DeadLetterOrigin {
         pipeline: plan.name.to_string(),
         stages: std::iter::zip(&plan.stages, plugins)
@@ -56,9 +56,9 @@ pub(crate) type Workers = (Vec<Sender<WorkerMessage>>, Vec<JoinHandle<()>>);
 ///
 /// # Errors
 /// A stage does not start; a thread cannot be made.
-pub(crate) fn start_workers(
+pub(crate) fn start_workers<P: StartPlugin>(
     plan: &Arc<Plan>,
-    plugins: &[Plugin],
+    plugins: &[P],
     shared: &Arc<PipelineContext>,
 ) -> Result<Workers, PipelineError> {
     let (ready, started) = rt::channel();
@@ -123,7 +123,11 @@ impl Drop for PanicGuard {
     }
 }
 
-fn start_stages(plan: &Plan, plugins: &[Plugin], shared: &PipelineContext) -> Result<Vec<Stage>, PipelineError> {
+fn start_stages<P: StartPlugin>(
+    plan: &Plan,
+    plugins: &[P],
+    shared: &PipelineContext,
+) -> Result<Vec<Stage>, PipelineError> {
     std::iter::zip(&plan.stages, plugins)
         .zip(&shared.counters.stages)
         .map(|((stage, plugin), counters)| {

@@ -37,6 +37,6 @@ pub use engine::{Engine, EngineError, TICK};
 pub use error::{CallError, LoadError, StartError, Ungranted};
 pub use instance::{Instance, Manifest, StageSetup};
 pub use load::{Interface, Plugin};
-pub use plugin_instance::PluginInstance;
+pub use plugin_instance::{PluginInstance, StartPlugin};
 pub use unpack::{PackedResult, unpack};
 pub use wire::Fields;

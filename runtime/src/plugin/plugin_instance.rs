@@ -1,9 +1,13 @@
 //! The seam between a stage and its plugin: what a stage needs of a running plugin, whoever runs it.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
 use super::answer::Answer;
 use super::counters::Counters;
 use super::error::{CallError, StartError};
-use super::instance::Instance;
+use super::instance::{Instance, StageSetup};
+use super::load::Plugin;
 use super::wire::Fields;
 use crate::batch::{Arena, Record, Source};
 
@@ -40,6 +44,29 @@ pub trait PluginInstance: Send {
 
     /// Returns the bytes of memory that the plugin instance has now.
     fn memory(&self) -> usize;
+}
+
+/// A plugin that stages start instances of. There are two implementations: the loaded [`Plugin`], and the simulated plugins of
+/// tests.
+pub trait StartPlugin: Clone + Send + 'static {
+    /// Returns what tells the plugin's versions apart (`sha256:<hex>`).
+    fn digest(&self) -> &str;
+
+    /// Starts an instance. Once `cancel` is set its calls end soon.
+    ///
+    /// # Errors
+    /// The plugin's own, or that it fails to start.
+    fn start(&self, setup: &StageSetup, cancel: Arc<AtomicBool>) -> Result<Box<dyn PluginInstance>, StartError>;
+}
+
+impl StartPlugin for Plugin {
+    fn digest(&self) -> &str {
+        Plugin::digest(self)
+    }
+
+    fn start(&self, setup: &StageSetup, cancel: Arc<AtomicBool>) -> Result<Box<dyn PluginInstance>, StartError> {
+        Ok(Box::new(self.instantiate(setup, cancel)?))
+    }
 }
 
 impl PluginInstance for Instance {

@@ -16,8 +16,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 pub use self::channel::{Receiver, RecvTimeoutError, Sender, channel, channel_that_wakes};
 pub use self::condvar::Condvar;
 pub use self::on_demand::{Turn, spawn_on_demand};
-pub use self::simulation::{Simulation, enter};
-pub use self::thread::{JoinHandle, spawn};
+pub use self::simulation::{Simulation, WaitPoint, enter};
+pub use self::thread::{JoinHandle, message_of, spawn};
 pub use self::wakeup::Wakeup;
 
 /// Returns the time by the monotonic clock.

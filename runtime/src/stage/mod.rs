@@ -22,7 +22,7 @@ pub use self::progress::{Failed, Progress, RecordState, SettledCount};
 use crate::batch::{Arena, Record, Source};
 use crate::config::plan::OnError;
 use crate::counters::{StageCounters, StageTally};
-use crate::plugin::{Answer, Counters, Fields, Plugin, PluginInstance, StageSetup, StartError};
+use crate::plugin::{Answer, Counters, Fields, PluginInstance, StageSetup, StartError, StartPlugin};
 
 /// How often over its `limits.memory` a stage's answers on one batch may add up to: more than once, since a batch whose
 /// answer does not fit into the plugin's memory is split, and the parts' answers may all the same be honest.
@@ -142,13 +142,13 @@ impl Stage {
     ///
     /// # Errors
     /// The plugin's own, or that it fails to start.
-    pub fn start(
-        plugin: &Plugin,
+    pub fn start<P: StartPlugin>(
+        plugin: &P,
         setup: &StageSetup,
         on_error: OnError,
         cancel: Arc<AtomicBool>,
     ) -> Result<Stage, StartError> {
-        Ok(Stage::new(Box::new(plugin.instantiate(setup, cancel)?), setup, on_error))
+        Ok(Stage::new(plugin.start(setup, cancel)?, setup, on_error))
     }
 
     /// Has the stage count into these counters.

@@ -65,7 +65,7 @@ pub(super) unsafe fn metadata_of(client: *mut sys::rd_kafka_t) -> Option<GroupMe
         let generation = sys::rd_kafka_consumer_group_metadata_generation_id(raw);
         (generation, !name.is_null() && !CStr::from_ptr(name).is_empty())
     };
-    (generation > 0 && named).then(|| GroupMetadata(Box::new(metadata)))
+    (generation > 0 && named).then(|| GroupMetadata::new(metadata))
 }
 
 /// A list of offsets to commit, each with its note.
@@ -114,7 +114,7 @@ impl TransactionCalls {
         timeout: Duration,
     ) -> Result<(), TransactionError> {
         let list = offset_list(offsets).map_err(TransactionError::Abort)?;
-        let Some(group) = group.0.downcast_ref::<NativeMetadata>() else {
+        let Some(group) = group.get::<NativeMetadata>() else {
             let foreign = KafkaError::new(ErrorKind::Other, "the group's member belongs to another kind of client");
             return Err(TransactionError::Fatal(foreign));
         };

@@ -1,0 +1,153 @@
+//! What must hold when a history is over.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use sluicebox::kafka::TopicPartition;
+
+use super::expect::{Leaf, alternatives};
+use super::index::Key;
+use super::order::Places;
+use super::{Checked, Checker, LogId};
+use crate::cluster::Cluster;
+use crate::cluster::log::Fate;
+use crate::script::{number_of, path_of};
+use crate::world::World;
+
+/// What a history promises at its end.
+#[derive(Clone, Debug)]
+pub struct Ending {
+    /// The topics that are read.
+    pub inputs: Vec<Arc<str>>,
+    /// Whether everything has to be read and committed; not where a pipeline had a reason to stop.
+    pub all_is_read: bool,
+    /// Whether results may come twice for a reason that the checker was not told.
+    pub may_repeat: bool,
+}
+
+impl World {
+    /// Checks a history that is over.
+    pub fn check_end(&mut self, ending: &Ending) {
+        let World { checker, cluster, .. } = self;
+        checker.index.read(cluster, &checker.task);
+        if ending.all_is_read {
+            checker.check_all_is_read(cluster, &ending.inputs);
+        }
+        let places = places(cluster, &ending.inputs);
+        checker.check_results(cluster, ending);
+        checker.check_order(cluster, &places);
+        if let Some(unknown) = checker.index.unknown.first() {
+            let what = format!("nothing tells what {unknown} came of");
+            checker.violate(what);
+        }
+    }
+
+    /// How many records of these topics are not committed yet.
+    pub fn lag(&self, inputs: &[Arc<str>]) -> i64 {
+        partitions(&self.cluster, inputs)
+            .map(|at| {
+                let end = self.cluster.log_of(&at).map_or(0, |log| log.stable_end());
+                let group = self.cluster.groups.get(&self.checker.task.group);
+                let committed = group.and_then(|group| group.offsets.get(&at)).map_or(0, |committed| committed.offset.0);
+                (end - committed).max(0)
+            })
+            .sum()
+    }
+}
+
+fn partitions<'c>(cluster: &'c Cluster, topics: &'c [Arc<str>]) -> impl Iterator<Item = TopicPartition> + 'c {
+    topics.iter().flat_map(|topic| {
+        (0..cluster.partition_count(topic).unwrap_or(0)).map(|number| TopicPartition::new(topic, number as i32))
+    })
+}
+
+fn places(cluster: &Cluster, topics: &[Arc<str>]) -> Places {
+    let mut places = BTreeMap::new();
+    for at in partitions(cluster, topics) {
+        let Some(log) = cluster.log_of(&at) else { continue };
+        for (offset, message) in log.records(0, log.end()) {
+            let path = path_of(message.value.as_deref().unwrap_or_default());
+            if let Some(number) = number_of(path).filter(|_| log.fate(offset) == Some(Fate::Committed)) {
+                places.insert(number, (at.clone(), offset));
+            }
+        }
+    }
+    places
+}
+
+impl Checker {
+    fn check_all_is_read(&mut self, cluster: &Cluster, inputs: &[Arc<str>]) {
+        for at in partitions(cluster, inputs) {
+            let Some(log) = cluster.log_of(&at) else { continue };
+            let group = cluster.groups.get(&self.task.group);
+            let committed = group.and_then(|group| group.offsets.get(&at)).map(|committed| committed.offset.0);
+            // Of an empty partition nothing needs to be committed.
+            if committed.is_none_or(|committed| committed < log.stable_end()) && log.stable_end() > log.start() {
+                let what = format!("{at} is stuck: committed is {committed:?} of {}", log.stable_end());
+                self.violate(what);
+            }
+        }
+    }
+
+    /// Every result that is there was to come, and where that is promised once alone.
+    fn check_results(&mut self, cluster: &Cluster, ending: &Ending) {
+        let mut allowed: BTreeMap<Key, LogId> = BTreeMap::new();
+        let mut once = Vec::new();
+        for at in partitions(cluster, &ending.inputs) {
+            let (Some(log), Some(topic)) = (cluster.log_of(&at), cluster.topics.get(&*at.topic)) else { continue };
+            let id = (topic.id, at.clone());
+            let Checked { from, to } = self.checked.get(&id).copied().unwrap_or(Checked { from: 0, to: 0 });
+            for (offset, message) in log.records(log.start(), log.end()) {
+                if log.fate(offset) != Some(Fate::Committed) {
+                    continue;
+                }
+                let alternatives = alternatives(&self.task, &at, offset, message);
+                for leaf in alternatives.iter().flatten() {
+                    if let Leaf::Output(key) | Leaf::Letter(key, _) = leaf {
+                        allowed.insert(key.clone(), id.clone());
+                    }
+                }
+                if (from..to).contains(&offset) && !self.is_exempt(&id, offset) {
+                    once.push((at.clone(), offset, alternatives));
+                }
+            }
+        }
+        let may_repeat = !self.task.exactly_once && (ending.may_repeat || !self.excuses.is_empty());
+        let mut found = Vec::new();
+        for (key, written) in self.index.all(cluster) {
+            let is_gone = !allowed.contains_key(key) && ending.may_repeat;
+            if !allowed.contains_key(key) && !is_gone {
+                found.push(format!("{} offset {}: no input leads to {key:?}", written[0].at, written[0].offset));
+            }
+            if written.len() > 1 && !may_repeat && !is_gone {
+                let places = written.iter().map(|one| format!("{} {}", one.at, one.offset)).collect::<Vec<_>>();
+                found.push(format!("{key:?} is there {} times: {}", written.len(), places.join(", ")));
+            }
+        }
+        for (at, offset, alternatives) in once.iter().filter(|_| self.task.exactly_once) {
+            let mut keys: Vec<&Key> = Vec::new();
+            for leaf in alternatives.iter().flatten() {
+                if let Leaf::Output(key) | Leaf::Letter(key, _) = leaf
+                    && !keys.contains(&key)
+                {
+                    keys.push(key);
+                }
+            }
+            // What is there has to be one alternative, and nothing beside it.
+            let there: Vec<&Key> =
+                keys.into_iter().filter(|key| self.index.of(cluster, key, None).next().is_some()).collect();
+            let is_one = |all: &Vec<Leaf>| {
+                let own = all.iter().filter_map(|leaf| match leaf {
+                    Leaf::Output(key) | Leaf::Letter(key, _) => Some(key),
+                    Leaf::Stop => None,
+                });
+                let own: Vec<&Key> = own.collect();
+                own.len() == there.len() && own.iter().all(|key| there.contains(key))
+            };
+            if !alternatives.iter().any(is_one) {
+                found.push(format!("{at} offset {offset} has come to {there:?}, which is none of what it may come to"));
+            }
+        }
+        found.into_iter().take(10).for_each(|what| self.violate(what));
+    }
+}

@@ -1,0 +1,185 @@
+//! The checker: what must hold at each commit and at the end of a history, by a reckoning of its own that shares no code with what it
+//! watches.
+
+pub mod end;
+mod expect;
+mod index;
+mod order;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use sluicebox::kafka::{StartPosition, TopicPartition};
+
+use self::index::Index;
+use crate::cluster::Cluster;
+use crate::script::Script;
+use crate::world::World;
+
+/// What becomes of a record that a stage could not process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Then {
+    /// It goes to the dead-letter topic.
+    Letter,
+    /// It ends there.
+    Drop,
+    /// The pipeline stops before it.
+    Stop,
+}
+
+/// What the pipeline under test is to do.
+#[derive(Clone, Debug)]
+pub struct Task {
+    /// What the plugins do.
+    pub script: Script,
+    /// The consumer group.
+    pub group: Arc<str>,
+    /// Where each output goes, `default` first; none: nowhere.
+    pub outputs: Vec<Option<Arc<str>>>,
+    /// The dead-letter topic.
+    pub dlq: Option<Arc<str>>,
+    /// For each stage.
+    pub then: Vec<Then>,
+    /// Calls after the first.
+    pub retries: u32,
+    /// Outputs, dead letters and offsets are in one transaction.
+    pub exactly_once: bool,
+    /// Partitions of which nothing is committed are read from the newest record on.
+    pub starts_at_end: bool,
+    /// What a stage refused or wanted again may have been another record's fault, or have passed: either is right.
+    pub is_unsteady: bool,
+}
+
+/// A log, over the deletion of its topic: the topic's id and the partition.
+type LogId = (u64, TopicPartition);
+
+/// Watches one history.
+pub struct Checker {
+    /// What the pipeline is to do.
+    pub task: Task,
+    index: Index,
+    // Up to where each log is checked, and where that began.
+    checked: BTreeMap<LogId, Checked>,
+    // What may be passed over.
+    exempt: BTreeMap<LogId, Vec<(i64, i64)>>,
+    excuses: BTreeSet<&'static str>,
+    violations: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Checked {
+    from: i64,
+    to: i64,
+}
+
+impl Checker {
+    /// A checker for a task.
+    pub fn new(task: Task) -> Checker {
+        Checker {
+            task,
+            index: Index::default(),
+            checked: BTreeMap::new(),
+            exempt: BTreeMap::new(),
+            excuses: BTreeSet::new(),
+            violations: Vec::new(),
+        }
+    }
+
+    /// What was found.
+    pub fn violations(&self) -> &[String] {
+        &self.violations
+    }
+
+    /// Something happened after which records may come twice.
+    pub fn excuse(&mut self, why: &'static str) {
+        self.excuses.insert(why);
+    }
+
+    /// These offsets of a log may be passed over.
+    pub fn exempt(&mut self, topic: u64, at: &TopicPartition, from: i64, to: i64) {
+        self.exempt.entry((topic, at.clone())).or_default().push((from, to));
+    }
+
+    /// Whether an offset may be passed over.
+    fn is_exempt(&self, log: &LogId, offset: i64) -> bool {
+        self.exempt.get(log).is_some_and(|ranges| ranges.iter().any(|(from, to)| (*from..*to).contains(&offset)))
+    }
+
+    /// Something is wrong.
+    pub fn violate(&mut self, what: String) {
+        self.violations.push(what);
+    }
+
+    /// All that is below an offset is about to be committed. `producer`: what its transaction holds counts too.
+    fn on_commit(&mut self, cluster: &Cluster, at: &TopicPartition, offset: i64, producer: Option<u64>) {
+        let Some(topic) = cluster.topics.get(&*at.topic) else { return };
+        let Some(log) = cluster.log_of(at) else { return };
+        let id = (topic.id, at.clone());
+        let known = self.checked.get(&id).copied();
+        let Checked { from, to } = known.unwrap_or(Checked { from: 0, to: 0 });
+        if offset > log.end() {
+            return self.violate(format!("{at}: {offset} is committed, and the log ends at {}", log.end()));
+        }
+        if offset < to {
+            self.violate(format!("{at}: the committed offset goes back from {to} to {offset}"));
+        }
+        self.index.read(cluster, &self.task);
+        let lacking = log.records(to, offset).find_map(|(at_offset, message)| {
+            if self.is_exempt(&id, at_offset) || log.fate(at_offset) == Some(crate::cluster::log::Fate::Aborted) {
+                return None;
+            }
+            expect::lacking(&self.task, &self.index, cluster, at, at_offset, message, producer)
+        });
+        if let Some(lacking) = lacking {
+            self.violate(format!("{at}: {offset} is committed, but {lacking}"));
+        }
+        self.checked.insert(id, Checked { from, to: to.max(offset) });
+    }
+}
+
+impl World {
+    /// A member commits an offset.
+    pub fn check_commit(&mut self, group: &str, at: &TopicPartition, offset: i64) {
+        if *self.checker.task.group != *group {
+            return;
+        }
+        self.checker.on_commit(&self.cluster, at, offset, None);
+        self.stop_if_violated();
+    }
+
+    /// A transaction is committed.
+    pub fn check_transaction(&mut self, producer: u64, groups: &BTreeSet<Arc<str>>) {
+        let name = self.checker.task.group.clone();
+        for group in groups.iter().filter(|group| **group == name) {
+            let pending = self.cluster.groups.get(group).map(|group| group.pending_of(producer)).unwrap_or_default();
+            for (at, committed) in pending {
+                self.trace(format_args!("transaction of {producer}: {at} at {}", committed.offset));
+                self.checker.on_commit(&self.cluster, &at, committed.offset.0, Some(producer));
+            }
+        }
+        self.stop_if_violated();
+    }
+
+    /// A member begins with a partition. Where the group has committed nothing of it yet, a pipeline that starts at the end may pass
+    /// over what is there.
+    pub fn note_start(&mut self, at: &TopicPartition, from: StartPosition) {
+        let task = &self.checker.task;
+        let committed = self.cluster.groups.get(&task.group).is_some_and(|group| group.offsets.contains_key(at));
+        let Some(topic) = self.cluster.topics.get(&*at.topic).filter(|_| task.starts_at_end && !committed) else {
+            return;
+        };
+        if let StartPosition::Offset(offset) = from {
+            self.checker.exempt(topic.id, at, 0, offset.0);
+        }
+    }
+
+    /// The history ends where something is wrong.
+    pub fn stop_if_violated(&self) {
+        if !self.checker.violations.is_empty() {
+            self.scheduler.stop();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,59 @@
+//! Order: outputs of one key and one input partition keep the order of their inputs.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sluicebox::kafka::TopicPartition;
+
+use super::{Checker, Task};
+use crate::cluster::Cluster;
+use crate::cluster::log::Fate;
+use crate::script::{number_of, path_of};
+
+/// Where each input record is, by its number.
+pub(super) type Places = BTreeMap<u64, (TopicPartition, i64)>;
+
+/// Where an output comes from: the offset of its input, and which of what came of that it is.
+type Origin = (i64, Vec<u32>);
+
+impl Checker {
+    pub(super) fn check_order(&mut self, cluster: &Cluster, inputs: &Places) {
+        let topics: Vec<_> = self.task.outputs.iter().flatten().cloned().collect();
+        for topic in topics {
+            for number in 0..cluster.partition_count(&topic).unwrap_or(0) {
+                let at = TopicPartition::new(&topic, number as i32);
+                if let Some(what) = disorder(&self.task, cluster, &at, inputs) {
+                    self.violate(what);
+                }
+            }
+        }
+    }
+}
+
+fn disorder(task: &Task, cluster: &Cluster, at: &TopicPartition, inputs: &Places) -> Option<String> {
+    let log = cluster.log_of(at)?;
+    // The last of each key and input partition, and what has come already.
+    let mut last: BTreeMap<(Option<&[u8]>, &TopicPartition), Origin> = BTreeMap::new();
+    let mut seen: BTreeSet<&str> = BTreeSet::new();
+    for (offset, message) in log.records(0, log.end()) {
+        if log.fate(offset) != Some(Fate::Committed) {
+            continue;
+        }
+        let path = path_of(message.value.as_deref().unwrap_or_default());
+        let Some((input, input_offset)) = number_of(path).and_then(|number| inputs.get(&number)) else { continue };
+        // What comes again may come out of order: only the first time counts.
+        if !seen.insert(path) || (message.key.is_none() && !task.exactly_once) {
+            continue;
+        }
+        let origin = (*input_offset, path.split('.').skip(1).filter_map(|part| part.parse().ok()).collect());
+        let before = last.insert((message.key.as_deref(), input), origin);
+        let now = &last[&(message.key.as_deref(), input)];
+        if message.key.is_some() && before.as_ref().is_some_and(|before| before > now) {
+            let before = before.map(|(offset, _)| offset).unwrap_or_default();
+            return Some(format!(
+                "{at} offset {offset}: record {path}, of offset {input_offset} of {input}, comes behind one of the same \
+                 key that came of offset {before}"
+            ));
+        }
+    }
+    None
+}

@@ -1,0 +1,79 @@
+//! The simulated reader outside of groups.
+
+use std::time::Duration;
+
+use sluicebox::batch::Offset;
+use sluicebox::kafka::{
+    ConsumerEvent, Fetched, GroupConsumer as _, KafkaError, PartitionReader, Properties, StartPosition, TopicPartition,
+};
+use sluicebox::rt::{self, Wakeup};
+
+use super::consumer::SimulatedConsumer;
+use super::queries::{partition_count, watermarks};
+
+/// A consumer that subscribes to nothing.
+pub(super) struct SimulatedReader {
+    consumer: SimulatedConsumer,
+    wakeup: Wakeup,
+    reads_committed: bool,
+}
+
+impl SimulatedReader {
+    pub(super) fn new(properties: &Properties) -> SimulatedReader {
+        let wakeup = Wakeup::default();
+        let reads_committed = properties.get("isolation.level").is_none_or(|level| level == "read_committed");
+        let mut properties = properties.clone();
+        // Its assignments are its own, and each names all partitions.
+        properties.insert("partition.assignment.strategy".to_owned(), "range".to_owned());
+        properties.remove("group.protocol");
+        SimulatedReader { consumer: SimulatedConsumer::new(&properties, 1, wakeup.clone()), wakeup, reads_committed }
+    }
+}
+
+impl PartitionReader for SimulatedReader {
+    fn start(&mut self, partitions: &[(TopicPartition, StartPosition)]) -> Result<(), KafkaError> {
+        let list: Vec<_> = partitions.iter().map(|(at, from)| (at.clone(), *from, 0)).collect();
+        self.consumer.assign(&list)
+    }
+
+    fn poll(&mut self, timeout: Duration, take: &mut dyn FnMut(Fetched<'_>) -> bool) -> Result<(), KafkaError> {
+        let deadline = rt::now() + timeout;
+        loop {
+            let mut any = false;
+            while let Some(event) = self.consumer.next_event() {
+                match event {
+                    ConsumerEvent::Fatal(error) => return Err(error),
+                    ConsumerEvent::Failed(error) => {
+                        any = true;
+                        if !take(Fetched::Failed(error)) {
+                            return Ok(());
+                        }
+                    }
+                    ConsumerEvent::Assigned(_) | ConsumerEvent::Revoked { .. } | ConsumerEvent::Committed(_) => {}
+                }
+            }
+            let mut goes_on = true;
+            self.consumer.read(0, &mut |fetched| {
+                any = true;
+                goes_on = take(fetched);
+                goes_on
+            });
+            if any || !goes_on || rt::now() >= deadline {
+                return Ok(());
+            }
+            self.wakeup.wait_until(Some(deadline));
+        }
+    }
+
+    fn partition_count(&self, topic: &str, timeout: Duration) -> Result<i32, KafkaError> {
+        partition_count(topic, timeout)
+    }
+
+    fn watermarks(&self, of: &TopicPartition, timeout: Duration) -> Result<(Offset, Offset), KafkaError> {
+        watermarks(of, timeout, self.reads_committed)
+    }
+
+    fn close(self: Box<Self>, timeout: Duration) {
+        Box::new(self.consumer).close(timeout);
+    }
+}

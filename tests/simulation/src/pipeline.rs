@@ -1,0 +1,202 @@
+//! The program under test: the real pipeline, with simulated clients and plugins.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sluicebox::config::Position;
+use sluicebox::config::plan::{self, Delivery, OnBreak, OnLostOffset, Plan, Start, Target};
+use sluicebox::error::PipelineError;
+use sluicebox::kafka::ErrorKind;
+use sluicebox::pipeline::Pipeline;
+use sluicebox::rt;
+
+use crate::check::Then;
+use crate::client::Simulated;
+use crate::cluster::group::Protocol;
+use crate::instance::{Failure, FailureKind, Program, Running};
+use crate::plugin::Scripted;
+use crate::scenario::{DLQ, GROUP, OnLost, Setup, input};
+
+/// What the pipeline is called.
+const NAME: &str = "pipeline";
+
+/// The pipeline of this repository.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Real;
+
+impl Program for Real {
+    fn start(&self, setup: &Setup, name: Option<String>) -> Running {
+        let plan = Arc::new(plan(setup, name));
+        let script = Arc::new(setup.script.clone());
+        let plugins = (0..script.stages).map(|stage| Scripted { script: script.clone(), stage }).collect();
+        let (counters, view) = Default::default();
+        let (ended, end) = rt::channel();
+        let on_end = move || _ = ended.send(());
+        let started = Pipeline::start(Arc::new(Simulated), plan, plugins, counters, view, on_end);
+        match started {
+            Ok(pipeline) => {
+                let pipeline = Rc::new(RefCell::new(Some(pipeline)));
+                let stopped = pipeline.clone();
+                let stop = Rc::new(move || {
+                    if let Some(pipeline) = &*stopped.borrow() {
+                        pipeline.stop();
+                    }
+                });
+                let join = move || {
+                    // It says so in any case, and can be told to stop until then.
+                    let _ = end.recv_until(None);
+                    let pipeline = pipeline.take();
+                    pipeline.map_or(Ok(()), |pipeline| pipeline.join().map_err(|error| failure(&error)))
+                };
+                Running { stop, join: Box::new(join) }
+            }
+            Err(error) => {
+                let failure = Failure { text: format!("{error:#}"), kind: FailureKind::Other };
+                Running { stop: Rc::new(|| {}), join: Box::new(|| Err(failure)) }
+            }
+        }
+    }
+}
+
+fn failure(error: &PipelineError) -> Failure {
+    let kind = match error {
+        PipelineError::Drain(_) | PipelineError::Aborted(_) => FailureKind::Drain,
+        PipelineError::OffsetLost { .. } => FailureKind::OffsetLost,
+        PipelineError::Panic(_) => FailureKind::Panic,
+        PipelineError::Undeliverable { .. } => FailureKind::Undeliverable,
+        PipelineError::Record { .. } => FailureKind::Record,
+        PipelineError::Breaker(_) => FailureKind::Breaker,
+        PipelineError::Topic(_) => FailureKind::Topic,
+        PipelineError::Kafka(error) | PipelineError::Transactions(error)
+            if error.kind == ErrorKind::Authorization =>
+        {
+            FailureKind::Rights
+        }
+        PipelineError::Kafka(_)
+        | PipelineError::Transactions(_)
+        | PipelineError::Fenced(_)
+        | PipelineError::Fatal { .. }
+        | PipelineError::Plugin(_)
+        | PipelineError::Unreadable(_)
+        | PipelineError::Other(_) => FailureKind::Other,
+    };
+    Failure { text: error.to_string(), kind }
+}
+
+fn owned(properties: &[(&str, String)]) -> BTreeMap<String, String> {
+    properties.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect()
+}
+
+/// The properties of the clients, as `config` fills them in.
+fn consumer(setup: &Setup, name: Option<&String>) -> BTreeMap<String, String> {
+    let mut properties = owned(&[
+        ("auto.offset.reset", "error".to_owned()),
+        ("enable.partition.eof", "true".to_owned()),
+        ("group.id", GROUP.to_owned()),
+        ("queued.min.messages", (setup.fetched_ahead * setup.workers).to_string()),
+        ("topic.metadata.refresh.interval.ms", "3000".to_owned()),
+        ("session.timeout.ms", setup.session.to_string()),
+        ("heartbeat.interval.ms", (setup.session / 5).to_string()),
+        ("max.poll.interval.ms", setup.poll_interval.to_string()),
+    ]);
+    let (name_of, value) = match setup.protocol {
+        Protocol::Eager => ("partition.assignment.strategy", "range"),
+        Protocol::Cooperative => ("partition.assignment.strategy", "cooperative-sticky"),
+        Protocol::Consumer => ("group.protocol", "consumer"),
+    };
+    properties.insert(name_of.to_owned(), value.to_owned());
+    properties.extend(name.map(|name| ("group.instance.id".to_owned(), format!("sluice-{NAME}-{name}"))));
+    properties
+}
+
+fn producer(setup: &Setup) -> BTreeMap<String, String> {
+    owned(&[
+        ("linger.ms", setup.linger.to_string()),
+        ("queue.buffering.max.messages", setup.producer_queue.to_string()),
+        ("transaction.timeout.ms", setup.transaction_timeout.to_string()),
+        ("message.timeout.ms", "0".to_owned()),
+    ])
+}
+
+fn plan(setup: &Setup, name: Option<String>) -> Plan {
+    let topics = match setup.by_pattern {
+        true => vec!["^in-.*".to_owned()],
+        false => (0..setup.topics.len()).map(|topic| input(topic).to_string()).collect(),
+    };
+    let topic = |name: &str| plan::Topic { name: name.to_owned(), create: None };
+    let output = |(number, to): (usize, Option<Arc<str>>)| plan::Output {
+        name: if number == 0 { "default".into() } else { format!("more-{number}").into() },
+        target: to.map_or(Target::Drop, |to| Target::Topic(topic(&to))),
+    };
+    let (millis, position) = (Duration::from_millis, Position { line: 1, column: 1 });
+    Plan {
+        file: "simulated.yaml".into(),
+        name: NAME.into(),
+        name_at: position,
+        consumer: consumer(setup, name.as_ref()),
+        producer: producer(setup),
+        input: plan::Input {
+            topics,
+            group: GROUP.to_owned(),
+            start: if setup.starts_at_end { Start::Latest } else { Start::Earliest },
+            on_lost_offset: match setup.on_lost {
+                OnLost::Stop => OnLostOffset::Stop,
+                OnLost::Earliest => OnLostOffset::Earliest,
+                OnLost::Latest => OnLostOffset::Latest,
+            },
+        },
+        delivery: if setup.exactly_once { Delivery::ExactlyOnce } else { Delivery::AtLeastOnce },
+        delivery_at: position,
+        instance: name,
+        workers: NonZeroUsize::new(setup.workers).unwrap_or(NonZeroUsize::MIN),
+        batch: plan::BatchLimits {
+            max_records: setup.batch_records,
+            max_bytes: 1 << 20,
+            max_wait: millis(setup.batch_wait),
+        },
+        stages: (0..setup.script.stages).map(|number| stage(setup, number)).collect(),
+        outputs: setup.outputs().into_iter().enumerate().map(output).collect(),
+        dlq: setup.has_dlq.then(|| plan::Dlq {
+            topic: topic(DLQ),
+            oversize: plan::Oversize::Stop,
+            connect_headers: false,
+        }),
+        breaker: setup.breaker.map(|(percent, min_records)| plan::Breaker {
+            share: f64::from(percent) / 100.0,
+            window: Duration::from_secs(30),
+            min_records,
+            on_break: OnBreak::Pause,
+        }),
+        commit_interval: millis(setup.commit_interval),
+        transaction_timeout: millis(setup.transaction_timeout),
+        drain: millis(setup.drain),
+        embedded: false,
+    }
+}
+
+fn stage(setup: &Setup, number: usize) -> plan::Stage {
+    plan::Stage {
+        name: format!("stage-{number}").into(),
+        plugin: "simulated".to_owned(),
+        plugin_at: Position { line: 1, column: 1 },
+        path: "simulated.wasm".into(),
+        config: "null".to_owned(),
+        limits: plan::Limits { time: Duration::from_millis(200), memory: 1 << 28 },
+        grants: plan::Grants::default(),
+        on_error: plan::OnError {
+            retries: setup.retries,
+            backoff: Duration::from_millis(setup.backoff),
+            max_backoff: Duration::from_secs(2),
+            hold: if setup.holds_key { plan::Hold::Key } else { plan::Hold::Partition },
+            then: match setup.then[number] {
+                Then::Letter => plan::Then::Dlq,
+                Then::Drop => plan::Then::Drop,
+                Then::Stop => plan::Then::Stop,
+            },
+        },
+    }
+}

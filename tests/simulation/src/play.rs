@@ -1,0 +1,134 @@
+//! Playing a scenario: feeds records, lets faults happen, waits until all has come right, and stops.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use crate::check::end::Ending;
+use crate::cluster::log::Message;
+use crate::fault::Fault;
+use crate::history::{self, Outcome};
+use crate::instance::{FailureKind, Instances, Program};
+use crate::network::{MS, SECOND};
+use crate::scenario::{Fed, OnLost, Scenario, input};
+use crate::scheduler::Nanos;
+use crate::world::{self, World};
+
+/// How long everything may take to come right once nothing goes wrong any more: longer than a circuit breaker waits.
+const PATIENCE: Nanos = 900 * SECOND;
+/// How often it is looked whether it has.
+const LOOK: Nanos = 250 * MS;
+
+/// Plays a scenario with a program.
+pub fn play(scenario: &Scenario, program: Rc<dyn Program>) -> Outcome {
+    let surroundings = scenario.surroundings();
+    let scenario = Rc::new(scenario.clone());
+    history::run(scenario.seed, &surroundings, move || {
+        world::with(|world| set_up(world, &scenario, program));
+        sleep(scenario.quiet_at);
+        world::with(|world| {
+            world.calm_down();
+            world.instances.be_quiet();
+        });
+        wait_until_all_is_read(&scenario);
+        world::with(|world| (0..scenario.instances.len()).for_each(|number| world.stop_instance(number, None)));
+        // Each has its own deadline, and is found out if it misses that.
+        while !world::with(|world| world.instances.are_down()) {
+            sleep(LOOK);
+        }
+        world::with(|world| world.check_end(&ending(world, &scenario)));
+    })
+}
+
+fn sleep(time: Nanos) {
+    let scheduler = world::scheduler();
+    let until = scheduler.time() + time;
+    while scheduler.time() < until {
+        scheduler.park(Some(until));
+    }
+}
+
+fn set_up(world: &mut World, scenario: &Rc<Scenario>, program: Rc<dyn Program>) {
+    world.make_topics(&scenario.setup);
+    let setup = Rc::new(scenario.setup.clone());
+    world.instances = Instances::new(scenario.instances.len(), program, setup, allowed(scenario));
+    for (number, at) in scenario.instances.iter().enumerate() {
+        world.after(*at, move |world| world.start_instance(number));
+    }
+    for fed in &scenario.records {
+        let (fed, scenario) = (*fed, scenario.clone());
+        world.after(fed.at, move |world| feed(world, &scenario, fed));
+    }
+    for timed in &scenario.faults {
+        let fault = timed.fault;
+        world.after(timed.at, move |world| {
+            world.inflict(fault);
+            match fault {
+                Fault::Stop { instance, pause } => world.stop_instance(instance, Some(pause)),
+                Fault::Crash { instance, pause } => world.crash_instance(instance, pause),
+                Fault::Freeze { instance, time } => world.freeze_instance(instance, time),
+                _ => {}
+            }
+        });
+    }
+}
+
+fn feed(world: &mut World, scenario: &Scenario, fed: Fed) {
+    let at = sluicebox::kafka::TopicPartition::new(&input(fed.topic), fed.partition as i32);
+    let message = Arc::new(Message {
+        key: fed.key.map(|key| vec![b'k', key]),
+        value: Some(scenario.setup.script.value(&fed.number.to_string())),
+        headers: Vec::new(),
+        timestamp: crate::scheduler::EPOCH_MS + (fed.at / MS) as i64,
+    });
+    let producer = world.cluster.transactions.new_producer();
+    let Some(log) = world.cluster.log(&at) else { return };
+    log.skip(i64::from(fed.hole));
+    log.append(message, fed.transaction.map(|_| producer));
+    if let Some(commit) = fed.transaction {
+        log.end_transaction(producer, commit);
+    }
+    world.on_append(&at);
+}
+
+fn wait_until_all_is_read(scenario: &Scenario) {
+    let inputs = scenario.inputs();
+    let deadline = world::scheduler().time() + PATIENCE;
+    loop {
+        sleep(LOOK);
+        let (is_read, is_over) = world::with(|world| {
+            let is_read = world.lag(&inputs) == 0 && world.cluster.transactions.are_at_rest();
+            (is_read, world.instances.is_any_over() && world.instances.are_down())
+        });
+        if is_read || is_over || world::scheduler().time() > deadline {
+            return;
+        }
+    }
+}
+
+fn ending(world: &World, scenario: &Scenario) -> Ending {
+    Ending {
+        inputs: scenario.inputs(),
+        all_is_read: !world.instances.is_any_over(),
+        may_repeat: scenario.faults.iter().any(|timed| timed.fault.loses_offsets()),
+    }
+}
+
+/// The failures that a scenario contains a reason for.
+fn allowed(scenario: &Scenario) -> Vec<FailureKind> {
+    let any = |test: fn(Fault) -> bool| scenario.faults.iter().any(|timed| test(timed.fault));
+    let setup = &scenario.setup;
+    let mut allowed = Vec::new();
+    let mut allow = |kind, is_allowed: bool| {
+        if is_allowed {
+            allowed.push(kind);
+        }
+    };
+    // Under an instance that is stopped in the middle of something else.
+    allow(FailureKind::Drain, any(|fault| matches!(fault, Fault::Stop { .. })));
+    allow(FailureKind::OffsetLost, setup.on_lost == OnLost::Stop && any(Fault::loses_offsets));
+    allow(FailureKind::Rights, any(Fault::is_denial));
+    allow(FailureKind::Panic, any(|fault| fault == Fault::Panic));
+    let is_refused = setup.script.oversize > 0 && !setup.has_dlq;
+    allow(FailureKind::Undeliverable, is_refused || any(Fault::is_denial));
+    allowed
+}
