@@ -1,6 +1,6 @@
-"""The module that is made a component: it holds the plugin of the module `plugin` to the host's interface.
+"""The module that becomes a component: it connects the plugin of the module `plugin` with the host's interface.
 
-It is imported while the component is built; what it holds then is what every instance starts with.
+It is imported while the component is built. Every instance starts with the state that it has then.
 """
 
 import linecache
@@ -36,13 +36,17 @@ def _class() -> type[Plugin]:
     return leaves[0]
 
 
-def _about() -> tuple[str, str]:
-    """The plugin's name and version: those of its `pyproject.toml`, which lies beside the module."""
+def _folder() -> Path:
+    """The project's folder, which the module or package `plugin` lies in."""
     assert plugin.__file__ is not None
     file = Path(plugin.__file__)
-    folder = file.parent.parent if file.name == "__init__.py" else file.parent
+    return file.parent.parent if file.name == "__init__.py" else file.parent
+
+
+def _about() -> tuple[str, str]:
+    """The plugin's name and version: those of its `pyproject.toml`."""
     try:
-        project = tomllib.loads((folder / "pyproject.toml").read_text())["project"]
+        project = tomllib.loads((_folder() / "pyproject.toml").read_text())["project"]
     except (OSError, KeyError):
         return _class().__name__, ""
     return str(project["name"]), str(project.get("version", ""))
@@ -58,6 +62,7 @@ def _remember_sources() -> None:
     linecache.checkcache = lambda filename=None: None
 
 
+sandbox.gather(str(_folder()))
 _starter = Starter(_class())
 _name, _version = _about()
 _remember_sources()
