@@ -1,11 +1,12 @@
 // From a JavaScript or TypeScript plugin to a component. `sluice plugin build` puts this file into the project's `build/`
 // and runs it there, so that Node.js finds the project's own packages:
 //
-//     node build/componentize.mjs ENTRY WIT-FOLDER WORLD OUTPUT [--grant clock] [--grant random]
+//     node build/made/componentize.mjs ENTRY WIT-FOLDER WORLD OUTPUT [--grant clock] [--grant random]
 //
-// All features of the engine are off: it imports nothing of WASI. What is granted the SDK imports itself.
+// All features of the engine are off, so it imports nothing of WASI. The SDK itself imports what is granted.
 
 import { componentize, version } from '@bytecodealliance/componentize-js';
+import { parse } from 'acorn';
 import esbuild from 'esbuild';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
@@ -13,6 +14,8 @@ import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { find, nodesOf } from './findings.mjs';
+import { withPropertyEscapes } from './regexps.mjs';
 
 const WRAPPER = 'sluicebox-wrapper.js';
 const FEATURES = ['stdio', 'random', 'clocks', 'http', 'fetch-event'];
@@ -49,7 +52,7 @@ const project = await projectOf(entry);
 const bundle = join(dirname(output), `${project.name.split('/').at(-1)}.bundle.js`);
 
 await mkdir(dirname(output), { recursive: true });
-const { code, table } = await bundled();
+const { code, table } = checked(await bundled());
 const source = `${code}\nglobalThis.sluiceboxSources = ${JSON.stringify(table)};\n`;
 if (!(await isBuilt())) {
   await writeFile(bundle, source); // for whoever looks for what went in
@@ -126,6 +129,23 @@ async function bundled() {
     .catch(() => process.exit(1)); // esbuild has said why
   const [map, code] = [result.outputFiles.find(isMap), result.outputFiles.find((file) => !isMap(file))];
   return { code: code.text, table: sources(JSON.parse(map.text)) };
+}
+
+/** The bundle with what the engine lacks put in its place where that can be done, and told with file and line where not. */
+function checked({ code, table }) {
+  const nodes = nodesOf(parse(code, { ecmaVersion: 'latest', sourceType: 'module', locations: true }));
+  const source = (node) => table.lines[node.loc.start.line];
+  const fileOf = (node) => table.files[source(node)?.[0]] ?? '';
+  const isOwn = (node) => fileOf(node) !== '' && !fileOf(node).includes('node_modules/');
+  const rewritten = withPropertyEscapes(code, nodes);
+  const findings = [...find(nodes, isOwn, fileOf), ...rewritten.findings].filter(({ node }) => source(node) !== undefined);
+  const shown = findings.map(({ node, severity, text }) => `${severity}: ${fileOf(node)}:${source(node)[1]}: ${text}`);
+  for (const line of new Set(shown)) console.error(line);
+  if (findings.some(({ severity }) => severity === 'error')) {
+    console.error('help: docs/languages.md lists what a plugin in JavaScript does not have');
+    process.exit(1);
+  }
+  return { code: rewritten.code, table };
 }
 
 function isMap(file) {
