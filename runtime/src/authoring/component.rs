@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use wasm_encoder::{Module, RawSection};
+use wasm_encoder::{CustomSection, Module, RawSection, Section as _};
 use wasmparser::{Parser, Payload};
 use wit_component::{ComponentEncoder, StringEncoding};
 use wit_parser::{PackageId, Resolve};
@@ -16,7 +16,7 @@ const INTERFACE: &str = include_str!("../../../wit/sluicebox.wit");
 const PREVIEW1: &str = "wasi_snapshot_preview1";
 const STUBS: &str = include_str!("preview1.wat");
 
-/// What of WASI is not answered inside a component but left to the host, which asks for a grant then.
+/// Which parts of WASI are left to the host, which asks for a grant, instead of being answered inside the component.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Real {
     /// The clocks.
@@ -25,7 +25,7 @@ pub struct Real {
     pub random: bool,
 }
 
-/// Writes the interface into a folder, for tools that want files.
+/// Writes the interface into a folder, for tools that read files.
 ///
 /// # Errors
 /// The folder cannot be written to.
@@ -60,7 +60,7 @@ fn describe(module: &mut Vec<u8>, resolve: &Resolve, package: PackageId, world: 
     wit_component::embed_component_metadata(module, resolve, world, StringEncoding::UTF8)
 }
 
-/// The module that answers WASI preview 1. What of it nobody calls is taken out when the component is made, its imports too.
+/// The module that answers WASI preview 1. Functions that nobody calls, and what they import, are removed when the component is made.
 fn stubs(real: Real) -> Result<Vec<u8>> {
     let mut text = STUBS.to_owned();
     if real.clock {
@@ -79,7 +79,7 @@ fn stubs(real: Real) -> Result<Vec<u8>> {
     Ok(module)
 }
 
-/// What the stubs import, as much of it as they call.
+/// What the stubs may import.
 const WORLD: &str = "package sluicebox:stubs;
 world stubs {
   import sluicebox:plugin/log@0.1.0;
@@ -105,7 +105,7 @@ fn imports_from(module: &[u8], from: &str) -> Result<bool> {
     Ok(false)
 }
 
-/// The module without what only a debugger reads. The names of functions stay: a trap's report has them.
+/// Removes what only a debugger reads. The names of functions stay, because reports of traps have them.
 fn without_debug_info(module: &[u8]) -> Result<Vec<u8>> {
     let mut stripped = Module::new();
     for payload in Parser::new(0).parse_all(module) {
@@ -122,7 +122,7 @@ fn without_debug_info(module: &[u8]) -> Result<Vec<u8>> {
     Ok(stripped.finish())
 }
 
-/// Adds what the language's own tools do not write: which language it is, and this program.
+/// Adds to the producers what the language's own tools do not: the language, and this program.
 ///
 /// # Errors
 /// It is no component.
@@ -131,6 +131,12 @@ pub fn with_producers(component: &[u8], language: &str) -> Result<Vec<u8>> {
     producers.add("language", language, "");
     producers.add("processed-by", "sluice", env!("CARGO_PKG_VERSION"));
     producers.add_to_wasm(component)
+}
+
+/// The component, or module, with a custom section at its end.
+pub fn with_section(mut component: Vec<u8>, name: &str, data: &[u8]) -> Vec<u8> {
+    CustomSection { name: name.into(), data: data.into() }.append_to(&mut component);
+    component
 }
 
 #[cfg(test)]
