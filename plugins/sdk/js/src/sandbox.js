@@ -1,5 +1,6 @@
-// What JavaScript expects of its surroundings and a sandbox does not have: a clock, randomness and a console of the SDK's own, Unicode
-// normalization, and a plain error for what cannot be had. Imported before a plugin's own files, which may use all of it when they load.
+// What JavaScript expects of its surroundings and a sandbox does not have: a clock, randomness and a console of the
+// SDK's own, Unicode normalization, and a plain error for what cannot be had. Imported before a plugin's own files,
+// which may use all of it when they load.
 
 import { host } from './host.js';
 import { log } from './log.js';

@@ -3,10 +3,12 @@
 It is imported while the component is built. Every instance starts with the state that it has then.
 """
 
+import json
 import linecache
 import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
 from componentize_py_types import Err
 from wit_world.imports import log as host_log
@@ -17,6 +19,7 @@ from . import log, metrics, sandbox
 from .errors import ConfigError, FatalError, RetryBatch
 from .instance import Instance, Starter
 from .plugin import Plugin
+from .schema import schema
 from .stack import describe
 from .stage import Stage
 
@@ -52,6 +55,13 @@ def _about() -> tuple[str, str]:
     return str(project["name"]), str(project.get("version", ""))
 
 
+def _write_schema() -> None:
+    """Leaves the schema of the configuration to `sluice plugin build`, in its folder for intermediate files."""
+    folder = _folder() / "build" / "made"
+    if _starter.config is not Any and folder.is_dir():
+        (folder / "config.schema.json").write_text(json.dumps(schema(_starter.config), indent=2, ensure_ascii=False))
+
+
 def _remember_sources() -> None:
     """Keeps the lines of the modules that are neither Python's nor generated, for the places in a stack, and has
     them kept when their files are not there."""
@@ -64,6 +74,7 @@ def _remember_sources() -> None:
 
 sandbox.gather(str(_folder()))
 _starter = Starter(_class())
+_write_schema()
 _name, _version = _about()
 _remember_sources()
 _levels = {level.name.lower(): level for level in host_log.Level}

@@ -1,5 +1,5 @@
-// From a JavaScript or TypeScript plugin to a component. `sluice plugin build` puts this file into the project's `build/`
-// and runs it there, so that Node.js finds the project's own packages:
+// From a JavaScript or TypeScript plugin to a component. `sluice plugin build` puts this file into the project's
+// `build/` and runs it there, so that Node.js finds the project's own packages:
 //
 //     node build/made/componentize.mjs ENTRY WIT-FOLDER WORLD OUTPUT [--grant clock] [--grant random]
 //
@@ -12,7 +12,7 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { find, nodesOf } from './findings.mjs';
 import { withPropertyEscapes } from './regexps.mjs';
@@ -53,6 +53,7 @@ const bundle = join(dirname(output), `${project.name.split('/').at(-1)}.bundle.j
 
 await mkdir(dirname(output), { recursive: true });
 const { code, table } = checked(await bundled());
+await writeSchema();
 const source = `${code}\nglobalThis.sluiceboxSources = ${JSON.stringify(table)};\n`;
 if (!(await isBuilt())) {
   await writeFile(bundle, source); // for whoever looks for what went in
@@ -112,23 +113,41 @@ async function projectOf(file) {
 /** The plugin, the SDK and all other packages in one file, and the table that leads from its lines to the sources'. */
 async function bundled() {
   const result = await esbuild
-    .build({
-      stdin: { contents: wrapper(), resolveDir: project.folder, sourcefile: WRAPPER },
-      absWorkingDir: project.folder,
-      outfile: bundle,
-      bundle: true,
-      format: 'esm',
-      platform: 'neutral',
-      mainFields: ['module', 'main'],
-      conditions: ['import', 'module'],
-      target: 'es2022',
-      external: ['sluicebox:*', 'host:*'],
-      sourcemap: 'external',
-      write: false,
-    })
+    .build({ ...bundling(wrapper()), outfile: bundle, external: ['sluicebox:*', 'host:*'], sourcemap: 'external' })
     .catch(() => process.exit(1)); // esbuild has said why
   const [map, code] = [result.outputFiles.find(isMap), result.outputFiles.find((file) => !isMap(file))];
   return { code: code.text, table: sources(JSON.parse(map.text)) };
+}
+
+function bundling(contents) {
+  return {
+    stdin: { contents, resolveDir: project.folder, sourcefile: WRAPPER },
+    absWorkingDir: project.folder,
+    bundle: true,
+    format: 'esm',
+    platform: 'neutral',
+    mainFields: ['module', 'main'],
+    conditions: ['import', 'module'],
+    target: 'es2022',
+    write: false,
+  };
+}
+
+/** Leaves the JSON Schema of the configuration to the build. The plugin's files are loaded for it here, in Node.js, as its tests load them. */
+async function writeSchema() {
+  // A copy of the SDK may be older than this file.
+  const contents = `import plugin from ${JSON.stringify(entry)};
+import * as config from 'sluicebox-plugin/config';
+export default config.schemaOf?.(plugin);`;
+  try {
+    const { outputFiles } = await esbuild.build({ ...bundling(contents), logLevel: 'silent' });
+    const file = join(dirname(output), 'config-schema.mjs');
+    await writeFile(file, outputFiles[0].text);
+    const { default: schema } = await import(pathToFileURL(file));
+    if (schema !== undefined) await writeFile(join(dirname(output), 'config.schema.json'), JSON.stringify(schema, null, 2));
+  } catch (error) {
+    console.error(`warning: the plugin has no schema of its configuration, because it does not load in Node.js: ${error.message}`);
+  }
 }
 
 /** The bundle with what the engine lacks put in its place where that can be done, and told with file and line where not. */

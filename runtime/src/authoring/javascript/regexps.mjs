@@ -1,12 +1,14 @@
-// Unicode property escapes (`\p{L}`) for an engine that has no Unicode tables: the classes that they stand for are written out.
+// Unicode property escapes (`\p{L}`) for an engine that has no Unicode tables: the classes that they stand for are
+// written out.
 
 import rewritePattern from 'regexpu-core';
 
 const PROPERTY = /\\[pP]\{/;
 
 /**
- * The code with every regular expression rewritten that has property escapes and is known when the plugin is built. Lines stay where they are.
- * `findings` of the kind `{ node, severity, text }` tell of those that cannot be rewritten.
+ * The code with every regular expression rewritten that has property escapes and is known when the plugin is built.
+ * Lines stay where they are. `findings` of the kind `{ node, severity, text }` tell of those that cannot be
+ * rewritten.
  */
 export function withPropertyEscapes(code, nodes) {
   const [changes, findings] = [[], []];
