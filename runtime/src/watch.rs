@@ -72,8 +72,8 @@ impl Watch {
         Ok(folder)
     }
 
-    /// Waits until something that is watched has changed and nothing more happens to it. What has changed since the last
-    /// time, or since it was added, counts at once.
+    /// Waits until something that is watched has changed and nothing more happens to it. What has changed since the
+    /// last time, or since it was added, counts at once.
     ///
     /// # Errors
     /// The system has stopped watching.

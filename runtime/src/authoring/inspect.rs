@@ -128,8 +128,8 @@ struct Made {
     producers: Vec<String>,
 }
 
-/// What the `producers` sections say. Of the languages the component's own counts, with the version that a module in it may tell;
-/// without one the first of a module's: an interpreter is written in another language than what it runs.
+/// What the `producers` sections say. Of the languages the component's own counts, with the version that a module in
+/// it may tell; without one the first of a module's: an interpreter is written in another language than what it runs.
 fn made(component: &[u8]) -> Result<Made> {
     let (mut made, mut own, mut depth) = (Made::default(), None, 0);
     let mut languages = Vec::new();

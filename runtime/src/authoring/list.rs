@@ -66,7 +66,8 @@ impl PluginFolders {
         })
     }
 
-    /// The plugins in the folders, by name. Of several with one name only the first is listed, which is the one that a pipeline gets.
+    /// The plugins in the folders, by name. Of several with one name only the first is listed, which is the one that
+    /// a pipeline gets.
     pub fn list(&self) -> Vec<Listed> {
         let mut found: BTreeMap<String, Listed> = BTreeMap::new();
         for (found_by, folder) in &self.0 {

@@ -105,7 +105,8 @@ impl Names<'_> {
     fn write(&self, part: &str, folder: &Path) -> Result<()> {
         for (path, bytes) in below(TEMPLATES, part) {
             let text = std::str::from_utf8(bytes).with_context(|| format!("{part}/{path}: not text"))?;
-            // In the repository a file whose name begins with a dot would be hidden, and a go.mod would be taken for its own.
+            // In the repository a file whose name begins with a dot would be hidden, and a go.mod would be taken for
+            // its own.
             let path = path.replace("__name__", self.name).replace("dot-", ".").replace(".template", "");
             write(&folder.join(path), self.fill(text).as_bytes())?;
         }

@@ -8,7 +8,8 @@ use super::build::Project;
 use super::component;
 use crate::plugin::config_schema::{CONFIG_SCHEMA_SECTION, check_config_schema};
 
-/// The file with the schema: in the project's folder where the author wrote it, in that of intermediate files where the SDK made it.
+/// The file with the schema: in the project's folder where the author wrote it, in that of intermediate files where
+/// the SDK made it.
 const FILE: &str = "config.schema.json";
 
 /// Removes what an earlier build has left.
@@ -28,7 +29,8 @@ pub fn keep(project: &Project, text: &str) -> Result<()> {
     fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))
 }
 
-/// The component with the project's schema: the author's, otherwise the one that the SDK made. Without either it stays as it is.
+/// The component with the project's schema: the author's, otherwise the one that the SDK made. Without either it
+/// stays as it is.
 pub fn with_schema(component: Vec<u8>, project: &Project) -> Result<Vec<u8>> {
     let files = [project.folder.join(FILE), project.made.join(FILE)];
     let Some(file) = files.into_iter().find(|file| file.is_file()) else { return Ok(component) };

@@ -1,4 +1,5 @@
-//! The tools of a language: found or named with how to get them, announced while they work, and run with all that they print.
+//! The tools of a language: found or named with how to get them, announced while they work, and run with all that
+//! they print.
 
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};

@@ -60,7 +60,8 @@ struct Build {
     /// Write the component to this file instead of build/NAME.wasm in the project
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Import the real clock or randomness from the host instead of the built-in stub (the stage must then grant it). May be given several times
+    /// Import the real clock or randomness from the host instead of the built-in stub (the stage must then grant it).
+    /// May be given several times
     #[arg(long, value_enum)]
     grant: Vec<Grant>,
     /// Build again on every change, until interrupted

@@ -51,7 +51,8 @@ pub fn config_schema(component: &[u8]) -> Result<Option<String>, ConfigSchemaErr
     Ok(found)
 }
 
-/// Returns the text of a schema if it is JSON, an object, short enough and of the right dialect. Whether its keywords make sense is not checked.
+/// Returns the text of a schema if it is JSON, an object, short enough and of the right dialect. Whether its keywords
+/// make sense is not checked.
 ///
 /// # Errors
 /// It is not.

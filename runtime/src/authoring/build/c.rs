@@ -15,8 +15,8 @@ use crate::authoring::{tool, wrong_use};
 const ZIGLANG: &str = "ziglang==0.15.2";
 const HELP: &str = "install zig from https://ziglang.org/download, or Python 3 (zig comes from PyPI then)";
 
-/// What differs from the compilers' defaults: an `assert` is kept, and traps; no stack guard needs randomness; the stack has 1 MiB, where
-/// zig's default of 16 MiB would be in every instance.
+/// What differs from the compilers' defaults: an `assert` is kept, and traps; no stack guard needs randomness; the
+/// stack has 1 MiB, where zig's default of 16 MiB would be in every instance.
 const FLAGS: [&str; 10] = [
     "-std=c11",
     "-O3",

@@ -1,7 +1,8 @@
 //! The environment of the languages' tools: a build's own.
 //!
-//! Variables that are meant for other builds on this machine (`GOFLAGS`, `NODE_ENV`, `RUSTFLAGS`) do not reach the tools, so that a plugin
-//! builds the same everywhere. Those that say where packages come from, and how the network is reached, are kept.
+//! Variables that are meant for other builds on this machine (`GOFLAGS`, `NODE_ENV`, `RUSTFLAGS`) do not reach the
+//! tools, so that a plugin builds the same everywhere. Those that say where packages come from, and how the network
+//! is reached, are kept.
 
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -17,7 +18,8 @@ pub struct Environment {
     set: &'static [(&'static str, &'static str)],
 }
 
-/// For cargo. Flags for plugins alone have a place of their own: `[target.wasm32-unknown-unknown]` in `.cargo/config.toml`.
+/// For cargo. Flags for plugins alone have a place of their own: `[target.wasm32-unknown-unknown]` in
+/// `.cargo/config.toml`.
 pub const RUST: Environment = Environment {
     removed: &[
         &["RUSTFLAGS", "RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER", "CARGO_ENCODED_RUSTFLAGS", "CARGO_INCREMENTAL"],

@@ -66,11 +66,12 @@ struct Made {
     component: Vec<u8>,
 }
 
-/// Builds a project and loads the result as a host does, which leaves it in the compile cache. Each step is announced on standard error.
+/// Builds a project and loads the result as a host does, which leaves it in the compile cache. Each step is announced
+/// on standard error.
 ///
 /// # Errors
-/// [`WrongUse`](super::WrongUse): there is no such project. Otherwise a tool is missing, with how to get it; a tool failed, and printed why on
-/// standard error; or the result is not a plugin.
+/// [`WrongUse`](super::WrongUse): there is no such project. Otherwise a tool is missing, with how to get it; a tool
+/// failed, and printed why on standard error; or the result is not a plugin.
 pub fn build(request: &Request, engine: &Engine) -> Result<Built> {
     let no_folder = |error| wrong_use(format!("{}: {error}", request.folder.display()));
     let folder = request.folder.canonicalize().map_err(no_folder)?;

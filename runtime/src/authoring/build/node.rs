@@ -20,8 +20,8 @@ const SCRIPTS: [(&str, &str); 3] = [
     ("regexps.mjs", include_str!("../javascript/regexps.mjs")),
 ];
 
-/// Options that npm would otherwise take from the user's settings, and with which it would install nothing, leave the tools out, or install into the
-/// machine's own packages.
+/// Options that npm would otherwise take from the user's settings, and with which it would install nothing, leave the
+/// tools out, or install into the machine's own packages.
 const NPM_INSTALL: [&str; 11] = [
     "install",
     "--include=dev",
@@ -76,7 +76,8 @@ pub fn build_assemblyscript(project: &Project) -> Result<Made> {
     Ok(Made { name, version, component: project.componentize(&module)? })
 }
 
-/// The compiler's options: those of the project, which extend the SDK's, or those of the SDK, which export a plugin as the interface wants it.
+/// The compiler's options: those of the project, which extend the SDK's, or those of the SDK, which export a plugin
+/// as the interface wants it.
 fn assemblyscript_config(folder: &Path) -> Result<PathBuf> {
     let own = folder.join("asconfig.json");
     if own.is_file() {

@@ -9,7 +9,8 @@ use super::environment::PYTHON;
 use super::{Made, Project};
 use crate::authoring::{tool, wrong_use};
 
-/// Modules that a build needs, each with its package in the version that the SDK is tested with. `zoneinfo` reads its data from tzdata.
+/// Modules that a build needs, each with its package in the version that the SDK is tested with. `zoneinfo` reads its
+/// data from tzdata.
 const PACKAGES: [(&str, &str); 2] = [("componentize_py", "componentize-py==0.25.1"), ("tzdata", "tzdata==2026.6")];
 const HELP: &str = "install Python 3.10 or newer with its venv module (Debian: apt-get install python3 python3-venv)";
 
@@ -43,8 +44,8 @@ fn version(folder: &Path) -> Option<String> {
     Some(version).filter(|version| !version.is_empty())
 }
 
-/// Returns the Python of the nearest `.venv`, which is made in the project where there is none, with these modules, whose packages are
-/// installed where they are missing.
+/// Returns the Python of the nearest `.venv`, which is made in the project where there is none, with these modules,
+/// whose packages are installed where they are missing.
 pub fn with_packages(folder: &Path, wanted: &[(&str, &str)]) -> Result<PathBuf> {
     let venv = tool::nearest(folder, ".venv").unwrap_or_else(|| folder.join(".venv"));
     let python = venv.join("bin").join("python");

@@ -16,8 +16,8 @@ use crate::authoring::{component, schema, tool, wrong_use};
 const TARGET: &str = "wasm32-unknown-unknown";
 const HELP: &str = "install Rust from https://rustup.rs";
 
-/// `build.rustflags` in a `config.toml` above the project, or the user's own, is meant for this machine: a linker, a CPU. Cargo ignores it where
-/// the target has flags of its own, so it is given one that changes nothing.
+/// `build.rustflags` in a `config.toml` above the project, or the user's own, is meant for this machine: a linker, a
+/// CPU. Cargo ignores it where the target has flags of its own, so it is given one that changes nothing.
 const TARGET_FLAGS: &str = "target.wasm32-unknown-unknown.rustflags=['--check-cfg=cfg(sluicebox)']";
 
 /// Debian's compiler has no std for the target and builds it from source, as Debian's browsers do.
@@ -123,8 +123,8 @@ fn module_of(line: &str, manifest: &Path) -> Option<PathBuf> {
     files.find(|file| file.extension().is_some_and(|is| is == "wasm"))
 }
 
-/// `cargo build --release` for the target, in the project, so that its `rust-toolchain.toml` and its `.cargo/config.toml` count. Uses the cargo at
-/// hand where it has the target, otherwise Debian's.
+/// `cargo build --release` for the target, in the project, so that its `rust-toolchain.toml` and its
+/// `.cargo/config.toml` count. Uses the cargo at hand where it has the target, otherwise Debian's.
 fn compiler(folder: &Path) -> Result<Command> {
     let build = ["build", "--release", "--target", TARGET, "--config", TARGET_FLAGS];
     let mut rustc = RUST.command(env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
