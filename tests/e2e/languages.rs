@@ -1,5 +1,9 @@
 //! Plugins in every language: what the SDKs promise, held by one table for all of them; the same plugin in six
-//! languages on the same records; and a new user's way from nothing to a pipeline.
+//! languages on the same records; a new user's way from nothing to a pipeline; and the commands for authors.
+
+mod commands;
+mod environment;
+mod missing;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -256,7 +260,8 @@ fn a_build_that_fails_says_what_the_languages_own_tool_says() {
     fs::write(&source, fs::read_to_string(&source).unwrap() + "\nfunc oops() { undefinedName() }\n").unwrap();
     let built = run_in(&path.join("broken"), &["plugin", "build"]);
     assert_eq!(built.code, Some(1));
-    assert!(built.err.contains("undefined: undefinedName"), "{}", built.err);
+    assert!(built.err.contains("./plugin.go:33:15: undefined: undefinedName"), "{}", built.err);
+    assert!(built.err.contains("error: go failed (exit status: 1)"), "{}", built.err);
 }
 
 #[test]

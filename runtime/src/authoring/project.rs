@@ -160,6 +160,46 @@ mod tests {
     }
 
     #[test]
+    fn every_link_in_a_new_project_leads_to_a_file_in_it() {
+        let mut checked = 0;
+        for language in NEW {
+            let parent = tempfile::tempdir().unwrap();
+            let project = create(parent.path(), "my-plugin", language, Kind::Route).unwrap().canonicalize().unwrap();
+            let mut folders = vec![project.clone()];
+            while let Some(folder) = folders.pop() {
+                for path in fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()) {
+                    if path.is_dir() {
+                        folders.push(path);
+                    } else if path.extension().is_some_and(|is| is == "md") {
+                        let text = fs::read_to_string(&path).unwrap();
+                        for link in links(&text) {
+                            let target = folder.join(link).canonicalize();
+                            let leads = target.is_ok_and(|target| target.starts_with(&project));
+                            assert!(leads, "{language:?}: {}: the link {link} leaves the project", path.display());
+                        }
+                        checked += 1;
+                    }
+                }
+            }
+        }
+        assert!(checked >= 2 * NEW.len(), "a project has a README of its own and one of its SDK: {checked}");
+    }
+
+    #[test]
+    fn links_to_files_are_found_in_markdown() {
+        let text = "[a](b.md) and [c](../d.md#part), [e](https://example.com), [f](#g) and `x[0](y)`\n";
+        assert_eq!(links(text).collect::<Vec<_>>(), ["b.md", "../d.md"]);
+    }
+
+    /// The files that a Markdown text links to, as written.
+    fn links(text: &str) -> impl Iterator<Item = &str> {
+        let outside_code = text.split('`').step_by(2);
+        let targets = outside_code.flat_map(|text| text.split("](").skip(1)).filter_map(|rest| rest.split(')').next());
+        let files = targets.map(|target| target.split('#').next().unwrap_or_default());
+        files.filter(|file| !file.is_empty() && !file.contains("://"))
+    }
+
+    #[test]
     fn what_is_there_is_not_overwritten() {
         let parent = tempfile::tempdir().unwrap();
         fs::create_dir(parent.path().join("mine")).unwrap();
