@@ -164,6 +164,12 @@ fn new_user(language: &str, kind: &str) {
         assert_eq!(answer.code, Some(0), "{language} {kind}: {step}\n{}\n{}", answer.out, answer.err);
     }
     assert!(project.join("build/my-plugin.wasm").is_file());
+    if ["js", "python"].contains(&language) {
+        let answer = run_in(&project, &["plugin", "inspect", "build/my-plugin.wasm", "--json"]);
+        let plugin: Value = serde_json::from_str(&answer.out).unwrap();
+        let key = if kind == "filter" { "contains" } else { "prefix" };
+        assert_eq!(plugin["config_schema"]["properties"][key]["type"], "string", "{language}: {plugin}");
+    }
     let again = run_in(&path, &["plugin", "new", "my-plugin", "--language", language]);
     assert_eq!(again.code, Some(2), "nothing is overwritten: {}", again.out);
 }

@@ -1,4 +1,4 @@
-//! From a core module to a component. The same for every language whose compiler makes modules.
+//! Turns a core module into a component, for every language whose compiler makes modules.
 
 use std::fs;
 use std::path::Path;
@@ -60,7 +60,7 @@ fn describe(module: &mut Vec<u8>, resolve: &Resolve, package: PackageId, world: 
     wit_component::embed_component_metadata(module, resolve, world, StringEncoding::UTF8)
 }
 
-/// The module that answers WASI preview 1. Functions that nobody calls, and what they import, are removed when the
+/// The module that answers WASI preview 1. Functions that are never called, and what they import, are removed when the
 /// component is made.
 fn stubs(real: Real) -> Result<Vec<u8>> {
     let mut text = STUBS.to_owned();

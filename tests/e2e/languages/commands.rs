@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 use sluicebox_tests::{Finished, Folder, plugin, repository, sluice};
 
-use super::run_in;
+use super::{run_in, users_folder};
 
 /// A folder with the plugin that is written in WebAssembly's text format: it builds in no time.
 fn by_hand() -> Folder {
@@ -105,6 +105,23 @@ fn a_schema_beside_the_project_is_part_of_the_component_and_can_be_read() {
         assert_eq!(refused.code, Some(1), "{}", refused.err);
         assert!(refused.err.contains("config.schema.json: ") && refused.err.contains(message), "{}", refused.err);
     }
+}
+
+#[test]
+fn an_example_in_rust_prints_the_schema() {
+    let (_folder, path) = users_folder();
+    let made = run_in(&path, &["plugin", "new", "typed", "--language", "rust"]);
+    assert_eq!(made.code, Some(0), "{}", made.err);
+    let project = path.join("typed");
+    fs::create_dir(project.join("examples")).unwrap();
+    let example = "fn main() {\n    println!(\"{}\", serde_json::json!({ \"title\": \"made by code\" }));\n}\n";
+    fs::write(project.join("examples/config_schema.rs"), example).unwrap();
+    let manifest = fs::read_to_string(project.join("Cargo.toml")).unwrap();
+    fs::write(project.join("Cargo.toml"), manifest + "\n[dev-dependencies]\nserde_json = \"1\"\n").unwrap();
+    let built = run_in(&project, &["plugin", "build"]);
+    assert_eq!(built.code, Some(0), "{}", built.err);
+    let json = run_in(&project, &["plugin", "inspect", "build/typed.wasm", "--json"]);
+    assert_eq!(serde_json::from_str::<Value>(&json.out).unwrap()["config_schema"]["title"], "made by code", "{}", json.err);
 }
 
 #[test]

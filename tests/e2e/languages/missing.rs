@@ -329,6 +329,7 @@ fn assemblyscript_does_not_build_what_the_table_says() {
         fs::write(source, changed).unwrap();
         let built = in_hostile_environment(&project, &["plugin", "build"]);
         assert_eq!(built.code, Some(1), "`{}`: {}", row.code, built.err);
-        assert!(built.err.contains("ERROR"), "`{}`: {}", row.code, built.err);
+        let says_why = ["ERROR ", "FAILURE "].iter().any(|word| built.err.contains(word));
+        assert!(says_why && built.err.contains("compiling: failed after"), "`{}`: {}", row.code, built.err);
     }
 }

@@ -4,7 +4,10 @@ import { writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 
 const HANGUL = [0xac00, 0xd7a3];
-/** Marks of the lowest and of the second highest combining class: what is sorted before or behind one of them has a class of its own. */
+/**
+ * Marks of the lowest and of the second highest combining class: what is sorted before or behind one of them has a
+ * class of its own.
+ */
 const [LOWEST, HIGH] = ['\u0334', '\u0345'];
 
 const characters = [];
@@ -34,11 +37,15 @@ function compatible() {
   return characters.filter(differs).map((character) => character + character.normalize('NFKD'));
 }
 
-/** The characters of each combining class, in the order of the classes. Which class it is matters to nobody. */
+/**
+ * The characters of each combining class, in the order of the classes. Normalization needs the order alone, not the
+ * numbers.
+ */
 function classes() {
   const isReordered = (one, other) => (one + other).normalize('NFD') !== one + other;
   const isAlone = (character) => character.normalize('NFD') === character;
-  const marks = characters.filter((mark) => isAlone(mark) && (isReordered(mark, LOWEST) || isReordered(HIGH, mark) || mark === LOWEST));
+  const isMark = (mark) => isReordered(mark, LOWEST) || isReordered(HIGH, mark) || mark === LOWEST;
+  const marks = characters.filter((character) => isAlone(character) && isMark(character));
   const sorted = [];
   for (const mark of marks) {
     const at = sorted.findIndex(([first]) => !isReordered(mark, first));
@@ -52,7 +59,8 @@ function classes() {
 const text = (entries) => JSON.stringify(entries.join('\n')).replace(/[\u007f-\u{10ffff}]/gu, escaped);
 /** Marks on their own are hard to look at, and some editors change them. */
 function escaped(character) {
-  return [...Array(character.length).keys()].map((n) => `\\u${character.charCodeAt(n).toString(16).padStart(4, '0')}`).join('');
+  const codes = [...Array(character.length).keys()].map((n) => character.charCodeAt(n).toString(16));
+  return codes.map((code) => `\\u${code.padStart(4, '0')}`).join('');
 }
 
 const output = fileURLToPath(new URL('../src/normalization/data.js', import.meta.url));

@@ -1,4 +1,4 @@
-// Reads a stage's configuration, with errors for whoever wrote the pipeline file.
+// Reads a stage's configuration, with errors for the author of the pipeline file.
 
 import { ConfigError } from './errors.js';
 

@@ -12,7 +12,7 @@ const EPOCH = 1767225600000;
 let readings = 0;
 let seed = 0x51c1ceb0;
 
-/** Moves by a millisecond at each reading, so that whoever waits for time to pass gets on. */
+/** Advances by a millisecond at each reading, so that a loop that waits for time to pass ends. */
 let wallClock = () => EPOCH + ++readings;
 let monotonicClock = () => ++readings;
 /** Fills bytes with random ones: from a fixed seed, the same in every instance. */

@@ -37,7 +37,8 @@ class Kept(unittest.TestCase):
         self.assertEqual(importlib.import_module("kept_two").late(), "ä")
         zone = importlib.resources.files("kept_one").joinpath("data", "zone")
         self.assertEqual((zone.read_bytes(), zone.is_file(), zone.is_dir()), (b"bytes", True, False))
-        self.assertEqual([entry.name for entry in importlib.resources.files("kept_one").iterdir()], ["__init__.py", "data", "inner.py"])
+        names = [entry.name for entry in importlib.resources.files("kept_one").iterdir()]
+        self.assertEqual(names, ["__init__.py", "data", "inner.py"])
         self.assertEqual(pkgutil.get_data("kept_one", "data/zone"), b"bytes")
         self.assertIsNone(library.find_spec("kept_three"))
 
@@ -61,8 +62,8 @@ class Kept(unittest.TestCase):
         importlib.import_module("kept_plugin")
         with self.assertRaises(ImportError) as caught:
             load(str(self.folder))
-        for text in ("kept_plugin.py:3: import kept_nosuch: No module named", "kept_helper.py:2: from colorsys import kept_nothing"):
-            self.assertIn(text, str(caught.exception))
+        self.assertIn("kept_plugin.py:3: import kept_nosuch: No module named", str(caught.exception))
+        self.assertIn("kept_helper.py:2: from colorsys import kept_nothing: ", str(caught.exception))
         self.assertIn("wave", sys.modules)
 
 

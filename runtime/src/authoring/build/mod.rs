@@ -137,7 +137,7 @@ impl Project {
     }
 }
 
-/// Writes a file in one step, so that nobody reads half of it, and only if its content changes.
+/// Writes a file in one step, so that no reader sees half of it, and only if its content changes.
 fn write_if_changed(file: &Path, bytes: &[u8]) -> Result<()> {
     if fs::read(file).is_ok_and(|present| present == bytes) {
         return Ok(());

@@ -56,7 +56,7 @@ const { code, table } = checked(await bundled());
 await writeSchema();
 const source = `${code}\nglobalThis.sluiceboxSources = ${JSON.stringify(table)};\n`;
 if (!(await isBuilt())) {
-  await writeFile(bundle, source); // for whoever looks for what went in
+  await writeFile(bundle, source); // for debugging: what went into the component
   await rm(output, { force: true });
   await writeFile(output, withWasi(await built()));
   await writeFile(keyFile(), await key());
@@ -74,7 +74,10 @@ async function built() {
   return component;
 }
 
-/** Two builds of the same never have the same bytes, for the engine seeds itself. What is there already is left as it is. */
+/**
+ * Whether the last build had the same inputs. Two builds never have the same bytes, because the engine seeds
+ * itself.
+ */
 async function isBuilt() {
   const last = await readFile(keyFile(), 'utf8').catch(() => null);
   return last === (await key()) && existsSync(output);
@@ -133,7 +136,10 @@ function bundling(contents) {
   };
 }
 
-/** Leaves the JSON Schema of the configuration to the build. The plugin's files are loaded for it here, in Node.js, as its tests load them. */
+/**
+ * Leaves the JSON Schema of the configuration to the build. For that the plugin's files are loaded here, in Node.js,
+ * as its tests load them.
+ */
 async function writeSchema() {
   // A copy of the SDK may be older than this file.
   const contents = `import plugin from ${JSON.stringify(entry)};
@@ -144,20 +150,22 @@ export default config.schemaOf?.(plugin);`;
     const file = join(dirname(output), 'config-schema.mjs');
     await writeFile(file, outputFiles[0].text);
     const { default: schema } = await import(pathToFileURL(file));
-    if (schema !== undefined) await writeFile(join(dirname(output), 'config.schema.json'), JSON.stringify(schema, null, 2));
+    const text = JSON.stringify(schema, null, 2);
+    if (text !== undefined) await writeFile(join(dirname(output), 'config.schema.json'), text);
   } catch (error) {
-    console.error(`warning: the plugin has no schema of its configuration, because it does not load in Node.js: ${error.message}`);
+    console.error(`warning: the component has no schema, because the plugin does not load in Node.js: ${error.message}`);
   }
 }
 
-/** The bundle with what the engine lacks put in its place where that can be done, and told with file and line where not. */
+/** The bundle with property escapes rewritten. What the engine lacks otherwise is reported with file and line. */
 function checked({ code, table }) {
   const nodes = nodesOf(parse(code, { ecmaVersion: 'latest', sourceType: 'module', locations: true }));
   const source = (node) => table.lines[node.loc.start.line];
   const fileOf = (node) => table.files[source(node)?.[0]] ?? '';
   const isOwn = (node) => fileOf(node) !== '' && !fileOf(node).includes('node_modules/');
   const rewritten = withPropertyEscapes(code, nodes);
-  const findings = [...find(nodes, isOwn, fileOf), ...rewritten.findings].filter(({ node }) => source(node) !== undefined);
+  const found = [...find(nodes, isOwn, fileOf), ...rewritten.findings];
+  const findings = found.filter(({ node }) => source(node) !== undefined);
   const shown = findings.map(({ node, severity, text }) => `${severity}: ${fileOf(node)}:${source(node)[1]}: ${text}`);
   for (const line of new Set(shown)) console.error(line);
   if (findings.some(({ severity }) => severity === 'error')) {
@@ -206,7 +214,10 @@ async function interfaceFolder() {
   return folder;
 }
 
-/** `{ bundle, files, lines: { LINE: [file, line] } }`, for the SDK to name places in: where each line of the bundle began. */
+/**
+ * `{ bundle, files, lines: { LINE: [file, line] } }`: where each line of the bundle comes from, for the SDK's
+ * stacks.
+ */
 function sources(map) {
   const sdk = dirname(fileURLToPath(import.meta.resolve('sluicebox-plugin/package.json'))) + sep;
   const paths = map.sources.map((path) => resolve(dirname(bundle), path));

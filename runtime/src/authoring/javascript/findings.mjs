@@ -1,6 +1,6 @@
-// What a plugin's code uses and the engine does not have: found when the plugin is built, and told with file and line.
+// Finds code in a plugin that uses what the engine does not have.
 
-/** Names that no engine of a plugin knows, each with what to do instead. */
+/** Names that do not exist in a plugin, each with the reason or with what to use instead. */
 const MISSING = {
   Intl: 'there is no data on languages and time zones',
   WebAssembly: 'a plugin cannot load another module',
@@ -22,7 +22,7 @@ const MISSING = {
   TextDecoderStream: 'use TextDecoder',
 };
 
-/** Methods whose answer differs from Node.js, with what they do here. */
+/** Methods whose result differs from that in Node.js, with what they do in a plugin. */
 const DIFFERENT = {
   toLocaleString: 'knows no languages and no time zones, and writes the same as toString',
   toLocaleDateString: 'knows no languages and no time zones, and writes MM/DD/YYYY in UTC',
@@ -32,7 +32,7 @@ const DIFFERENT = {
   toLocaleLowerCase: 'ignores the language that it is given',
 };
 
-/** All nodes of a syntax tree, each with what `find` needs to know of its surroundings. */
+/** All nodes of a syntax tree, each with its parent, its scope, and whether it is in a `try` with a handler. */
 export function nodesOf(ast) {
   const nodes = [];
   const visit = (node, parent, scope, guarded) => {
@@ -50,7 +50,10 @@ export function nodesOf(ast) {
   return nodes;
 }
 
-/** What is missing or different: `{ node, severity, text }`. `isOwn(node)` tells the plugin's files from packages. */
+/**
+ * What is missing or different: `{ node, severity, text }`. `isOwn(node)`: whether it is in the plugin's files, not
+ * a package's.
+ */
 export function find(nodes, isOwn, fileOf) {
   const asked = new Set(nodes.filter(isTypeof).map((node) => `${fileOf(node)} ${node.argument.name}`));
   const findings = [];
@@ -63,7 +66,8 @@ export function find(nodes, isOwn, fileOf) {
       findings.push({ node, severity, text: `${node.name} is not available in a plugin: ${MISSING[node.name]}` });
     }
     const method = calledMethod(node);
-    if (method !== undefined && Object.hasOwn(DIFFERENT, method) && (node.arguments.length > 0 || !/Case$/.test(method))) {
+    const isDifferent = method !== undefined && Object.hasOwn(DIFFERENT, method);
+    if (isDifferent && (node.arguments.length > 0 || !method.endsWith('Case'))) {
       findings.push({ node, severity: 'warning', text: `in a plugin ${method} ${DIFFERENT[method]}` });
     }
   }
@@ -79,7 +83,7 @@ function calledMethod(node) {
   return isMethod ? node.callee.property.name : undefined;
 }
 
-/** Whether an identifier reads a variable, and is no key, label or declaration. */
+/** Whether an identifier reads a variable, and is not a key, label or declaration. */
 function isReference({ type, parent, start }) {
   if (type !== 'Identifier') return false;
   const is = (child) => child !== null && child !== undefined && child.start === start;
@@ -116,7 +120,7 @@ function isFunction(node) {
   return /^(Function|ArrowFunction)/.test(node.type);
 }
 
-/** All that a function declares, in its blocks too, without what functions in it declare. */
+/** The names that a function declares, in its blocks too, without those of functions in it. */
 function declared(scope) {
   const names = new Set(isFunction(scope) && scope.id ? [scope.id.name] : []);
   const bind = (pattern) => {

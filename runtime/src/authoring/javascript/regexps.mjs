@@ -21,7 +21,8 @@ export function withPropertyEscapes(code, nodes) {
     }
   }
   changes.sort((one, other) => other.start - one.start);
-  const changed = changes.reduce((text, change) => text.slice(0, change.start) + change.text + text.slice(change.end), code);
+  const replace = (text, change) => text.slice(0, change.start) + change.text + text.slice(change.end);
+  const changed = changes.reduce(replace, code);
   return { code: changed, findings };
 }
 
@@ -34,15 +35,17 @@ function replacement(node) {
     return `/${new RegExp(rewritten.pattern, rewritten.flags).source}/${rewritten.flags}`;
   }
   const isCall = node.type === 'NewExpression' || node.type === 'CallExpression';
-  if (!isCall || node.callee.type !== 'Identifier' || node.callee.name !== 'RegExp' || node.arguments.length === 0) return undefined;
-  const [pattern, flags] = [constant(node.arguments[0]), node.arguments.length === 1 ? '' : constant(node.arguments[1])];
+  if (!isCall || node.callee.name !== 'RegExp' || node.arguments.length === 0) return undefined;
+  const [first, second] = node.arguments;
+  const [pattern, flags] = [constant(first), second === undefined ? '' : constant(second)];
   if (pattern !== undefined && flags !== undefined) {
     if (!hasProperty(pattern, flags)) return undefined;
     const rewritten = rewrite(pattern, flags);
     return `new RegExp(${JSON.stringify(rewritten.pattern)}, ${JSON.stringify(rewritten.flags)})`;
   }
-  if (parts(node.arguments[0]).some((part) => PROPERTY.test(part))) {
-    throw new Error('\\p{...} in a pattern that is put together at run time is not available in a plugin: write the pattern as one literal');
+  if (parts(first).some((part) => PROPERTY.test(part))) {
+    const text = '\\p{...} in a pattern that is put together at run time is not available in a plugin';
+    throw new Error(`${text}: write the pattern as one literal`);
   }
   return undefined;
 }
@@ -67,7 +70,7 @@ function rewrite(pattern, flags) {
 function constant(node) {
   if (node.type === 'Literal' && typeof node.value === 'string') return node.value;
   if (node.type === 'TemplateLiteral' && node.expressions.length === 0) return node.quasis[0].value.cooked;
-  const isRaw = node.type === 'TaggedTemplateExpression' && node.tag.type === 'MemberExpression' && node.tag.property.name === 'raw';
+  const isRaw = node.type === 'TaggedTemplateExpression' && node.tag.property?.name === 'raw';
   return isRaw && node.quasi.expressions.length === 0 ? node.quasi.quasis[0].value.raw : undefined;
 }
 

@@ -11,7 +11,10 @@ const [LEADS, VOWELS, TRAILS] = [19, 21, 28];
 /** What is below these has no composition and no decomposition. */
 const [FIRST_COMPOSED, FIRST_DECOMPOSED] = [/[^\0-\u02ff]/, /[^\0-\x9f]/];
 
-/** Made when it is first asked for: `decompose` and `compatible` from a character to its parts, `compose` the other way, `classOf` a mark. */
+/**
+ * Made when it is first asked for: `decompose` and `compatible` from a character to its parts, `compose` the other
+ * way, `classOf` a mark.
+ */
 let tables;
 
 /** The text in a normalization form. To be called on a string, as the method is. */
@@ -47,7 +50,8 @@ function readTables() {
 function decomposed(text, isCompatible) {
   const characters = [];
   const push = (character) => {
-    const parts = (isCompatible && tables.compatible.get(character)) || tables.decompose.get(character) || hangulParts(character);
+    const compatible = isCompatible ? tables.compatible.get(character) : undefined;
+    const parts = compatible ?? tables.decompose.get(character) ?? hangulParts(character);
     if (parts === undefined) characters.push(character);
     else for (const part of parts) push(part);
   };
@@ -58,7 +62,8 @@ function decomposed(text, isCompatible) {
 function hangulParts(character) {
   const n = character.charCodeAt(0) - SYLLABLE;
   if (n < 0 || n >= LEADS * VOWELS * TRAILS) return undefined;
-  const codes = [LEAD + Math.floor(n / (VOWELS * TRAILS)), VOWEL + (Math.floor(n / TRAILS) % VOWELS), TRAIL + (n % TRAILS)];
+  const [lead, vowel] = [Math.floor(n / (VOWELS * TRAILS)), Math.floor(n / TRAILS) % VOWELS];
+  const codes = [LEAD + lead, VOWEL + vowel, TRAIL + (n % TRAILS)];
   return codes.filter((code) => code !== TRAIL).map((code) => String.fromCharCode(code));
 }
 

@@ -24,13 +24,15 @@ def install() -> None:
 
 
 def gather(folder: str) -> None:
-    """Loads what the modules in the plugin's folder import anywhere, and keeps what else may be imported when there are no files."""
+    """Loads what the modules in the plugin's folder import anywhere, and keeps what else may be imported when
+    there are no files."""
     imports.load(folder, _NOT_OWN)
     if "zoneinfo" in sys.modules:
         import importlib.resources  # noqa: F401  what zoneinfo reads its data with
     library = Library()
     # Of a module that is not frozen: a frozen one does not know its file.
-    python, sdk = os.path.dirname(str(dataclasses.__file__)), os.path.dirname(os.path.dirname(os.path.dirname(__file__)))
+    python = os.path.dirname(str(dataclasses.__file__))
+    sdk = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))
     library.keep(python)
     others = {python, sdk, folder, "/world", "/bundled"}
     imports.keep_packages(library, [path for path in sys.path if path not in others and os.path.isdir(path)])

@@ -12,7 +12,7 @@ _now = START
 
 
 def reset() -> None:
-    """Starts anew."""
+    """Restarts the clock."""
     global _now
     _now = START
 

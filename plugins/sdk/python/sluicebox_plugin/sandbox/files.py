@@ -18,7 +18,8 @@ _FUNCTIONS = (
 )
 
 _CODECS = "ascii latin-1 cp1252 utf-8-sig utf-16 utf-16-le utf-16-be utf-32"
-"""What `decode()` imports when it is first asked for it: here it costs no instance anything. The others come from the library."""
+"""What `decode()` imports when it is first asked for it: here it costs no instance anything. The others come from
+the library."""
 
 _sealed = False
 
@@ -37,7 +38,8 @@ def install() -> None:
 
 
 def seal() -> None:
-    """From here on the guards let nothing pass, and a module that is not there is told from one that was not found by the build."""
+    """From here on the guards let nothing pass, and a module that is not there is told from one that was not
+    found by the build."""
     global _sealed
     _sealed = True
     sys.meta_path.append(_Missing)

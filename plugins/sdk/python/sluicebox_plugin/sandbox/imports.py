@@ -142,7 +142,8 @@ def _advice(name: str) -> str:
 
 
 def keep_packages(library: Library, folders: list[str]) -> None:
-    """Keeps the packages in some folders that are loaded, those in them that these import anywhere, and the time zones."""
+    """Keeps the packages in some folders that are loaded, those in them that these import anywhere, and the time
+    zones."""
     pending = [*(name for name in sys.modules if "." not in name), "tzdata"]
     seen: set[str] = set()
     while pending:

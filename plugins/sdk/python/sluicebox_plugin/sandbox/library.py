@@ -1,6 +1,8 @@
-"""Modules for imports that happen after the build, when there are no files: Python's own library, and the packages that a plugin uses.
+"""Modules for imports that happen after the build, when there are no files: Python's own library, and the packages that
+a plugin uses.
 
-They are kept as compressed sources, and compiled when they are imported. With a package its data files are kept, for `importlib.resources`.
+They are kept as compressed sources, and compiled when they are imported. With a package its data files are kept, for
+`importlib.resources`.
 """
 
 import io
@@ -13,8 +15,8 @@ from types import ModuleType
 from typing import Any
 
 _LEFT_OUT = frozenset(
-    "__pycache__ __phello__ _pyrepl config-3.14-wasm32-wasi ensurepip idlelib pydoc_data site-packages test tests tkinter turtle.py "
-    "turtledemo venv".split()
+    "__pycache__ __phello__ _pyrepl config-3.14-wasm32-wasi ensurepip idlelib pydoc_data site-packages test tests "
+    "tkinter turtle.py turtledemo venv".split()
 )
 """What is no use without a terminal, a screen or an installation, and tests."""
 
@@ -31,7 +33,8 @@ class Library:
         """Data files, compressed, by path."""
 
     def keep(self, path: str, prefix: str = "", left_out: Collection[str] = _LEFT_OUT) -> None:
-        """Keeps a module or package, or all in a folder. `prefix` is the name of the package that it is in, with a dot."""
+        """Keeps a module or package, or all in a folder. `prefix` is the name of the package that it is in, with
+        a dot."""
         base = os.path.basename(path)
         if os.path.isdir(path):
             for entry in sorted(os.scandir(path), key=lambda entry: entry.name):
@@ -46,7 +49,8 @@ class Library:
             self._files[path] = _compressed(path)
 
     def install(self) -> None:
-        """Has modules found here before files are looked for. Those that are loaded already ask this loader for their data."""
+        """Has modules found here before files are looked for. Those that are loaded already ask this loader for
+        their data."""
         at = next((at for at, finder in enumerate(sys.meta_path) if finder is PathFinder), len(sys.meta_path))
         sys.meta_path.insert(at, self)
         for module in list(sys.modules.values()):
@@ -117,7 +121,8 @@ class Resources:
 
 
 class Resource:
-    """A data file or a folder of a package: a `Traversable`. The class of that name would import much before there is a sandbox for it."""
+    """A data file or a folder of a package: a `Traversable`. The class of that name would import much before
+    there is a sandbox for it."""
 
     def __init__(self, library: Library, path: str) -> None:
         self._library, self._path = library, path
