@@ -49,7 +49,10 @@ fn wrong_use_ends_with_code_2_and_says_what_to_do() {
         (&["plugin", "build"], "this is not a plugin project"),
         (&["plugin", "build", "two"], "help: choose one with --language"),
         (&["plugin", "build", "crate"], "this crate is not a plugin"),
-        (&["plugin", "build", "two", "--language", "python", "--grant", "clock"], "--grant is not available for Python"),
+        (
+            &["plugin", "build", "two", "--language", "python", "--grant", "clock"],
+            "--grant is not available for Python",
+        ),
         (&["plugin", "inspect", "nosuch"], "help: `sluice plugin list` shows"),
         (&["plugin", "inspect", "first.yaml"], "not WebAssembly"),
         (&["plugin", "new", "Foo", "--language", "go"], "use lower-case letters"),
@@ -97,7 +100,10 @@ fn a_schema_beside_the_project_is_part_of_the_component_and_can_be_read() {
     for (wrong, message) in [
         ("[]".to_owned(), "is not a JSON object"),
         ("{".to_owned(), "is not JSON"),
-        (json!({ "$schema": "http://json-schema.org/draft-07/schema#" }).to_string(), "write it for https://json-schema.org"),
+        (
+            json!({ "$schema": "http://json-schema.org/draft-07/schema#" }).to_string(),
+            "write it for https://json-schema.org",
+        ),
         (json!({ "description": "x".repeat(256 << 10) }).to_string(), "more than 262144"),
     ] {
         folder.write("config.schema.json", wrong);
@@ -121,7 +127,12 @@ fn an_example_in_rust_prints_the_schema() {
     let built = run_in(&project, &["plugin", "build"]);
     assert_eq!(built.code, Some(0), "{}", built.err);
     let json = run_in(&project, &["plugin", "inspect", "build/typed.wasm", "--json"]);
-    assert_eq!(serde_json::from_str::<Value>(&json.out).unwrap()["config_schema"]["title"], "made by code", "{}", json.err);
+    assert_eq!(
+        serde_json::from_str::<Value>(&json.out).unwrap()["config_schema"]["title"],
+        "made by code",
+        "{}",
+        json.err
+    );
 }
 
 #[test]

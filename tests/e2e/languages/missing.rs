@@ -65,7 +65,8 @@ fn results(project: &Path, count: usize) -> Vec<(String, String)> {
         "breaker": "off",
     });
     fs::write(project.join("missing.yaml"), pipeline.to_string()).unwrap();
-    let records = (0..count).map(|number| format!("{}\n", json!({ "key": number.to_string(), "value": number.to_string() })));
+    let records =
+        (0..count).map(|number| format!("{}\n", json!({ "key": number.to_string(), "value": number.to_string() })));
     fs::write(project.join("missing.jsonl"), records.collect::<String>()).unwrap();
     let arguments = ["dev", "missing.yaml", "--records", "missing.jsonl", "--records-format", "record"];
     let answer = run_in(project, &arguments);
@@ -96,7 +97,8 @@ fn cases(rows: &[Row], case: impl Fn(usize, &str) -> String) -> String {
 #[test]
 fn javascript_lacks_what_the_table_says_and_has_unicode() {
     check("JavaScript", "js", "src/plugin.js", |rows| {
-        let cases = cases(rows, |_, code| format!("  () => {{ try {{ return {code}; }} catch (error) {{ return error; }} }},"));
+        let cases =
+            cases(rows, |_, code| format!("  () => {{ try {{ return {code}; }} catch (error) {{ return error; }} }},"));
         format!(
             r#"import {{ definePlugin, emit }} from 'sluicebox-plugin';
 const word = /^\p{{L}}+$/u, upper = new RegExp('^\\p{{Lu}}$', 'iu'), greek = /^[\p{{Script=Greek}}--[α-γ]]+$/v;
