@@ -14,6 +14,8 @@ use super::{VERSION_SECTION, usage};
 
 /// The variable that names folders of plugins, separated as in `PATH`.
 const PATH_VARIABLE: &str = "SLUICE_PLUGIN_PATH";
+/// Characters of a version that are shown.
+const LONGEST_VERSION: usize = 64;
 /// The folder beside a pipeline file that is searched last.
 const BESIDE: &str = "plugins";
 
@@ -114,7 +116,9 @@ fn version(bytes: &[u8]) -> Result<Option<String>, String> {
             Payload::Version { .. } => depth += 1,
             Payload::End(_) => depth -= 1,
             Payload::CustomSection(section) if depth == 1 && section.name() == VERSION_SECTION => {
-                found = Some(String::from_utf8_lossy(section.data()).into_owned());
+                // It is for people, and may come from anyone: no control characters for a terminal, and no end of text.
+                let text = String::from_utf8_lossy(section.data());
+                found = Some(text.chars().filter(|c| !c.is_control()).take(LONGEST_VERSION).collect());
             }
             _ => {}
         }
@@ -149,7 +153,7 @@ mod tests {
     #[test]
     fn plugins_are_listed_by_name_and_the_first_folder_wins() {
         let root = tempfile::tempdir().unwrap();
-        let component = with_section(wat::parse_str("(component)").unwrap(), VERSION_SECTION, b"1.2.3");
+        let component = with_section(wat::parse_str("(component)").unwrap(), VERSION_SECTION, b"1.2\x1b.3");
         for (folder, name, bytes) in [
             ("given", "a", &component[..]),
             ("given", "text", b"no component"),
