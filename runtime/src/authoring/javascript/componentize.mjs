@@ -164,7 +164,9 @@ function checked({ code, table }) {
   const fileOf = (node) => table.files[source(node)?.[0]] ?? '';
   const isOwn = (node) => fileOf(node) !== '' && !fileOf(node).includes('node_modules/');
   const rewritten = withPropertyEscapes(code, nodes);
-  const found = [...find(nodes, isOwn, fileOf), ...rewritten.findings];
+  const severity = (node) => (isOwn(node) && !node.guarded ? 'error' : 'warning');
+  const escapes = rewritten.findings.map(({ node, text }) => ({ node, severity: severity(node), text }));
+  const found = [...find(nodes, isOwn, fileOf), ...escapes];
   const findings = found.filter(({ node }) => source(node) !== undefined);
   const shown = findings.map(({ node, severity, text }) => `${severity}: ${fileOf(node)}:${source(node)[1]}: ${text}`);
   for (const line of new Set(shown)) console.error(line);

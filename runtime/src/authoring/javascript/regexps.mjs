@@ -7,8 +7,7 @@ const PROPERTY = /\\[pP]\{/;
 
 /**
  * The code with every regular expression rewritten that has property escapes and is known when the plugin is built.
- * Lines stay where they are. `findings` of the kind `{ node, severity, text }` tell of those that cannot be
- * rewritten.
+ * Lines stay where they are. `findings` of the kind `{ node, text }` tell of those that cannot be rewritten.
  */
 export function withPropertyEscapes(code, nodes) {
   const [changes, findings] = [[], []];
@@ -17,7 +16,7 @@ export function withPropertyEscapes(code, nodes) {
       const text = replacement(node);
       if (text !== undefined) changes.push({ ...node, text });
     } catch (error) {
-      findings.push({ node, severity: 'error', text: error.message });
+      findings.push({ node, text: error.message });
     }
   }
   changes.sort((one, other) => other.start - one.start);
