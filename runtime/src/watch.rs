@@ -1,4 +1,4 @@
-//! Watching files: says when one of them has changed, however it was written.
+//! Watches files, and reports when one of them has changed, however it was written.
 
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use notify::event::{AccessKind, AccessMode, EventKind};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
 
-/// How long nothing more may happen before a change counts as over: editors write in several steps.
+/// How long there must be no further event before a change counts as complete, because editors write in several steps.
 const QUIET: Duration = Duration::from_millis(100);
 
 /// Files and folders that are watched, from the moment when they are added.
@@ -19,31 +19,31 @@ pub struct Watch {
     files: Vec<PathBuf>,
 }
 
-/// Which changes count.
+/// Which changes are reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// Those of the files that are watched.
+    /// Changes of the watched files.
     Files,
-    /// Those of all that lies in the folders that are watched, and in those of the files.
+    /// Changes of anything in the watched folders, and in the folders of the watched files.
     Folders,
 }
 
 impl Watch {
-    /// Nothing is watched yet.
+    /// Creates a watch of nothing.
     ///
     /// # Errors
-    /// The system has no watch to give.
+    /// The system's limit of watches is reached.
     pub fn new() -> anyhow::Result<Watch> {
         let (sender, events) = mpsc::channel();
         let watcher = notify::recommended_watcher(move |event| _ = sender.send(event)).context(HELP)?;
         Ok(Watch { watcher, events, folders: Vec::new(), files: Vec::new() })
     }
 
-    /// Watches a file, which need not be there yet. It is its folder that is watched, so that a file that is renamed
-    /// into its place counts as a change.
+    /// Watches a file, which need not exist yet. The system watches its folder, so that a file that is renamed into its
+    /// place counts as a change.
     ///
     /// # Errors
-    /// Its folder is not there or cannot be watched.
+    /// Its folder does not exist or cannot be watched.
     pub fn file(&mut self, path: &Path) -> anyhow::Result<()> {
         let name = path.file_name().with_context(|| format!("{} is no file", path.display()))?;
         let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -57,7 +57,7 @@ impl Watch {
     /// Watches what lies directly in a folder; see [`Scope::Folders`].
     ///
     /// # Errors
-    /// It is not there or cannot be watched.
+    /// It does not exist or cannot be watched.
     pub fn folder(&mut self, path: &Path) -> anyhow::Result<()> {
         self.add(path).map(|_| ())
     }
@@ -72,8 +72,8 @@ impl Watch {
         Ok(folder)
     }
 
-    /// Waits until something that is watched has changed and nothing more happens to it. What has changed since the last
-    /// time, or since it was added, counts at once.
+    /// Waits until something that is watched has changed and nothing more happens to it. What has changed since the
+    /// last time, or since it was added, counts at once.
     ///
     /// # Errors
     /// The system has stopped watching.
@@ -94,7 +94,7 @@ impl Watch {
     }
 
     fn matters(&self, event: &notify::Event, scope: Scope) -> bool {
-        // To read a file is no change of it.
+        // Reading a file does not change it.
         let is_change = match event.kind {
             EventKind::Access(AccessKind::Close(AccessMode::Write)) => true,
             EventKind::Access(_) => false,
@@ -102,13 +102,13 @@ impl Watch {
                 true
             }
         };
-        // Where events were lost, anything may have happened.
+        // If events were lost, anything may have happened.
         let is_ours = |path| scope == Scope::Folders || self.files.contains(path);
         event.need_rescan() || is_change && event.paths.iter().any(is_ours)
     }
 }
 
-/// What to do where the system refuses.
+/// What to do if the system refuses.
 const HELP: &str = "the system gives no more watches: see fs.inotify.max_user_watches and max_user_instances";
 
 #[cfg(test)]

@@ -1,5 +1,9 @@
 //! Plugins in every language: what the SDKs promise, held by one table for all of them; the same plugin in six
-//! languages on the same records; and a new user's way from nothing to a pipeline.
+//! languages on the same records; a new user's way from nothing to a pipeline; and the commands for authors.
+
+mod commands;
+mod environment;
+mod missing;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -160,6 +164,12 @@ fn new_user(language: &str, kind: &str) {
         assert_eq!(answer.code, Some(0), "{language} {kind}: {step}\n{}\n{}", answer.out, answer.err);
     }
     assert!(project.join("build/my-plugin.wasm").is_file());
+    if ["js", "python"].contains(&language) {
+        let answer = run_in(&project, &["plugin", "inspect", "build/my-plugin.wasm", "--json"]);
+        let plugin: Value = serde_json::from_str(&answer.out).unwrap();
+        let key = if kind == "filter" { "contains" } else { "prefix" };
+        assert_eq!(plugin["config_schema"]["properties"][key]["type"], "string", "{language}: {plugin}");
+    }
     let again = run_in(&path, &["plugin", "new", "my-plugin", "--language", language]);
     assert_eq!(again.code, Some(2), "nothing is overwritten: {}", again.out);
 }
@@ -256,7 +266,8 @@ fn a_build_that_fails_says_what_the_languages_own_tool_says() {
     fs::write(&source, fs::read_to_string(&source).unwrap() + "\nfunc oops() { undefinedName() }\n").unwrap();
     let built = run_in(&path.join("broken"), &["plugin", "build"]);
     assert_eq!(built.code, Some(1));
-    assert!(built.err.contains("undefined: undefinedName"), "{}", built.err);
+    assert!(built.err.contains("./plugin.go:33:15: undefined: undefinedName"), "{}", built.err);
+    assert!(built.err.contains("error: go failed (exit status: 1)"), "{}", built.err);
 }
 
 #[test]

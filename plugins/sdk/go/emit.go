@@ -129,7 +129,7 @@ var pool emittedPool
 type emittedPool struct {
 	records []*Emitted
 	used    int
-	// open while Process runs: what is made at another time is the caller's for ever.
+	// open while Process runs: what is made at another time belongs to the caller.
 	open bool
 }
 

@@ -24,7 +24,7 @@ func LogWarn(format string, arguments ...any) { log(levelWarn, format, arguments
 // LogInfo logs what is worth knowing.
 func LogInfo(format string, arguments ...any) { log(levelInfo, format, arguments) }
 
-// LogDebug logs for whoever hunts a fault.
+// LogDebug logs for debugging.
 func LogDebug(format string, arguments ...any) { log(levelDebug, format, arguments) }
 
 func log(level uint32, format string, arguments []any) {

@@ -22,7 +22,7 @@ type Process func(record Record) (Verdict, error)
 //
 // start gets the stage's configuration as a value of the plugin's own type, decoded as by encoding/json but
 // strictly: unknown keys are errors, and so are missing ones, but for pointers and fields with omitempty or
-// omitzero. Its error is shown to whoever wrote the pipeline file: name the key that is wrong, and what would be
+// omitzero. Its error is shown to the author of the pipeline file: name the key that is wrong, and what would be
 // right.
 func Export[Config any](about About, start func(config Config, stage *Stage) (Process, error)) {
 	exported.about = about

@@ -39,7 +39,7 @@ func (*Emitted) verdict() {}
 // changed.
 func RetryBatch(reason string) error { return &failure{0, reason} }
 
-// Fatal is an error that fails the whole batch for something that neither a retry nor a dead letter could mend: the
+// Fatal is an error that fails the whole batch for something that neither a retry nor a dead letter fixes: the
 // pipeline stops and commits nothing of the batch.
 func Fatal(reason string) error { return &failure{1, reason} }
 

@@ -1,4 +1,4 @@
-//! `sluice plugin inspect`: what a built plugin is.
+//! `sluice plugin inspect`: a description of a built plugin.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -9,10 +9,12 @@ use anyhow::{Context as _, Result};
 use serde::Serialize;
 use wasmparser::{Parser, Payload};
 
+use super::usage::wrong_use;
 use crate::config::plan::{Grants, Limits};
-use crate::plugin::{Engine, Interface, memory_minimum};
+use crate::plugin::config_schema::config_schema;
+use crate::plugin::{Engine, Interface, LoadError, memory_minimum};
 
-/// What there is to know of a plugin. The keys of its JSON are stable.
+/// The description of a plugin. The keys of its JSON are stable.
 #[derive(Clone, Debug, Serialize)]
 pub struct Inspection {
     /// The file.
@@ -21,40 +23,46 @@ pub struct Inspection {
     pub interface: String,
     /// `packed` or `records`.
     pub form: &'static str,
-    /// What it exports.
+    /// The names of its exports.
     pub exports: Vec<String>,
-    /// What it imports.
+    /// The names of its imports.
     pub imports: Vec<String>,
-    /// What a stage's `grants:` has to have; empty where nothing.
+    /// What a stage's `grants:` must have, if anything.
     pub grants: Vec<&'static str>,
-    /// Bytes of the file.
+    /// Size of the file in bytes.
     pub size: u64,
     /// `sha256:<hex>`.
     pub digest: String,
-    /// Bytes of memory at its start.
+    /// Bytes of memory that an instance starts with.
     pub memory: u64,
-    /// How long it takes to compile, in milliseconds.
+    /// The time to compile it, in milliseconds.
     pub compile_ms: f64,
-    /// How long it takes to make an instance, in milliseconds, without its `init`.
+    /// The time to make an instance, in milliseconds, without its `init`.
     pub instantiate_ms: f64,
     /// The language it was written in, where the file says so.
     pub language: Option<String>,
     /// The tools that made it, with their versions, where the file says so.
     pub producers: Vec<String>,
+    /// The JSON Schema of its configuration, where the file has one.
+    pub config_schema: Option<serde_json::Value>,
 }
 
-/// Looks at a plugin, and compiles it for that, without a cache.
+/// Describes a plugin. To measure how long that takes, it is compiled without a cache.
 ///
 /// # Errors
-/// It is no plugin.
+/// [`WrongUse`](super::WrongUse): the file is not a plugin. Otherwise it cannot be read or measured.
 pub fn inspect(file: &Path) -> Result<Inspection> {
     let engine = Engine::new(None)?;
     let all = Grants { clock: true, random: true, env: vec!["ANY".to_owned()] };
     let started = Instant::now();
-    let plugin = engine.load(file, &all)?;
+    let plugin = engine.load(file, &all).map_err(|error| match error {
+        LoadError::Unreadable { .. } => error.into(),
+        no_plugin => wrong_use(no_plugin.to_string()),
+    })?;
     let compiled = started.elapsed();
     let bytes = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
     let made = made(&bytes)?;
+    let schema = config_schema(&bytes).with_context(|| file.display().to_string())?;
     let (exports, imports) = (plugin.exports_by_name(), plugin.imports());
     let version = exports.iter().find_map(|export| export.strip_prefix("sluicebox:plugin/lifecycle@"));
     let limits = Limits { time: Duration::from_secs(10), memory: usize::MAX };
@@ -75,11 +83,12 @@ pub fn inspect(file: &Path) -> Result<Inspection> {
         instantiate_ms: milliseconds(plugin.time_to_instantiate(limits)?),
         language: made.language,
         producers: made.producers,
+        config_schema: schema.as_deref().map(serde_json::from_str).transpose()?,
     })
 }
 
 impl Inspection {
-    /// For people: a line for each.
+    /// The description for people, a line for each part.
     pub fn text(&self) -> String {
         let list =
             |names: &[String]| if names.is_empty() { "nothing".to_owned() } else { names.join("\n              ") };
@@ -98,15 +107,17 @@ impl Inspection {
             ("made by", list(&self.producers)),
         ];
         let rows = rows.map(|(what, text)| format!("  {what:<11} {text}\n"));
-        format!("{}\n{}", self.file.display(), rows.concat())
+        let schema =
+            self.config_schema.as_ref().map(|schema| format!("  config      {schema:#}\n").replace('\n', "\n  "));
+        let schema = schema.map(|schema| schema.trim_end().to_owned() + "\n").unwrap_or_default();
+        format!("{}\n{}{schema}", self.file.display(), rows.concat())
     }
 }
 
-/// Bytes for people.
+/// A number of bytes for people: in KiB below a MiB, in MiB from there on.
 pub fn size(bytes: u64) -> String {
     match bytes {
-        0..10_240 => format!("{bytes} bytes"),
-        10_240..10_485_760 => format!("{:.1} KiB", bytes as f64 / 1024.0),
+        0..1_048_576 => format!("{:.1} KiB", bytes as f64 / 1024.0),
         _ => format!("{:.1} MiB", bytes as f64 / 1_048_576.0),
     }
 }
@@ -117,8 +128,8 @@ struct Made {
     producers: Vec<String>,
 }
 
-/// What the `producers` sections say. Of the languages the component's own counts, with the version that a module in it may tell;
-/// without one the first of a module's: an interpreter is written in another language than what it runs.
+/// What the `producers` sections say. Of the languages the component's own counts, with the version that a module in
+/// it may tell; without one the first of a module's: an interpreter is written in another language than what it runs.
 fn made(component: &[u8]) -> Result<Made> {
     let (mut made, mut own, mut depth) = (Made::default(), None, 0);
     let mut languages = Vec::new();

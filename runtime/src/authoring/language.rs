@@ -1,10 +1,12 @@
-//! The languages that plugins are written in, and how a project shows which one is its own.
+//! The languages that plugins are written in, and how to tell which one a project uses.
 
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 use clap::ValueEnum;
+
+use super::usage::wrong_use;
 
 /// A language, by the tools that build it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -58,28 +60,29 @@ impl Language {
     /// The language of the project in a folder.
     ///
     /// # Errors
-    /// The folder shows none, or several.
+    /// [`WrongUse`](super::WrongUse): the folder cannot be read, or shows no language, or several.
     pub fn of(folder: &Path) -> Result<Language> {
-        let entries = fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
+        let entries = fs::read_dir(folder).map_err(|error| wrong_use(format!("{}: {error}", folder.display())))?;
         let names: Vec<String> = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
         let package = fs::read_to_string(folder.join("package.json")).unwrap_or_default();
         let found: Vec<Language> =
             Language::ALL.into_iter().filter(|language| language.shows(&names, &package)).collect();
+        let folder = folder.display();
         match found[..] {
             [language] => Ok(language),
-            [] => bail!(
-                "{}: no plugin project: none of Cargo.toml, package.json, pyproject.toml, go.mod, *.c and *.wat is there\n\
-                 help: `sluice plugin new NAME --language ...` makes one",
-                folder.display()
-            ),
+            [] => Err(wrong_use(format!(
+                "{folder}: this is not a plugin project: there is no Cargo.toml, package.json, pyproject.toml, go.mod, *.c or *.wat\n\
+                 help: `sluice plugin new NAME --language ...` creates one"
+            ))),
             _ => {
                 let names: Vec<&str> = found.iter().map(|language| language.name()).collect();
-                bail!("{}: a project of {}: name one with --language", folder.display(), names.join(" and of "))
+                let names = names.join(" and of ");
+                Err(wrong_use(format!("{folder}: this is a project of {names}\nhelp: choose one with --language")))
             }
         }
     }
 
-    /// Whether a folder's file names, and its package.json, are those of a project in this language.
+    /// Returns whether a folder's file names and the text of its package.json are those of a project in this language.
     fn shows(self, names: &[String], package: &str) -> bool {
         let has = |name: &str| names.iter().any(|other| other == name);
         let has_kind = |extension: &str| names.iter().any(|name| name.ends_with(extension));
@@ -124,8 +127,9 @@ mod tests {
 
     #[test]
     fn a_folder_without_a_language_or_with_two_is_refused() {
-        assert!(of(&[]).unwrap_err().to_string().contains("none of Cargo.toml"));
-        let two = of(&[("Cargo.toml", ""), ("go.mod", "")]).unwrap_err().to_string();
-        assert!(two.ends_with("a project of Rust and of Go: name one with --language"), "{two}");
+        assert!(of(&[]).unwrap_err().to_string().contains("not a plugin project: there is no Cargo.toml"));
+        let two = of(&[("Cargo.toml", ""), ("go.mod", "")]).unwrap_err();
+        assert!(two.to_string().ends_with("a project of Rust and of Go\nhelp: choose one with --language"), "{two}");
+        assert!(two.is::<crate::authoring::WrongUse>());
     }
 }

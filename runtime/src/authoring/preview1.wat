@@ -3,7 +3,7 @@
 ;; The runtimes of Go, C and others want WASI to start. This module answers every function of it from globals
 ;; alone: a clock of its own, seeded randomness, no environment, no arguments, no files. The one thing that
 ;; leaves is what a plugin prints, to the host's log. A component built with it imports no more than the
-;; plugin's own functions ask for: what nobody calls is taken out when the component is made, its imports too.
+;; plugin's own functions ask for: what is never called is removed when the component is made, with its imports.
 ;;
 ;; Rules that this file lives under:
 ;; - It borrows the plugin's memory and never grows it (Go takes it that all memory grown is its own), has no
@@ -57,7 +57,7 @@
     ;;@clock
     (call $clock_stub))
 
-  ;; One clock for all ids. It moves at each reading, so that whoever waits for time to pass gets on.
+  ;; One clock for all ids. It advances at each reading, so that a loop that waits for time to pass ends.
   (func $clock_stub (result i64)
     (global.set $time (i64.add (global.get $time) (global.get $step)))
     (global.get $time))

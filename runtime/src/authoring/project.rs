@@ -1,15 +1,16 @@
-//! `sluice plugin new`: a small project that builds, with a test and a README of three commands.
+//! `sluice plugin new`: a small project that builds, with a test and a README.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result};
 use clap::ValueEnum;
 
 use super::language::Language;
+use super::usage::wrong_use;
 
-// `TEMPLATES`: what is different in each language: `LANGUAGE/common` and `LANGUAGE/KIND`, and `all/` for every one.
-// `SDKS`: of which a project has a copy, so that it builds without any registry having them.
+// `TEMPLATES`: the files of `LANGUAGE/common` and `LANGUAGE/KIND`, and those of `all/` for every language.
+// `SDKS`: a project gets a copy of its language's, so that it builds without a registry that has it.
 include!(concat!(env!("OUT_DIR"), "/files.rs"));
 
 /// What a new plugin does.
@@ -35,7 +36,7 @@ impl Kind {
 }
 
 impl Language {
-    /// Its folder of templates, and that of its SDK.
+    /// The folders of its templates and of its SDK.
     fn folders(self) -> Option<(&'static str, &'static str)> {
         match self {
             Language::Rust => Some(("rust", "rust")),
@@ -50,15 +51,17 @@ impl Language {
     }
 }
 
-/// Makes a project in `parent/name`, and answers its folder.
+/// Creates a project in `parent/name`, and returns its folder.
 ///
 /// # Errors
-/// The name is none for a plugin, something of that name is there, or nothing can be written.
+/// [`WrongUse`](super::WrongUse): the name is not one for a plugin, or exists. Otherwise a file cannot be written.
 pub fn create(parent: &Path, name: &str, language: Language, kind: Kind) -> Result<PathBuf> {
     check_name(name)?;
     let (templates, sdk) = language.folders().context("there is no template for this language")?;
     let folder = parent.join(name);
-    ensure!(!folder.exists(), "{}: is there already, and nothing of it is overwritten", folder.display());
+    if folder.exists() {
+        return Err(wrong_use(format!("{}: exists already; choose another name, or remove it", folder.display())));
+    }
     let names = Names { name, language, kind };
     for part in ["all/common".to_owned(), format!("all/{}", kind.name())] {
         names.write(&part, &folder)?;
@@ -72,12 +75,13 @@ pub fn create(parent: &Path, name: &str, language: Language, kind: Kind) -> Resu
     Ok(folder)
 }
 
-/// It becomes the name of a file, of a package and of a module in every language.
+/// A plugin's name becomes the name of a file, of a package and of a module in every language.
 fn check_name(name: &str) -> Result<()> {
     let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     let is_name = name.starts_with(|c: char| c.is_ascii_lowercase()) && name.chars().all(is_plain);
     if !is_name || name.ends_with('-') || name.contains("--") {
-        bail!("{name:?} is no name for a plugin: lower-case letters, digits and single hyphens, as in mask-email");
+        let message = "use lower-case letters, digits and single hyphens, and begin with a letter, as in mask-email";
+        return Err(wrong_use(format!("{name:?} is not a name for a plugin: {message}")));
     }
     Ok(())
 }
@@ -101,7 +105,8 @@ impl Names<'_> {
     fn write(&self, part: &str, folder: &Path) -> Result<()> {
         for (path, bytes) in below(TEMPLATES, part) {
             let text = std::str::from_utf8(bytes).with_context(|| format!("{part}/{path}: not text"))?;
-            // A name with a dot in front would be hidden in the repository, and a Cargo.toml taken for one of its own.
+            // In the repository a file whose name begins with a dot would be hidden, and a go.mod would be taken for
+            // its own.
             let path = path.replace("__name__", self.name).replace("dot-", ".").replace(".template", "");
             write(&folder.join(path), self.fill(text).as_bytes())?;
         }
@@ -109,7 +114,7 @@ impl Names<'_> {
     }
 }
 
-/// The files in a folder of a list, by their paths in it.
+/// The files of a list that lie in a folder, with their paths in it.
 fn below<'a>(
     files: &'a [(&'static str, &'static [u8])],
     folder: &'a str,
@@ -155,18 +160,58 @@ mod tests {
     }
 
     #[test]
+    fn every_link_in_a_new_project_leads_to_a_file_in_it() {
+        let mut checked = 0;
+        for language in NEW {
+            let parent = tempfile::tempdir().unwrap();
+            let project = create(parent.path(), "my-plugin", language, Kind::Route).unwrap().canonicalize().unwrap();
+            let mut folders = vec![project.clone()];
+            while let Some(folder) = folders.pop() {
+                for path in fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()) {
+                    if path.is_dir() {
+                        folders.push(path);
+                    } else if path.extension().is_some_and(|is| is == "md") {
+                        let text = fs::read_to_string(&path).unwrap();
+                        for link in links(&text) {
+                            let target = folder.join(link).canonicalize();
+                            let leads = target.is_ok_and(|target| target.starts_with(&project));
+                            assert!(leads, "{language:?}: {}: the link {link} leaves the project", path.display());
+                        }
+                        checked += 1;
+                    }
+                }
+            }
+        }
+        assert!(checked >= 2 * NEW.len(), "a project has a README of its own and one of its SDK: {checked}");
+    }
+
+    #[test]
+    fn links_to_files_are_found_in_markdown() {
+        let text = "[a](b.md) and [c](../d.md#part), [e](https://example.com), [f](#g) and `x[0](y)`\n";
+        assert_eq!(links(text).collect::<Vec<_>>(), ["b.md", "../d.md"]);
+    }
+
+    /// The files that a Markdown text links to, as written.
+    fn links(text: &str) -> impl Iterator<Item = &str> {
+        let outside_code = text.split('`').step_by(2);
+        let targets = outside_code.flat_map(|text| text.split("](").skip(1)).filter_map(|rest| rest.split(')').next());
+        let files = targets.map(|target| target.split('#').next().unwrap_or_default());
+        files.filter(|file| !file.is_empty() && !file.contains("://"))
+    }
+
+    #[test]
     fn what_is_there_is_not_overwritten() {
         let parent = tempfile::tempdir().unwrap();
         fs::create_dir(parent.path().join("mine")).unwrap();
         let error = create(parent.path(), "mine", Language::Go, Kind::Filter).unwrap_err().to_string();
-        assert!(error.ends_with("nothing of it is overwritten"), "{error}");
+        assert!(error.contains("exists already"), "{error}");
     }
 
     #[test]
     fn a_name_has_to_be_one_in_every_language() {
         for name in ["", "Upper", "9lives", "a b", "../up", "a--b", "a-", "é"] {
             let error = create(Path::new("/nowhere"), name, Language::Go, Kind::Filter).unwrap_err().to_string();
-            assert!(error.contains("no name for a plugin"), "{name}: {error}");
+            assert!(error.contains("not a name for a plugin"), "{name}: {error}");
         }
     }
 }

@@ -1,62 +1,128 @@
-//! The tools of languages: found or named with how to get them, and run with all that they say.
+//! The tools of a language: found or named with how to get them, announced while they work, and run with all that
+//! they print.
 
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
+use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail};
 
-/// Runs a tool. What it says goes to standard error as it is: standard output is for results.
+/// Runs a tool as one step of a build. What it prints goes to standard error unchanged: standard output is for results.
 ///
 /// # Errors
-/// It cannot be run, with `help` on how to get it, or it fails.
-pub fn run(command: &mut Command, help: &str) -> Result<()> {
-    let program = name(command);
-    let status = match command.stdin(Stdio::null()).stdout(io::stderr()).status() {
-        Ok(status) => status,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => bail!("{program} is not installed: {help}"),
-        Err(error) => return Err(error).with_context(|| format!("cannot run {program}")),
-    };
-    if !status.success() {
-        bail!("{program} has failed ({status})");
-    }
-    Ok(())
+/// The tool is not installed (the message ends with `help`, which says how to get it), or it fails.
+pub fn run(title: &str, command: &mut Command, help: &str) -> Result<()> {
+    command.stdin(Stdio::null()).stdout(io::stderr());
+    let line = command_line(command);
+    step(title, &line, || {
+        let status = command.status().map_err(|error| cannot_start(command, error, help))?;
+        check(command, status)
+    })
 }
 
-/// What a tool says on standard output; its errors go to standard error.
+/// Runs a tool as one step of a build and returns its standard output. Its errors go to standard error.
 ///
 /// # Errors
-/// As for [`run`].
+/// As for [`run`], and where the output is not UTF-8.
+pub fn run_for_output(title: &str, command: &mut Command, help: &str) -> Result<String> {
+    let line = command_line(command);
+    step(title, &line, || output(command, help))
+}
+
+/// Runs a tool that takes no time worth telling of, and returns its standard output. Its errors go to standard error.
+///
+/// # Errors
+/// As for [`run_for_output`].
 pub fn output(command: &mut Command, help: &str) -> Result<String> {
-    let program = name(command);
-    let output = match command.stdin(Stdio::null()).stderr(Stdio::inherit()).output() {
-        Ok(output) => output,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => bail!("{program} is not installed: {help}"),
-        Err(error) => return Err(error).with_context(|| format!("cannot run {program}")),
-    };
-    if !output.status.success() {
-        bail!("{program} has failed ({})", output.status);
-    }
-    String::from_utf8(output.stdout).with_context(|| format!("{program} says what is not text"))
+    command.stdin(Stdio::null()).stderr(Stdio::inherit());
+    let output = command.output().map_err(|error| cannot_start(command, error, help))?;
+    check(command, output.status)?;
+    String::from_utf8(output.stdout).with_context(|| format!("the output of {} is not UTF-8", name(command)))
 }
 
-/// Whether a program is there and answers these arguments.
-pub fn answers(program: impl AsRef<std::ffi::OsStr>, arguments: &[&str]) -> bool {
-    let mut command = Command::new(program);
-    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+/// Returns whether a program is installed and succeeds with these arguments. Nothing is printed.
+pub fn succeeds(command: &mut Command) -> bool {
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command.status().is_ok_and(|status| status.success())
 }
 
-/// The nearest `wanted` in a folder or one above it: how Node.js looks for packages.
+/// Announces a step on standard error as it begins, and says how long it took when it ends.
+///
+/// # Errors
+/// Those of `work`.
+pub fn step<T>(title: &str, detail: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    say(&format!("{title}: {detail}"));
+    let started = Instant::now();
+    let result = work();
+    let outcome = if result.is_ok() { "done in" } else { "failed after" };
+    say(&format!("{title}: {outcome} {:.1} s", started.elapsed().as_secs_f64()));
+    result
+}
+
+/// Returns the nearest `wanted` in a folder or one above it, as Node.js looks for packages.
 pub fn nearest(folder: &Path, wanted: &str) -> Option<PathBuf> {
     folder.ancestors().map(|folder| folder.join(wanted)).find(|path| path.exists())
 }
 
-/// Says what is done, for something that takes a while.
-pub fn say(what: &str) {
-    eprintln!("  {what}");
+/// Progress is not worth ending a build for: a standard error that is closed or full is ignored.
+pub fn say(line: &str) {
+    let _ = writeln!(io::stderr(), "{line}");
+}
+
+fn check(command: &Command, status: ExitStatus) -> Result<()> {
+    if !status.success() {
+        bail!("{} failed ({status})", name(command));
+    }
+    Ok(())
+}
+
+fn cannot_start(command: &Command, error: io::Error, help: &str) -> anyhow::Error {
+    let program = name(command);
+    match error.kind() {
+        io::ErrorKind::NotFound => anyhow::anyhow!("{program} is not installed: {help}"),
+        _ => anyhow::Error::new(error).context(format!("cannot run {program}")),
+    }
 }
 
 fn name(command: &Command) -> String {
     command.get_program().to_string_lossy().into_owned()
+}
+
+/// The command as one would type it in its folder, so paths below that folder are relative to it.
+fn command_line(command: &Command) -> String {
+    let folder = command.get_current_dir().map(|folder| format!("{}/", folder.display())).unwrap_or_default();
+    let words = [command.get_program()].into_iter().chain(command.get_args());
+    let words =
+        words.map(|word| word.to_string_lossy()).map(|word| quoted(word.strip_prefix(&folder).unwrap_or(&word)));
+    words.collect::<Vec<_>>().join(" ")
+}
+
+/// A word for a POSIX shell.
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_line_is_what_one_would_type_in_its_folder() {
+        let mut command = Command::new("node");
+        command.current_dir("/tmp/my plugin").args(["/tmp/my plugin/build/x.mjs", "a b", "it's", "", "--grant"]);
+        assert_eq!(command_line(&command), r"node build/x.mjs 'a b' 'it'\''s' '' --grant");
+    }
+
+    #[test]
+    fn a_missing_tool_is_named_with_how_to_get_it_and_a_failing_one_with_its_exit_code() {
+        let missing = output(&mut Command::new("sluice-no-such-tool"), "install it").unwrap_err();
+        assert_eq!(missing.to_string(), "sluice-no-such-tool is not installed: install it");
+        let failing = output(&mut Command::new("false"), "").unwrap_err();
+        assert_eq!(failing.to_string(), "false failed (exit status: 1)");
+    }
 }

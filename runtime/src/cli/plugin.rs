@@ -1,18 +1,22 @@
-//! `sluice plugin`: new projects, builds, and what a built plugin is.
+//! `sluice plugin`: create, build, test, list and inspect plugins.
 
+mod list;
 mod test;
 
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::{WRONG_USE, engine};
-use crate::authoring::{Built, Kind, Language, Real, Request, build, create, inspect};
+use crate::authoring::{
+    Built, Kind, Language, PluginFolders, Real, Request, WrongUse, build, create, inspect, say, size,
+};
 use crate::plugin::Engine;
 use crate::watch::{Scope, Watch};
 
-/// Making plugins, in any language.
+/// Create, build, test, list and inspect plugins
 #[derive(Args)]
 pub struct Plugin {
     #[command(subcommand)]
@@ -21,93 +25,97 @@ pub struct Plugin {
 
 #[derive(Subcommand)]
 enum Command {
-    /// A new project: it builds, has a test, and a README of three commands.
+    /// Create a project that builds, with a test and a README
     New(New),
-    /// From a project to build/NAME.wasm, verified.
+    /// Build a project to build/NAME.wasm, and verify the result
     Build(Build),
-    /// Runs the tests of a plugin: DIR/tests.yaml on the component in DIR/build.
+    /// Run the tests of a plugin: DIR/tests.yaml on the component in DIR/build
     Test(test::Test),
-    /// What a built plugin is: interface, imports, size, memory, how long it takes to start.
+    /// List the plugins that a pipeline can name
+    List(list::List),
+    /// Describe a built plugin: interface, imports, size, memory, time to start, configuration
     Inspect(Inspect),
 }
 
 #[derive(Args)]
 struct New {
-    /// The plugin's name, and its folder's: lower-case letters, digits and hyphens.
+    /// The name of the plugin and of its directory: lower-case letters, digits and hyphens
     name: String,
-    /// What it is written in.
+    /// The language to write it in
     #[arg(long, value_enum)]
     language: Language,
-    /// What it does at first.
+    /// What the plugin does at first
     #[arg(long, value_enum, default_value_t)]
     kind: Kind,
 }
 
 #[derive(Args)]
 struct Build {
-    /// The project.
+    /// The project's directory
     #[arg(default_value = ".")]
     dir: PathBuf,
-    /// The language, where its files show several.
+    /// The language, if the project's files show several
     #[arg(long, value_enum)]
     language: Option<Language>,
-    /// The file for the component, instead of build/NAME.wasm in the project.
+    /// Write the component to this file instead of build/NAME.wasm in the project
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Leave this of WASI to the host, which asks for a grant, instead of answering it inside the plugin. May repeat.
+    /// Import the real clock or randomness from the host instead of the built-in stub (the stage must then grant it).
+    /// May be given several times
     #[arg(long, value_enum)]
     grant: Vec<Grant>,
-    /// Go on, and build again after each change.
+    /// Build again on every change, until interrupted
     #[arg(long)]
     watch: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Grant {
-    /// The clocks.
+    /// The clocks
     Clock,
-    /// Randomness.
+    /// Randomness
     Random,
 }
 
 #[derive(Args)]
 struct Inspect {
-    /// A file, or a NAME in the plugin path.
+    /// A file, or the name of a plugin in the plugin path
     plugin: String,
-    /// Folders where NAME.wasm is looked for, before SLUICE_PLUGIN_PATH.
+    /// Directory of plugins (NAME.wasm), searched before SLUICE_PLUGIN_PATH and `plugins/`. May be given several times
     #[arg(long, value_name = "DIR")]
     plugin_path: Vec<PathBuf>,
-    /// As JSON.
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
 impl Plugin {
     pub(super) fn execute(self) -> anyhow::Result<u8> {
-        match self.command {
+        let result = match self.command {
             Command::New(new) => new.execute(),
             Command::Build(build) => build.execute(),
             Command::Test(test) => test.execute(),
+            Command::List(list) => list.execute(),
             Command::Inspect(inspect) => inspect.execute(),
+        };
+        match result {
+            Err(error) if error.is::<WrongUse>() => {
+                say(&format!("error: {error:#}"));
+                Ok(WRONG_USE)
+            }
+            other => other,
         }
     }
 }
 
 impl New {
     fn execute(self) -> anyhow::Result<u8> {
-        let folder = match create(&PathBuf::new(), &self.name, self.language, self.kind) {
-            Ok(folder) => folder,
-            Err(error) => {
-                eprintln!("error: {error:#}");
-                return Ok(WRONG_USE);
-            }
-        };
-        println!("{}: a plugin in {}\n", folder.display(), self.language.name());
-        println!("  cd {}", folder.display());
-        println!("  sluice plugin build");
-        println!("  sluice plugin test");
-        println!("  sluice dev pipeline.yaml --records records.txt");
-        Ok(0)
+        let folder = create(&PathBuf::new(), &self.name, self.language, self.kind)?;
+        let (folder, language) = (folder.display(), self.language.name());
+        print(&format!(
+            "{folder}: a plugin in {language}\n\n  cd {folder}\n  sluice plugin build\n  sluice plugin test\n  \
+             sluice dev pipeline.yaml --records records.txt\n"
+        ))
     }
 }
 
@@ -119,12 +127,11 @@ impl Build {
         if self.watch {
             return build_on_every_change(&request, &engine);
         }
-        print_built(&build(&request, &engine)?);
-        Ok(0)
+        print(&text(&build(&request, &engine)?))
     }
 }
 
-/// Until it is interrupted.
+/// Runs until it is interrupted.
 fn build_on_every_change(request: &Request, engine: &Engine) -> anyhow::Result<u8> {
     let mut watch = Watch::new()?;
     for folder in source_folders(&request.folder)? {
@@ -132,15 +139,15 @@ fn build_on_every_change(request: &Request, engine: &Engine) -> anyhow::Result<u
     }
     loop {
         match build(request, engine) {
-            Ok(built) => print_built(&built),
-            Err(error) => eprintln!("error: {error:#}"),
+            Ok(built) => _ = print(&text(&built))?,
+            Err(error) => say(&format!("error: {error:#}")),
         }
-        eprintln!("waiting for a change; end with Ctrl-C");
+        say("waiting for a change; end with Ctrl-C");
         watch.wait(Scope::Folders)?;
     }
 }
 
-/// A project's folders, without those that tools make.
+/// A project's folders, without those that tools write to.
 fn source_folders(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let mut folders = vec![folder.to_owned()];
     for entry in std::fs::read_dir(folder).with_context(|| folder.display().to_string())? {
@@ -154,38 +161,34 @@ fn source_folders(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
     Ok(folders)
 }
 
-fn print_built(built: &Built) {
-    println!("{}", built.file.display());
-    println!("  size     {} bytes", built.size);
-    println!("  digest   {}", built.digest);
+fn text(built: &Built) -> String {
+    let mut text =
+        format!("{}\n  size     {}\n  digest   {}\n", built.file.display(), size(built.size as u64), built.digest);
     for import in &built.imports {
-        match import.grant {
-            Some(grant) => println!("  imports  {}, to be granted: {grant}", import.name),
-            None => println!("  imports  {}", import.name),
-        }
+        let grant = import.grant.map(|grant| format!(", to be granted: {grant}")).unwrap_or_default();
+        text += &format!("  imports  {}{grant}\n", import.name);
     }
+    text
 }
 
 impl Inspect {
     fn execute(self) -> anyhow::Result<u8> {
-        let inspection = inspect(&self.file()?)?;
+        let file = PluginFolders::new(&self.plugin_path, Path::new("")).find(&self.plugin)?;
+        let inspection = inspect(&file)?;
         if self.json {
-            println!("{}", serde_json::to_string_pretty(&inspection)?);
-        } else {
-            print!("{}", inspection.text());
+            return print(&format!("{}\n", serde_json::to_string_pretty(&inspection)?));
         }
-        Ok(0)
+        print(&inspection.text())
     }
+}
 
-    fn file(&self) -> anyhow::Result<PathBuf> {
-        let file = PathBuf::from(&self.plugin);
-        if file.exists() {
-            return Ok(file);
+/// Writes a command's result to standard output. Returns the exit code: a reader that has left is not an error.
+fn print(text: &str) -> anyhow::Result<u8> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(error).context("cannot write to standard output")
         }
-        let from_environment = std::env::var_os("SLUICE_PLUGIN_PATH").unwrap_or_default();
-        let folders = self.plugin_path.iter().cloned().chain(std::env::split_paths(&from_environment));
-        let mut files = folders.map(|folder| folder.join(format!("{}.wasm", self.plugin)));
-        let found = files.find(|file| file.is_file());
-        found.with_context(|| format!("{}: no such file, and no plugin of that name in the plugin path", self.plugin))
+        _ => Ok(0),
     }
 }

@@ -9,6 +9,8 @@ use super::expand::Env;
 const PATH_VARIABLE: &str = "SLUICE_PLUGIN_PATH";
 /// The folder beside a pipeline file that is searched last.
 const BESIDE: &str = "plugins";
+/// The folder of a project that `sluice plugin build` puts the component into.
+const BUILD: &str = "build";
 /// How a component's file ends.
 const EXTENSION: &str = "wasm";
 
@@ -64,7 +66,11 @@ impl PluginPath {
             if path.is_file() {
                 return Ok(path);
             }
-            let help = (!plugin.contains('/')).then(|| "a name in the plugin path has no .wasm at its end".to_owned());
+            let project = path.parent().filter(|folder| folder.ends_with(BUILD)).and_then(Path::parent);
+            let help = match project {
+                Some(project) => Some(format!("build it with `sluice plugin build {}`", shown(project))),
+                None => (!plugin.contains('/')).then(|| "a name in the plugin path has no .wasm at its end".to_owned()),
+            };
             return no_plugin(&format!("is no file, seen from {}", shown(&self.beside)), help);
         }
         let paths = self.folders.iter().map(|folder| folder.join(plugin).with_added_extension(EXTENSION));
@@ -132,6 +138,8 @@ mod tests {
         assert_eq!(found("env/c.wasm").ok().unwrap(), "env/c.wasm");
         assert_eq!(found("./env/c.wasm").ok().unwrap(), "env/c.wasm");
         assert!(found("a.wasm").err().unwrap().help.unwrap().contains("no .wasm"));
+        let help = found("mine/build/mine.wasm").err().unwrap().help.unwrap();
+        assert!(help.starts_with("build it with `sluice plugin build ") && help.ends_with("/mine`"), "{help}");
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 mod answer;
 mod cache;
+pub mod config_schema;
 mod counters;
 mod describe;
 mod engine;

@@ -1,4 +1,4 @@
-/** Reads a stage's configuration field by field, with errors for whoever wrote the pipeline file. */
+/** Reads a stage's configuration field by field, with errors for the author of the pipeline file. */
 
 import { Bytes } from "./bytes";
 import { MISSING, OWN, note } from "./failure";

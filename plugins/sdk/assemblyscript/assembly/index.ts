@@ -2,7 +2,7 @@
  * Write Sluicebox plugins in AssemblyScript: a class that extends `Plugin`, and one method from a record to a verdict.
  *
  * An instance of a plugin lives as long as its stage does, and sees the records of the partitions that its worker
- * owns. It must not count on seeing all records of a key for ever: partitions move, and a plugin that traps starts again.
+ * owns. It cannot rely on seeing all records of a key: partitions move, and a plugin that traps restarts.
  */
 
 export { Buffer } from "./buffer";

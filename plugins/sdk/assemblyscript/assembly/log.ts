@@ -32,7 +32,7 @@ export namespace log {
     write(Level.INFO, message);
   }
 
-  /** For whoever hunts a fault. */
+  /** For debugging. */
   export function debug(message: string): void {
     write(Level.DEBUG, message);
   }

@@ -22,7 +22,7 @@ export class Stage {
     return `the pipeline has no output \`${name}\`; ${hint}its outputs are: ${this.outputs.join(", ")}`;
   }
 
-  /** Says that the plugin cannot start, and why; it is shown to whoever wrote the pipeline file. */
+  /** Says that the plugin cannot start, and why; it is shown to the author of the pipeline file. */
   fail(reason: string): void {
     note(OWN, reason);
   }

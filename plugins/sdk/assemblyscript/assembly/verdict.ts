@@ -50,7 +50,7 @@ export function failRetry(reason: string): Verdict {
   return refusal.set(Code.FAIL_RETRY, reason);
 }
 
-/** Fails the whole batch over something that no retry and no dead letter mends: the pipeline stops and commits nothing of it. */
+/** Fails the whole batch because of something that neither a retry nor a dead letter fixes: the pipeline stops and commits nothing of it. */
 export function failFatal(reason: string): Verdict {
   return refusal.set(Code.FAIL_FATAL, reason);
 }

@@ -6,8 +6,8 @@ import { definePlugin } from './plugin.js';
 import { startSandbox } from './sandbox.js';
 
 /**
- * The interface's two exports for a plugin. `about` is its name and version; `imports` are the host's functions: `write`,
- * `count`, and where they are granted `wallClock`, `monotonicClock` and `randomBytes`.
+ * The interface's two exports for a plugin. `about` is its name and version; `imports` are the host's functions:
+ * `write`, `count`, and where they are granted `wallClock`, `monotonicClock` and `randomBytes`.
  */
 export function component(plugin, about, imports) {
   definePlugin(plugin);

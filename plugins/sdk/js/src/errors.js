@@ -1,6 +1,6 @@
 // The errors that mean something to the host, and how any other is described to people.
 
-/** A wrong configuration, shown to whoever wrote the pipeline file by its message alone. */
+/** A wrong configuration, shown to the author of the pipeline file by its message alone. */
 export class ConfigError extends Error {
   name = 'ConfigError';
 }

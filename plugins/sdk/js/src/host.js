@@ -1,5 +1,5 @@
-// The host's functions. In a component `sandbox.js` keeps messages until the plugin starts, and `component.js` puts the real
-// functions here then. In tests messages go to standard error, and counters add up in `counters`.
+// The host's functions. In a component `sandbox.js` keeps messages until the plugin starts, and `component.js` puts
+// the real functions here then. In tests messages go to standard error, and counters add up in `counters`.
 
 /** What has been counted, by name. */
 export const counters = new Map();

@@ -13,8 +13,8 @@ import { keep } from './verdict.js';
 const LONGEST = 1000;
 
 /**
- * What the engine throws, this text and no error, where the stage's limit refuses it memory. It is no verdict on a record:
- * thrown on it is a trap, and the host tries each record in a new instance.
+ * What the engine throws, this text and no error, where the stage's limit refuses it memory. It is no verdict on a
+ * record: thrown on it is a trap, and the host tries each record in a new instance.
  */
 const OUT_OF_MEMORY = 'out of memory';
 

@@ -1,8 +1,10 @@
-// The parts of JavaScript that would reach out of the sandbox: a clock, randomness and the console of its own in their
-// place, and a plain error for what has none. Imported before a plugin's own files, which may use them when they load.
+// What JavaScript expects of its surroundings and a sandbox does not have: a clock, randomness and a console of the
+// SDK's own, Unicode normalization, and a plain error for what cannot be had. Imported before a plugin's own files,
+// which may use all of it when they load.
 
 import { host } from './host.js';
 import { log } from './log.js';
+import { normalize } from './normalization/index.js';
 
 /** The clock's first reading, 2026-01-01T00:00:00Z, and the first of `performance.now()`. */
 const EPOCH = 1767225600000;
@@ -10,7 +12,7 @@ const EPOCH = 1767225600000;
 let readings = 0;
 let seed = 0x51c1ceb0;
 
-/** Moves by a millisecond at each reading, so that whoever waits for time to pass gets on. */
+/** Advances by a millisecond at each reading, so that a loop that waits for time to pass ends. */
 let wallClock = () => EPOCH + ++readings;
 let monotonicClock = () => ++readings;
 /** Fills bytes with random ones: from a fixed seed, the same in every instance. */
@@ -104,7 +106,7 @@ function installConsole() {
   replace(console, { error, warn, info, debug, assert, log: info, dir: (value) => info(value), trace: debug });
 }
 
-/** Without this they would trap, and take the whole batch with them. */
+/** Without this they would trap, and the whole batch with them. */
 function refuseWaiting() {
   for (const name of ['setTimeout', 'setInterval', 'fetch']) {
     const refuse = () => {
@@ -120,6 +122,8 @@ function replace(object, functions) {
   }
 }
 
+/** Node.js has it, where the SDK's own tests run. */
+if (String.prototype.normalize === undefined) replace(String.prototype, { normalize });
 installClock();
 installRandom();
 installConsole();

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 
 import { ConfigError } from '../src/index.js';
-import { anything, boolean, integer, list, map, mapOf, number, oneOf, optional, readConfig, string } from '../src/config.js';
+import { anything, boolean, integer, list, map, mapOf, number, oneOf, optional, readConfig, schemaOf, string } from '../src/config.js';
 
 const TYPES = {
   contains: string,
@@ -68,4 +68,20 @@ test('one of some texts', () => {
     refused(TYPES, { contains: '', style: 'none' }),
     'config.style: expected email, all or last4, found the text "none"',
   );
+});
+
+test('the schema says what is read', () => {
+  assert.deepEqual(schemaOf({ config: TYPES }), {
+    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    type: 'object',
+    properties: {
+      contains: { type: 'string' },
+      one_of: { type: 'array', items: { type: 'string' }, default: [] },
+      nested: { type: 'object', properties: { flag: { type: 'boolean' } }, required: ['flag'], additionalProperties: false },
+      style: { enum: ['email', 'all', 'last4'], default: 'all' },
+    },
+    required: ['contains'],
+    additionalProperties: false,
+  });
+  assert.deepEqual(schemaOf({}).properties, {});
 });

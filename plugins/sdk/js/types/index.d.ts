@@ -119,7 +119,7 @@ export interface Plugin<T extends Types = Types> {
 /** Types a plugin and checks it. The result is the default export of `src/plugin.ts` or `src/plugin.js`. */
 export function definePlugin<const T extends Types = {}>(plugin: Plugin<T>): Plugin<T>;
 
-/** A wrong configuration, shown to whoever wrote the pipeline file by its message alone. */
+/** A wrong configuration, shown to the author of the pipeline file by its message alone. */
 export class ConfigError extends Error {}
 
 /** Refuses the record at hand, from however deep: its message is the reason, without a stack. */
@@ -130,7 +130,7 @@ export class Failure extends Error {
   private constructor();
   /** Something that may pass: the host calls again after a backoff, with a bound. */
   static retry(reason: string): Failure;
-  /** Nothing that a retry or a dead letter could mend: the pipeline stops and commits nothing of the batch. */
+  /** Something failed that neither a retry nor a dead letter fixes: the pipeline stops and commits nothing of the batch. */
   static fatal(reason: string): Failure;
 }
 

@@ -1,4 +1,4 @@
-"""Reads a stage's configuration into a class of the plugin, with errors for whoever wrote the pipeline file."""
+"""Reads a stage's configuration into a class of the plugin, with errors for the author of the pipeline file."""
 
 import dataclasses
 import json

@@ -1,12 +1,14 @@
-"""The module that is made a component: it holds the plugin of the module `plugin` to the host's interface.
+"""The module that becomes a component: it connects the plugin of the module `plugin` with the host's interface.
 
-It is imported while the component is built; what it holds then is what every instance starts with.
+It is imported while the component is built. Every instance starts with the state that it has then.
 """
 
+import json
 import linecache
 import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
 from componentize_py_types import Err
 from wit_world.imports import log as host_log
@@ -17,6 +19,7 @@ from . import log, metrics, sandbox
 from .errors import ConfigError, FatalError, RetryBatch
 from .instance import Instance, Starter
 from .plugin import Plugin
+from .schema import schema
 from .stack import describe
 from .stage import Stage
 
@@ -36,16 +39,27 @@ def _class() -> type[Plugin]:
     return leaves[0]
 
 
-def _about() -> tuple[str, str]:
-    """The plugin's name and version: those of its `pyproject.toml`, which lies beside the module."""
+def _folder() -> Path:
+    """The project's folder, which the module or package `plugin` lies in."""
     assert plugin.__file__ is not None
     file = Path(plugin.__file__)
-    folder = file.parent.parent if file.name == "__init__.py" else file.parent
+    return file.parent.parent if file.name == "__init__.py" else file.parent
+
+
+def _about() -> tuple[str, str]:
+    """The plugin's name and version: those of its `pyproject.toml`."""
     try:
-        project = tomllib.loads((folder / "pyproject.toml").read_text())["project"]
+        project = tomllib.loads((_folder() / "pyproject.toml").read_text())["project"]
     except (OSError, KeyError):
         return _class().__name__, ""
     return str(project["name"]), str(project.get("version", ""))
+
+
+def _write_schema() -> None:
+    """Leaves the schema of the configuration to `sluice plugin build`, in its folder for intermediate files."""
+    folder = _folder() / "build" / "made"
+    if _starter.config is not Any and folder.is_dir():
+        (folder / "config.schema.json").write_text(json.dumps(schema(_starter.config), indent=2, ensure_ascii=False))
 
 
 def _remember_sources() -> None:
@@ -58,7 +72,9 @@ def _remember_sources() -> None:
     linecache.checkcache = lambda filename=None: None
 
 
+sandbox.gather(str(_folder()))
 _starter = Starter(_class())
+_write_schema()
 _name, _version = _about()
 _remember_sources()
 _levels = {level.name.lower(): level for level in host_log.Level}

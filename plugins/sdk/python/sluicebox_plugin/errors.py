@@ -2,7 +2,7 @@
 
 
 class ConfigError(Exception):
-    """Raised while a plugin starts: the configuration is wrong. Shown as it is to whoever wrote the pipeline
+    """Raised while a plugin starts: the configuration is wrong. Shown as it is to the author of the pipeline
     file, so name the key that is wrong and say what would be right."""
 
 
@@ -12,5 +12,5 @@ class RetryBatch(Exception):
 
 
 class FatalError(Exception):
-    """Raised by `process`: nothing that a retry or a dead letter could mend. The pipeline stops and commits
+    """Raised by `process`: something failed that neither a retry nor a dead letter fixes. The pipeline stops and commits
     nothing of the batch."""

@@ -16,7 +16,7 @@ from .verdict import KEEP, Reject
 
 
 class Starter:
-    """What is known of a plugin's class before it is started: how its configuration is read."""
+    """A plugin's class before it is started, and how its configuration is read."""
 
     def __init__(self, plugin: type[Plugin]) -> None:
         self._plugin = plugin
@@ -25,8 +25,9 @@ class Starter:
         if unknown := set(parameters) - {"config", "stage"}:
             raise TypeError(f"{plugin.__name__}.__init__ takes {unknown.pop()!r}: name its arguments config and stage")
         self._parameters = parameters
-        hint = get_type_hints(init).get("config", Any) if "config" in parameters else None
-        self._read = config.no_config if hint is None else config.reader(hint)
+        self.config: Any = get_type_hints(init).get("config", Any) if "config" in parameters else None
+        """The type of the configuration; None where the plugin takes none."""
+        self._read = config.no_config if self.config is None else config.reader(self.config)
 
     def start(self, stage: Stage, text: str) -> "Instance":
         """Starts an instance from the JSON text of its configuration."""

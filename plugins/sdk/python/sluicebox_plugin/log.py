@@ -26,7 +26,7 @@ def info(message: object) -> None:
 
 
 def debug(message: object) -> None:
-    """For whoever hunts a fault."""
+    """For debugging."""
     write("debug", message)
 
 

@@ -20,7 +20,7 @@ class Source(NamedTuple):
 
 
 class Record:
-    """One record as it comes in. A field is read when it is asked for, anew each time: keep it in a variable."""
+    """A record as it comes in. A field is decoded each time it is read, so keep it in a variable."""
 
     __slots__ = ("_at", "_data", "_index")
 

@@ -7,6 +7,7 @@ from typing import Any, Optional
 
 from sluicebox_plugin import ConfigError
 from sluicebox_plugin.config import read, reader
+from sluicebox_plugin.schema import DIALECT, schema
 
 
 @dataclass
@@ -92,6 +93,33 @@ class Reading(unittest.TestCase):
     def test_a_type_that_cannot_be_read_is_found_before_it_is_used(self) -> None:
         with self.assertRaisesRegex(TypeError, "is no type that a configuration can have"):
             reader(set[str])
+
+    def test_the_schema_says_what_the_reader_takes(self) -> None:
+        text = {"type": "string"}
+        nested = {
+            "type": "object",
+            "properties": {"flag": {"type": "boolean"}},
+            "required": ["flag"],
+            "additionalProperties": False,
+        }
+        expected = {
+            "$schema": DIALECT,
+            "type": "object",
+            "properties": {
+                "contains": text,
+                "count": {"type": "integer", "default": 1},
+                "ratio": {"type": "number", "default": 0.5},
+                "nested": {"anyOf": [nested, {"type": "null"}], "default": None},
+                "names": {"type": "array", "items": text},
+                "limits": {"type": "object", "additionalProperties": {"type": "integer"}},
+                "old": {"anyOf": [text, {"type": "null"}], "default": None},
+                "anything": {"default": None},
+            },
+            "required": ["contains"],
+            "additionalProperties": False,
+        }
+        self.assertEqual(schema(Config), expected)
+        self.assertEqual(schema(None), {"$schema": DIALECT, "type": "object", "additionalProperties": False})
 
 
 if __name__ == "__main__":

@@ -4,18 +4,19 @@ use std::env;
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 
+use super::environment::C;
 use super::python;
 use super::{Made, Project};
-use crate::authoring::tool;
+use crate::authoring::{tool, wrong_use};
 
 /// The version that the SDK is tested with.
 const ZIGLANG: &str = "ziglang==0.15.2";
 const HELP: &str = "install zig from https://ziglang.org/download, or Python 3 (zig comes from PyPI then)";
 
-/// What is different from the compilers' defaults: an `assert` is kept, and traps; nothing wants randomness for a stack guard; the stack
-/// has 1 MiB, where zig's default makes every instance begin with 16.
+/// What differs from the compilers' defaults: an `assert` is kept, and traps; no stack guard needs randomness; the
+/// stack has 1 MiB, where zig's default of 16 MiB would be in every instance.
 const FLAGS: [&str; 10] = [
     "-std=c11",
     "-O3",
@@ -32,28 +33,28 @@ const FLAGS: [&str; 10] = [
 pub fn build(project: &Project) -> Result<Made> {
     let sources = project.sources("c");
     if sources.is_empty() {
-        bail!("{}: no .c file", project.folder.display());
+        return Err(wrong_use(format!("{}: there is no .c file", project.folder.display())));
     }
     let module = project.made.join("module.wasm");
     let mut compiler = compiler(&project.folder)?;
     compiler.current_dir(&project.folder).args(FLAGS).args(["-I", "sdk", "-I", ".", "-o"]).arg(&module);
-    // As seen from the project: the message of an `assert` names its file.
+    // Relative to the project, because the message of a failed `assert` names the file.
     compiler.args(sources.iter().filter_map(|source| source.strip_prefix(&project.folder).ok()));
-    tool::run(&mut compiler, HELP)?;
-    Ok(Made { name: project.folder_name()?, component: project.componentize(&module)? })
+    tool::run("compiling", &mut compiler, HELP)?;
+    Ok(Made { name: project.folder_name()?, version: None, component: project.componentize(&module)? })
 }
 
-/// The compiler, for WASI: of the SDK that `WASI_SDK_PATH` names, else zig.
+/// The compiler for WASI: clang of the SDK that `WASI_SDK_PATH` names, otherwise zig.
 fn compiler(folder: &Path) -> Result<Command> {
     if let Some(sdk) = env::var_os("WASI_SDK_PATH") {
-        let mut clang = Command::new(Path::new(&sdk).join("bin").join("clang"));
+        let mut clang = C.command(Path::new(&sdk).join("bin").join("clang"));
         clang.arg("--target=wasm32-wasip1");
         return Ok(clang);
     }
-    let mut zig = if tool::answers("zig", &["version"]) {
-        Command::new("zig")
+    let mut zig = if tool::succeeds(C.command("zig").arg("version")) {
+        C.command("zig")
     } else {
-        let mut python = Command::new(python::with_package(folder, ZIGLANG, "ziglang")?);
+        let mut python = C.command(python::with_packages(folder, &[("ziglang", ZIGLANG)])?);
         python.args(["-m", "ziglang"]);
         python
     };

@@ -13,16 +13,16 @@ const TESTS: &str = "tests.yaml";
 /// Where `sluice plugin build` puts the component.
 const BUILD: &str = "build";
 
-/// Runs the tests of a plugin: DIR/tests.yaml on the component in DIR/build.
+/// Run the tests of a plugin: DIR/tests.yaml on the component in DIR/build
 #[derive(clap::Args)]
 pub struct Test {
-    /// The plugin's folder.
+    /// The project's directory
     #[arg(value_name = "DIR", default_value = ".")]
     folder: PathBuf,
-    /// The component, in place of the one in DIR/build.
+    /// The component to test instead of the one in DIR/build
     #[arg(long, value_name = "FILE")]
     plugin: Option<PathBuf>,
-    /// The tests, in place of DIR/tests.yaml.
+    /// The tests to run instead of DIR/tests.yaml
     #[arg(long, value_name = "FILE")]
     tests: Option<PathBuf>,
     #[command(flatten)]

@@ -1,5 +1,6 @@
-// Writes verdicts in the order of their records. Its memory stays for the next batch. What is written here for every record
-// avoids what is slow without a compiler: iterators, closures, and calls that a longer function can do without.
+// Writes verdicts in the order of their records. Its memory stays for the next batch. What is written here for every
+// record avoids what is slow without a compiler: iterators, closures, and calls that a longer function can do
+// without.
 
 import { drop, keep } from '../verdict.js';
 import { CODE, INHERITED, NO_TIMESTAMP, NULL, OUT, RESULT_WORDS, high } from './layout.js';

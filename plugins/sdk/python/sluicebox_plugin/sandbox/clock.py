@@ -1,7 +1,7 @@
 """A clock for where there is none: it starts at the beginning of the year 2026 and advances by a millisecond each
 time it is read, so that what waits for it comes to an end."""
 
-import _strptime  # noqa: F401  what strptime() imports when it is first called, which would be too late
+import _strptime  # noqa: F401  what strptime() imports when it is first called: here it costs no instance anything
 import datetime as module
 import time
 
@@ -12,7 +12,7 @@ _now = START
 
 
 def reset() -> None:
-    """Starts anew."""
+    """Restarts the clock."""
     global _now
     _now = START
 

@@ -1,6 +1,6 @@
 """Randomness for where there is none: a generator that is seeded with the stage's name.
 
-It repeats itself from start to start. No use for secrets.
+Every start draws the same numbers, so they are no use for secrets.
 """
 
 import os
@@ -11,7 +11,7 @@ _generator = Generator()
 
 
 def reset(seed: str) -> None:
-    """Starts anew."""
+    """Restarts the generators with a seed."""
     _generator.seed(int.from_bytes(seed.encode()))
     random.seed()
 

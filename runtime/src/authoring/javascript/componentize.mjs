@@ -1,18 +1,21 @@
-// From a JavaScript or TypeScript plugin to a component. `sluice plugin build` puts this file into the project's `build/`
-// and runs it there, so that Node.js finds the project's own packages:
+// From a JavaScript or TypeScript plugin to a component. `sluice plugin build` puts this file into the project's
+// `build/` and runs it there, so that Node.js finds the project's own packages:
 //
-//     node build/componentize.mjs ENTRY WIT-FOLDER WORLD OUTPUT [--grant clock] [--grant random]
+//     node build/made/componentize.mjs ENTRY WIT-FOLDER WORLD OUTPUT [--grant clock] [--grant random]
 //
-// All features of the engine are off: it imports nothing of WASI. What is granted the SDK imports itself.
+// All features of the engine are off, so it imports nothing of WASI. The SDK itself imports what is granted.
 
 import { componentize, version } from '@bytecodealliance/componentize-js';
+import { parse } from 'acorn';
 import esbuild from 'esbuild';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
+import { find, nodesOf } from './findings.mjs';
+import { withPropertyEscapes } from './regexps.mjs';
 
 const WRAPPER = 'sluicebox-wrapper.js';
 const FEATURES = ['stdio', 'random', 'clocks', 'http', 'fetch-event'];
@@ -49,10 +52,11 @@ const project = await projectOf(entry);
 const bundle = join(dirname(output), `${project.name.split('/').at(-1)}.bundle.js`);
 
 await mkdir(dirname(output), { recursive: true });
-const { code, table } = await bundled();
+const { code, table } = checked(await bundled());
+await writeSchema();
 const source = `${code}\nglobalThis.sluiceboxSources = ${JSON.stringify(table)};\n`;
 if (!(await isBuilt())) {
-  await writeFile(bundle, source); // for whoever looks for what went in
+  await writeFile(bundle, source); // for debugging: what went into the component
   await rm(output, { force: true });
   await writeFile(output, withWasi(await built()));
   await writeFile(keyFile(), await key());
@@ -70,7 +74,10 @@ async function built() {
   return component;
 }
 
-/** Two builds of the same never have the same bytes, for the engine seeds itself. What is there already is left as it is. */
+/**
+ * Whether the last build had the same inputs. Two builds never have the same bytes, because the engine seeds
+ * itself.
+ */
 async function isBuilt() {
   const last = await readFile(keyFile(), 'utf8').catch(() => null);
   return last === (await key()) && existsSync(output);
@@ -109,23 +116,65 @@ async function projectOf(file) {
 /** The plugin, the SDK and all other packages in one file, and the table that leads from its lines to the sources'. */
 async function bundled() {
   const result = await esbuild
-    .build({
-      stdin: { contents: wrapper(), resolveDir: project.folder, sourcefile: WRAPPER },
-      absWorkingDir: project.folder,
-      outfile: bundle,
-      bundle: true,
-      format: 'esm',
-      platform: 'neutral',
-      mainFields: ['module', 'main'],
-      conditions: ['import', 'module'],
-      target: 'es2022',
-      external: ['sluicebox:*', 'host:*'],
-      sourcemap: 'external',
-      write: false,
-    })
+    .build({ ...bundling(wrapper()), outfile: bundle, external: ['sluicebox:*', 'host:*'], sourcemap: 'external' })
     .catch(() => process.exit(1)); // esbuild has said why
   const [map, code] = [result.outputFiles.find(isMap), result.outputFiles.find((file) => !isMap(file))];
   return { code: code.text, table: sources(JSON.parse(map.text)) };
+}
+
+function bundling(contents) {
+  return {
+    stdin: { contents, resolveDir: project.folder, sourcefile: WRAPPER },
+    absWorkingDir: project.folder,
+    bundle: true,
+    format: 'esm',
+    platform: 'neutral',
+    mainFields: ['module', 'main'],
+    conditions: ['import', 'module'],
+    target: 'es2022',
+    write: false,
+  };
+}
+
+/**
+ * Leaves the JSON Schema of the configuration to the build. For that the plugin's files are loaded here, in Node.js,
+ * as its tests load them.
+ */
+async function writeSchema() {
+  // A copy of the SDK may be older than this file.
+  const contents = `import plugin from ${JSON.stringify(entry)};
+import * as config from 'sluicebox-plugin/config';
+export default config.schemaOf?.(plugin);`;
+  try {
+    const { outputFiles } = await esbuild.build({ ...bundling(contents), logLevel: 'silent' });
+    const file = join(dirname(output), 'config-schema.mjs');
+    await writeFile(file, outputFiles[0].text);
+    const { default: schema } = await import(pathToFileURL(file));
+    const text = JSON.stringify(schema, null, 2);
+    if (text !== undefined) await writeFile(join(dirname(output), 'config.schema.json'), text);
+  } catch (error) {
+    console.error(`warning: the component has no schema, because the plugin does not load in Node.js: ${error.message}`);
+  }
+}
+
+/** The bundle with property escapes rewritten. What the engine lacks otherwise is reported with file and line. */
+function checked({ code, table }) {
+  const nodes = nodesOf(parse(code, { ecmaVersion: 'latest', sourceType: 'module', locations: true }));
+  const source = (node) => table.lines[node.loc.start.line];
+  const fileOf = (node) => table.files[source(node)?.[0]] ?? '';
+  const isOwn = (node) => fileOf(node) !== '' && !fileOf(node).includes('node_modules/');
+  const rewritten = withPropertyEscapes(code, nodes);
+  const severity = (node) => (isOwn(node) && !node.guarded ? 'error' : 'warning');
+  const escapes = rewritten.findings.map(({ node, text }) => ({ node, severity: severity(node), text }));
+  const found = [...find(nodes, isOwn, fileOf), ...escapes];
+  const findings = found.filter(({ node }) => source(node) !== undefined);
+  const shown = findings.map(({ node, severity, text }) => `${severity}: ${fileOf(node)}:${source(node)[1]}: ${text}`);
+  for (const line of new Set(shown)) console.error(line);
+  if (findings.some(({ severity }) => severity === 'error')) {
+    console.error('help: docs/languages.md lists what a plugin in JavaScript does not have');
+    process.exit(1);
+  }
+  return { code: rewritten.code, table };
 }
 
 function isMap(file) {
@@ -167,7 +216,10 @@ async function interfaceFolder() {
   return folder;
 }
 
-/** `{ bundle, files, lines: { LINE: [file, line] } }`, for the SDK to name places in: where each line of the bundle began. */
+/**
+ * `{ bundle, files, lines: { LINE: [file, line] } }`: where each line of the bundle comes from, for the SDK's
+ * stacks.
+ */
 function sources(map) {
   const sdk = dirname(fileURLToPath(import.meta.resolve('sluicebox-plugin/package.json'))) + sep;
   const paths = map.sources.map((path) => resolve(dirname(bundle), path));
