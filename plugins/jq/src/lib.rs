@@ -2,21 +2,22 @@
 //!
 //! See `README.md` for the configuration.
 
-mod fast;
-mod log;
-mod program;
-mod read;
-mod report;
-mod write;
+mod functions;
+mod plan;
+mod run;
+mod syntax;
+mod value;
 
+use std::cell::RefCell;
 use std::ops::Range;
 
-use jaq_json::Val;
+use functions::regex::Cache;
+use json_scan::Document;
+use plan::{Program, RecordPart};
+use run::{Exit, Machine};
 use serde::Deserialize;
 use sluicebox_plugin::{Emit, Error, Fields, Plugin, Record, Stage, Verdict, emit};
-
-use fast::Fast;
-use program::Program;
+use value::{Source, Value};
 
 /// The stage's `config:`.
 #[derive(Debug, Deserialize)]
@@ -30,8 +31,9 @@ pub struct Config {
 pub struct Jq {
     program: Program,
     output: Option<Program>,
-    /// The same programs, where they are simple enough to run without a tree.
-    fast: Option<Fast>,
+    /// The record's values, and the text of one that a document cannot hold.
+    document: Document,
+    regexes: RefCell<Cache>,
     /// The results on the last record, one behind the other; its memory stays.
     written: Vec<u8>,
     results: Vec<Written>,
@@ -48,12 +50,12 @@ impl Plugin for Jq {
     const NEEDS: Fields = Fields::VALUE;
 
     fn init(config: Config, _stage: &Stage) -> Result<Self, Error> {
-        log::connect();
-        let compile = |key, code: &str| Program::compile(code).map_err(|error| format!("config.{key}: {error}"));
+        let compile = |key, code: &str| plan::compile(code).map_err(|error| format!("config.{key}: {error}"));
         Ok(Jq {
             program: compile("program", &config.program)?,
-            fast: Fast::new(&config.program, config.output.as_deref()),
             output: config.output.map(|output| compile("output", &output)).transpose()?,
+            document: Document::default(),
+            regexes: RefCell::default(),
             written: Vec::new(),
             results: Vec::new(),
         })
@@ -61,9 +63,7 @@ impl Plugin for Jq {
 
     fn process<'a>(&'a mut self, record: &Record<'a>) -> Result<Verdict<'a>, Error> {
         let Some(json) = record.value() else { return Ok(Verdict::Keep) };
-        if !self.run_fast(json) {
-            self.run(json)?;
-        }
+        self.run(json)?;
         let emits = |result: &'a Written| -> Emit<'a> {
             let emit = emit().value(&self.written[result.span.clone()]);
             match &result.output {
@@ -80,42 +80,59 @@ impl Plugin for Jq {
 }
 
 impl Jq {
-    /// Runs the programs without a tree, if they and the record allow it.
-    fn run_fast(&mut self, json: &[u8]) -> bool {
-        let Some(fast) = &mut self.fast else { return false };
-        self.written.clear();
-        self.results.clear();
-        fast.run(json, &mut self.written, |answer| {
-            self.results.push(Written { span: answer.span, output: answer.output.map(str::to_owned) });
-        })
-    }
-
     fn run(&mut self, json: &[u8]) -> Result<(), Error> {
-        let input = read::json(json)?;
-        self.written.clear();
-        self.results.clear();
-        for result in self.program.run(input) {
-            let result = result?;
-            let start = self.written.len();
-            write::json(&result, &mut self.written)?;
-            let output = self.output.as_ref().map(|output| output_of(output, result)).transpose()?.flatten();
-            self.results.push(Written { span: start..self.written.len(), output });
-        }
-        Ok(())
+        let (text, is_held) = match self.document.read(json) {
+            Some(text) => (text, true),
+            None => {
+                json_scan::validate(json)?;
+                (std::str::from_utf8(json)?, false)
+            }
+        };
+        let source = Source { document: &self.document, text };
+        let input = if is_held { source.node(0) } else { value::parse(source, text)? };
+        let (written, results) = (&mut self.written, &mut self.results);
+        written.clear();
+        results.clear();
+        let record = |_: RecordPart| Ok(Value::Null);
+        let machine = Machine::new(&self.program, source, &record, &self.regexes);
+        let names = self.output.as_ref().map(|output| Machine::new(output, source, &record, &self.regexes));
+        let outcome = machine.run(input, &mut |result| {
+            let start = written.len();
+            source.write(&result, written);
+            let output = names.as_ref().map(|names| output_of(names, result)).transpose()?.flatten();
+            results.push(Written { span: start..written.len(), output });
+            Ok(())
+        });
+        outcome.map_err(|exit| words(source, exit).into())
     }
 }
 
 /// The output that a result goes to; none: on to the next stage.
-fn output_of(output: &Program, result: Val) -> Result<Option<String>, String> {
-    let mut names = output.run(result);
-    let name = names.next().transpose().map_err(|error| format!("output: {error}"))?;
-    if names.next().is_some() {
-        return Err("output: it names several outputs for one result; it must name one, or none with null".into());
+fn output_of(names: &Machine<'_>, result: Value) -> Result<Option<String>, Exit> {
+    let mut found: Option<Value> = None;
+    let outcome = names.run(result, &mut |name| match found.replace(name) {
+        None => Ok(()),
+        Some(_) => Err(Exit::error("it names several outputs for one result; it must name one, or none with null")),
+    });
+    outcome.map_err(|exit| Exit::error(format!("output: {}", words(names.source, exit))))?;
+    match found {
+        None | Some(Value::Null) => Ok(None),
+        Some(name) => match names.source.str(&name) {
+            Some(name) => Ok(Some(name.to_owned())),
+            None => {
+                let found = names.source.json(&name);
+                Err(Exit::error(format!("output: expected a string or null, found {found}")))
+            }
+        },
     }
-    match name {
-        None | Some(Val::Null) => Ok(None),
-        Some(Val::TStr(name)) => Ok(Some(String::from_utf8_lossy(&name).into_owned())),
-        Some(other) => Err(format!("output: expected a string or null, found {other}")),
+}
+
+/// Why a program ended, for people.
+fn words(source: Source<'_>, exit: Exit) -> String {
+    match exit {
+        Exit::Error(error) => run::describe(source, &error),
+        Exit::Passing(exit) => words(source, *exit),
+        Exit::Empty | Exit::Break(_) => "break".to_owned(),
     }
 }
 
