@@ -2,47 +2,44 @@
 //!
 //! See `README.md` for the configuration.
 
+mod envelope;
 mod functions;
 mod plan;
 mod run;
+mod setting;
 mod syntax;
 mod value;
 
 use std::cell::RefCell;
 use std::ops::Range;
 
+use envelope::Envelope;
 use functions::regex::Cache;
 use json_scan::Document;
-use plan::{Program, RecordPart};
 use run::{Exit, Machine};
-use serde::Deserialize;
+use setting::{Context, Programs, Set};
 use sluicebox_plugin::{Emit, Error, Fields, Plugin, Record, Stage, Verdict, emit};
-use value::{Source, Value};
+use value::Source;
 
-/// The stage's `config:`.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Config {
-    program: String,
-    output: Option<String>,
-}
+pub use setting::Config;
 
 /// The plugin.
 pub struct Jq {
-    program: Program,
-    output: Option<Program>,
-    /// The record's values, and the text of one that a document cannot hold.
+    programs: Programs,
+    /// The values of the last record; its memory stays.
     document: Document,
     regexes: RefCell<Cache>,
-    /// The results on the last record, one behind the other; its memory stays.
+    /// What was made of the last record, one thing behind the other; its memory stays.
     written: Vec<u8>,
     results: Vec<Written>,
 }
 
-/// A result: where it is written, and the output it goes to.
+/// A result: where its value is written, and what else is set of the record.
 struct Written {
-    span: Range<usize>,
-    output: Option<String>,
+    value: Range<usize>,
+    /// Whether it is the record's value as it was.
+    is_untouched: bool,
+    set: Set,
 }
 
 impl Plugin for Jq {
@@ -50,10 +47,8 @@ impl Plugin for Jq {
     const NEEDS: Fields = Fields::VALUE;
 
     fn init(config: Config, _stage: &Stage) -> Result<Self, Error> {
-        let compile = |key, code: &str| plan::compile(code).map_err(|error| format!("config.{key}: {error}"));
         Ok(Jq {
-            program: compile("program", &config.program)?,
-            output: config.output.map(|output| compile("output", &output)).transpose()?,
+            programs: Programs::compile(config)?,
             document: Document::default(),
             regexes: RefCell::default(),
             written: Vec::new(),
@@ -63,24 +58,29 @@ impl Plugin for Jq {
 
     fn process<'a>(&'a mut self, record: &Record<'a>) -> Result<Verdict<'a>, Error> {
         let Some(json) = record.value() else { return Ok(Verdict::Keep) };
-        self.run(json)?;
+        self.run(json, record)?;
         let emits = |result: &'a Written| -> Emit<'a> {
-            let emit = emit().value(&self.written[result.span.clone()]);
-            match &result.output {
-                Some(output) => emit.to(output),
-                None => emit,
+            if result.is_untouched {
+                return emit();
             }
+            let emit = emit().value(&self.written[result.value.clone()]);
+            result.set.apply(emit, record, &self.written)
         };
         Ok(match self.results.as_slice() {
             [] => Verdict::Drop,
+            [result] if result.is_untouched => Verdict::Keep,
             [result] => emits(result).into(),
             results => Verdict::EmitAll(results.iter().map(emits).collect()),
         })
     }
+
+    fn needs(&self) -> Fields {
+        self.programs.needs()
+    }
 }
 
 impl Jq {
-    fn run(&mut self, json: &[u8]) -> Result<(), Error> {
+    fn run(&mut self, json: &[u8], record: &Record<'_>) -> Result<(), Error> {
         let (text, is_held) = match self.document.read(json) {
             Some(text) => (text, true),
             None => {
@@ -93,37 +93,22 @@ impl Jq {
         let (written, results) = (&mut self.written, &mut self.results);
         written.clear();
         results.clear();
-        let record = |_: RecordPart| Ok(Value::Null);
-        let machine = Machine::new(&self.program, source, &record, &self.regexes);
-        let names = self.output.as_ref().map(|output| Machine::new(output, source, &record, &self.regexes));
-        let outcome = machine.run(input, &mut |result| {
+        let envelope = Envelope::new(record);
+        let context = Context { source, envelope: &envelope, regexes: &self.regexes };
+        let programs = &self.programs;
+        let sets_nothing = programs.set_nothing();
+        let outcome = Machine::new(&programs.program, source, &envelope, &self.regexes).run(input, &mut |result| {
+            let is_untouched = sets_nothing && is_held && source.is_whole(&result);
             let start = written.len();
-            source.write(&result, written);
-            let output = names.as_ref().map(|names| output_of(names, result)).transpose()?.flatten();
-            results.push(Written { span: start..written.len(), output });
+            if !is_untouched {
+                source.write(&result, written);
+            }
+            let value = start..written.len();
+            let set = if sets_nothing { Set::default() } else { programs.set(context, &result, written)? };
+            results.push(Written { value, is_untouched, set });
             Ok(())
         });
         outcome.map_err(|exit| words(source, exit).into())
-    }
-}
-
-/// The output that a result goes to; none: on to the next stage.
-fn output_of(names: &Machine<'_>, result: Value) -> Result<Option<String>, Exit> {
-    let mut found: Option<Value> = None;
-    let outcome = names.run(result, &mut |name| match found.replace(name) {
-        None => Ok(()),
-        Some(_) => Err(Exit::error("it names several outputs for one result; it must name one, or none with null")),
-    });
-    outcome.map_err(|exit| Exit::error(format!("output: {}", words(names.source, exit))))?;
-    match found {
-        None | Some(Value::Null) => Ok(None),
-        Some(name) => match names.source.str(&name) {
-            Some(name) => Ok(Some(name.to_owned())),
-            None => {
-                let found = names.source.json(&name);
-                Err(Exit::error(format!("output: expected a string or null, found {found}")))
-            }
-        },
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{Named, containment, strings};
 use crate::run::{Exit, Machine, own, stable_sort};
 use crate::syntax::Math;
-use crate::value::{Type, Value, hash};
+use crate::value::{List, Type, Value, hash};
 
 pub(super) const TABLE: &[Named] = &[
     ("length", 0, length),
@@ -98,7 +98,7 @@ fn add(machine: &Machine<'_>, input: Value, _: &mut [Value]) -> Result<Value, Ex
     if is_iterable { Ok(sum) } else { Err(strings::cannot_iterate(machine, &shown)) }
 }
 
-fn elements(machine: &Machine<'_>, input: Value, what: &str) -> Result<std::rc::Rc<Vec<Value>>, Exit> {
+fn elements(machine: &Machine<'_>, input: Value, what: &str) -> Result<std::rc::Rc<List>, Exit> {
     match machine.source.array(input.clone()) {
         Some(elements) => Ok(elements),
         None => Err(Exit::error(format!("{} cannot be {what}, as it is not an array", machine.shown(&input)))),
@@ -176,7 +176,7 @@ fn flatten(machine: &Machine<'_>, input: Value, depth: f64) -> Result<Value, Exi
             }
             Some(element @ (Value::Array(_) | Value::Elements(_))) if around.len() as f64 <= depth => {
                 let elements = machine.source.array(element).unwrap_or_default();
-                around.push(std::rc::Rc::unwrap_or_clone(elements).into_iter());
+                around.push(std::rc::Rc::unwrap_or_clone(elements).into_vec().into_iter());
             }
             Some(element) => flat.push(element),
         }
@@ -261,7 +261,7 @@ fn set_path(machine: &Machine<'_>, input: Value, arguments: &mut [Value]) -> Res
 
 fn delete_paths(machine: &Machine<'_>, input: Value, arguments: &mut [Value]) -> Result<Value, Exit> {
     match machine.source.array(std::mem::take(&mut arguments[0])) {
-        Some(paths) => machine.remove_paths(input, std::rc::Rc::unwrap_or_clone(paths)),
+        Some(paths) => machine.remove_paths(input, std::rc::Rc::unwrap_or_clone(paths).into_vec()),
         None => Err(Exit::error("Paths must be specified as an array")),
     }
 }

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::base;
 use crate::plan::Format;
 use crate::run::{Exit, Machine};
-use crate::value::Value;
+use crate::value::{List, Value};
 
 /// What a format makes of a value.
 pub(crate) fn apply(machine: &Machine<'_>, format: Format, value: Value) -> Result<Value, Exit> {
@@ -127,7 +127,7 @@ fn append_tsv(plain: &str, text: &mut String) {
 }
 
 fn append_sh(machine: &Machine<'_>, value: &Value, text: &mut String) -> Result<(), Exit> {
-    let elements = machine.source.array(value.clone()).unwrap_or_else(|| vec![value.clone()].into());
+    let elements = machine.source.array(value.clone()).unwrap_or_else(|| List::new(vec![value.clone()]).into());
     for (at, element) in elements.iter().enumerate() {
         if at > 0 {
             text.push(' ');

@@ -86,20 +86,22 @@ impl Translation<'_> {
 
     /// The name of a property in braces: those of POSIX have other names.
     fn property(&mut self) {
-        let names =
-            [("Alnum}", "Alphabetic}"), ("Alpha}", "Alphabetic}"), ("Digit}", "Nd}"), ("Space}", "White_Space}")];
-        let negated = self.out.ends_with('{');
-        let rest = if negated { self.rest } else { self.rest.strip_prefix('{').unwrap_or(self.rest) };
-        for (name, other) in names {
-            if rest.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name)) {
-                if !negated {
-                    self.out.push('{');
-                }
-                self.out.push_str(other);
-                self.rest = &rest[name.len()..];
-                return;
-            }
+        let rest = if self.out.ends_with('{') { Some(self.rest) } else { self.rest.strip_prefix('{') };
+        let Some((name, behind)) = rest.and_then(|rest| rest.split_once('}')) else { return };
+        if !self.out.ends_with('{') {
+            self.out.push('{');
         }
+        self.out.push_str(match name.to_ascii_lowercase().as_str() {
+            "alnum" | "alpha" => "Alphabetic",
+            "digit" => "Nd",
+            "space" => "White_Space",
+            "punct" => "P",
+            "upper" => "Uppercase",
+            "lower" => "Lowercase",
+            _ => name,
+        });
+        self.out.push('}');
+        self.rest = behind;
     }
 
     /// A character that means itself.

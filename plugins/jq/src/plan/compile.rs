@@ -78,6 +78,7 @@ impl Compiler<'_> {
             Ast::Index(of, at) => {
                 let (of, at) = (boxed(of)?, boxed(at)?);
                 match constant_key(&at) {
+                    Some(key) if matches!(of.kind, Kind::Record(RecordPart::Headers)) => Kind::Header(key.text),
                     Some(key) => Kind::Field(of, key),
                     None => Kind::Index(of, at),
                 }

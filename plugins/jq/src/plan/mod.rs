@@ -67,6 +67,8 @@ pub(crate) enum Kind {
     Constant(Value),
     Variable(u32),
     Record(RecordPart),
+    /// One header, whatever the others are.
+    Header(Rc<str>),
     Field(Box<Expr>, Key),
     Index(Box<Expr>, Box<Expr>),
     Slice(Box<Expr>, Box<Expr>, Box<Expr>),

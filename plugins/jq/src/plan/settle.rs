@@ -59,7 +59,7 @@ fn mark(expr: &mut Expr, functions: &[bool]) {
 fn visit(kind: &mut Kind, look: &mut dyn FnMut(&mut Expr)) {
     match kind {
         Kind::Input | Kind::Constant(_) | Kind::Variable(_) | Kind::Record(_) | Kind::Break(_) => {}
-        Kind::Argument(_) | Kind::Format(_) => {}
+        Kind::Argument(_) | Kind::Format(_) | Kind::Header(_) => {}
         Kind::Field(of, _) | Kind::Each(of) | Kind::Array(of) | Kind::Negative(of) | Kind::Label(of) => look(of),
         Kind::Index(one, other)
         | Kind::Pipe(one, other)

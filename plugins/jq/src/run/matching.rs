@@ -6,7 +6,7 @@ use super::{Env, Exit, Flow, Machine};
 use crate::functions::regex::{Flags, Found, Regex};
 use crate::functions::strings::part;
 use crate::plan::{Match, MatchMode};
-use crate::value::{Object, Value, hash};
+use crate::value::{List, Object, Value, hash};
 
 impl<'p> Machine<'p> {
     /// Those with at most one result.
@@ -59,7 +59,7 @@ impl<'p> Machine<'p> {
             |value: &Value| Exit::error(format!("{} cannot be matched, as it is not a string", self.shown(value)));
         let elements = match self.source.array(pattern.clone()) {
             Some(elements) if matches!(mode, MatchMode::Test | MatchMode::Match | MatchMode::Capture) => elements,
-            _ => Rc::new(vec![pattern.clone(), flags.clone()]),
+            _ => Rc::new(List::new(vec![pattern.clone(), flags.clone()])),
         };
         let pattern = elements.first().ok_or_else(|| refused(pattern))?;
         let flags = elements.get(1).unwrap_or(flags);

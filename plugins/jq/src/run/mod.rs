@@ -20,12 +20,13 @@ use std::rc::Rc;
 pub(crate) use env::Env;
 pub(crate) use sorting::stable_sort;
 
+use crate::envelope::Envelope;
 use crate::functions::regex::Cache;
-use crate::plan::{Program, RecordPart};
+use crate::plan::Program;
 use crate::value::{Source, Value};
 
 /// How deep calls may lie in one another: what the stack of a plugin holds.
-const MAX_DEPTH: u32 = 1000;
+const MAX_DEPTH: u32 = 256;
 
 /// Why there is no result, or none any more.
 #[derive(Clone, Debug)]
@@ -48,7 +49,7 @@ pub(crate) struct Machine<'p> {
     pub program: &'p Program,
     pub source: Source<'p>,
     /// The parts of the record beside its value.
-    pub record: &'p dyn Fn(RecordPart) -> Result<Value, Exit>,
+    pub record: &'p Envelope<'p>,
     pub regexes: &'p RefCell<Cache>,
     labels: Cell<u32>,
     depth: Cell<u32>,
@@ -64,7 +65,7 @@ impl<'p> Machine<'p> {
     pub fn new(
         program: &'p Program,
         source: Source<'p>,
-        record: &'p dyn Fn(RecordPart) -> Result<Value, Exit>,
+        record: &'p Envelope<'p>,
         regexes: &'p RefCell<Cache>,
     ) -> Machine<'p> {
         Machine { program, source, record, regexes, labels: Cell::new(0), depth: Cell::new(0) }

@@ -77,7 +77,8 @@ impl<'p> Machine<'p> {
     #[inline(never)]
     fn one_of(&self, expr: &'p Expr, env: &Env<'p>, input: Value) -> Result<Value, Exit> {
         match &expr.kind {
-            Kind::Record(part) => (self.record)(*part),
+            Kind::Record(part) => self.record.part(*part, self.source),
+            Kind::Header(name) => self.record.header(name),
             Kind::Index(of, at) => {
                 let at = self.one(at, env, input.clone())?;
                 self.index(self.one(of, env, input)?, &at)

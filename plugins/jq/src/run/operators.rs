@@ -73,7 +73,7 @@ impl Machine<'_> {
                     return Ok(Value::Null);
                 };
                 match Rc::try_unwrap(other) {
-                    Ok(other) => own(&mut one).extend(other),
+                    Ok(other) => own(&mut one).extend(other.into_vec()),
                     Err(other) => own(&mut one).extend(other.iter().cloned()),
                 }
                 Ok(Value::Array(one))

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::focus::Focus;
 use super::{Exit, Machine, own};
 use crate::plan::Key;
-use crate::value::{Object, Value, hash};
+use crate::value::{List, Object, Value, hash};
 
 /// The most elements an array may get by setting one of them.
 const MAX_ELEMENTS: f64 = 536_870_911.0;
@@ -204,7 +204,7 @@ impl Machine<'_> {
     ) -> Result<Value, Exit> {
         let count = self.source.count(&of) as f64;
         let mut elements = match of {
-            Value::Null => Rc::new(Vec::new()),
+            Value::Null => Rc::new(List::default()),
             Value::Array(elements) => elements,
             of => match self.source.array(of.clone()) {
                 Some(elements) => elements,
@@ -230,7 +230,8 @@ impl Machine<'_> {
         let new = change(old)?;
         let all = own(&mut elements);
         if at >= all.len() {
-            all.try_reserve(at + 1 - all.len()).map_err(|_| Exit::error("Array index too large"))?;
+            let more = at + 1 - all.len();
+            all.try_reserve(more).map_err(|_| Exit::error("Array index too large"))?;
             all.resize(at + 1, Value::Null);
         }
         all[at] = new;
@@ -246,7 +247,7 @@ impl Machine<'_> {
         let (from, to) = self.slice_bounds(key)?;
         let is_null = matches!(of, Value::Null);
         let mut elements = match of {
-            Value::Null => Rc::new(Vec::new()),
+            Value::Null => Rc::new(List::default()),
             of => match self.source.array(of.clone()) {
                 Some(elements) => elements,
                 None if self.source.str(&of).is_some() => return Err(Exit::error("Cannot update string slices")),

@@ -3,9 +3,9 @@
 use std::rc::Rc;
 
 use super::{Exit, Machine, own};
-use crate::value::{Value, hash};
+use crate::value::{List, Value, hash};
 
-type Path = Rc<Vec<Value>>;
+type Path = Rc<List>;
 
 impl Machine<'_> {
     /// A value without what is at these paths. All of them are meant as the value is before.

@@ -3,6 +3,7 @@
 //! holds it.
 
 mod equal;
+mod list;
 pub(crate) mod number;
 mod object;
 mod read;
@@ -12,6 +13,7 @@ use std::rc::Rc;
 
 use json_scan::{Document, Kind};
 
+pub(crate) use list::List;
 pub(crate) use object::{Object, hash};
 pub(crate) use read::{MAX_DEPTH, number as parse_number, parse};
 
@@ -34,7 +36,7 @@ pub(crate) enum Value {
     Text(Rc<String>),
     /// An array of the record.
     Elements(u32),
-    Array(Rc<Vec<Value>>),
+    Array(Rc<List>),
     /// An object of the record.
     Fields(u32),
     Object(Rc<Object>),
@@ -87,7 +89,7 @@ impl Value {
     }
 
     pub fn array(elements: Vec<Value>) -> Value {
-        Value::Array(Rc::new(elements))
+        Value::Array(Rc::new(List::new(elements)))
     }
 
     pub fn object(object: Object) -> Value {
@@ -134,6 +136,13 @@ impl<'r> Source<'r> {
         }
     }
 
+    /// Whether a value is all of the record, which is written as it would be written.
+    pub fn is_whole(self, value: &Value) -> bool {
+        let (Value::Fields(0) | Value::Elements(0)) = value else { return false };
+        let node = self.document.node(0);
+        node.tidy && node.start == 0 && node.end as usize == self.text.len()
+    }
+
     /// How a value is written in the record.
     pub fn raw(self, at: u32) -> &'r str {
         let node = self.document.node(at);
@@ -165,11 +174,12 @@ impl<'r> Source<'r> {
     }
 
     /// The elements of an array, as values of their own; none of anything else.
-    pub fn array(self, value: Value) -> Option<Rc<Vec<Value>>> {
+    pub fn array(self, value: Value) -> Option<Rc<List>> {
         match value {
             Value::Array(elements) => Some(elements),
             Value::Elements(at) => {
-                Some(Rc::new(self.document.children(at).map(|(child, _)| self.node(child)).collect()))
+                let elements = self.document.children(at).map(|(child, _)| self.node(child)).collect();
+                Some(Rc::new(List::new(elements)))
             }
             _ => None,
         }
@@ -229,7 +239,7 @@ impl<'r> Source<'r> {
                 }
             }
             Value::Array(elements) => match Rc::try_unwrap(elements) {
-                Ok(elements) => elements.into_iter().try_for_each(take)?,
+                Ok(elements) => elements.into_vec().into_iter().try_for_each(take)?,
                 Err(elements) => elements.iter().cloned().try_for_each(take)?,
             },
             Value::Object(object) => object.entries().iter().try_for_each(|entry| take(entry.value.clone()))?,

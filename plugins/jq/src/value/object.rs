@@ -2,7 +2,7 @@
 
 use json_scan::fingerprint;
 
-use super::{Source, Value};
+use super::{Source, Value, list};
 
 /// From here on an object has an index: up to here it is faster to look at all fields.
 const MANY: usize = 16;
@@ -62,8 +62,8 @@ impl Object {
         &self.entries
     }
 
-    pub fn into_entries(self) -> Vec<Entry> {
-        self.entries
+    pub fn into_entries(mut self) -> Vec<Entry> {
+        std::mem::take(&mut self.entries)
     }
 
     /// The place of a field.
@@ -173,6 +173,13 @@ impl Object {
         let mut sorted: Vec<&Entry> = self.entries.iter().collect();
         sorted.sort_by(|one, other| source.str(&one.key).cmp(&source.str(&other.key)));
         sorted
+    }
+}
+
+impl Drop for Object {
+    fn drop(&mut self) {
+        let value = |entry: Entry| entry.value;
+        list::free(&mut self.entries, |entries| entries.drain(..).map(value).collect());
     }
 }
 

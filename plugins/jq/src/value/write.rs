@@ -3,6 +3,12 @@
 use super::object::{MADE, are_adjacent};
 use super::{MAX_DEPTH, Object, Source, Value, number};
 
+/// An array or object that is being written: what is left of it, and whether that is all.
+enum Level<'v> {
+    Array(std::slice::Iter<'v, Value>, bool),
+    Object(std::slice::Iter<'v, super::object::Entry>, bool),
+}
+
 /// What to do with numbers of the record.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Numbers {
@@ -11,6 +17,9 @@ enum Numbers {
     /// Write the double that is computed with.
     Doubles,
 }
+
+/// How deep values are written by functions that call themselves.
+const RECURSION: usize = 150;
 
 impl Source<'_> {
     /// Appends a value as the result of a program: what the program has not touched stays as it is written.
@@ -43,7 +52,7 @@ impl Source<'_> {
             Value::Span(..) | Value::Short(..) | Value::Text(_) => {
                 write_string(self.str(value).unwrap_or_default(), json)
             }
-            _ if depth > MAX_DEPTH => write_string("<skipped: too deep>", json),
+            _ if depth > RECURSION => self.write_deep(value, json, numbers),
             Value::Elements(at) | Value::Fields(at) => self.write_node(*at, json, numbers, depth),
             Value::Array(elements) => {
                 json.push(b'[');
@@ -56,6 +65,51 @@ impl Source<'_> {
                 json.push(b']');
             }
             Value::Object(object) => self.write_object(object, json, numbers, depth),
+        }
+    }
+
+    /// Writes what lies deep in other values, without recursion.
+    #[cold]
+    fn write_deep(self, value: &Value, json: &mut Vec<u8>, numbers: Numbers) {
+        let mut around: Vec<Level<'_>> = Vec::new();
+        let mut next = Some(value);
+        loop {
+            match next.take() {
+                Some(Value::Array(_) | Value::Object(_)) if RECURSION + around.len() > MAX_DEPTH => {
+                    write_string("<skipped: too deep>", json);
+                }
+                Some(Value::Array(elements)) => {
+                    json.push(b'[');
+                    around.push(Level::Array(elements.iter(), true));
+                }
+                Some(Value::Object(object)) => {
+                    json.push(b'{');
+                    around.push(Level::Object(object.entries().iter(), true));
+                }
+                Some(Value::Elements(at) | Value::Fields(at)) => self.write_node(*at, json, numbers, 0),
+                Some(scalar) => self.write_at(scalar, json, numbers, 0),
+                None => {}
+            }
+            let Some(level) = around.last_mut() else { return };
+            let (found, is_first, close) = match level {
+                Level::Array(rest, is_first) => (rest.next().map(|value| (None, value)), is_first, b']'),
+                Level::Object(rest, is_first) => {
+                    (rest.next().map(|entry| (Some(&entry.key), &entry.value)), is_first, b'}')
+                }
+            };
+            let Some((key, value)) = found else {
+                json.push(close);
+                around.pop();
+                continue;
+            };
+            if !std::mem::take(is_first) {
+                json.push(b',');
+            }
+            if let Some(key) = key {
+                write_string(self.str(key).unwrap_or_default(), json);
+                json.push(b':');
+            }
+            next = Some(value);
         }
     }
 
