@@ -2,45 +2,44 @@
 //!
 //! See `README.md` for the configuration.
 
-mod fast;
-mod log;
-mod program;
-mod read;
-mod report;
-mod write;
+mod envelope;
+mod functions;
+mod plan;
+mod run;
+mod setting;
+mod syntax;
+mod value;
 
+use std::cell::RefCell;
 use std::ops::Range;
 
-use jaq_json::Val;
-use serde::Deserialize;
+use envelope::Envelope;
+use functions::regex::Cache;
+use json_scan::Document;
+use run::{Exit, Machine};
+use setting::{Context, Programs, Set};
 use sluicebox_plugin::{Emit, Error, Fields, Plugin, Record, Stage, Verdict, emit};
+use value::Source;
 
-use fast::Fast;
-use program::Program;
-
-/// The stage's `config:`.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Config {
-    program: String,
-    output: Option<String>,
-}
+pub use setting::Config;
 
 /// The plugin.
 pub struct Jq {
-    program: Program,
-    output: Option<Program>,
-    /// The same programs, where they are simple enough to run without a tree.
-    fast: Option<Fast>,
-    /// The results on the last record, one behind the other; its memory stays.
+    programs: Programs,
+    /// The values of the last record; its memory stays.
+    document: Document,
+    regexes: RefCell<Cache>,
+    /// What was made of the last record, one thing behind the other; its memory stays.
     written: Vec<u8>,
     results: Vec<Written>,
 }
 
-/// A result: where it is written, and the output it goes to.
+/// A result: where its value is written, and what else is set of the record.
 struct Written {
-    span: Range<usize>,
-    output: Option<String>,
+    value: Range<usize>,
+    /// Whether it is the record's value as it was.
+    is_untouched: bool,
+    set: Set,
 }
 
 impl Plugin for Jq {
@@ -48,12 +47,10 @@ impl Plugin for Jq {
     const NEEDS: Fields = Fields::VALUE;
 
     fn init(config: Config, _stage: &Stage) -> Result<Self, Error> {
-        log::connect();
-        let compile = |key, code: &str| Program::compile(code).map_err(|error| format!("config.{key}: {error}"));
         Ok(Jq {
-            program: compile("program", &config.program)?,
-            fast: Fast::new(&config.program, config.output.as_deref()),
-            output: config.output.map(|output| compile("output", &output)).transpose()?,
+            programs: Programs::compile(config)?,
+            document: Document::default(),
+            regexes: RefCell::default(),
             written: Vec::new(),
             results: Vec::new(),
         })
@@ -61,61 +58,66 @@ impl Plugin for Jq {
 
     fn process<'a>(&'a mut self, record: &Record<'a>) -> Result<Verdict<'a>, Error> {
         let Some(json) = record.value() else { return Ok(Verdict::Keep) };
-        if !self.run_fast(json) {
-            self.run(json)?;
-        }
+        self.run(json, record)?;
         let emits = |result: &'a Written| -> Emit<'a> {
-            let emit = emit().value(&self.written[result.span.clone()]);
-            match &result.output {
-                Some(output) => emit.to(output),
-                None => emit,
+            if result.is_untouched {
+                return emit();
             }
+            let emit = emit().value(&self.written[result.value.clone()]);
+            result.set.apply(emit, record, &self.written)
         };
         Ok(match self.results.as_slice() {
             [] => Verdict::Drop,
+            [result] if result.is_untouched => Verdict::Keep,
             [result] => emits(result).into(),
             results => Verdict::EmitAll(results.iter().map(emits).collect()),
         })
     }
+
+    fn needs(&self) -> Fields {
+        self.programs.needs()
+    }
 }
 
 impl Jq {
-    /// Runs the programs without a tree, if they and the record allow it.
-    fn run_fast(&mut self, json: &[u8]) -> bool {
-        let Some(fast) = &mut self.fast else { return false };
-        self.written.clear();
-        self.results.clear();
-        fast.run(json, &mut self.written, |answer| {
-            self.results.push(Written { span: answer.span, output: answer.output.map(str::to_owned) });
-        })
-    }
-
-    fn run(&mut self, json: &[u8]) -> Result<(), Error> {
-        let input = read::json(json)?;
-        self.written.clear();
-        self.results.clear();
-        for result in self.program.run(input) {
-            let result = result?;
-            let start = self.written.len();
-            write::json(&result, &mut self.written)?;
-            let output = self.output.as_ref().map(|output| output_of(output, result)).transpose()?.flatten();
-            self.results.push(Written { span: start..self.written.len(), output });
-        }
-        Ok(())
+    fn run(&mut self, json: &[u8], record: &Record<'_>) -> Result<(), Error> {
+        let (text, is_held) = match self.document.read(json) {
+            Some(text) => (text, true),
+            None => {
+                json_scan::validate(json)?;
+                (std::str::from_utf8(json)?, false)
+            }
+        };
+        let source = Source { document: &self.document, text };
+        let input = if is_held { source.node(0) } else { value::parse(source, text)? };
+        let (written, results) = (&mut self.written, &mut self.results);
+        written.clear();
+        results.clear();
+        let envelope = Envelope::new(record);
+        let context = Context { source, envelope: &envelope, regexes: &self.regexes };
+        let programs = &self.programs;
+        let sets_nothing = programs.set_nothing();
+        let outcome = Machine::new(&programs.program, source, &envelope, &self.regexes).run(input, &mut |result| {
+            let is_untouched = sets_nothing && is_held && source.is_whole(&result);
+            let start = written.len();
+            if !is_untouched {
+                source.write(&result, written);
+            }
+            let value = start..written.len();
+            let set = if sets_nothing { Set::default() } else { programs.set(context, &result, written)? };
+            results.push(Written { value, is_untouched, set });
+            Ok(())
+        });
+        outcome.map_err(|exit| words(source, exit).into())
     }
 }
 
-/// The output that a result goes to; none: on to the next stage.
-fn output_of(output: &Program, result: Val) -> Result<Option<String>, String> {
-    let mut names = output.run(result);
-    let name = names.next().transpose().map_err(|error| format!("output: {error}"))?;
-    if names.next().is_some() {
-        return Err("output: it names several outputs for one result; it must name one, or none with null".into());
-    }
-    match name {
-        None | Some(Val::Null) => Ok(None),
-        Some(Val::TStr(name)) => Ok(Some(String::from_utf8_lossy(&name).into_owned())),
-        Some(other) => Err(format!("output: expected a string or null, found {other}")),
+/// Why a program ended, for people.
+fn words(source: Source<'_>, exit: Exit) -> String {
+    match exit {
+        Exit::Error(error) => run::describe(source, &error),
+        Exit::Passing(exit) => words(source, *exit),
+        Exit::Empty | Exit::Break(_) => "break".to_owned(),
     }
 }
 
