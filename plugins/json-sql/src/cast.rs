@@ -7,7 +7,7 @@ use crate::failure::Answer;
 use crate::json;
 use crate::time::civil::checked_timestamp;
 use crate::time::interval::Interval;
-use crate::time::{DAY, arithmetic, parse};
+use crate::time::{DAY, YEAR_2000, arithmetic, parse};
 use crate::types::Type;
 use crate::value::Value;
 use crate::write;
@@ -45,12 +45,12 @@ pub(crate) fn cast<'a>(value: &Value<'a>, to: &Type, arena: &'a Arena) -> Answer
             other => Err(cannot(other, to)),
         },
         Type::Time(digits) => match value {
-            Value::Time(micros) => Ok(Value::Time(rounded(*micros, *digits)?)),
+            Value::Time(micros) => Ok(Value::Time(rounded_time(*micros, *digits))),
             Value::Timestamp(micros) | Value::Timestamptz(micros) => {
-                Ok(Value::Time(rounded(micros.rem_euclid(DAY), *digits)?))
+                Ok(Value::Time(rounded_time(micros.rem_euclid(DAY), *digits)))
             }
-            Value::Interval(span) => Ok(Value::Time(rounded(span.micros.rem_euclid(DAY), *digits)?)),
-            Value::Text(text) => Ok(Value::Time(rounded(parse::time(text)?, *digits)?)),
+            Value::Interval(span) => Ok(Value::Time(rounded_time(span.micros.rem_euclid(DAY), *digits))),
+            Value::Text(text) => Ok(Value::Time(rounded_time(parse::time(text)?, *digits))),
             other => Err(cannot(other, to)),
         },
         Type::Timestamp(digits) => match (value, arithmetic::moment(value)) {
@@ -84,10 +84,19 @@ fn invalid(text: &str, kind: &str) -> Failure {
     format!("invalid input for {kind}: {text:?}").into()
 }
 
-/// Microseconds with so many digits of the second's fraction, half rounded up.
+/// Microseconds with so many digits of the second's fraction; half is rounded away from the year 2000, where
+/// PostgreSQL's own count begins.
 fn rounded(micros: i64, digits: u32) -> Result<i64, Failure> {
     let unit = 10i64.pow(6 - digits);
-    checked_timestamp(i128::from(micros + unit / 2)).map(|up| up - up.rem_euclid(unit))
+    let since = micros - YEAR_2000;
+    let up = (since.abs() + unit / 2) / unit * unit;
+    checked_timestamp(i128::from(YEAR_2000 + up * since.signum()))
+}
+
+/// A time of the day with so many digits of the second's fraction.
+fn rounded_time(micros: i64, digits: u32) -> i64 {
+    let unit = 10i64.pow(6 - digits);
+    (micros + unit / 2) / unit * unit
 }
 
 fn to_bool<'a>(value: &Value<'a>) -> Answer<'a> {

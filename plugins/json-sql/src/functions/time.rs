@@ -5,7 +5,7 @@ use crate::Failure;
 use crate::failure::Answer;
 use crate::time::civil::{Civil, checked_timestamp};
 use crate::time::interval::Interval;
-use crate::time::{DAY, HOUR, MINUTE, SECOND, arithmetic, field, zone};
+use crate::time::{DAY, HOUR, MINUTE, SECOND, YEAR_2000, arithmetic, field, zone};
 use crate::value::{Kind, Value};
 
 const TEXT: Option<Kind> = Some(Kind::Text);
@@ -49,7 +49,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
             if !seconds.is_finite() || seconds.abs() > 1e12 {
                 return Err("timestamp out of range: it lies outside of the years 1 to 9999".into());
             }
-            checked_timestamp((seconds * SECOND as f64).round_ties_even() as i128).map(Value::Timestamptz)
+            // From the year 2000 on, so that rounding is PostgreSQL's.
+            let since = (seconds - (YEAR_2000 / SECOND) as f64) * SECOND as f64;
+            checked_timestamp(since.round_ties_even() as i128 + i128::from(YEAR_2000)).map(Value::Timestamptz)
         }
         _ => {
             let (local, offset) = scope.cache.postgresql(args[1].text()?)?.parse(args[0].text()?)?;

@@ -188,7 +188,8 @@ fn truncate_moment(field: Field, micros: i64) -> Result<i64, Failure> {
     let (days, day) = (micros.div_euclid(DAY), split(micros).0);
     let first = |year: i32, month: i32| {
         let day = Civil::new(i64::from(year), i64::from(month), 1);
-        day.map(|day| day.days() * DAY).ok_or_else(|| Failure::from("timestamp out of range"))
+        day.map(|day| day.days() * DAY)
+            .ok_or_else(|| Failure::from("timestamp out of range: it lies outside of the years 1 to 9999"))
     };
     Ok(match field {
         Field::Microseconds => micros,

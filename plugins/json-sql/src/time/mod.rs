@@ -17,3 +17,5 @@ pub(crate) const MINUTE: i64 = 60 * SECOND;
 pub(crate) const HOUR: i64 = 60 * MINUTE;
 /// Microseconds of a day.
 pub(crate) const DAY: i64 = 24 * HOUR;
+/// The start of the year 2000, from which PostgreSQL counts.
+pub(crate) const YEAR_2000: i64 = 946_684_800 * SECOND;

@@ -40,7 +40,11 @@ pub(crate) fn offset(text: &str) -> Option<i64> {
 
 /// What clocks of a zone show at a moment.
 pub(crate) fn to_local(moment: i64, zone: &TimeZone) -> Result<i64, Failure> {
-    let stamp = jiff::Timestamp::from_microsecond(moment).map_err(|_| Failure::from("timestamp out of range"))?;
+    // The last hours of the year 9999 are beyond what jiff has a moment for; their offset is that of those before.
+    let stamp = jiff::Timestamp::from_microsecond(moment).unwrap_or(match moment {
+        ..0 => jiff::Timestamp::MIN,
+        _ => jiff::Timestamp::MAX,
+    });
     checked_timestamp(i128::from(moment) + i128::from(zone.to_offset(stamp).seconds()) * i128::from(SECOND))
 }
 
