@@ -176,7 +176,10 @@ impl Compiler<'_, '_> {
     ) -> Result<Operand, QueryError> {
         let operand = self.expression(right)?;
         self.agree(name, before, left, right, operand)?;
-        let kind = self.call(name, 2, expr).kind;
+        // Beside something that may be JSON, a text in quotes is JSON if that is.
+        let may_be_json = |one: Operand, other: Operand| one.literal.is_some() && other.kind.is_none();
+        let is_open = name == "||" && (may_be_json(left, operand) || may_be_json(operand, left));
+        let kind = self.call(if is_open { "|| literal" } else { name }, 2, expr).kind;
         Ok(Operand { kind: kind.or(arithmetic(name, left.kind, operand.kind)), literal: None })
     }
 
@@ -197,6 +200,10 @@ impl Compiler<'_, '_> {
             ("*" | "/", Kind::Interval) => Kind::Float,
             (_, kind) => kind,
         };
+        if matches!(name, "@>" | "<@") && left.kind != Some(Kind::Array) && operand.kind != Some(Kind::Array) {
+            self.adopt(left, Kind::Json, before)?;
+            return self.adopt(operand, Kind::Json, right);
+        }
         if left.literal.is_none()
             && let Some(kind) = left.kind
         {

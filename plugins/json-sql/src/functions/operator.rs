@@ -48,6 +48,11 @@ pub(super) const FUNCTIONS: &[Function] = &[
     strict("<<", (2, 2), INT, |_, args| bits(args, |one, other| one.wrapping_shl(other as u32))),
     strict(">>", (2, 2), INT, |_, args| bits(args, |one, other| one.wrapping_shr(other as u32))),
     lenient("||", (2, 2), None, concat),
+    lenient("|| literal", (2, 2), None, |scope, args| match (&args[0], &args[1]) {
+        (Value::Json(one), Value::Text(other)) => super::json::concat(scope, one, crate::json::checked(other)?),
+        (Value::Text(one), Value::Json(other)) => super::json::concat(scope, crate::json::checked(one)?, other),
+        _ => concat(scope, args),
+    }),
     lenient("in", (1, MANY), BOOL, is_in),
     lenient("nullif", (2, 2), None, |_, args| {
         let is_equal = !args[0].is_null() && !args[1].is_null() && equal("=", &args[0], &args[1])?;

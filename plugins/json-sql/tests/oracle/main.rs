@@ -7,6 +7,7 @@ mod expressions;
 mod facts;
 mod random;
 mod server;
+mod statements;
 
 use std::env;
 use std::fmt::Write as _;
@@ -38,7 +39,7 @@ fn number(name: &str, default: u64) -> u64 {
 #[test]
 fn expressions_give_what_postgresql_gives() {
     let (cases, seed) = (number("SQL_ORACLE_CASES", 20_000) as usize, number("SQL_ORACLE_SEED", 1));
-    let server = Server::start();
+    let server = Server::start("expressions");
     let mut random = Random::new(seed);
     let mut tally = Tally::default();
     while tally.cases < cases {
@@ -58,6 +59,40 @@ fn expressions_give_what_postgresql_gives() {
     assert!(tally.differences.is_empty(), "{}", tally.report(seed));
     // A generator of nothing but errors and NULLs would prove nothing.
     assert!(tally.texts * 2 > tally.cases, "{}", tally.summary());
+}
+
+#[test]
+fn statements_that_people_write_give_what_postgresql_gives() {
+    let mut script = statements::TABLE.to_owned();
+    for record in statements::RECORDS {
+        let quoted = record.replace('\'', "''");
+        let _ = writeln!(script, "INSERT INTO input SELECT * FROM jsonb_populate_record(NULL::input, '{quoted}');");
+    }
+    script.push_str("\\pset format unaligned\n\\pset tuples_only on\n");
+    for statement in statements::STATEMENTS {
+        let _ = writeln!(
+            script,
+            "SELECT coalesce(jsonb_agg(row_to_json(q) ORDER BY q.order_id), '[]') FROM ({statement}) AS q;"
+        );
+    }
+    let output = Server::start("statements").script(&script);
+    let theirs: Vec<Value> = output.lines().map(|line| serde_json::from_str(line).expect("JSON comes back")).collect();
+    assert_eq!(theirs.len(), statements::STATEMENTS.len());
+    for (statement, theirs) in statements::STATEMENTS.iter().zip(&theirs) {
+        let query = Query::compile(statement, Nulls::Keep).unwrap_or_else(|error| panic!("{error}"));
+        let (mut memory, mut ours) = (Memory::default(), Vec::new());
+        for record in statements::RECORDS {
+            let input = Input { value: Some(record.as_bytes()), ..Input::default() };
+            query.run(&input, &mut memory).unwrap_or_else(|error| panic!("{statement}: {error}"));
+            let value = |row| memory.value(row).expect("a value is set");
+            ours.extend(
+                memory.rows().iter().map(|row| serde_json::from_slice::<Value>(value(row)).expect("JSON is written")),
+            );
+        }
+        let ours = Value::from(ours);
+        assert!(ours.as_array().is_some_and(|rows| !rows.is_empty()), "{statement} selects something");
+        assert!(alike(&ours, theirs), "{statement}\n  is {ours}\n  and {theirs} in PostgreSQL");
+    }
 }
 
 fn ask(server: &Server, rows: &[Row], jobs: &[(usize, String)]) -> Vec<Outcome> {

@@ -28,13 +28,13 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts one.
+    /// Starts one, in a folder that is called after the test.
     ///
     /// # Panics
     /// Where PostgreSQL is not installed or does not start.
-    pub fn start() -> Server {
+    pub fn start(name: &str) -> Server {
         let programs = programs();
-        let folder = std::env::temp_dir().join(format!("json-sql-oracle-{}", std::process::id()));
+        let folder = std::env::temp_dir().join(format!("json-sql-{name}-{}", std::process::id()));
         fs::create_dir_all(&folder).expect("the folder for temporary files can be written to");
         if is_root() {
             run(Command::new("chown").arg("postgres").arg(&folder));
