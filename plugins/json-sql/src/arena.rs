@@ -42,7 +42,7 @@ impl Arena {
     }
 
     pub fn text(&self, text: &str) -> Result<Value<'_>, Failure> {
-        self.str(text).map(|text| Value::Text(text))
+        self.str(text).map(Value::Text)
     }
 
     pub fn bytes(&self, bytes: &[u8]) -> Result<&[u8], Failure> {

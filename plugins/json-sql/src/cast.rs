@@ -131,7 +131,7 @@ fn to_int<'a>(value: &Value<'a>, bits: u32) -> Answer<'a> {
         Value::Decimal(decimal) => decimal.to_int().ok_or_else(out_of_range)?,
         Value::Float(float) => {
             let rounded = float.round_ties_even();
-            if !(rounded >= -9_223_372_036_854_775_808.0 && rounded < 9_223_372_036_854_775_808.0) {
+            if !(-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&rounded) {
                 return Err(out_of_range());
             }
             rounded as i64

@@ -87,7 +87,7 @@ pub(crate) fn divide<'a>(one: &Value<'a>, other: &Value<'a>) -> Answer<'a> {
         Ok(Pair::Ints(_, 0)) => Err(NO_ZERO.into()),
         Ok(Pair::Ints(one, other)) => one.checked_div(other).map(Value::Int).ok_or_else(|| OVERFLOW.into()),
         Ok(Pair::Decimals(one, other)) => one.div(other).map(Value::Decimal),
-        Ok(Pair::Floats(_, other)) if other == 0.0 => Err(NO_ZERO.into()),
+        Ok(Pair::Floats(_, 0.0)) => Err(NO_ZERO.into()),
         Ok(Pair::Floats(one, other)) => {
             let result = one / other;
             if result == 0.0 && one != 0.0 && other.is_finite() {

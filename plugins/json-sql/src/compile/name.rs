@@ -42,7 +42,7 @@ impl Compiler<'_, '_> {
         let (first, rest) = names.split_first().expect("a name has at least one part");
         let plain = first.quote_style.is_none();
         let table = self.context.names.table;
-        if !rest.is_empty() && table.iter().any(|name| *name == first.value) {
+        if !rest.is_empty() && table.contains(&first.value) {
             return self.path(rest, chain, expr);
         }
         if self.context.names.element == Some(first.value.as_str()) {

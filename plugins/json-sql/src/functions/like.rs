@@ -37,19 +37,17 @@ pub(crate) fn like(text: &str, pattern: &str, escape: Option<char>, ignore_case:
                 last = Some((text.clone(), pattern.clone()));
                 continue;
             }
-            Some('_') => {
-                if text.next().is_some() {
-                    pattern = rest;
-                    continue;
-                }
+            Some('_') if text.next().is_some() => {
+                pattern = rest;
+                continue;
             }
-            Some(wanted) => {
-                if text.clone().next() == Some(wanted) {
-                    text.next();
-                    pattern = rest;
-                    continue;
-                }
+            Some('_') => {}
+            Some(wanted) if text.clone().next() == Some(wanted) => {
+                text.next();
+                pattern = rest;
+                continue;
             }
+            Some(_) => {}
             None if text.as_str().is_empty() => return Ok(true),
             None => {}
         }
