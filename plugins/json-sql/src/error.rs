@@ -82,7 +82,8 @@ pub(crate) fn suggestion<'n>(name: &str, names: impl IntoIterator<Item = &'n str
     names
         .into_iter()
         .map(|other| (strsim::damerau_levenshtein(&name, &other.to_lowercase()), other))
-        .filter(|(distance, other)| *distance > 0 && *distance <= other.len().max(name.len()).div_ceil(3).min(4))
+        .filter(|(distance, other)| *distance <= other.len().max(name.len()).div_ceil(3).min(4))
         .min_by_key(|(distance, _)| *distance)
+        .filter(|(distance, _)| *distance > 0)
         .map(|(_, other)| format!("did you mean `{other}`?"))
 }

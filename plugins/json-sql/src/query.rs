@@ -116,7 +116,8 @@ fn compile(text: &str, nulls: Nulls) -> Result<Query, QueryError> {
     let tokens = tokens::read(text)?;
     let dialect = JsonSqlDialect::default();
     let parser = Parser::new(&dialect).with_recursion_limit(MAX_BRACKETS);
-    let parsed = parser.with_tokens_with_locations(tokens).parse_statements().map_err(wrong)?;
+    let parsed = parser.with_tokens_with_locations(tokens).parse_statements();
+    let parsed = parsed.map_err(|error| wrong(error, text))?;
     if parsed.is_empty() {
         return Err(QueryError::new(Place::default(), "the query is empty").help("write SELECT ... FROM input"));
     }
@@ -132,7 +133,7 @@ fn compile(text: &str, nulls: Nulls) -> Result<Query, QueryError> {
 }
 
 /// The parser's error with its place, which it writes at the end.
-fn wrong(error: ParserError) -> QueryError {
+fn wrong(error: ParserError, query: &str) -> QueryError {
     let text = match error {
         ParserError::RecursionLimitExceeded => {
             let message = format!("there are more than {MAX_BRACKETS} brackets inside one another");
@@ -145,14 +146,30 @@ fn wrong(error: ParserError) -> QueryError {
         let (line, column) = after.split_once(", Column: ")?;
         Some((before, Place { line: number(line)?, column: number(column)? }))
     });
-    let (message, place) = found.unwrap_or((&text, Place::default()));
+    let (message, place) = found.unwrap_or_else(|| (&text, end(query)));
     let message = message.replace("Expected: ", "expected ").replace("found: ", "found ");
     let word = message.rsplit_once("found ").map_or("", |(_, word)| word);
-    let help = suggestion(word, WORDS).filter(|_| word.len() > 2);
+    // What is misspelt is the word itself, or the one before it, which was then taken for a name.
+    let known = |word: &str| suggestion(word, WORDS).filter(|_| word.len() > 2);
+    let help = known(word).or_else(|| known(word_before(query, place)));
     let message = if word == "EOF" { message.replace("found EOF", "found the end") } else { message.clone() };
     let error = QueryError::new(place, message);
     match help {
         Some(help) => error.help(help),
         None => error,
     }
+}
+
+/// Where a query ends.
+fn end(query: &str) -> Place {
+    let line = query.trim_end().lines().count().max(1) as u64;
+    let column = query.trim_end().lines().last().map_or(0, |line| line.chars().count()) as u64 + 1;
+    Place { line, column }
+}
+
+/// The word in front of a place.
+fn word_before(query: &str, place: Place) -> &str {
+    let line = query.lines().nth(place.line.saturating_sub(1) as usize).unwrap_or_default();
+    let at = line.char_indices().nth(place.column.saturating_sub(1) as usize).map_or(line.len(), |(at, _)| at);
+    line[..at].split_whitespace().last().unwrap_or_default()
 }

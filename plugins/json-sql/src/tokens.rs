@@ -28,7 +28,32 @@ pub(crate) fn read(query: &str) -> Result<Vec<TokenWithSpan>, QueryError> {
     let tokens: Vec<_> = tokens.into_iter().filter(|token| !matches!(token.token, Token::Whitespace(_))).collect();
     check_depth(&tokens)?;
     check_words(&tokens)?;
-    Ok(with_header_aliases(tokens))
+    Ok(with_header_aliases(with_plain_names(tokens)))
+}
+
+/// Makes plain names of words that would be functions without brackets, like `user`, and of INTERVAL where no span
+/// follows: fields are called so.
+fn with_plain_names(mut tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    for at in 0..tokens.len() {
+        let next = tokens.get(at + 1).map(|next| next.token.clone());
+        let Token::Word(word) = &mut tokens[at].token else { continue };
+        let is_name = match word.keyword {
+            Keyword::USER | Keyword::CURRENT_USER | Keyword::SESSION_USER => next != Some(Token::LParen),
+            Keyword::INTERVAL => !matches!(next, Some(Token::SingleQuotedString(_) | Token::Number(..))),
+            _ => false,
+        };
+        if is_name && word.quote_style.is_none() && !is_type(&tokens, at) {
+            let Token::Word(word) = &mut tokens[at].token else { continue };
+            word.keyword = Keyword::NoKeyword;
+        }
+    }
+    tokens
+}
+
+/// Whether a word is the type of a cast.
+fn is_type(tokens: &[TokenWithSpan], at: usize) -> bool {
+    let before = at.checked_sub(1).map(|before| &tokens[before]);
+    is_word(before, "as") || matches!(before, Some(TokenWithSpan { token: Token::DoubleColon, .. }))
 }
 
 /// An open bracket, or the whole query.
@@ -94,6 +119,13 @@ fn check_words(tokens: &[TokenWithSpan]) -> Result<(), QueryError> {
             return Err(QueryError::new(here, "EMIT belongs to aggregates, which are not available").help(help));
         }
         if is_word(Some(token), "window") && ["tumbling", "hopping", "session"].iter().any(|kind| is_word(next, kind)) {
+            return Err(QueryError::new(here, "windows need state, which is not available").help(crate::refuse::STATE));
+        }
+        if is_word(Some(token), "grace") && is_word(next, "period")
+            || ["tumble", "hop", "session"].iter().any(|kind| is_word(Some(token), kind))
+                && is_word(at.checked_sub(1).map(|before| &tokens[before]), "from")
+                && matches!(next, Some(TokenWithSpan { token: Token::LParen, .. }))
+        {
             return Err(QueryError::new(here, "windows need state, which is not available").help(crate::refuse::STATE));
         }
         let starts = at == 0 || matches!(tokens[at - 1].token, Token::SemiColon);

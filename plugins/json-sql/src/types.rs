@@ -2,7 +2,28 @@
 
 use sqlparser::ast::{ArrayElemTypeDef, CharacterLength, DataType, ExactNumberInfo, TimezoneInfo, TypeModifier};
 
+use crate::error::suggestion;
 use crate::value::Kind;
+
+/// The names of types.
+const NAMES: [&str; 16] = [
+    "boolean",
+    "smallint",
+    "int",
+    "bigint",
+    "numeric",
+    "real",
+    "double precision",
+    "text",
+    "varchar",
+    "bytea",
+    "date",
+    "time",
+    "timestamp",
+    "timestamptz",
+    "interval",
+    "jsonb",
+];
 
 /// A type that a query names.
 #[derive(Clone, Debug, PartialEq)]
@@ -85,10 +106,7 @@ impl Type {
             }
             DataType::Custom(name, modifiers) => return custom(&name.to_string(), modifiers),
             other => {
-                return Err(format!(
-                    "no type {other}; there are boolean, smallint, int, bigint, numeric, real, double precision, text, \
-                     varchar, bytea, date, time, timestamp, timestamptz, interval, jsonb and arrays of them"
-                ));
+                return Err(format!("no type {other}; there are {} and arrays of them", NAMES.join(", ")));
             }
         })
     }
@@ -98,7 +116,10 @@ fn custom(name: &str, modifiers: &[TypeModifier]) -> Result<Type, String> {
     match name.to_ascii_lowercase().as_str() {
         "string" if modifiers.is_empty() => Ok(Type::Text(None)),
         "decimal" | "numeric" if modifiers.is_empty() => Ok(Type::Decimal(None)),
-        _ => Err(format!("no type {name}")),
+        _ => Err(format!(
+            "no type {name}; {}",
+            suggestion(name, NAMES).unwrap_or_else(|| format!("there are {}", NAMES.join(", ")))
+        )),
     }
 }
 

@@ -55,7 +55,8 @@ impl Compiler<'_, '_> {
                 (least, MANY) => format!("at least {least}"),
                 (least, most) => format!("{least} to {most}"),
             };
-            let message = format!("{name} takes {wanted} arguments, not {}", arguments.len());
+            let plural = if wanted.ends_with('1') { "" } else { "s" };
+            let message = format!("{name} takes {wanted} argument{plural}, not {}", arguments.len());
             return Err(QueryError::new(here, message));
         }
         for (number, argument) in arguments.iter().enumerate() {

@@ -60,18 +60,18 @@ pub(super) const FUNCTIONS: &[Function] = &[
     }),
     lenient("greatest", (1, MANY), None, |_, args| extreme(args, |order| order.is_gt())),
     lenient("least", (1, MANY), None, |_, args| extreme(args, |order| order.is_lt())),
-    strict("= any", (2, 2), BOOL, |scope, args| any(scope, args, "=", true)),
-    strict("<> any", (2, 2), BOOL, |scope, args| any(scope, args, "<>", true)),
-    strict("< any", (2, 2), BOOL, |scope, args| any(scope, args, "<", true)),
-    strict("<= any", (2, 2), BOOL, |scope, args| any(scope, args, "<=", true)),
-    strict("> any", (2, 2), BOOL, |scope, args| any(scope, args, ">", true)),
-    strict(">= any", (2, 2), BOOL, |scope, args| any(scope, args, ">=", true)),
-    strict("= all", (2, 2), BOOL, |scope, args| any(scope, args, "=", false)),
-    strict("<> all", (2, 2), BOOL, |scope, args| any(scope, args, "<>", false)),
-    strict("< all", (2, 2), BOOL, |scope, args| any(scope, args, "<", false)),
-    strict("<= all", (2, 2), BOOL, |scope, args| any(scope, args, "<=", false)),
-    strict("> all", (2, 2), BOOL, |scope, args| any(scope, args, ">", false)),
-    strict(">= all", (2, 2), BOOL, |scope, args| any(scope, args, ">=", false)),
+    lenient("= any", (2, 2), BOOL, |scope, args| any(scope, args, "=", true)),
+    lenient("<> any", (2, 2), BOOL, |scope, args| any(scope, args, "<>", true)),
+    lenient("< any", (2, 2), BOOL, |scope, args| any(scope, args, "<", true)),
+    lenient("<= any", (2, 2), BOOL, |scope, args| any(scope, args, "<=", true)),
+    lenient("> any", (2, 2), BOOL, |scope, args| any(scope, args, ">", true)),
+    lenient(">= any", (2, 2), BOOL, |scope, args| any(scope, args, ">=", true)),
+    lenient("= all", (2, 2), BOOL, |scope, args| any(scope, args, "=", false)),
+    lenient("<> all", (2, 2), BOOL, |scope, args| any(scope, args, "<>", false)),
+    lenient("< all", (2, 2), BOOL, |scope, args| any(scope, args, "<", false)),
+    lenient("<= all", (2, 2), BOOL, |scope, args| any(scope, args, "<=", false)),
+    lenient("> all", (2, 2), BOOL, |scope, args| any(scope, args, ">", false)),
+    lenient(">= all", (2, 2), BOOL, |scope, args| any(scope, args, ">=", false)),
 ];
 
 fn is<'a>(value: &Value<'a>, wanted: Option<bool>) -> Answer<'a> {
@@ -139,9 +139,12 @@ fn extreme<'a>(args: &[Value<'a>], wins: fn(std::cmp::Ordering) -> bool) -> Answ
 
 /// Compares the first with each item of the second: whether it holds for any, or for all.
 fn any<'a>(scope: &Scope<'a>, args: &[Value<'a>], symbol: &str, any: bool) -> Answer<'a> {
+    if args[1].is_null() {
+        return Ok(Value::Null);
+    }
     let mut answer = Value::Bool(!any);
     for item in super::array::items(scope, &args[1])? {
-        if item.is_null() {
+        if item.is_null() || args[0].is_null() {
             answer = Value::Null;
             continue;
         }

@@ -7,6 +7,7 @@ pub(crate) mod format;
 pub(crate) mod interval;
 pub(crate) mod parse;
 pub(crate) mod pattern;
+mod pattern_text;
 pub(crate) mod zone;
 
 /// Microseconds of a second.

@@ -3,7 +3,7 @@
 use crate::random::Random;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Type {
+pub enum Type {
     Bool,
     Int,
     Number,
@@ -32,12 +32,12 @@ pub fn expression(random: &mut Random) -> String {
     Maker { random }.make(of, depth)
 }
 
-struct Maker<'r> {
-    random: &'r mut Random,
+pub struct Maker<'r> {
+    pub random: &'r mut Random,
 }
 
 impl Maker<'_> {
-    fn make(&mut self, of: Type, depth: u32) -> String {
+    pub fn make(&mut self, of: Type, depth: u32) -> String {
         if depth == 0 || self.random.one_in(8) {
             return self.column(of);
         }
@@ -61,7 +61,7 @@ impl Maker<'_> {
         }
     }
 
-    fn column(&mut self, of: Type) -> String {
+    pub fn column(&mut self, of: Type) -> String {
         match of {
             Bool => self.random.pick(&["b1", "b2"]).to_owned(),
             Int => self.random.pick(&["i1", "i2", "i3"]).to_owned(),
@@ -82,7 +82,7 @@ impl Maker<'_> {
         }
     }
 
-    fn constant(&mut self, of: Type) -> String {
+    pub fn constant(&mut self, of: Type) -> String {
         let picked = match of {
             Bool => self.random.pick(&["true", "false"]),
             Int => self.random.pick(&[
@@ -136,7 +136,7 @@ impl Maker<'_> {
     }
 
     /// A part that may be a constant.
-    fn operand(&mut self, of: Type, depth: u32) -> String {
+    pub fn operand(&mut self, of: Type, depth: u32) -> String {
         if self.random.one_in(3) { self.constant(of) } else { self.make(of, depth) }
     }
 
@@ -469,169 +469,6 @@ impl Maker<'_> {
                 3 => format!("encode(convert_to({text}, 'UTF8'), '{}')", self.random.pick(&["base64", "escape"])),
                 _ => format!("quote_literal({text})"),
             },
-        }
-    }
-
-    /// JSON that is only stepped into: what is put together is written here without spaces, and there with them.
-    fn plain_json(&mut self) -> String {
-        self.random
-            .pick(&["to_jsonb(j1)", "(j1::jsonb -> 'a')", "to_jsonb(n1)", "to_jsonb(t1)", "(to_jsonb(j1) -> 0)"])
-            .to_owned()
-    }
-
-    fn date(&mut self, depth: u32) -> String {
-        match self.random.below(6) {
-            0 => format!("({} + {})", self.make(Date, depth), self.random.pick(&["1", "-1", "30", "365", "100000"])),
-            1 => format!("({} - {})", self.make(Date, depth), self.random.pick(&["1", "31", "1000"])),
-            2 => format!("({} - CAST({} AS int))", self.make(Date, depth), self.make(Int, depth)),
-            3 => format!("CAST({} AS date)", self.make(Stamp, depth)),
-            4 => format!("CAST({} AS date)", self.make(Zoned, depth)),
-            _ => format!(
-                "make_date({} + CAST(b1 AS int), {}, {})",
-                self.random.pick(&["2024", "1999", "2023"]),
-                self.random.pick(&["2", "12", "13", "1"]),
-                self.random.pick(&["29", "31", "1"])
-            ),
-        }
-    }
-
-    fn trunc_unit(&mut self) -> &'static str {
-        self.random.pick(&[
-            "year",
-            "month",
-            "day",
-            "hour",
-            "minute",
-            "second",
-            "week",
-            "quarter",
-            "decade",
-            "century",
-            "milliseconds",
-            "microseconds",
-        ])
-    }
-
-    fn stamp(&mut self, depth: u32) -> String {
-        match self.random.below(8) {
-            0 | 1 => {
-                format!("({} {} {})", self.make(Stamp, depth), self.random.pick(&["+", "-"]), self.operand(Span, depth))
-            }
-            2 => {
-                format!("({} {} {})", self.make(Date, depth), self.random.pick(&["+", "-"]), self.operand(Span, depth))
-            }
-            3 => format!("({} + {})", self.make(Date, depth), self.operand(Time, depth)),
-            4 => format!("date_trunc('{}', {})", self.trunc_unit(), self.make(Stamp, depth)),
-            5 => format!(
-                "({} AT TIME ZONE '{}')",
-                self.make(Zoned, depth),
-                self.random.pick(&["UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata"])
-            ),
-            6 => format!("CAST({} AS timestamp({}))", self.make(Stamp, depth), self.random.pick(&["0", "3", "6"])),
-            _ => format!(
-                "date_bin(INTERVAL '{}', {}, TIMESTAMP '2001-01-01')",
-                self.random.pick(&["15 minutes", "1 day", "7 hours"]),
-                self.make(Stamp, depth)
-            ),
-        }
-    }
-
-    fn zoned(&mut self, depth: u32) -> String {
-        match self.random.below(6) {
-            0 | 1 => {
-                format!("({} {} {})", self.make(Zoned, depth), self.random.pick(&["+", "-"]), self.operand(Span, depth))
-            }
-            2 => format!("date_trunc('{}', {})", self.trunc_unit(), self.make(Zoned, depth)),
-            3 => format!(
-                "({} AT TIME ZONE '{}')",
-                self.make(Stamp, depth),
-                self.random.pick(&["UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata"])
-            ),
-            4 => format!("CAST({} AS timestamptz)", self.make(Date, depth)),
-            _ => format!("to_timestamp({})", self.make(Float, depth)),
-        }
-    }
-
-    fn time(&mut self, depth: u32) -> String {
-        match self.random.below(4) {
-            0 => {
-                format!("({} {} {})", self.make(Time, depth), self.random.pick(&["+", "-"]), self.operand(Span, depth))
-            }
-            1 => format!("CAST({} AS time)", self.make(Stamp, depth)),
-            2 => format!("CAST({} AS time(2))", self.make(Time, depth)),
-            _ => format!(
-                "make_time({}, 30, CAST({} AS float8))",
-                self.random.pick(&["1", "23", "24"]),
-                self.make(Number, 0)
-            ),
-        }
-    }
-
-    fn span(&mut self, depth: u32) -> String {
-        match self.random.below(8) {
-            0 => format!("({} - {})", self.make(Stamp, depth), self.operand(Stamp, depth)),
-            1 => {
-                format!("({} {} {})", self.make(Span, depth), self.random.pick(&["+", "-"]), self.operand(Span, depth))
-            }
-            2 => format!("(- {})", self.make(Span, depth)),
-            3 => format!("({} * {})", self.make(Span, depth), self.random.pick(&["2", "0.5", "-1.5", "3", "0.1"])),
-            4 => format!("({} / {})", self.make(Span, depth), self.random.pick(&["2", "3", "0.5", "-7"])),
-            5 => format!("{}({})", self.random.pick(&["justify_hours", "justify_days"]), self.make(Span, depth)),
-            6 => format!("({} - {})", self.make(Time, depth), self.operand(Time, depth)),
-            _ => format!(
-                "date_trunc('{}', {})",
-                self.random.pick(&["year", "month", "day", "hour", "minute", "second"]),
-                self.make(Span, depth)
-            ),
-        }
-    }
-
-    fn json(&mut self, depth: u32) -> String {
-        let json = self.make(Json, depth);
-        match self.random.below(11) {
-            0 | 1 => format!("({json} -> {})", self.random.pick(&["'a'", "'b'", "'list'", "0", "1", "-1", "5"])),
-            2 => format!("({json} #> '{}')", self.random.pick(&["{a}", "{b,c}", "{b,c,2}", "{0}", "{-1,a}"])),
-            3 => {
-                let of = [Bool, Int, Number, Text][self.random.below(4)];
-                format!("to_jsonb({})", self.make(of, depth))
-            }
-            4 => format!("jsonb_build_object('x', {}, 'y', {json})", self.make(Int, depth)),
-            5 => format!("jsonb_build_array({}, {json}, {})", self.make(Text, depth), self.make(Number, depth)),
-            6 => format!("jsonb_strip_nulls({json})"),
-            7 => format!(
-                "jsonb_set({json}, '{}', '{}')",
-                self.random.pick(&["{a}", "{b,c}", "{0}", "{new}", "{b,c,1}"]),
-                self.random.pick(&["1", "\"v\"", "{\"k\": []}"])
-            ),
-            8 => format!("({json} - {})", self.random.pick(&["'a'", "'b'", "'zzz'"])),
-            9 => format!("({json} || {})", self.constant(Json)),
-            _ => format!("({json} #- '{}')", self.random.pick(&["{a}", "{b,c}", "{1}", "{b,c,0}"])),
-        }
-    }
-
-    fn array(&mut self, depth: u32) -> String {
-        match self.random.below(9) {
-            0 => format!(
-                "string_to_array({}, {})",
-                self.make(Text, depth),
-                self.random.pick(&["' '", "','", "'a'", "NULL", "''"])
-            ),
-            1 => format!("ARRAY[{}, {}]", self.make(Text, depth), self.operand(Text, depth)),
-            2 => format!("array_append({}, {})", self.make(Array, depth), self.make(Text, depth)),
-            3 => format!("array_cat({}, {})", self.make(Array, depth), self.make(Array, depth)),
-            4 => format!("array_remove({}, {})", self.make(Array, depth), self.operand(Text, depth)),
-            5 => format!("({} || {})", self.make(Array, depth), self.make(Array, depth)),
-            6 => format!("array_prepend({}, {})", self.make(Text, depth), self.make(Array, depth)),
-            7 => format!(
-                "regexp_split_to_array({}, {})",
-                self.make(Text, depth),
-                self.random.pick(&["' '", "'[,o]'", "'l+'"])
-            ),
-            _ => format!(
-                "regexp_match({}, {})",
-                self.make(Text, depth),
-                self.random.pick(&["'[a-z]+'", "'(.)o(.)'", "'^(a)?'"])
-            ),
         }
     }
 }

@@ -8,6 +8,7 @@ mod facts;
 mod random;
 mod server;
 mod statements;
+mod structured;
 
 use std::env;
 use std::fmt::Write as _;
@@ -148,6 +149,7 @@ impl Tally {
             (Outcome::Error(error), Outcome::Error(_)) if error.contains("invalid input") => self.errors += 1,
             (Outcome::Null, Outcome::Null) => self.nulls += 1,
             (Outcome::Text(one), Outcome::Text(other)) if same(one, other) => self.texts += 1,
+            (Outcome::Text(one), Outcome::Text(other)) if same_double(one, other) => self.listed += 1,
             (Outcome::Error(error), _) if is_listed(error) => self.listed += 1,
             _ => self
                 .differences
@@ -190,6 +192,12 @@ fn alike(one: &Value, other: &Value) -> bool {
         }
         _ => one == other,
     }
+}
+
+/// Whether both are the same double: where two texts of the same length read back as it, PostgreSQL takes the other.
+fn same_double(one: &str, other: &str) -> bool {
+    let is_long = |text: &str| text.bytes().filter(u8::is_ascii_digit).count() >= 15;
+    is_long(one) && is_long(other) && one.parse::<f64>().ok().is_some_and(|one| other.parse() == Ok(one))
 }
 
 /// Limits that docs/sql.md lists: decimals of 38 digits, the years 1 to 9999.
