@@ -39,7 +39,7 @@ fn an_open_breaker_leaves_the_offsets_and_a_failed_probe_writes_nothing() {
     let record = format!("{}/0 offset ", pipeline.input);
     let status = sluice
         .wait_for_line("a paused line", |line| line.is_status_of(&pipeline.name) && line.field("state") == "paused");
-    for part in [&record, "stage \"stage\"", "reject: it was told to reject", "it goes on by itself", "mend"] {
+    for part in [&record, "stage \"stage\"", "reject: it was told to reject", "it closes by itself", "fix"] {
         assert!(said.contains(part) && status.message().contains(part), "{part}: which record, why, and how to go on");
     }
 

@@ -129,9 +129,10 @@ fn build_project(workspace: &Workspace, project: &Project) -> Result<bool> {
 fn inputs(workspace: &Workspace, project: &Project) -> Result<String> {
     let plugins = workspace.plugins();
     let (sdks, scanner, lock) = (plugins.join("sdk"), plugins.join("json-scan"), plugins.join("Cargo.lock"));
+    let language = plugins.join("json-sql");
     let authoring = workspace.root.join("runtime").join("src").join("authoring");
     let own = env::current_exe().context("cannot find this program's file")?;
-    fingerprint::of(&[&project.folder, &sdks, &scanner, &lock, &workspace.wit(), &authoring, &own])
+    fingerprint::of(&[&project.folder, &sdks, &scanner, &language, &lock, &workspace.wit(), &authoring, &own])
 }
 
 /// Removes what earlier builds made of plugins that are gone.

@@ -238,8 +238,9 @@ impl Open {
         format!(
             "circuit breaker open: stage \"{name}\" failed on {failed} of the last {total} records, for example {} offset \
              {offset} ({reason}); intake is paused, no offset is committed over what failed, and nothing more goes to the \
-             dead-letter topic; it closes by itself when a probe passes (every {} s, of the next records and of the newest): fix \
-             what the plugin depends on, or fix the plugin and restart, or set `breaker: off` to have all that fails dead-lettered",
+             dead-letter topic; it closes by itself when a probe passes, of the next records or of the newest (every {} s): fix \
+             what the plugin depends on, or fix the plugin and restart, or set `breaker: off` to have all that fails \
+             dead-lettered",
             lease.at,
             self.delay.get().as_secs()
         )

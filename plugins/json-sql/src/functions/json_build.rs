@@ -1,0 +1,306 @@
+//! JSON that is made.
+
+use std::borrow::Cow;
+
+use super::json::{path, raw, raw_or_text, write_object};
+use super::{Function, MANY, Run, Scope, lenient, strict};
+use crate::Failure;
+use crate::cast::to_text;
+use crate::failure::Answer;
+use crate::json;
+use crate::value::{Kind, Value};
+use crate::write;
+
+const JSON: Option<Kind> = Some(Kind::Json);
+const TEXT: Option<Kind> = Some(Kind::Text);
+
+const OBJECT: Run = |scope, args| object(scope, args);
+const BUILD_ARRAY: Run = |scope, args| {
+    let items = scope.arena.array(args)?;
+    raw(scope, &items).map(Value::Json)
+};
+const TO_JSON: Run = |scope, args| Ok(Value::Json(of(scope, &args[0])?));
+const STRIP_NULLS: Run = |scope, args| {
+    let mut out = Vec::new();
+    strip(raw(scope, &args[0])?, &mut out);
+    scope.arena.str(&String::from_utf8_lossy(&out)).map(Value::Json)
+};
+const SET: Run = |scope, args| {
+    let create = args.get(3).map_or(Ok(true), Value::bool)?;
+    let target = container(scope, &args[0], "cannot set path in scalar")?;
+    let path = path(scope, &args[1])?;
+    let mut out = Vec::new();
+    set(target, &path, of(scope, &args[2])?, create, &mut out)?;
+    scope.arena.str(&String::from_utf8_lossy(&out)).map(Value::Json)
+};
+
+pub(super) const FUNCTIONS: &[Function] = &[
+    lenient("json_build_object", (0, MANY), JSON, OBJECT),
+    lenient("jsonb_build_object", (0, MANY), JSON, OBJECT),
+    lenient("json_build_array", (0, MANY), JSON, BUILD_ARRAY),
+    lenient("jsonb_build_array", (0, MANY), JSON, BUILD_ARRAY),
+    strict("to_json", (1, 1), JSON, TO_JSON),
+    strict("to_jsonb", (1, 1), JSON, TO_JSON),
+    lenient("to_json_string", (1, 1), TEXT, |scope, args| of(scope, &args[0]).map(Value::Text)),
+    strict("json_strip_nulls", (1, 1), JSON, STRIP_NULLS),
+    strict("jsonb_strip_nulls", (1, 1), JSON, STRIP_NULLS),
+    strict("jsonb_set", (3, 4), JSON, SET),
+    strict("json_array_contains", (2, 2), Some(Kind::Bool), |scope, args| {
+        let wanted = of(scope, &args[1])?;
+        let mut found = false;
+        json::each_element(raw_or_text(scope, &args[0])?, |item| found |= json::equal(item, wanted));
+        Ok(Value::Bool(found))
+    }),
+    strict("as_map", (2, 2), JSON, |scope, args| {
+        let (keys, values) = (super::array::items(scope, &args[0])?, super::array::items(scope, &args[1])?);
+        let pairs: Vec<_> = keys.iter().zip(values).flat_map(|(key, value)| [*key, *value]).collect();
+        object(scope, &pairs)
+    }),
+    strict("map_union", (2, 2), JSON, |scope, args| {
+        super::json::concat(scope, raw(scope, &args[0])?, raw(scope, &args[1])?)
+    }),
+    strict("#-", (2, 2), JSON, |scope, args| {
+        let path = path(scope, &args[1])?;
+        let target = container(scope, &args[0], "cannot delete path in scalar")?;
+        if matches!(fields(target).len() + parts(target).len(), 0) {
+            return Ok(Value::Json(target));
+        }
+        let mut out = Vec::new();
+        remove(target, &path, &mut out)?;
+        scope.arena.str(&String::from_utf8_lossy(&out)).map(Value::Json)
+    }),
+];
+
+/// JSON that is an object or an array.
+fn container<'a>(scope: &Scope<'a>, value: &Value<'a>, error: &str) -> Result<&'a str, Failure> {
+    let raw = raw(scope, value)?;
+    if raw.starts_with(['{', '[']) { Ok(raw) } else { Err(error.into()) }
+}
+
+/// A value as JSON.
+pub(super) fn of<'a>(scope: &Scope<'a>, value: &Value<'a>) -> Result<&'a str, Failure> {
+    if let Value::Json(raw) = value {
+        return Ok(raw);
+    }
+    let mut out = Vec::new();
+    write::json(value, &mut out)?;
+    scope.arena.str(&String::from_utf8_lossy(&out))
+}
+
+/// An object of names and values in turn.
+fn object<'a>(scope: &Scope<'a>, args: &[Value<'a>]) -> Answer<'a> {
+    if args.len() % 2 == 1 {
+        return Err("an object is built of names and values in turn; the last name has no value".into());
+    }
+    let mut fields: Vec<(Cow<'_, str>, &str)> = Vec::new();
+    for pair in args.chunks_exact(2) {
+        if pair[0].is_null() {
+            return Err("the name of a field is NULL".into());
+        }
+        let key = to_text(&pair[0], None, scope.arena)?.text()?;
+        let value = of(scope, &pair[1])?;
+        match fields.iter_mut().find(|(other, _)| *other == key) {
+            Some(field) => field.1 = value,
+            None => fields.push((key.into(), value)),
+        }
+    }
+    let mut out = Vec::new();
+    write_object(&fields, &mut out);
+    scope.arena.str(&String::from_utf8_lossy(&out)).map(Value::Json)
+}
+
+/// The depth is bounded, as the text is valid JSON; so it is below.
+fn strip(raw: &str, out: &mut Vec<u8>) {
+    match raw.as_bytes().first() {
+        Some(b'{') => {
+            out.push(b'{');
+            json::each_field(raw, |key, value| {
+                if value == "null" {
+                    return;
+                }
+                if out.last() != Some(&b'{') {
+                    out.push(b',');
+                }
+                json_scan::escape(&key, out);
+                out.push(b':');
+                strip(value, out);
+            });
+            out.push(b'}');
+        }
+        Some(b'[') => {
+            out.push(b'[');
+            let mut is_first = true;
+            json::each_element(raw, |value| {
+                if !std::mem::take(&mut is_first) {
+                    out.push(b',');
+                }
+                strip(value, out);
+            });
+            out.push(b']');
+        }
+        _ => out.extend_from_slice(raw.as_bytes()),
+    }
+}
+
+/// The place that a step means in an array of this length; none where it is no number.
+fn place(key: &str, len: usize) -> Option<i64> {
+    let index: i64 = key.parse().ok()?;
+    Some(if index < 0 { index + len as i64 } else { index })
+}
+
+fn parts(raw: &str) -> Vec<&str> {
+    let mut items = Vec::new();
+    json::each_element(raw, |item| items.push(item));
+    items
+}
+
+fn fields(raw: &str) -> Vec<(Cow<'_, str>, &str)> {
+    let mut fields: Vec<(Cow<'_, str>, &str)> = Vec::new();
+    json::each_field(raw, |key, value| match fields.iter_mut().find(|(other, _)| *other == key) {
+        Some(field) => field.1 = value,
+        None => fields.push((key, value)),
+    });
+    fields
+}
+
+fn set(raw: &str, path: &[&str], new: &str, create: bool, out: &mut Vec<u8>) -> Result<(), Failure> {
+    let Some((key, below)) = path.split_first() else {
+        out.extend_from_slice(raw.as_bytes());
+        return Ok(());
+    };
+    let mut inner = Vec::new();
+    let mut changed = |old: &str| -> Result<(), Failure> {
+        if below.is_empty() {
+            inner.extend_from_slice(new.as_bytes());
+            Ok(())
+        } else {
+            set(old, below, new, create, &mut inner)
+        }
+    };
+    if raw.starts_with('{') {
+        let mut fields = fields(raw);
+        let at = fields.iter().position(|(other, _)| other == key);
+        match at {
+            Some(at) => changed(fields[at].1)?,
+            None if below.is_empty() && create => changed("null")?,
+            None => {
+                out.extend_from_slice(raw.as_bytes());
+                return Ok(());
+            }
+        }
+        let value = String::from_utf8_lossy(&inner);
+        match at {
+            Some(at) => fields[at].1 = &value,
+            None => fields.push(((*key).into(), &value)),
+        }
+        write_object(&fields, out);
+    } else if raw.starts_with('[') {
+        let mut items = parts(raw);
+        let at = place(key, items.len()).ok_or_else(|| Failure::from("a step into an array is a number"))?;
+        match usize::try_from(at).ok().filter(|at| *at < items.len()) {
+            Some(at) => changed(items[at])?,
+            None if below.is_empty() && create => changed("null")?,
+            None => {
+                out.extend_from_slice(raw.as_bytes());
+                return Ok(());
+            }
+        }
+        let value = String::from_utf8_lossy(&inner);
+        match usize::try_from(at) {
+            Ok(at) if at < items.len() => items[at] = &value,
+            Ok(_) => items.push(&value),
+            Err(_) => items.insert(0, &value),
+        }
+        write_array(&items, out);
+    } else {
+        out.extend_from_slice(raw.as_bytes());
+    }
+    Ok(())
+}
+
+fn write_array(items: &[&str], out: &mut Vec<u8>) {
+    out.push(b'[');
+    out.extend_from_slice(items.join(",").as_bytes());
+    out.push(b']');
+}
+
+/// Of an object without a field, of an array without an element; of several at once where they are an array.
+pub(super) fn without<'a>(scope: &Scope<'a>, args: &[Value<'a>]) -> Answer<'a> {
+    let raw = raw(scope, &args[0])?;
+    let keys = match &args[1] {
+        Value::Array(items) => items,
+        other => std::slice::from_ref(other),
+    };
+    let mut out = Vec::new();
+    if raw.starts_with('{') {
+        let mut fields = fields(raw);
+        for key in keys {
+            let key = key.text()?;
+            fields.retain(|(other, _)| other != key);
+        }
+        write_object(&fields, &mut out);
+    } else if raw.starts_with('[') {
+        let mut items = parts(raw);
+        for key in keys {
+            match key {
+                Value::Int(index) => {
+                    let at = if *index < 0 { index.saturating_add(items.len() as i64) } else { *index };
+                    if let Some(at) = usize::try_from(at).ok().filter(|at| *at < items.len()) {
+                        items.remove(at);
+                    }
+                }
+                key => {
+                    let key = key.text()?;
+                    items.retain(|item| !item.starts_with('"') || json::string(item, scope.arena) != key);
+                }
+            }
+        }
+        write_array(&items, &mut out);
+    } else {
+        return Err("cannot delete from scalar".into());
+    }
+    scope.arena.str(&String::from_utf8_lossy(&out)).map(Value::Json)
+}
+
+fn remove(raw: &str, path: &[&str], out: &mut Vec<u8>) -> Result<(), Failure> {
+    let Some((key, below)) = path.split_first() else {
+        out.extend_from_slice(raw.as_bytes());
+        return Ok(());
+    };
+    let mut inner = Vec::new();
+    if raw.starts_with('{') {
+        let mut fields = fields(raw);
+        let at = fields.iter().position(|(other, _)| other == key);
+        match at {
+            Some(at) if below.is_empty() => {
+                fields.remove(at);
+            }
+            Some(at) => remove(fields[at].1, below, &mut inner)?,
+            None => {}
+        }
+        let value = String::from_utf8_lossy(&inner);
+        if let (Some(at), false) = (at, below.is_empty()) {
+            fields[at].1 = &value;
+        }
+        write_object(&fields, out);
+    } else if raw.starts_with('[') {
+        let mut items = parts(raw);
+        let at = place(key, items.len()).ok_or_else(|| Failure::from("a step into an array is a number"))?;
+        let at = usize::try_from(at).ok().filter(|at| *at < items.len());
+        match at {
+            Some(at) if below.is_empty() => {
+                items.remove(at);
+            }
+            Some(at) => remove(items[at], below, &mut inner)?,
+            None => {}
+        }
+        let value = String::from_utf8_lossy(&inner);
+        if let (Some(at), false) = (at, below.is_empty()) {
+            items[at] = &value;
+        }
+        write_array(&items, out);
+    } else {
+        out.extend_from_slice(raw.as_bytes());
+    }
+    Ok(())
+}
