@@ -49,11 +49,8 @@ fn other_keys_of_the_partition_flow_while_one_waits_and_nothing_is_committed_ove
     wait_for_output(&mut sluice, &kafka, &pipeline, others);
     let flowed = kafka.read(&pipeline.output);
     assert!(flowed.0.iter().all(|stored| stored.record.key.as_deref() != Some(b"waits")), "the key waits as a whole");
-    sluice.wait_for_line("a partition that waits", |line| {
-        line.is_status_of(&pipeline.name)
-            && line.field("held") == "1"
-            && line.field("records_out") == others.to_string()
-    });
+    sluice
+        .wait_for_line("a partition that waits", |line| line.is_status_of(&pipeline.name) && line.field("held") == "1");
     assert_eq!(group.committed(&pipeline.input)[0].unwrap_or(0), 0);
 
     sluice.wait_until_caught_up(&group, &pipeline.input);

@@ -168,14 +168,34 @@ impl Source {
             return;
         }
         let fetched: Vec<_> = next.iter().map(|(at, _)| at.clone()).collect();
-        let found = self.seek(&next);
-        match found.and_then(|stopped| self.consumer.resume(&fetched).map(|()| stopped)) {
+        match self.fetch_from(&next, &fetched) {
             Ok(stopped) => self.on_fetch_stopped(&stopped),
             Err(error) => {
                 let about = format!("reading on in {}", list_of(&fetched));
                 self.fail(error.about(&about).into(), now);
             }
         }
+    }
+
+    /// Reads partitions from these offsets next, fetches those that are named, and leaves the others paused. Returns those whose
+    /// fetching has stopped.
+    ///
+    /// All are paused before the seek. A resume makes void what was fetched, even where nothing was paused
+    /// (`rd_kafka_toppar_op_pause_resume` takes a new version in any case), so between the seek and the resume nothing may be
+    /// fetched: it would be passed over.
+    fn fetch_from(
+        &mut self,
+        next: &[(TopicPartition, StartPosition)],
+        fetched: &[TopicPartition],
+    ) -> Result<Vec<TopicPartition>, KafkaError> {
+        if next.is_empty() {
+            return Ok(Vec::new());
+        }
+        let all: Vec<_> = next.iter().map(|(at, _)| at.clone()).collect();
+        self.consumer.pause(&all)?;
+        let stopped = self.seek(next)?;
+        self.consumer.resume(fetched)?;
+        Ok(stopped)
     }
 
     /// Reads partitions from these offsets next; returns those whose fetching has stopped.
@@ -202,14 +222,8 @@ impl Source {
         let next: Vec<_> = fetched.iter().map(|p| (p.at().clone(), p.start_position())).collect();
         let paused: Vec<_> = paused.iter().map(|p| p.at().clone()).collect();
         let fetched: Vec<_> = next.iter().map(|(at, _)| at.clone()).collect();
-        let found = if next.is_empty() { Ok(Vec::new()) } else { self.seek(&next) };
-        let consumer = &mut self.consumer;
-        let both = |stopped| {
-            consumer.pause(&paused)?;
-            consumer.resume(&fetched)?;
-            Ok(stopped)
-        };
-        match found.and_then(both) {
+        let found = self.fetch_from(&next, &fetched);
+        match found.and_then(|stopped| self.consumer.pause(&paused).map(|()| stopped)) {
             Ok(stopped) => self.on_fetch_stopped(&stopped),
             Err(error) => self.fail(error.about("reading on after a rebalance").into(), now),
         }
@@ -230,10 +244,9 @@ impl Source {
         // A retry that is over has lifted its pause.
         let fetched: Vec<_> =
             self.partitions.iter().filter(is_back).filter(|p| !p.pauses().any()).map(|p| p.at().clone()).collect();
-        let found = self.seek(&starts);
         // What is assigned again is told first whether it is paused: librdkafka may pass over a start that comes at the same
         // moment as a pause or its end.
-        let again = found.and_then(|stopped| self.consumer.resume(&fetched).map(|()| stopped));
+        let again = self.fetch_from(&starts, &fetched);
         if let Err(error) = again.and_then(|stopped| self.reassign(&stopped)) {
             self.fail(error.into(), now);
         }

@@ -62,7 +62,10 @@ pub trait Program {
 enum State {
     Down,
     Running,
-    Stopping { since: Nanos, pause: Option<Nanos> },
+    Stopping {
+        since: Nanos,
+        pause: Option<Nanos>,
+    },
     /// It has ended for good.
     Over,
 }
@@ -157,7 +160,9 @@ impl World {
             let instance = &world.instances.all[number];
             if instance.state == (State::Stopping { since, pause }) {
                 let waiting = world.scheduler.waiting().join("; ");
-                world.checker.violate(format!("instance {number} was told to stop and has not ended in time: {waiting}"));
+                world
+                    .checker
+                    .violate(format!("instance {number} was told to stop and has not ended in time: {waiting}"));
                 world.stop_if_violated();
             }
         });
@@ -207,11 +212,13 @@ impl World {
                 self.count("instance failed");
                 self.checker.excuse("an instance failed");
                 let may_fail = self.instances.allowed.contains(&failure.kind);
-                let is_late = self.instances.is_quiet && matches!(failure.kind, FailureKind::Drain | FailureKind::Rights);
+                let is_late =
+                    self.instances.is_quiet && matches!(failure.kind, FailureKind::Drain | FailureKind::Rights);
                 if !may_fail || is_late {
                     self.checker.violate(format!("instance {number} failed without a reason: {}", failure.text));
                 }
-                let lasts = matches!(failure.kind, FailureKind::OffsetLost | FailureKind::Record | FailureKind::Breaker);
+                let lasts =
+                    matches!(failure.kind, FailureKind::OffsetLost | FailureKind::Record | FailureKind::Breaker);
                 if lasts {
                     (is_over, next) = (true, None);
                 }

@@ -113,7 +113,10 @@ fn run(options: &Options) -> ExitCode {
         }
     }
     let seconds = begun.elapsed().as_secs_f64();
-    println!("{count} histories, {failed} failed, {steps} turns, {seconds:.1} s, {:.0} a second", count as f64 / seconds);
+    println!(
+        "{count} histories, {failed} failed, {steps} turns, {seconds:.1} s, {:.0} a second",
+        count as f64 / seconds
+    );
     if options.counts {
         counts.iter().for_each(|(what, number)| println!("{number:10} {what}"));
     }

@@ -71,9 +71,7 @@ fn failure(error: &PipelineError) -> Failure {
         PipelineError::Record { .. } => FailureKind::Record,
         PipelineError::Breaker(_) => FailureKind::Breaker,
         PipelineError::Topic(_) => FailureKind::Topic,
-        PipelineError::Kafka(error) | PipelineError::Transactions(error)
-            if error.kind == ErrorKind::Authorization =>
-        {
+        PipelineError::Kafka(error) | PipelineError::Transactions(error) if error.kind == ErrorKind::Authorization => {
             FailureKind::Rights
         }
         PipelineError::Kafka(_)

@@ -49,10 +49,7 @@ impl Bench {
 
 fn commit() -> TransactionCommand {
     let offset = Committed { offset: Offset(5), note: String::new() };
-    TransactionCommand::Commit {
-        offsets: vec![(TopicPartition::new("in", 0), offset)],
-        group: GroupMetadata(Box::new(())),
-    }
+    TransactionCommand::Commit { offsets: vec![(TopicPartition::new("in", 0), offset)], group: GroupMetadata::new(()) }
 }
 
 fn error(kind: ErrorKind) -> KafkaError {

@@ -48,7 +48,8 @@ impl World {
             .map(|at| {
                 let end = self.cluster.log_of(&at).map_or(0, |log| log.stable_end());
                 let group = self.cluster.groups.get(&self.checker.task.group);
-                let committed = group.and_then(|group| group.offsets.get(&at)).map_or(0, |committed| committed.offset.0);
+                let committed =
+                    group.and_then(|group| group.offsets.get(&at)).map_or(0, |committed| committed.offset.0);
                 (end - committed).max(0)
             })
             .sum()

@@ -97,7 +97,8 @@ fn with(mut alternatives: Alternatives, one: Vec<Leaf>) -> Alternatives {
 }
 
 fn product(left: Alternatives, right: Alternatives) -> Alternatives {
-    let both = |left: &Vec<Leaf>| right.iter().map(|right| left.iter().chain(right).cloned().collect()).collect::<Vec<_>>();
+    let both =
+        |left: &Vec<Leaf>| right.iter().map(|right| left.iter().chain(right).cloned().collect()).collect::<Vec<_>>();
     left.iter().flat_map(both).collect()
 }
 

@@ -4,8 +4,8 @@ use super::end::Ending;
 use super::*;
 use crate::cluster::log::Message;
 use crate::network::Network;
-use crate::script::Act;
 use crate::scheduler::{Scheduler, Style};
+use crate::script::Act;
 use sluicebox::kafka::TopicLimits;
 
 const GROUP: &str = "g";
@@ -45,7 +45,8 @@ fn message(path: &str) -> Arc<Message> {
 }
 
 fn letter(offset: i64, path: &str, class: &str) -> Arc<Message> {
-    let fields = [("topic", "in"), ("partition", "0"), ("offset", &offset.to_string()), ("path", path), ("class", class)];
+    let fields =
+        [("topic", "in"), ("partition", "0"), ("offset", &offset.to_string()), ("path", path), ("class", class)];
     let headers =
         fields.map(|(name, value)| (format!("sluice.error.{name}").into_bytes(), Some(value.as_bytes().to_vec())));
     Arc::new(Message { headers: headers.to_vec(), ..Message::default() })
@@ -196,4 +197,3 @@ fn a_later_record_before_an_earlier_one_of_its_key_is_found() {
     setting.end(true);
     setting.finds("comes behind one of the same key");
 }
-

@@ -35,14 +35,19 @@ impl TopicAdmin for SimulatedAdmin {
             return Err(TopicError::Topic(format!("topic \"{name}\" ({role}) does not exist")));
         };
         let topic = name.to_owned();
-        let made = ask_until("creating a topic", self.timeout, |world| world.cluster.any_up(), move |world, _| {
-            let max_message_bytes = create.max_message_bytes.unwrap_or(DEFAULT_MAX_MESSAGE_BYTES);
-            let limits = TopicLimits { max_message_bytes, compacted: create.compacted, ..TopicLimits::default() };
-            if world.cluster.partition_count(&topic).is_none() {
-                world.cluster.create_topic(&topic, create.partitions as usize, limits);
-            }
-            Served::Answer(Ok(()))
-        });
+        let made = ask_until(
+            "creating a topic",
+            self.timeout,
+            |world| world.cluster.any_up(),
+            move |world, _| {
+                let max_message_bytes = create.max_message_bytes.unwrap_or(DEFAULT_MAX_MESSAGE_BYTES);
+                let limits = TopicLimits { max_message_bytes, compacted: create.compacted, ..TopicLimits::default() };
+                if world.cluster.partition_count(&topic).is_none() {
+                    world.cluster.create_topic(&topic, create.partitions as usize, limits);
+                }
+                Served::Answer(Ok(()))
+            },
+        );
         made.map_err(|error| TopicError::Topic(format!("topic \"{name}\" ({role}) could not be created: {error}")))
     }
 
@@ -52,10 +57,16 @@ impl TopicAdmin for SimulatedAdmin {
 
     fn limits(&self, names: &[&str]) -> Vec<TopicLimits> {
         let asked: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-        let answer = ask_until("limits", self.timeout, |world| world.cluster.any_up(), move |world, _| {
-            let limits = |name: &String| world.cluster.topics.get(&**name).map_or_else(TopicLimits::default, |t| t.limits);
-            Served::Answer(Ok(asked.iter().map(limits).collect()))
-        });
+        let answer = ask_until(
+            "limits",
+            self.timeout,
+            |world| world.cluster.any_up(),
+            move |world, _| {
+                let limits =
+                    |name: &String| world.cluster.topics.get(&**name).map_or_else(TopicLimits::default, |t| t.limits);
+                Served::Answer(Ok(asked.iter().map(limits).collect()))
+            },
+        );
         answer.unwrap_or_else(|_| vec![TopicLimits::default(); names.len()])
     }
 

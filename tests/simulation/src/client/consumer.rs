@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use sluicebox::batch::Offset;
 use sluicebox::kafka::{
-    Committed, ConsumerEvent, ErrorKind, Fetched, FetchedRecord, GroupConsumer, GroupMetadata, GroupQueries, KafkaError,
-    Properties, RecordOrigin, StartPosition, TopicPartition,
+    Committed, ConsumerEvent, ErrorKind, Fetched, FetchedRecord, GroupConsumer, GroupMetadata, GroupQueries,
+    KafkaError, Properties, RecordOrigin, StartPosition, TopicPartition,
 };
 use sluicebox::rt::Wakeup;
 
@@ -218,7 +218,11 @@ impl GroupConsumer for SimulatedConsumer {
         self.check()?;
         let named = |at: &TopicPartition| partitions.iter().any(|(other, ..)| other == at);
         let incremental = self.is_incremental();
-        if incremental { self.discard(named) } else { self.discard(|_| true) }
+        if incremental {
+            self.discard(named)
+        } else {
+            self.discard(|_| true)
+        }
         let id = self.id;
         self.with(|world, state| {
             let is_taken = |at: &TopicPartition| state.toppars.get(at).is_some_and(|toppar| toppar.is_assigned);

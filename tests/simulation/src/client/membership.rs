@@ -393,7 +393,11 @@ impl World {
         let serve = move |world: &mut World| {
             let now = world.now();
             let group = world.cluster.group(&name);
-            if group.coordinator == coordinator { group.heartbeat(&who, now) } else { Err(codes::COORDINATOR_NOT_AVAILABLE) }
+            if group.coordinator == coordinator {
+                group.heartbeat(&who, now)
+            } else {
+                Err(codes::COORDINATOR_NOT_AVAILABLE)
+            }
         };
         self.request(coordinator, serve, move |world, answer| {
             let now = world.now();
@@ -483,12 +487,7 @@ impl World {
         }
     }
 
-    fn send_leave(
-        &mut self,
-        name: Arc<str>,
-        member: Option<MemberId>,
-        then: impl FnOnce(&mut World) + 'static,
-    ) {
+    fn send_leave(&mut self, name: Arc<str>, member: Option<MemberId>, then: impl FnOnce(&mut World) + 'static) {
         let Some(member) = member else { return then(self) };
         let coordinator = self.cluster.group(&name).coordinator;
         let serve = move |world: &mut World| world.leave_group(&name, member);

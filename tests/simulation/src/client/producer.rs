@@ -112,7 +112,12 @@ impl<R: Send + Sync + 'static> SimulatedProducer<R> {
         SimulatedProducer { id, topics, receipts, sent: AtomicU64::new(0) }
     }
 
-    fn call(&self, call: Call, timeout: Duration, data: Option<super::transactional::Offsets>) -> Result<(), TransactionError> {
+    fn call(
+        &self,
+        call: Call,
+        timeout: Duration,
+        data: Option<super::transactional::Offsets>,
+    ) -> Result<(), TransactionError> {
         let id = self.id;
         rt::yield_point();
         let never_returns = world::with(|world| world.begin_call(id, call, data))?;
@@ -237,7 +242,13 @@ impl World {
         self.clients.producers.get_mut(&id)
     }
 
-    fn enqueue_message(&mut self, id: ClientId, topic: Arc<str>, number: Number, message: Message) -> Result<(), Refusal> {
+    fn enqueue_message(
+        &mut self,
+        id: ClientId,
+        topic: Arc<str>,
+        number: Number,
+        message: Message,
+    ) -> Result<(), Refusal> {
         let now = self.now();
         let spread = self.rng.usize(..);
         let partitions = self.cluster.partition_count(&topic);

@@ -109,9 +109,12 @@ impl GroupQueries for Queries {
 /// How many partitions a topic has; 0 where there is none.
 pub(super) fn partition_count(topic: &str, timeout: Duration) -> Result<i32, KafkaError> {
     let topic = topic.to_owned();
-    ask_until("metadata", timeout, |world| world.cluster.any_up(), move |world, _| {
-        Served::Answer(Ok(world.cluster.partition_count(&topic).unwrap_or(0) as i32))
-    })
+    ask_until(
+        "metadata",
+        timeout,
+        |world| world.cluster.any_up(),
+        move |world, _| Served::Answer(Ok(world.cluster.partition_count(&topic).unwrap_or(0) as i32)),
+    )
 }
 
 /// The first offset of a partition and the end for a reader of this kind.
@@ -125,9 +128,7 @@ pub(super) fn watermarks(
     ask_until("watermarks", timeout, leader, move |world, broker| match world.cluster.leader(&asked) {
         None => Served::Answer(Err(codes::UNKNOWN_TOPIC)),
         Some(leader) if leader != broker => Served::Again,
-        Some(_) if world.cluster.denied.read.contains(&*asked.topic) => {
-            Served::Answer(Err(codes::TOPIC_AUTHORIZATION))
-        }
+        Some(_) if world.cluster.denied.read.contains(&*asked.topic) => Served::Answer(Err(codes::TOPIC_AUTHORIZATION)),
         Some(_) => {
             let log = world.cluster.log_of(&asked).map(|log| (Offset(log.start()), Offset(log.end_for(committed))));
             Served::Answer(log.ok_or(codes::UNKNOWN_TOPIC))

@@ -47,7 +47,8 @@ pub const INVALID_TRANSACTIONAL_STATE: Code = code(ErrorKind::TransactionFailed,
 /// Concurrent transactions.
 pub const CONCURRENT_TRANSACTIONS: Code = code(ErrorKind::Other, 51, "Concurrent transactions");
 /// Transactional id authorization failed.
-pub const TRANSACTIONAL_ID_AUTHORIZATION: Code = code(ErrorKind::Authorization, 53, "Transactional id authorization failed");
+pub const TRANSACTIONAL_ID_AUTHORIZATION: Code =
+    code(ErrorKind::Authorization, 53, "Transactional id authorization failed");
 /// Fenced instance id.
 pub const FENCED_INSTANCE: Code = code(ErrorKind::FencedInstance, 82, "Fenced instance id");
 /// Invalid record.

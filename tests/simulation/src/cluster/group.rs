@@ -100,7 +100,9 @@ impl Member {
 enum State {
     Stable,
     /// Members are to join again.
-    Preparing { round: u64 },
+    Preparing {
+        round: u64,
+    },
     /// Members hear of their assignment.
     Completing,
 }
@@ -196,7 +198,8 @@ impl Group {
     /// Returns what a producer's open transaction commits.
     pub fn pending_of(&self, producer: u64) -> Vec<(TopicPartition, Committed)> {
         let pending = self.pending.get(&producer);
-        pending.map_or_else(Vec::new, |pending| pending.iter().map(|(at, offset)| (at.clone(), offset.clone())).collect())
+        pending
+            .map_or_else(Vec::new, |pending| pending.iter().map(|(at, offset)| (at.clone(), offset.clone())).collect())
     }
 
     /// The end of a producer's transaction.

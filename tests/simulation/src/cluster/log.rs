@@ -229,7 +229,8 @@ mod tests {
     }
 
     fn values(fetch: &Fetch) -> Vec<String> {
-        let text = |read: &Read| String::from_utf8_lossy(read.message.value.as_deref().unwrap_or_default()).into_owned();
+        let text =
+            |read: &Read| String::from_utf8_lossy(read.message.value.as_deref().unwrap_or_default()).into_owned();
         fetch.records.iter().map(text).collect()
     }
 

@@ -92,7 +92,8 @@ impl Cluster {
     pub fn create_topic(&mut self, name: &str, partitions: usize, limits: TopicLimits) {
         self.topics_made += 1;
         let brokers = self.brokers.len();
-        let logs = (0..partitions).map(|number| topic::Place { log: Log::default(), leader: number % brokers }).collect();
+        let logs =
+            (0..partitions).map(|number| topic::Place { log: Log::default(), leader: number % brokers }).collect();
         self.topics.insert(name.into(), Topic { id: self.topics_made, partitions: logs, limits });
     }
 
@@ -130,7 +131,8 @@ impl Cluster {
         let brokers = self.brokers.len();
         if let Some(topic) = self.topics.get_mut(name) {
             let have = topic.partitions.len();
-            let places = (have..have + more).map(|number| topic::Place { log: Log::default(), leader: number % brokers });
+            let places =
+                (have..have + more).map(|number| topic::Place { log: Log::default(), leader: number % brokers });
             topic.partitions.extend(places);
         }
     }

@@ -13,10 +13,16 @@ use crate::world::World;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Empty,
-    Ongoing { number: u64 },
+    Ongoing {
+        number: u64,
+    },
     /// Its markers are being written.
-    Ending { commit: bool },
-    Ended { commit: bool },
+    Ending {
+        commit: bool,
+    },
+    Ended {
+        commit: bool,
+    },
 }
 
 #[derive(Clone, Debug)]
