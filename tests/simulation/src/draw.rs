@@ -87,7 +87,7 @@ fn truncate(rng: &mut Rng, setup: &Setup, _: usize) -> Fault {
 
 fn retain(rng: &mut Rng, setup: &Setup, _: usize) -> Fault {
     let (topic, partition) = partition(rng, setup);
-    Fault::Retain { topic, partition, records: rng.i64(..10) }
+    Fault::Retain { topic, partition, records: rng.i64(0..10) }
 }
 
 fn recreate(rng: &mut Rng, setup: &Setup, _: usize) -> Fault {
@@ -282,6 +282,8 @@ pub fn draw(seed: u64, kind: Option<&str>) -> Result<Scenario, String> {
     };
     let mut setup = draw_setup(&mut rng);
     (kind.shape)(&mut setup, &mut rng);
+    // `check` refuses both together.
+    setup.holds_key &= !setup.exactly_once;
     let instances: Vec<Nanos> = (0..rng.usize(1..=3)).map(|_| rng.u64(..3 * SECOND)).collect();
     let length = rng.u64(4 * SECOND..20 * SECOND);
     let records = draw_records(&mut rng, &setup, length);

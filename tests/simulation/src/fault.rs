@@ -124,8 +124,13 @@ impl World {
                 self.after(time, |world| world.cluster.denied.transactions = false);
             }
             Fault::Truncate { topic, partition, records } => {
-                if let Some(log) = self.cluster.log(&at(topic, partition)) {
-                    log.truncate(log.end() - records);
+                let at = at(topic, partition);
+                let id = self.cluster.topics.get(&*at.topic).map_or(0, |topic| topic.id);
+                if let Some(log) = self.cluster.log(&at) {
+                    let before = log.end();
+                    log.truncate(before - records);
+                    let after = log.end();
+                    self.checker.cut(id, &at, after, before);
                 }
             }
             Fault::Retain { topic, partition, records } => {
@@ -172,10 +177,17 @@ impl World {
     fn recreate(&mut self, name: &str) {
         let Some(topic) = self.cluster.topics.get(name) else { return };
         let (partitions, limits) = (topic.partitions.len(), topic.limits);
-        self.cluster.delete_topic(name);
+        let ends = topic.partitions.iter().map(|place| place.log.end());
         let (name, delay) = (name.to_owned(), 10 * MS);
+        let ends = ends.collect::<Vec<_>>();
+        self.cluster.delete_topic(&name);
         self.after(delay, move |world| {
             world.cluster.create_topic(&name, partitions, limits);
+            let Some(id) = world.cluster.topics.get(&*name).map(|topic| topic.id) else { return };
+            // Who reads on where it was passes over what is new before that.
+            for (number, end) in (0..).zip(ends) {
+                world.checker.cut(id, &TopicPartition::new(&name, number), 0, end);
+            }
         });
     }
 

@@ -86,15 +86,30 @@ pub struct Instances {
     processes: u32,
     // Failures that have their reason in the scenario.
     allowed: Vec<FailureKind>,
+    // Those that come again with each start.
+    lasting: Vec<FailureKind>,
     is_quiet: bool,
+    is_ending: bool,
 }
 
 impl Instances {
     /// Instances of a program.
-    pub fn new(count: usize, program: Rc<dyn Program>, setup: Rc<Setup>, allowed: Vec<FailureKind>) -> Instances {
+    pub fn new(
+        count: usize,
+        program: Rc<dyn Program>,
+        setup: Rc<Setup>,
+        allowed: Vec<FailureKind>,
+        lasting: Vec<FailureKind>,
+    ) -> Instances {
         let down = || Instance { state: State::Down, process: Process(0), stop: None };
         let all = (0..count).map(|_| down()).collect();
-        Instances { all, program: Some(program), setup: Some(setup), processes: 0, allowed, is_quiet: false }
+        let (program, setup) = (Some(program), Some(setup));
+        Instances { all, program, setup, processes: 0, allowed, lasting, is_quiet: false, is_ending: false }
+    }
+
+    /// From here on none is started.
+    pub fn end(&mut self) {
+        self.is_ending = true;
     }
 
     /// Whether each has ended, whatever for.
@@ -117,6 +132,9 @@ impl World {
     /// Starts an instance that is down.
     pub fn start_instance(&mut self, number: usize) {
         let instances = &mut self.instances;
+        if instances.is_ending {
+            return;
+        }
         let Some(instance) = instances.all.get_mut(number).filter(|instance| instance.state == State::Down) else {
             return;
         };
@@ -212,14 +230,11 @@ impl World {
                 self.count("instance failed");
                 self.checker.excuse("an instance failed");
                 let may_fail = self.instances.allowed.contains(&failure.kind);
-                let is_late =
-                    self.instances.is_quiet && matches!(failure.kind, FailureKind::Drain | FailureKind::Rights);
+                let is_late = self.instances.is_quiet && failure.kind == FailureKind::Drain;
                 if !may_fail || is_late {
                     self.checker.violate(format!("instance {number} failed without a reason: {}", failure.text));
                 }
-                let lasts =
-                    matches!(failure.kind, FailureKind::OffsetLost | FailureKind::Record | FailureKind::Breaker);
-                if lasts {
+                if self.instances.lasting.contains(&failure.kind) {
                     (is_over, next) = (true, None);
                 }
             }

@@ -30,7 +30,10 @@ pub fn play(scenario: &Scenario, program: Rc<dyn Program>) -> Outcome {
             world.instances.be_quiet();
         });
         wait_until_all_is_read(&scenario);
-        world::with(|world| (0..scenario.instances.len()).for_each(|number| world.stop_instance(number, None)));
+        world::with(|world| {
+            world.instances.end();
+            (0..scenario.instances.len()).for_each(|number| world.stop_instance(number, None));
+        });
         // Each has its own deadline, and is found out if it misses that.
         while !world::with(|world| world.instances.are_down()) {
             sleep(LOOK);
@@ -50,7 +53,8 @@ fn sleep(time: Nanos) {
 fn set_up(world: &mut World, scenario: &Rc<Scenario>, program: Rc<dyn Program>) {
     world.make_topics(&scenario.setup);
     let setup = Rc::new(scenario.setup.clone());
-    world.instances = Instances::new(scenario.instances.len(), program, setup, allowed(scenario));
+    let (allowed, lasting) = (allowed(scenario), lasting(scenario));
+    world.instances = Instances::new(scenario.instances.len(), program, setup, allowed, lasting);
     for (number, at) in scenario.instances.iter().enumerate() {
         world.after(*at, move |world| world.start_instance(number));
     }
@@ -83,10 +87,11 @@ fn feed(world: &mut World, scenario: &Scenario, fed: Fed) {
     let producer = world.cluster.transactions.new_producer();
     let Some(log) = world.cluster.log(&at) else { return };
     log.skip(i64::from(fed.hole));
-    log.append(message, fed.transaction.map(|_| producer));
+    let offset = log.append(message, fed.transaction.map(|_| producer));
     if let Some(commit) = fed.transaction {
         log.end_transaction(producer, commit);
     }
+    world.trace(format_args!("{at}: record {} at {offset}", fed.number));
     world.on_append(&at);
 }
 
@@ -99,8 +104,18 @@ fn wait_until_all_is_read(scenario: &Scenario) {
             let is_read = world.lag(&inputs) == 0 && world.cluster.transactions.are_at_rest();
             (is_read, world.instances.is_any_over() && world.instances.are_down())
         });
-        if is_read || is_over || world::scheduler().time() > deadline {
+        if is_read || is_over {
             return;
+        }
+        if world::scheduler().time() > deadline {
+            return world::with(|world| {
+                let waiting = world.scheduler.waiting().join("; ");
+                let lag = world.lag(&inputs);
+                world
+                    .checker
+                    .violate(format!("it is stuck: {lag} records are left to read, and who waits are {waiting}"));
+                world.stop_if_violated();
+            });
         }
     }
 }
@@ -109,7 +124,9 @@ fn ending(world: &World, scenario: &Scenario) -> Ending {
     Ending {
         inputs: scenario.inputs(),
         all_is_read: !world.instances.is_any_over(),
-        may_repeat: scenario.faults.iter().any(|timed| timed.fault.loses_offsets()),
+        // What is written behind a record that waits for a retry comes again where its partition changes hands.
+        may_repeat: scenario.setup.script.retries > 0
+            || scenario.faults.iter().any(|timed| timed.fault.loses_offsets()),
     }
 }
 
@@ -128,7 +145,18 @@ fn allowed(scenario: &Scenario) -> Vec<FailureKind> {
     allow(FailureKind::OffsetLost, setup.on_lost == OnLost::Stop && any(Fault::loses_offsets));
     allow(FailureKind::Rights, any(Fault::is_denial));
     allow(FailureKind::Panic, any(|fault| fault == Fault::Panic));
-    let is_refused = setup.script.oversize > 0 && !setup.has_dlq;
-    allow(FailureKind::Undeliverable, is_refused || any(Fault::is_denial));
+    allow(FailureKind::Undeliverable, is_refused(scenario) || any(Fault::is_denial));
     allowed
+}
+
+/// The failures that come again with each start.
+fn lasting(scenario: &Scenario) -> Vec<FailureKind> {
+    let mut lasting = vec![FailureKind::OffsetLost, FailureKind::Record, FailureKind::Breaker];
+    lasting.extend(is_refused(scenario).then_some(FailureKind::Undeliverable));
+    lasting
+}
+
+/// Whether there are records that can neither be written nor become dead letters.
+fn is_refused(scenario: &Scenario) -> bool {
+    scenario.setup.script.oversize > 0 && !scenario.setup.has_dlq
 }

@@ -130,6 +130,8 @@ pub struct Scheduler {
     base: Instant,
     inner: RefCell<Inner>,
     is_stopped: Cell<bool>,
+    // Threads of processes that were killed.
+    dying: RefCell<Vec<Body>>,
     // Of the thread that runs.
     yielder: Cell<Option<NonNull<Yielder<(), ()>>>>,
 }
@@ -152,6 +154,7 @@ impl Scheduler {
                 panics: Vec::new(),
             }),
             is_stopped: Cell::new(false),
+            dying: RefCell::new(Vec::new()),
             yielder: Cell::new(None),
         })
     }
@@ -242,15 +245,15 @@ impl Scheduler {
 
     /// Ends all threads of a process where they stand, as a crash does: no destructor runs.
     pub fn kill(&self, process: Process) {
-        let mut inner = self.inner.borrow_mut();
-        let current = inner.current;
+        let mut bodies = Vec::new();
+        let inner = &mut *self.inner.borrow_mut();
         for (index, thread) in inner.threads.iter_mut().enumerate().filter(|(_, thread)| thread.process == process) {
-            assert!(current != Some(index), "a thread cannot kill its own process");
+            assert!(inner.current != Some(index), "a thread cannot kill its own process");
             thread.state = State::Ended;
-            if let Some(body) = thread.body.take() {
-                recycle(body);
-            }
+            bodies.extend(thread.body.take());
         }
+        // What a thread owns that has not begun yet is dropped with it, and may come back here.
+        self.dying.borrow_mut().extend(bodies);
     }
 
     /// No thread of a process runs for a while.
@@ -305,6 +308,8 @@ impl Scheduler {
         let mut ready = Vec::new();
         loop {
             self.run_due_timers();
+            let dying = self.dying.take();
+            dying.into_iter().for_each(recycle);
             if self.is_stopped.get() {
                 return Err(Halt::Stopped);
             }

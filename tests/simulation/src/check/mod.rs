@@ -62,6 +62,10 @@ pub struct Checker {
     checked: BTreeMap<LogId, Checked>,
     // What may be passed over.
     exempt: BTreeMap<LogId, Vec<(i64, i64)>>,
+    // Logs that were cut short: what was committed before may lie behind their ends.
+    cut: BTreeSet<LogId>,
+    // The offset to read from was gone: from where it goes on then is the configuration's to say.
+    lost: BTreeSet<LogId>,
     excuses: BTreeSet<&'static str>,
     violations: Vec<String>,
 }
@@ -80,6 +84,8 @@ impl Checker {
             index: Index::default(),
             checked: BTreeMap::new(),
             exempt: BTreeMap::new(),
+            cut: BTreeSet::new(),
+            lost: BTreeSet::new(),
             excuses: BTreeSet::new(),
             violations: Vec::new(),
         }
@@ -100,6 +106,12 @@ impl Checker {
         self.exempt.entry((topic, at.clone())).or_default().push((from, to));
     }
 
+    /// A log was cut short, from `from` to `to`, which is not known to whoever reads on behind that.
+    pub fn cut(&mut self, topic: u64, at: &TopicPartition, from: i64, to: i64) {
+        self.exempt(topic, at, from, to);
+        self.cut.insert((topic, at.clone()));
+    }
+
     /// Whether an offset may be passed over.
     fn is_exempt(&self, log: &LogId, offset: i64) -> bool {
         self.exempt.get(log).is_some_and(|ranges| ranges.iter().any(|(from, to)| (*from..*to).contains(&offset)))
@@ -117,10 +129,14 @@ impl Checker {
         let id = (topic.id, at.clone());
         let known = self.checked.get(&id).copied();
         let Checked { from, to } = known.unwrap_or(Checked { from: 0, to: 0 });
+        let is_cut = self.cut.contains(&id);
+        if offset > log.end() && is_cut {
+            return;
+        }
         if offset > log.end() {
             return self.violate(format!("{at}: {offset} is committed, and the log ends at {}", log.end()));
         }
-        if offset < to {
+        if offset < to && !is_cut && !self.lost.contains(&id) {
             self.violate(format!("{at}: the committed offset goes back from {to} to {offset}"));
         }
         self.index.read(cluster, &self.task);
@@ -170,6 +186,24 @@ impl World {
         };
         if let StartPosition::Offset(offset) = from {
             self.checker.exempt(topic.id, at, 0, offset.0);
+        }
+    }
+
+    /// The offset to read next was not in the log.
+    pub fn note_lost(&mut self, at: &TopicPartition) {
+        if let Some(topic) = self.cluster.topics.get(&*at.topic) {
+            self.checker.lost.insert((topic.id, at.clone()));
+            self.checker.excuse("an offset was lost");
+        }
+    }
+
+    /// A member reads on from elsewhere. Behind a lost offset that may leave records out.
+    pub fn note_seek(&mut self, at: &TopicPartition, to: StartPosition) {
+        let (Some(topic), StartPosition::Offset(to)) = (self.cluster.topics.get(&*at.topic), to) else { return };
+        let id = (topic.id, at.clone());
+        if self.checker.lost.contains(&id) {
+            let from = self.checker.checked.get(&id).map_or(0, |checked| checked.to);
+            self.checker.exempt(id.0, at, from.min(to.0), to.0);
         }
     }
 

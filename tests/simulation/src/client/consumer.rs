@@ -166,15 +166,25 @@ impl GroupConsumer for SimulatedConsumer {
     }
 
     fn next_event(&mut self) -> Option<ConsumerEvent> {
+        let id = self.id;
         let event = self.with(|world, state| {
             state.polled = world.now();
             let lost = state.membership.is_lost;
-            state.events.pop_front().map(|event| match event {
+            let event = state.events.pop_front().map(|event| match event {
                 ConsumerEvent::Revoked { partitions, .. } => ConsumerEvent::Revoked { partitions, lost },
                 other => other,
-            })
+            });
+            match &event {
+                Some(ConsumerEvent::Revoked { partitions, lost }) => {
+                    world.trace(format_args!("client {id}: is told to give up {} (lost: {lost})", names(partitions)));
+                }
+                Some(ConsumerEvent::Assigned(partitions)) => {
+                    world.trace(format_args!("client {id}: is told to take {}", names(partitions)));
+                }
+                _ => {}
+            }
+            event
         });
-        let id = self.id;
         world::with(|world| world.rejoin_after_poll(id));
         event
     }
@@ -239,7 +249,10 @@ impl GroupConsumer for SimulatedConsumer {
             Ok(())
         })?;
         world::with(|world| {
-            partitions.iter().for_each(|(at, from, _)| world.note_start(at, *from));
+            for (at, from, _) in partitions {
+                world.note_start(at, *from);
+                world.note_seek(at, *from);
+            }
             world.on_assign_called(id);
         });
         self.refetch();
@@ -249,7 +262,9 @@ impl GroupConsumer for SimulatedConsumer {
     fn unassign(&mut self, partitions: &[TopicPartition]) -> Result<(), KafkaError> {
         let incremental = self.is_incremental();
         self.discard(|at| !incremental || partitions.contains(at));
-        self.with(|_, state| {
+        let id = self.id;
+        self.with(|world, state| {
+            world.trace(format_args!("client {id}: gives up {}", names(partitions)));
             let assigned = state.assigned();
             if !incremental {
                 assigned.iter().for_each(|at| _ = state.toppars.get_mut(at).map(Toppar::stop));
@@ -262,7 +277,6 @@ impl GroupConsumer for SimulatedConsumer {
             partitions.iter().for_each(|at| _ = state.toppars.get_mut(at).map(Toppar::stop));
             Ok(())
         })?;
-        let id = self.id;
         world::with(|world| world.on_unassign_called(id));
         self.refetch();
         Ok(())
@@ -278,7 +292,9 @@ impl GroupConsumer for SimulatedConsumer {
 
     fn pause(&mut self, partitions: &[TopicPartition]) -> Result<(), KafkaError> {
         self.discard(|at| partitions.contains(at));
-        self.with(|_, state| {
+        let id = self.id;
+        self.with(|world, state| {
+            world.trace(format_args!("client {id}: pauses {}", names(partitions)));
             for at in partitions {
                 state.toppars.entry(at.clone()).or_insert_with(Toppar::new).pause(true);
             }
@@ -287,7 +303,9 @@ impl GroupConsumer for SimulatedConsumer {
     }
 
     fn resume(&mut self, partitions: &[TopicPartition]) -> Result<(), KafkaError> {
-        self.with(|_, state| {
+        let id = self.id;
+        self.with(|world, state| {
+            world.trace(format_args!("client {id}: resumes {}", names(partitions)));
             for at in partitions {
                 state.toppars.entry(at.clone()).or_insert_with(Toppar::new).resume(true);
             }
@@ -303,6 +321,10 @@ impl GroupConsumer for SimulatedConsumer {
     ) -> Result<Vec<TopicPartition>, KafkaError> {
         self.discard(|at| next.iter().any(|(other, _)| other == at));
         let (id, next) = (self.id, next.to_vec());
+        world::with(|world| {
+            world.trace(format_args!("client {id}: seeks {}", list(next.iter())));
+            next.iter().for_each(|(at, to)| world.note_seek(at, *to));
+        });
         let answer = world::ask(Some(nanos(timeout)), move |world, reply| {
             // It is done by the client's own thread.
             let delay = world.rng.u64(..MS / 2);
@@ -431,4 +453,17 @@ impl World {
             self.on_member_error(id, &error);
         }
     }
+}
+
+/// Partitions, for the trace.
+fn names(partitions: &[TopicPartition]) -> String {
+    partitions.iter().map(TopicPartition::to_string).collect::<Vec<_>>().join(" ")
+}
+
+fn list<'p>(partitions: impl Iterator<Item = &'p (TopicPartition, StartPosition)>) -> String {
+    let one = |(at, from): &(TopicPartition, StartPosition)| match from {
+        StartPosition::Beginning => format!("{at}@start"),
+        StartPosition::Offset(offset) => format!("{at}@{offset}"),
+    };
+    partitions.map(one).collect::<Vec<_>>().join(" ")
 }

@@ -77,6 +77,7 @@ impl World {
             Ok(Answer::OutOfRange) => {
                 toppar.is_active = false;
                 self.count("offset out of range");
+                self.note_lost(&at);
                 let error = codes::OFFSET_OUT_OF_RANGE.into();
                 self.enqueue(id, &at, vec![Content::OutOfRange(error)]);
             }

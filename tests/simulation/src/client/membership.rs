@@ -199,11 +199,21 @@ impl World {
                     state.push(ConsumerEvent::Failed(error));
                     return self.join_later(id);
                 }
-                if !self.on_member_error(id, &error) {
-                    self.join_later(id);
-                }
+                self.on_join_refused(id, &error);
             }
         }
+    }
+
+    /// Joins again, where it can; what it had is lost where it is not known any more.
+    fn on_join_refused(&mut self, id: ClientId, error: &KafkaError) {
+        self.on_member_error(id, error);
+        let Some(state) = self.consumer(id).filter(|state| !state.membership.is_fatal) else { return };
+        let membership = &mut state.membership;
+        if membership.member.is_none() && !membership.owned.is_empty() {
+            membership.state = State::Steady;
+            return self.give_up_all(id, true);
+        }
+        self.join_later(id);
     }
 
     fn on_assignment(&mut self, id: ClientId, turn: u64, joined: Joined) {
@@ -216,13 +226,7 @@ impl World {
         match stands {
             Ok(()) => {}
             Err(codes::REBALANCE_IN_PROGRESS) => return self.join(id),
-            Err(code) => {
-                let error = code.into();
-                if !self.on_member_error(id, &error) {
-                    self.join_later(id);
-                }
-                return;
-            }
+            Err(code) => return self.on_join_refused(id, &code.into()),
         }
         self.take_assignment(id, joined.assignment);
     }
@@ -313,6 +317,7 @@ impl World {
         membership.is_lost |= lost;
         if lost {
             self.count("assignment lost");
+            self.checker.excuse("an assignment was lost");
         }
         let Some(state) = self.consumer(id) else { return };
         let membership = &mut state.membership;
@@ -345,10 +350,10 @@ impl World {
         } else if *error != codes::ILLEGAL_GENERATION.into() {
             return false;
         }
-        if matches!(state.membership.state, State::Out | State::Idle) {
-            return true;
+        // While it rebalances it does not begin to do so again: what is wrong shows once more after that.
+        if state.membership.state == State::Steady {
+            self.give_up_all(id, true);
         }
-        self.give_up_all(id, true);
         true
     }
 
@@ -377,7 +382,10 @@ impl World {
             // By the client's own clock; the coordinator may see it otherwise.
             (membership.member, membership.generation, membership.heard) = (None, 0, now);
             self.trace(format_args!("client {id}: no answer from the group for a session"));
-            return self.give_up_all(id, true);
+            if self.consumer(id).is_some_and(|state| state.membership.state == State::Steady) {
+                self.give_up_all(id, true);
+            }
+            return;
         }
         self.beat(id);
     }

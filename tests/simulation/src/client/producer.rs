@@ -353,10 +353,11 @@ impl World {
         }
         let log = self.cluster.log(at).ok_or(codes::UNKNOWN_TOPIC)?;
         let before = log.end();
-        log.append_batch(producer, number, messages, transactional.is_some());
+        let first = log.append_batch(producer, number, messages, transactional.is_some());
         if log.end() == before {
             self.count("batch written once for two requests");
         }
+        self.trace(format_args!("{at}: {producer} writes {} records at {first}", messages.len()));
         self.on_append(at);
         Ok(())
     }

@@ -338,6 +338,7 @@ impl World {
         self.count("rebalance");
         self.after(patience, move |world| {
             if world.cluster.group(&name).state == (State::Preparing { round }) {
+                world.checker.excuse("a member did not join in time");
                 world.cluster.group(&name).members.retain(|_, member| member.waiting.is_some());
                 world.count("member did not join in time");
                 world.complete_when_all_joined(&name);
@@ -434,10 +435,12 @@ impl World {
     /// A member leaves.
     pub fn leave_group(&mut self, name: &Arc<str>, member: MemberId) {
         let group = self.cluster.group(name);
-        if group.members.remove(&member).is_none() {
-            return;
+        let Some(mut gone) = group.members.remove(&member) else { return };
+        let protocol = group.protocol;
+        if let Some(waiting) = gone.waiting.take() {
+            waiting(self, Err(codes::UNKNOWN_MEMBER));
         }
-        match group.protocol {
+        match protocol {
             Protocol::Consumer => self.retarget(name),
             Protocol::Eager | Protocol::Cooperative => {
                 if !matches!(self.cluster.group(name).state, State::Preparing { .. }) {
@@ -458,6 +461,7 @@ impl World {
             return self.after(delay, move |world| world.arm_session(name, member));
         }
         self.count("session expired");
+        self.checker.excuse("a session has expired");
         self.trace(format_args!("group {name}: the session of {member:?} has expired"));
         self.leave_group(&name, member);
     }
