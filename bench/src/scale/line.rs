@@ -14,7 +14,6 @@ use sluicebox::batch::{Batch, Offset, Partition};
 use sluicebox::config::plan::Plan;
 use sluicebox::config::{PlanOptions, load_text};
 use sluicebox::counters::{PlanCounters, Totals};
-use sluicebox::event::{Event, EventSender};
 use sluicebox::kafka::librdkafka::Librdkafka;
 use sluicebox::kafka::{TopicLimits, TopicPartition};
 use sluicebox::lease::Lease;
@@ -24,10 +23,13 @@ use sluicebox::rt::{self, Receiver, Sender, Turn, Wakeup};
 use sluicebox::sink::dead_letter::DeadLetterOrigin;
 use sluicebox::sink::receipt::Span;
 use sluicebox::sink::{Known, Sink};
+use sluicebox::sink::event::{SinkEvent, SinkEvents};
+use sluicebox::source::Event;
 use sluicebox::stage::Stage;
 use sluicebox::stage::breaker::Breaker;
 use sluicebox::stage::timeouts::StageTimeouts;
 use sluicebox::worker::retry_budget::RetryBudget;
+use sluicebox::worker::event::{WorkerEvent, WorkerEvents};
 use sluicebox::worker::{Job, PipelineContext, Worker, WorkerMessage};
 
 use super::case::Case;
@@ -64,7 +66,7 @@ fn work(mut worker: Worker, messages: &Receiver<WorkerMessage>, wakeup: &Wakeup)
 /// The way to one worker.
 struct Feed {
     jobs: Sender<WorkerMessage>,
-    events: EventSender,
+    events: SinkEvents,
     template: Template,
     spans: Vec<Span>,
     spare: Vec<Batch>,
@@ -90,7 +92,7 @@ impl Line {
         let (plan, _) = load_text(Path::new("scale.yaml"), &case.pipeline()?, &env, &PlanOptions::default())?;
         let plugins = Pipeline::load(engine, &plan).map_err(|(_, message)| anyhow!(message))?;
         let (sender, events) = rt::channel();
-        let context = Arc::new(context(&plan, EventSender::new(sender, Wakeup::default()))?);
+        let context = Arc::new(context(&plan, sender)?);
         let (mut feeds, mut threads) = (Vec::new(), Vec::new());
         for number in 0..case.workers {
             let wakeup = Wakeup::default();
@@ -99,7 +101,7 @@ impl Line {
             let worker = Worker::new(number, stages, context.clone());
             let work = move || work(worker, &messages, &wakeup);
             threads.push(thread::Builder::new().name(format!("scale/{number}")).spawn(work)?);
-            feeds.push(Feed::new(jobs, context.events.clone(), case, number));
+            feeds.push(Feed::new(jobs, context.sink_events.clone(), case, number));
         }
         Ok(Line { feeds, threads, events, context, kept: case.kept() })
     }
@@ -146,12 +148,12 @@ impl Line {
     fn processed(&self) -> Result<(usize, Batch)> {
         loop {
             match self.events.recv_timeout(STANDSTILL).map_err(|_| anyhow!("no worker is done with a batch"))? {
-                Event::Processed { worker, batch } => return Ok((worker, batch)),
+                Event::Worker(WorkerEvent::Processed { worker, batch }) => return Ok((worker, batch)),
                 // A transaction would hold enough by now, but there is none.
-                Event::TransactionFull => {}
-                Event::Delivered(delivered) => self.context.counters.acknowledge(delivered.tally()),
-                Event::Failed(error) => return Err(error.into()),
-                Event::BreakerOpened(trip) => bail!("stage \"{}\": {}", trip.name, trip.reason),
+                Event::Sink(SinkEvent::TransactionFull) => {}
+                Event::Sink(SinkEvent::Delivered(delivered)) => self.context.counters.acknowledge(delivered.tally()),
+                Event::Worker(WorkerEvent::Failed(error)) => return Err(error.into()),
+                Event::Worker(WorkerEvent::BreakerOpened(trip)) => bail!("stage \"{}\": {}", trip.name, trip.reason),
                 _ => bail!("a record failed"),
             }
         }
@@ -177,7 +179,7 @@ impl Line {
 
 impl Feed {
     /// The partitions go to the workers in turn.
-    fn new(jobs: Sender<WorkerMessage>, events: EventSender, case: &Case, worker: usize) -> Feed {
+    fn new(jobs: Sender<WorkerMessage>, events: SinkEvents, case: &Case, worker: usize) -> Feed {
         let partitions: Vec<Partition> =
             (0..case.partitions).filter(|partition| partition % case.workers == worker).map(partition).collect();
         let template = Template::spread(&partitions, case.batch(), |number| case.value(number));
@@ -203,12 +205,13 @@ fn partition(number: usize) -> Partition {
 }
 
 /// What the workers of a plan share, as a pipeline has it, but with a sink that sends nothing.
-fn context(plan: &Plan, events: EventSender) -> Result<PipelineContext> {
+fn context(plan: &Plan, sender: Sender<Event>) -> Result<PipelineContext> {
+    let sink_events = SinkEvents::new(sender.clone(), Wakeup::default());
     let cut_off: Arc<AtomicBool> = Arc::default();
     let known = |name: &str| Some(Known { name: name.to_owned(), limits: TopicLimits::default() });
     let origin = DeadLetterOrigin { pipeline: plan.name.to_string(), stages: Vec::new(), connect_headers: false };
     let (outputs, dlq) = (vec![known("out")], known("dlq"));
-    let sink = Sink::new(Arc::new(Librdkafka), plan, outputs, dlq, origin, cut_off.clone(), events.clone())?.dry();
+    let sink = Sink::new(Arc::new(Librdkafka), plan, outputs, dlq, origin, cut_off.clone(), sink_events.clone())?.dry();
     let (stages, outputs) = (plan.stages.iter(), plan.outputs.iter());
     Ok(PipelineContext {
         sink: Arc::new(sink),
@@ -220,7 +223,8 @@ fn context(plan: &Plan, events: EventSender) -> Result<PipelineContext> {
         stages: plan.stages.len(),
         default_output: 0,
         cut_off,
-        events,
+        events: WorkerEvents::new(sender, Wakeup::default()),
+        sink_events,
         tripped: AtomicBool::new(false),
         outcomes: None,
     })
