@@ -113,7 +113,8 @@ pub enum PipelineError {
 }
 
 impl PipelineError {
-    /// Returns whether a restart may help: what it failed of may pass by itself, or may be fixed without the pipeline file.
+    /// Returns whether a restart may help: what it failed of may pass by itself, or may be fixed without the pipeline
+    /// file.
     pub fn may_pass(&self) -> bool {
         match self {
             PipelineError::Plugin(_)

@@ -1,4 +1,5 @@
-//! The way to a pipeline's loop. Each layer sends events of its own; the loop receives them all in the order in which they were sent.
+//! The way to a pipeline's loop. Each layer sends events of its own; the loop receives them all in the order in which
+//! they were sent.
 
 use std::sync::Arc;
 

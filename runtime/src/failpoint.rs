@@ -23,8 +23,8 @@ impl Failpoint {
     }
 }
 
-/// Ends the process on the spot where the variable `SLUICE_FAILPOINT` names this place as `NAME:N`, when it is come to for
-/// the N-th time.
+/// Ends the process on the spot where the variable `SLUICE_FAILPOINT` names this place as `NAME:N`, when it is come to
+/// for the N-th time.
 #[cfg(feature = "failpoints")]
 pub fn reach(place: Failpoint) {
     static REACHED: AtomicU64 = AtomicU64::new(0);

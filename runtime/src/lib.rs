@@ -17,6 +17,7 @@ pub mod lease;
 pub mod pipeline;
 pub mod plugin;
 pub mod ready;
+pub mod record_text;
 pub mod rt;
 pub mod sink;
 pub mod source;

@@ -1,5 +1,5 @@
-//! The view of a pipeline: how it stands, as an immutable snapshot that its loop publishes. Whoever shows or exports something of a
-//! pipeline reads this, and never touches the loop.
+//! The view of a pipeline: how it stands, as an immutable snapshot that its loop publishes. Whoever shows or exports
+//! something of a pipeline reads this, and never touches the loop.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -24,7 +24,8 @@ pub struct PipelineView {
 }
 
 impl PipelineView {
-    /// Returns the records between what is delivered and the partitions' high watermarks; none while one of them is not known.
+    /// Returns the records between what is delivered and the partitions' high watermarks; none while one of them is not
+    /// known.
     pub fn lag(&self) -> Option<u64> {
         let lags = self.partitions.iter().map(|partition| partition.lag);
         lags.collect::<Option<Vec<u64>>>().filter(|lags| !lags.is_empty()).map(|lags| lags.iter().sum())

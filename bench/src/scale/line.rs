@@ -21,15 +21,15 @@ use sluicebox::pipeline::Pipeline;
 use sluicebox::plugin::{Engine, Plugin, StageSetup};
 use sluicebox::rt::{self, Receiver, Sender, Turn, Wakeup};
 use sluicebox::sink::dead_letter::DeadLetterOrigin;
+use sluicebox::sink::event::{SinkEvent, SinkEvents};
 use sluicebox::sink::receipt::Span;
 use sluicebox::sink::{Known, Sink};
-use sluicebox::sink::event::{SinkEvent, SinkEvents};
 use sluicebox::source::Event;
 use sluicebox::stage::Stage;
 use sluicebox::stage::breaker::Breaker;
 use sluicebox::stage::timeouts::StageTimeouts;
-use sluicebox::worker::retry_budget::RetryBudget;
 use sluicebox::worker::event::{WorkerEvent, WorkerEvents};
+use sluicebox::worker::retry_budget::RetryBudget;
 use sluicebox::worker::{Job, PipelineContext, Worker, WorkerMessage};
 
 use super::case::Case;

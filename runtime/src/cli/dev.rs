@@ -15,9 +15,9 @@ use super::{FAILED, Planning, WRONG_USE, engine};
 use crate::config::plan::Plan;
 use crate::counters::Totals;
 use crate::dev::Bench;
-use crate::dev::record::DevRecord;
 use crate::kafka::librdkafka::embedded::SAFE_BACKLOG;
 use crate::ready::load_one;
+use crate::record_text::DevRecord;
 
 /// Lines that are read ahead of what is fed.
 const READ_AHEAD: usize = 1024;

@@ -11,7 +11,6 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::{FAILED, Planning, WRONG_USE, engine};
 use crate::config::plan::Plan;
 use crate::config::{self, Errors};
-use crate::dev::record::DevRecord;
 use crate::dlq::headers::strip;
 use crate::dlq::list::List;
 use crate::dlq::marks::Marks;
@@ -21,6 +20,7 @@ use crate::dlq::select::{At, Selection};
 use crate::dlq::show::Shown;
 use crate::kafka::reader::Ends;
 use crate::ready::load_one;
+use crate::record_text::DevRecord;
 use crate::source::{self, Event};
 
 /// Looking into dead letters, and replaying them.
@@ -36,8 +36,8 @@ enum Command {
     List(ListArguments),
     /// One dead letter, whole.
     Show(ShowArguments),
-    /// Takes dead letters through the chain once more, and writes what comes of them to the outputs. What has been replayed
-    /// is not replayed again.
+    /// Takes dead letters through the chain once more, and writes what comes of them to the outputs. What has been
+    /// replayed is not replayed again.
     Replay(ReplayArguments),
 }
 

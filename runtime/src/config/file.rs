@@ -170,7 +170,8 @@ pub struct OnError {
     pub backoff: Option<Written<Duration>>,
     /// The longest wait. Default: 10s.
     pub max_backoff: Option<Written<Duration>>,
-    /// What waits behind a record that waits: its partition, or under at_least_once its key alone. Default: `partition`.
+    /// What waits behind a record that waits: its partition, or under at_least_once its key alone. Default:
+    /// `partition`.
     pub hold: Option<Written<Hold>>,
     /// What comes after the last call, and of everything that is not retried. Default: `dlq`.
     pub then: Option<Written<Then>>,

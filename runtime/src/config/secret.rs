@@ -15,8 +15,8 @@ const MARKS: [&str; 6] = ["password", "passphrase", "secret", "token", "key.pem"
 /// Words that are marks even when they are misspelt, as in a key that is an error for that very reason.
 const WORDS: [(&str, usize); 4] = [("password", 2), ("passphrase", 2), ("secret", 1), ("token", 1)];
 
-/// Keys that name a secret in one file, and bytes of a line with one. What is beyond is no pipeline file, and looking for all that may
-/// belong to each of its secrets could take minutes: nothing of it is shown.
+/// Keys that name a secret in one file, and bytes of a line with one. What is beyond is no pipeline file, and looking
+/// for all that may belong to each of its secrets could take minutes: nothing of it is shown.
 const MOST_KEYS: usize = 100;
 const LONGEST_LINE: usize = 4096;
 
@@ -97,7 +97,8 @@ impl SecretKey {
     }
 }
 
-/// Where the key ends that goes on at a byte of a line: behind a colon that ends a key, or at the end of a `? key` line.
+/// Where the key ends that goes on at a byte of a line: behind a colon that ends a key, or at the end of a `? key`
+/// line.
 fn key_end(line: &str, from: usize) -> Option<usize> {
     let colon = line[from..].match_indices(':').map(|(at, _)| from + at).find(|&at| {
         let quoted = line[..at].ends_with(['"', '\'']);

@@ -1,4 +1,5 @@
-//! The pipelines of a process: which run, which are being replaced, which wait to be started again, and which have failed.
+//! The pipelines of a process: which run, which are being replaced, which wait to be started again, and which have
+//! failed.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -168,8 +169,8 @@ impl Fleet {
         Ok(())
     }
 
-    /// The files were read again: what changed is drained and restarted, what is new is started, what is gone is drained, and what
-    /// is broken goes on as it was.
+    /// The files were read again: what changed is drained and restarted, what is new is started, what is gone is
+    /// drained, and what is broken goes on as it was.
     ///
     /// # Errors
     /// A thread cannot be made.

@@ -32,8 +32,8 @@ pub enum OnFailure {
     Continue,
     /// The other pipelines are drained, and the program exits.
     Exit,
-    /// The other pipelines keep running, and the one that failed is started again where that may help, after 1 s at first and 5 min
-    /// at most.
+    /// The other pipelines keep running, and the one that failed is started again where that may help, after 1 s at
+    /// first and 5 min at most.
     Restart,
 }
 

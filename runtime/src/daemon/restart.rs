@@ -1,4 +1,5 @@
-//! When a pipeline that failed is started again: after 1 s, then 2 s, up to 5 min, and from 1 s on again once it has run for a while.
+//! When a pipeline that failed is started again: after 1 s, then 2 s, up to 5 min, and from 1 s on again once it has
+//! run for a while.
 
 use std::time::{Duration, Instant};
 
@@ -16,7 +17,8 @@ pub(super) struct Restarts {
 }
 
 impl Restarts {
-    /// The pipeline that was started at `started` has failed at `now`. Returns how long to wait before it is started again.
+    /// The pipeline that was started at `started` has failed at `now`. Returns how long to wait before it is started
+    /// again.
     pub(super) fn after_failure(&mut self, started: Instant, now: Instant) -> Duration {
         let wait = match self.wait {
             Some(last) if now - started < HEALTHY => (last * 2).min(LONGEST),

@@ -1,7 +1,5 @@
 //! `dev`: one pipeline on the embedded broker, fed with records, its results handed back.
 
-pub mod record;
-
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,7 +7,6 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 
-use self::record::DevRecord;
 use crate::batch::{Arena, Partition};
 use crate::config::plan::{Plan, Target};
 use crate::counters::Totals;
@@ -21,6 +18,7 @@ use crate::kafka::{
 };
 use crate::pipeline::Pipeline;
 use crate::ready::Ready;
+use crate::record_text::DevRecord;
 
 /// Partitions of each topic on the embedded broker.
 const PARTITIONS: i32 = 4;

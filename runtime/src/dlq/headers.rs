@@ -76,7 +76,8 @@ pub enum NotALetter {
 
 impl DeadLetterHeaders {
     /// Reads the headers of a record: names and values in order, any bytes. A pure function; what it keeps is no larger
-    /// than what it is given. Headers of other names, and those under `sluice.error.` that are not known, are passed over.
+    /// than what it is given. Headers of other names, and those under `sluice.error.` that are not known, are passed
+    /// over.
     ///
     /// # Errors
     /// The first thing that keeps it from being a dead letter of sluice.

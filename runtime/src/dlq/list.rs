@@ -102,8 +102,8 @@ impl List {
         sorted
     }
 
-    /// Writes JSON, an object on a line: first the groups, then, where there are any, what is beyond the groups that are
-    /// told apart (`beyond`) and what is no dead letter of sluice (`foreign`).
+    /// Writes JSON, an object on a line: first the groups, then, where there are any, what is beyond the groups that
+    /// are told apart (`beyond`) and what is no dead letter of sluice (`foreign`).
     ///
     /// # Errors
     /// `out` fails.

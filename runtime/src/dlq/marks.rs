@@ -1,5 +1,5 @@
-//! Marks: which dead letters have been replayed. They lie in a compacted topic beside the dead-letter topic, and each is
-//! written in the transaction that delivers what came of its dead letter.
+//! Marks: which dead letters have been replayed. They lie in a compacted topic beside the dead-letter topic, and each
+//! is written in the transaction that delivers what came of its dead letter.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};

@@ -1,5 +1,5 @@
-//! The role of an administrator: what has to be known of topics before a pipeline starts, namely whether they exist and what they
-//! refuse.
+//! The role of an administrator: what has to be known of topics before a pipeline starts, namely whether they exist and
+//! what they refuse.
 
 /// What a broker takes where a topic's limit cannot be read: its default `max.message.bytes`.
 pub const DEFAULT_MAX_MESSAGE_BYTES: usize = 1_048_588;
@@ -59,8 +59,8 @@ pub enum TopicError {
 
 /// A connection for questions about topics. Each call waits for its answer.
 pub trait TopicAdmin: Send {
-    /// Makes sure that a topic exists. One that does not is created where `create` says how. `role` says in an error what the topic
-    /// is to the pipeline.
+    /// Makes sure that a topic exists. One that does not is created where `create` says how. `role` says in an error
+    /// what the topic is to the pipeline.
     ///
     /// # Errors
     /// See [`TopicError`].

@@ -1,5 +1,5 @@
-//! The roles of a consumer: a member of a group, whoever asks the brokers about a group's partitions, and a reader outside of
-//! groups.
+//! The roles of a consumer: a member of a group, whoever asks the brokers about a group's partitions, and a reader
+//! outside of groups.
 
 use std::any::Any;
 use std::fmt;
@@ -65,8 +65,8 @@ pub enum Fetched<'a> {
 /// A record, borrowed from the client.
 #[derive(Clone, Copy)]
 pub struct FetchedRecord<'a> {
-    /// Tells partitions' topics apart: the same for all records of a partition while it is assigned, so a cheap way to see that
-    /// a record comes from where the last one did.
+    /// Tells partitions' topics apart: the same for all records of a partition while it is assigned, so a cheap way to
+    /// see that a record comes from where the last one did.
     pub topic_handle: usize,
     /// The topic's name, looked up only when it is asked for.
     pub origin: &'a dyn RecordOrigin,
@@ -94,8 +94,8 @@ pub trait RecordOrigin {
     fn headers(&self, each: &mut dyn FnMut(&[u8], Option<&[u8]>)) -> Result<(), KafkaError>;
 }
 
-/// Who commits, for the broker to fence by: a group's member in its generation. Made by a [`GroupConsumer`] and good for the
-/// producers of the same implementation.
+/// Who commits, for the broker to fence by: a group's member in its generation. Made by a [`GroupConsumer`] and good
+/// for the producers of the same implementation.
 pub struct GroupMetadata(Box<dyn Any + Send>);
 
 impl GroupMetadata {
@@ -118,8 +118,8 @@ impl fmt::Debug for GroupMetadata {
 
 /// The consumer of one pipeline, a member of its group. All calls are for one thread, and none waits for a broker.
 ///
-/// Records come out of numbered queues, one for each worker; whoever assigns a partition says which. The wake-up that the
-/// consumer was made with is woken when there is an event, and when a queue that was empty is empty no longer.
+/// Records come out of numbered queues, one for each worker; whoever assigns a partition says which. The wake-up that
+/// the consumer was made with is woken when there is an event, and when a queue that was empty is empty no longer.
 pub trait GroupConsumer: Send {
     /// Joins the group for these topics; a name that begins with `^` is a regular expression.
     ///
@@ -150,7 +150,8 @@ pub trait GroupConsumer: Send {
     /// What the client refuses.
     fn unassign(&mut self, partitions: &[TopicPartition]) -> Result<(), KafkaError>;
 
-    /// Sends the records of a partition to another queue from now on. The partition is paused, and sought before it is resumed.
+    /// Sends the records of a partition to another queue from now on. The partition is paused, and sought before it is
+    /// resumed.
     ///
     /// # Errors
     /// What the client refuses.
@@ -162,15 +163,15 @@ pub trait GroupConsumer: Send {
     /// What the client refuses.
     fn pause(&mut self, partitions: &[TopicPartition]) -> Result<(), KafkaError>;
 
-    /// Fetches again, from where a [`GroupConsumer::seek`] or [`GroupConsumer::assign`] since the pause has said: without one of
-    /// them records would be passed over.
+    /// Fetches again, from where a [`GroupConsumer::seek`] or [`GroupConsumer::assign`] since the pause has said:
+    /// without one of them records would be passed over.
     ///
     /// # Errors
     /// What the client refuses.
     fn resume(&mut self, partitions: &[TopicPartition]) -> Result<(), KafkaError>;
 
-    /// Reads partitions from these offsets next, and returns those whose fetching has stopped: they have to be given up and
-    /// assigned again, because a pause may throw away the one event that tells of an offset out of range.
+    /// Reads partitions from these offsets next, and returns those whose fetching has stopped: they have to be given up
+    /// and assigned again, because a pause may throw away the one event that tells of an offset out of range.
     ///
     /// # Errors
     /// What the client refuses, or no answer within `timeout`: then it is not known from where they are read.
@@ -195,8 +196,8 @@ pub trait GroupConsumer: Send {
     /// Returns what asks the brokers about this group, for other threads.
     fn queries(&self) -> Arc<dyn GroupQueries>;
 
-    /// Leaves the group and ends the client, waiting up to `timeout`. Returns whether it ended in time; if not, it is left to
-    /// the end of the process.
+    /// Leaves the group and ends the client, waiting up to `timeout`. Returns whether it ended in time; if not, it is
+    /// left to the end of the process.
     fn close(self: Box<Self>, timeout: Duration) -> bool;
 }
 

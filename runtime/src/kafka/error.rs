@@ -22,7 +22,8 @@ pub enum ErrorKind {
     Authentication,
     /// Another member has taken our static membership (`group.instance.id`) over.
     FencedInstance,
-    /// Another producer has taken the transactional id over, or the broker has ended the transaction because it took too long.
+    /// Another producer has taken the transactional id over, or the broker has ended the transaction because it took
+    /// too long.
     FencedProducer,
     /// A record is larger than its topic, or the client, takes.
     TooLarge,

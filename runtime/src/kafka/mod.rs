@@ -1,6 +1,6 @@
-//! Kafka, behind one narrow trait for each role: a member of a consumer group, a producer with transactions, an administrator,
-//! and a reader outside of groups. There are two implementations: [`librdkafka`] on real brokers, and the simulated cluster
-//! of the simulation tests.
+//! Kafka, behind one narrow trait for each role: a member of a consumer group, a producer with transactions, an
+//! administrator, and a reader outside of groups. There are two implementations: [`librdkafka`] on real brokers, and
+//! the simulated cluster of the simulation tests.
 
 mod admin;
 mod consumer;
@@ -29,8 +29,8 @@ pub type Properties = BTreeMap<String, String>;
 
 /// Makes the clients of a pipeline. `R` is what its producer hands back with each delivery report.
 pub trait Kafka<R>: Send + Sync {
-    /// Makes a consumer whose records come in `queues` queues; contacts no broker yet. `wakeup` is woken when there is something
-    /// to read.
+    /// Makes a consumer whose records come in `queues` queues; contacts no broker yet. `wakeup` is woken when there is
+    /// something to read.
     ///
     /// # Errors
     /// Properties that the client refuses.

@@ -35,8 +35,9 @@ pub enum Sent<R> {
 
 /// The producer of one pipeline. It writes to topics that were named when it was made, and are known by their numbers.
 ///
-/// A record goes to the partition that a Java client would choose by its key. Records of one partition are written in the order
-/// in which they were sent, each once (idempotence). Only one call for a transaction may be under way at a time.
+/// A record goes to the partition that a Java client would choose by its key. Records of one partition are written in
+/// the order in which they were sent, each once (idempotence). Only one call for a transaction may be under way at a
+/// time.
 pub trait Producer<R>: Send + Sync {
     /// Enqueues one record; never waits. The bytes are copied.
     fn send(&self, topic: usize, record: &Outgoing<'_>, receipt: Arc<R>) -> Sent<R>;
@@ -47,8 +48,8 @@ pub trait Producer<R>: Send + Sync {
     /// Throws away what is enqueued and not on its way to a broker yet; each is reported as failed.
     fn purge(&self);
 
-    /// Waits until every record that was sent has had its report, up to `timeout`; nothing lingers meanwhile. Returns whether
-    /// all have.
+    /// Waits until every record that was sent has had its report, up to `timeout`; nothing lingers meanwhile. Returns
+    /// whether all have.
     fn flush(&self, timeout: Duration) -> bool;
 
     /// Registers the transactional id, which ends what an earlier producer with it has left open.

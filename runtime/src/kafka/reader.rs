@@ -10,8 +10,8 @@ use crate::batch::{Offset, Partition};
 
 /// How long the brokers have to answer one question.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a read may go without any progress: longer than the brokers let a transaction stay open that somebody has left
-/// behind, by default.
+/// How long a read may go without any progress: longer than the brokers let a transaction stay open that somebody has
+/// left behind, by default.
 const PATIENCE: Duration = Duration::from_secs(90);
 /// How long one poll waits: also how late the caller may look at something else.
 pub const POLL: Duration = Duration::from_millis(100);
@@ -40,7 +40,8 @@ pub struct Extent {
 pub enum Ends {
     /// Up to the first transaction that is still open.
     Committed,
-    /// Up to the last record. What is in a transaction that is still open is waited for when it is read: it may be committed.
+    /// Up to the last record. What is in a transaction that is still open is waited for when it is read: it may be
+    /// committed.
     All,
 }
 

@@ -266,8 +266,8 @@ impl<P: StartPlugin> Starting<P> {
 }
 
 impl Running {
-    /// Leaves the group and ends the threads. From here on nothing is waited for without a bound; the last abort goes on while
-    /// the group is left.
+    /// Leaves the group and ends the threads. From here on nothing is waited for without a bound; the last abort goes
+    /// on while the group is left.
     fn end(self: Box<Self>) {
         let Running { plan, source, workers, committing, cut_off } = *self;
         // With the source go the ways to the workers.
@@ -318,8 +318,8 @@ impl Committing {
     }
 }
 
-/// The consumer's properties for so many queues: what bounds one queue is the share of each, so that all together hold as much as
-/// the plan says.
+/// The consumer's properties for so many queues: what bounds one queue is the share of each, so that all together hold
+/// as much as the plan says.
 fn for_queues(properties: &Properties, queues: usize) -> Properties {
     let mut properties = properties.clone();
     for name in ["queued.min.messages", "queued.max.messages.kbytes"] {

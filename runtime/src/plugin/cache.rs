@@ -12,8 +12,8 @@ use wasmtime::component::Component;
 /// Permission bits that let others change a file.
 const OTHERS_MAY_WRITE: u32 = 0o022;
 
-/// A folder of compiled components. Loading one is trusting it as much as the program itself, so the folder and the files
-/// in it must belong to this user, and no other may write to them.
+/// A folder of compiled components. Loading one is trusting it as much as the program itself, so the folder and the
+/// files in it must belong to this user, and no other may write to them.
 #[derive(Debug)]
 pub(super) struct Cache {
     dir: PathBuf,

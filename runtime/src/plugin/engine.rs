@@ -13,8 +13,8 @@ use super::cache::Cache;
 /// The unit that time limits are counted in. A limit is kept to within one of these.
 pub const TICK: Duration = Duration::from_millis(10);
 
-/// Names what tells a profiler of the plugins' functions: `perfmap` has them written to `/tmp/perf-PID.map`, where Linux'
-/// perf looks for them.
+/// Names what tells a profiler of the plugins' functions: `perfmap` has them written to `/tmp/perf-PID.map`, where
+/// Linux' perf looks for them.
 const PROFILE: &str = "SLUICE_PROFILE";
 
 /// Compiles and runs plugins. One for a process; a clone is the same engine.

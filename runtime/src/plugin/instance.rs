@@ -116,8 +116,8 @@ pub(super) enum Failed {
 }
 
 impl Plugin {
-    /// Starts an instance and calls its `init`, under the stage's limits. Setting `cancel` cuts off the start, and every later
-    /// call, within a tick.
+    /// Starts an instance and calls its `init`, under the stage's limits. Setting `cancel` cuts off the start, and
+    /// every later call, within a tick.
     ///
     /// # Errors
     /// What `init` says against the configuration, or how the start failed.
@@ -130,14 +130,15 @@ impl Plugin {
 }
 
 impl Instance {
-    /// Has the plugin process some of a batch's records. On success `answer` holds a verdict for each, and what it points to
-    /// lies in `arena`; on an error both hold what they held before, `answer` emptied.
+    /// Has the plugin process some of a batch's records. On success `answer` holds a verdict for each, and what it
+    /// points to lies in `arena`; on an error both hold what they held before, `answer` emptied.
     ///
-    /// Where the plugin [`needs`](Instance::needs) headers, the caller has to keep back records with a header name that is not UTF-8.
+    /// Where the plugin [`needs`](Instance::needs) headers, the caller has to keep back records with a header name that
+    /// is not UTF-8.
     ///
     /// # Errors
-    /// After all but [`CallError::Retry`] and [`CallError::Fatal`] the instance has [`failed`](Instance::has_failed) and must be
-    /// restarted before the next call.
+    /// After all but [`CallError::Retry`] and [`CallError::Fatal`] the instance has [`failed`](Instance::has_failed)
+    /// and must be restarted before the next call.
     ///
     /// # Panics
     /// Where the instance has failed, or is given headers that it cannot be given.
@@ -169,11 +170,12 @@ impl Instance {
         })
     }
 
-    /// Replaces a failed instance by a fresh one of the same plugin and setup. Counters and the bound on log messages go on.
+    /// Replaces a failed instance by a fresh one of the same plugin and setup. Counters and the bound on log messages
+    /// go on.
     ///
     /// # Errors
-    /// As [`Plugin::instantiate`], or the plugin says something else of itself than it did when it was first started; the
-    /// instance stays failed.
+    /// As [`Plugin::instantiate`], or the plugin says something else of itself than it did when it was first started;
+    /// the instance stays failed.
     pub fn restart(&mut self) -> Result<(), StartError> {
         let fresh = self.start_again()?;
         self.check_manifest(&fresh.manifest)?;
@@ -186,8 +188,8 @@ impl Instance {
         Ok(())
     }
 
-    /// Starts a fresh instance. The plugin has started in time before, so a start that takes too long is more likely the
-    /// fault of a machine that is short of processors: it gets several tries, each with the whole time in ticks.
+    /// Starts a fresh instance. The plugin has started in time before, so a start that takes too long is more likely
+    /// the fault of a machine that is short of processors: it gets several tries, each with the whole time in ticks.
     fn start_again(&self) -> Result<Running, StartError> {
         let start = || Running::start(&self.plugin, &self.setup, Arc::clone(&self.cancel));
         let mut tries = RESTART_TRIES;
@@ -200,8 +202,8 @@ impl Instance {
         }
     }
 
-    /// Checks that a plugin that was started again is the one that its stage was set up for: the host has checked records
-    /// against what the first instance said that it reads.
+    /// Checks that a plugin that was started again is the one that its stage was set up for: the host has checked
+    /// records against what the first instance said that it reads.
     fn check_manifest(&self, fresh: &Manifest) -> Result<(), StartError> {
         let first = &self.running.manifest;
         if fresh == first {

@@ -49,8 +49,8 @@ pub enum Interface {
 }
 
 impl Engine {
-    /// Loads a plugin: reads the file, compiles it (or takes it from the cache), and checks what it exports and that all it
-    /// imports is granted.
+    /// Loads a plugin: reads the file, compiles it (or takes it from the cache), and checks what it exports and that
+    /// all it imports is granted.
     ///
     /// # Errors
     /// Each names the file, what was found and what to do.

@@ -69,8 +69,9 @@ struct Entry {
 }
 
 impl Packer {
-    /// Packs the records. The arena itself goes in where the plugin needs at least half of it; else what it needs is gathered,
-    /// so that a stage that reads keys alone is not handed the values, nor a later stage all that earlier ones left behind.
+    /// Packs the records. The arena itself goes in where the plugin needs at least half of it; else what it needs is
+    /// gathered, so that a stage that reads keys alone is not handed the values, nor a later stage all that earlier
+    /// ones left behind.
     ///
     /// # Panics
     /// Where headers are needed and a record has a header name that is not UTF-8.

@@ -46,8 +46,8 @@ pub trait PluginInstance: Send {
     fn memory(&self) -> usize;
 }
 
-/// A plugin that stages start instances of. There are two implementations: the loaded [`Plugin`], and the simulated plugins of
-/// tests.
+/// A plugin that stages start instances of. There are two implementations: the loaded [`Plugin`], and the simulated
+/// plugins of tests.
 pub trait StartPlugin: Clone + Send + 'static {
     /// Returns what tells the plugin's versions apart (`sha256:<hex>`).
     fn digest(&self) -> &str;

@@ -8,8 +8,8 @@ use wasmparser::{
 /// Whether `process` of this component may have a post-return function. wasmtime calls that before it hands the answer
 /// over, so such an answer has to be copied out while it is lifted; any other stays good until the next call.
 ///
-/// wasmtime does not say which of a component's functions have one, so this reads the binary: true where any
-/// function other than one of `init`'s form has one. That is true too often for components that are put together in unusual
+/// wasmtime does not say which of a component's functions have one, so this reads the binary: true where any function
+/// other than one of `init`'s form has one. That is true too often for components that are put together in unusual
 /// ways, which costs them a copy.
 pub(super) fn process_may_free_its_answer(component: &[u8]) -> wasmparser::Result<bool> {
     // For each component or module that is open: of each of its types, whether it is a function of `init`'s form.

@@ -66,8 +66,8 @@ const COMMON: &str = r#"
 "#;
 
 impl Core {
-    /// A packed plugin that needs all fields; `body` is what `process` does, with `$index`, `$index_len`, `$data`, `$data_len`,
-    /// `$count` and the scratch locals `$i`, `$verdicts`, `$entries`, `$in`, `$out`.
+    /// A packed plugin that needs all fields; `body` is what `process` does, with `$index`, `$index_len`, `$data`,
+    /// `$data_len`, `$count` and the scratch locals `$i`, `$verdicts`, `$entries`, `$in`, `$out`.
     pub(crate) fn packed(body: &str) -> Core {
         let process = format!(
             r#"(func $process (export "sluicebox:plugin/packed@0.1.0#process")

@@ -320,7 +320,8 @@ fn the_configuration_reaches_the_plugin_as_it_is() {
 }
 
 /// Drops records without a value; emits the others with their key null, their value set, timestamp 7, to the output
-/// that their value names. Layouts are those of the canonical ABI: a message takes 88 bytes, an outcome 12, a produced record 64.
+/// that their value names. Layouts are those of the canonical ABI: a message takes 88 bytes, an outcome 12, a produced
+/// record 64.
 const TYPED: &str = r#"
   (func $typed (export "sluicebox:plugin/records@0.1.0#process") (param $in i32) (param $count i32) (result i32)
     (local $i i32) (local $out i32) (local $first i32) (local $one i32)

@@ -15,8 +15,8 @@ pub(super) fn is_trap(error: &wasmtime::Error) -> bool {
     error.downcast_ref::<Trap>().is_some() || error.downcast_ref::<WasmBacktrace>().is_some()
 }
 
-/// The plugin's own last error of this call (a panic's message, as the SDKs log it), then what happened, and where. A dead letter's
-/// reason is cut, so what the plugin says comes first.
+/// The plugin's own last error of this call (a panic's message, as the SDKs log it), then what happened, and where. A
+/// dead letter's reason is cut, so what the plugin says comes first.
 pub(super) fn describe(error: &wasmtime::Error, last_error: Option<&str>) -> String {
     let mut text = last_error.map_or_else(String::new, |last_error| format!("{last_error}; "));
     write!(text, "{}", error.root_cause()).expect("a string takes all that is written");

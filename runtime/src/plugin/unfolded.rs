@@ -1,7 +1,8 @@
 //! How large a component becomes when it is put together, and its largest function.
 //!
-//! A component may hold a component and use it many times, and that one another: a file of a few hundred bytes asks for millions of
-//! instances. wasmtime puts them all into one list while it compiles, which nothing can cut off, so they are counted before.
+//! A component may hold a component and use it many times, and that one another: a file of a few hundred bytes asks for
+//! millions of instances. wasmtime puts them all into one list while it compiles, which nothing can cut off, so they
+//! are counted before.
 
 use wasmparser::{
     ComponentAlias, ComponentExternalKind, ComponentInstance, ComponentOuterAliasKind, ComponentTypeRef, Parser,
@@ -158,7 +159,8 @@ mod tests {
               (instance (instantiate $given)))
             (instance (instantiate $user))
             (instance (instantiate $taker (with "c" (component $large)))))"#;
-        // The user: an alias, an instance and two in it. The taker: an import, an instance, and as much as the user in it.
+        // The user: an alias, an instance and two in it. The taker: an import, an instance, and as much as the user in
+        // it.
         assert_eq!(size(text), (1 + 4) + (2 + 2 + 4));
     }
 

@@ -9,8 +9,8 @@ use crate::batch::{Arena, Field, HeaderList, NO_TIMESTAMP, NULL};
 const ENTRY: usize = 48;
 /// A length or count that means that the field is inherited.
 const INHERIT: u32 = 0xffff_fffe;
-/// Bytes of headers, names and reasons that are looked at beyond the size of the data. Entries may share bytes, so a few
-/// megabytes of answer could otherwise ask for hours of checking.
+/// Bytes of headers, names and reasons that are looked at beyond the size of the data. Entries may share bytes, so a
+/// few megabytes of answer could otherwise ask for hours of checking.
 const SHARED_TEXT: usize = 64 << 20;
 
 /// A packed answer as it lies in the plugin's memory; `wit/sluicebox.wit` says what is in it.

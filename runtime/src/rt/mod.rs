@@ -1,8 +1,8 @@
-//! Time, threads and waiting. Everything in the way of a record that reads a clock, starts a thread or waits does it here, so
-//! that a simulation can take the place of the operating system: see [`Simulation`].
+//! Time, threads and waiting. Everything in the way of a record that reads a clock, starts a thread or waits does it
+//! here, so that a simulation can take the place of the operating system: see [`Simulation`].
 //!
-//! Outside of a simulation these are thin wrappers of the standard library. A wait costs one look at a thread-local variable
-//! more than there; nothing here is called for each record.
+//! Outside of a simulation these are thin wrappers of the standard library. A wait costs one look at a thread-local
+//! variable more than there; nothing here is called for each record.
 
 mod channel;
 mod condvar;

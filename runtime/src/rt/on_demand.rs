@@ -1,5 +1,5 @@
-//! Threads on demand: a loop has a thread while it has something to do, and gives it back when it has had nothing for a while. So
-//! that many idle pipelines share the few threads that they need.
+//! Threads on demand: a loop has a thread while it has something to do, and gives it back when it has had nothing for a
+//! while. So that many idle pipelines share the few threads that they need.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -5,8 +5,9 @@ use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-/// A scheduler that runs all threads of a simulation on one thread of the operating system, one at a time, and switches between
-/// them only in [`Simulation::wait`] and [`Simulation::yield_point`]. So no lock may be held over a call of either.
+/// A scheduler that runs all threads of a simulation on one thread of the operating system, one at a time, and switches
+/// between them only in [`Simulation::wait`] and [`Simulation::yield_point`]. So no lock may be held over a call of
+/// either.
 pub trait Simulation {
     /// Returns the virtual time.
     fn now(&self) -> Instant;
@@ -14,7 +15,8 @@ pub trait Simulation {
     /// Returns the virtual wall clock, in milliseconds since the epoch.
     fn unix_ms(&self) -> i64;
 
-    /// Runs other threads until somebody notifies `point` or the virtual time is `deadline`. Returns whether it was notified.
+    /// Runs other threads until somebody notifies `point` or the virtual time is `deadline`. Returns whether it was
+    /// notified.
     fn wait(&self, point: WaitPoint, deadline: Option<Instant>) -> bool;
 
     /// Ends the waits at this point that are under way.

@@ -15,8 +15,8 @@ const PARKED: u8 = 3;
 /// Goes on with a loop that has given its thread back.
 type Resume = Box<dyn FnOnce() + Send>;
 
-/// Wakes whoever waits at it. A wake-up that comes before the wait is not lost: the next wait ends at once. To wake costs one
-/// atomic operation where nobody waits.
+/// Wakes whoever waits at it. A wake-up that comes before the wait is not lost: the next wait ends at once. To wake
+/// costs one atomic operation where nobody waits.
 #[derive(Clone, Default)]
 pub struct Wakeup(Arc<Shared>);
 
@@ -58,8 +58,8 @@ impl Wakeup {
         }
     }
 
-    /// Waits until it is woken or the moment has come; without one, until it is woken. Returns whether it was woken. For one
-    /// thread at a time.
+    /// Waits until it is woken or the moment has come; without one, until it is woken. Returns whether it was woken.
+    /// For one thread at a time.
     pub fn wait_until(&self, deadline: Option<Instant>) -> bool {
         let shared = &*self.0;
         let mut guard = shared.lock();

@@ -85,8 +85,8 @@ impl Committer {
         Committer { pipeline, sink, events, timeout, ended }
     }
 
-    /// Makes the next call that is asked for. Ends when nobody asks any more: what is open then is aborted, so that it holds up no
-    /// reader.
+    /// Makes the next call that is asked for. Ends when nobody asks any more: what is open then is aborted, so that it
+    /// holds up no reader.
     pub fn turn(&self, commands: &Receiver<TransactionCommand>) -> Turn<()> {
         if let Some(command) = commands.try_recv() {
             let outcome = self.execute(command);

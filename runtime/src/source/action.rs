@@ -1,4 +1,5 @@
-//! Actions: what the state machines of the source ask its loop to do. A machine decides and never calls a client itself.
+//! Actions: what the state machines of the source ask its loop to do. A machine decides and never calls a client
+//! itself.
 
 use std::sync::Arc;
 
@@ -21,8 +22,8 @@ pub enum Action {
     Pause(Vec<TopicPartition>),
     /// Fetch these partitions again, each from where it is read next.
     ReadOn(Vec<TopicPartition>),
-    /// After a rebalance, in which the client has paused and resumed partitions by itself: fetch those that are to be fetched, from
-    /// where each is read next, and pause the others. All partitions but these.
+    /// After a rebalance, in which the client has paused and resumed partitions by itself: fetch those that are to be
+    /// fetched, from where each is read next, and pause the others. All partitions but these.
     ReadOnAfterRebalance {
         /// Partitions that were assigned in this moment, and need nothing.
         except: Vec<TopicPartition>,

@@ -64,7 +64,8 @@ impl Assignment {
         actions.push(Action::Ask(Question::Starts { partitions, ticket: self.ticket }));
     }
 
-    /// It is known where partitions begin, or why it is not. Only the answers to the latest question of a partition count.
+    /// It is known where partitions begin, or why it is not. Only the answers to the latest question of a partition
+    /// count.
     pub fn on_starts(&mut self, starts: Vec<(TopicPartition, Result<Start, KafkaError>)>, ticket: u64, now: Instant) {
         let mut failed: Option<(KafkaError, Vec<TopicPartition>)> = None;
         for (at, start) in starts {

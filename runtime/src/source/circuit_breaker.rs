@@ -1,4 +1,5 @@
-//! An open circuit breaker: nothing is taken in but probes, until one of them passes. What is not delivered is read again.
+//! An open circuit breaker: nothing is taken in but probes, until one of them passes. What is not delivered is read
+//! again.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -48,7 +49,8 @@ enum Phase {
     Collecting,
     /// A probe is on its way.
     Probing,
-    /// A probe has failed: what lies behind it is looked at, so that a burst of bad records that has ended holds nobody up.
+    /// A probe has failed: what lies behind it is looked at, so that a burst of bad records that has ended holds nobody
+    /// up.
     LookingAhead { probe_at: Instant },
 }
 
@@ -158,7 +160,8 @@ impl CircuitBreaker {
         }
     }
 
-    /// Goes on. `may_reassign`: partitions may be given up and assigned again now. `is_ending`: no probe begins any more.
+    /// Goes on. `may_reassign`: partitions may be given up and assigned again now. `is_ending`: no probe begins any
+    /// more.
     pub fn step(
         &mut self,
         now: Instant,
@@ -175,8 +178,8 @@ impl CircuitBreaker {
                 if is_settled && may_reassign {
                     open.phase = Phase::Waiting { probe_at };
                     actions.push(Action::RestartFrom(undelivered(partitions)));
-                    // What comes next is bad. When the newest records are good, then the bad ones have an end, and the way to it
-                    // leads through them.
+                    // What comes next is bad. When the newest records are good, then the bad ones have an end, and the
+                    // way to it leads through them.
                     if !open.lookahead_from.is_empty() {
                         open.phase = Phase::LookingAhead { probe_at };
                         actions.push(Action::LookAhead(std::mem::take(&mut open.lookahead_from)));

@@ -13,8 +13,8 @@ pub struct Commits {
     pipeline: Arc<str>,
     interval: Duration,
     due: Instant,
-    // Asked for and not answered: at most one. Of two that meet the end of a coordinator the older one may be tried again after
-    // the newer, and then what is committed goes back.
+    // Asked for and not answered: at most one. Of two that meet the end of a coordinator the older one may be tried
+    // again after the newer, and then what is committed goes back.
     is_outstanding: bool,
     // Asked for meanwhile.
     is_wanted: bool,

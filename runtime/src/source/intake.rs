@@ -154,9 +154,9 @@ impl Intake {
         self.links[partition.worker()].open.push(partition.lease(), record, now)
     }
 
-    /// Hands on what is due: full batches, those that have waited long enough, and what a worker with nothing to do could begin
-    /// with, where nothing more is coming in for it just now. With `all`, whatever there is room for. Calls `dispatched` for
-    /// each span.
+    /// Hands on what is due: full batches, those that have waited long enough, and what a worker with nothing to do
+    /// could begin with, where nothing more is coming in for it just now. With `all`, whatever there is room for. Calls
+    /// `dispatched` for each span.
     pub fn dispatch(&mut self, all: bool, now: Instant, mut dispatched: impl FnMut(&Span)) {
         for worker in 0..self.links.len() {
             let link = &self.links[worker];

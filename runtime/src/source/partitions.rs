@@ -1,270 +1,13 @@
-//! The partitions that are ours. What must always agree of one (its generation, where it is read next, what is delivered,
-//! what is committed, why it is paused) is owned here, behind methods.
+//! All partitions that are ours.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::pause::{PauseReason, Pauses};
+pub use super::partition::{OwnedPartition, Start};
+use super::pause::PauseReason;
 use crate::batch::Offset;
-use crate::kafka::{Committed, FetchedRecord, StartPosition, TopicPartition};
+use crate::kafka::{FetchedRecord, TopicPartition};
 use crate::lease::Lease;
-use crate::sink::receipt::Span;
-use crate::tracker::Tracker;
-
-/// Where a partition begins.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Start {
-    /// Its first offset; none: the beginning of the log.
-    pub position: Option<Offset>,
-    /// What the group has committed.
-    pub committed: Option<Offset>,
-    /// What to note beside each commit: see `start_position`.
-    pub note: String,
-}
-
-/// One partition that is ours.
-pub struct OwnedPartition {
-    lease: Arc<Lease>,
-    tracker: Tracker,
-    worker: usize,
-    // The first offset that was read in this generation.
-    first: Option<Offset>,
-    // Where the next record is looked for; none before the first, where that is the beginning of the log.
-    next: Option<Offset>,
-    // Where it began, for as long as nothing is committed; none: the beginning of the log.
-    start: Option<Offset>,
-    // The end of the partition, once it was reached, until another record comes.
-    end: Option<Offset>,
-    committed: Option<Offset>,
-    // What we last asked to commit.
-    requested: Option<Offset>,
-    note: String,
-    // Why the offset to read next cannot be read, until that is dealt with.
-    out_of_range: Option<String>,
-    is_retrying: bool,
-    pauses: Pauses,
-}
-
-impl OwnedPartition {
-    /// The topic and partition.
-    pub fn at(&self) -> &TopicPartition {
-        &self.lease.at
-    }
-
-    /// Its index among [`OwnedPartitions`], for as long as it is ours.
-    pub fn index(&self) -> usize {
-        self.lease.index
-    }
-
-    /// This partition in this generation.
-    pub fn lease(&self) -> &Arc<Lease> {
-        &self.lease
-    }
-
-    /// The worker that processes it.
-    pub fn worker(&self) -> usize {
-        self.worker
-    }
-
-    /// Gives it to another worker. It must be drained.
-    pub fn set_worker(&mut self, worker: usize) {
-        debug_assert!(self.tracker.is_idle());
-        self.worker = worker;
-    }
-
-    /// Where the next record is looked for.
-    pub fn start_position(&self) -> StartPosition {
-        self.next.map_or(StartPosition::Beginning, StartPosition::Offset)
-    }
-
-    /// The offset of the next record, where one is known.
-    pub fn next(&self) -> Option<Offset> {
-        self.next
-    }
-
-    /// Takes note of a record that was read. Returns false where it is not to be processed: it was read before, because a
-    /// fetch may come twice around a pause, or it will be read again, from further back or after a pause.
-    pub fn accept(&mut self, offset: Offset) -> bool {
-        if self.next.is_some_and(|next| offset < next) || self.is_void() || self.pauses.any() {
-            return false;
-        }
-        self.first.get_or_insert(offset);
-        self.next = Some(Offset(offset.0 + 1));
-        self.end = None;
-        true
-    }
-
-    /// The end of the partition was read: the next record will have this offset, or a later one.
-    pub fn reach_end(&mut self, end: Offset) {
-        // Of what is void or paused nothing is accepted, so the end says nothing of what is delivered.
-        if self.is_void() || self.pauses.any() {
-            return;
-        }
-        self.end = Some(end);
-        // What is gathered and not handed on is not known to the tracker yet.
-        if self.is_delivered() {
-            self.settle_end();
-        }
-    }
-
-    fn settle_end(&mut self) {
-        if let Some(end) = self.end {
-            self.tracker.ended_at(end);
-        }
-    }
-
-    /// A part of a batch was handed to the worker.
-    pub fn dispatched(&mut self, first: Offset, end: Offset) {
-        self.tracker.dispatched(first, end);
-    }
-
-    /// All that came of a span is acknowledged.
-    pub fn delivered(&mut self, span: &Span) {
-        self.tracker.delivered(span.first, span.end);
-        // The end counts once everything that was read before it is delivered.
-        if self.tracker.position() == self.next {
-            self.settle_end();
-        }
-    }
-
-    /// A span will not be delivered: nothing behind it may be committed.
-    pub fn abandoned(&mut self, first: Offset) {
-        self.tracker.abandoned(first);
-    }
-
-    /// What may be committed: everything below it is delivered.
-    pub fn position(&self) -> Option<Offset> {
-        self.tracker.position()
-    }
-
-    /// Where to read again whatever is not delivered; none where nothing was read.
-    pub fn undelivered(&self) -> Option<Offset> {
-        self.tracker.position().or(self.first)
-    }
-
-    /// Returns whether everything that was read is delivered.
-    pub fn is_delivered(&self) -> bool {
-        self.next.is_none_or(|next| self.tracker.position().is_some_and(|position| position >= next))
-    }
-
-    /// Returns whether nothing is on its way.
-    pub fn is_idle(&self) -> bool {
-        self.tracker.is_idle()
-    }
-
-    /// Returns whether nothing is on its way that could still be committed.
-    pub fn is_drained(&self) -> bool {
-        self.tracker.is_drained()
-    }
-
-    /// Returns whether no worker holds any of it.
-    pub fn is_settled(&self) -> bool {
-        self.tracker.is_settled()
-    }
-
-    /// Returns whether something is delivered behind something that is not.
-    pub fn has_gap(&self) -> bool {
-        self.tracker.has_gap()
-    }
-
-    /// Returns whether something is delivered that is not committed.
-    pub fn has_uncommitted(&self) -> bool {
-        self.position().is_some_and(|position| self.committed.is_none_or(|committed| committed < position))
-    }
-
-    /// Returns whether everything that is delivered is committed.
-    pub fn is_committed(&self) -> bool {
-        self.position().is_none_or(|position| self.committed >= Some(position))
-    }
-
-    /// What to commit, where that is more than was asked for before. It counts as asked for from now on.
-    pub fn request_commit(&mut self) -> Option<Committed> {
-        let offset = self.position()?;
-        if self.requested.is_some_and(|requested| requested >= offset) {
-            return None;
-        }
-        self.requested = Some(offset);
-        Some(Committed { offset, note: self.note.clone() })
-    }
-
-    /// What a transaction commits, where something is delivered that is not committed.
-    pub fn uncommitted(&self) -> Option<Committed> {
-        let offset = self.position().filter(|_| self.has_uncommitted())?;
-        Some(Committed { offset, note: self.note.clone() })
-    }
-
-    /// An offset is committed.
-    pub fn committed(&mut self, offset: Offset) {
-        self.committed = self.committed.max(Some(offset));
-    }
-
-    /// A commit has failed: the next one asks for the offset again.
-    pub fn commit_failed(&mut self) {
-        self.requested = self.committed;
-    }
-
-    /// What the brokers say that the group has committed. Returns from where the partition goes on after an abort.
-    pub fn rewind_to(&mut self, committed: Option<Offset>) -> Option<Offset> {
-        self.committed = committed;
-        committed.or(self.start)
-    }
-
-    /// The offset that is committed, as far as we know.
-    pub fn committed_offset(&self) -> Option<Offset> {
-        self.committed
-    }
-
-    /// What was committed says nothing of the log as it is now; the partition begins here.
-    pub fn forget_committed(&mut self, start: Offset) {
-        (self.committed, self.requested, self.start) = (None, None, Some(start));
-    }
-
-    /// The log does not hold the offset to read next: why.
-    pub fn set_out_of_range(&mut self, why: String) {
-        self.out_of_range.get_or_insert(why);
-    }
-
-    /// Why the offset to read next cannot be read.
-    pub fn out_of_range(&self) -> Option<&str> {
-        self.out_of_range.as_deref()
-    }
-
-    /// Records of it wait for a retry, or no longer do.
-    pub fn set_retrying(&mut self, is_retrying: bool) {
-        self.is_retrying = is_retrying;
-    }
-
-    /// Returns whether records of it wait for a retry.
-    pub fn is_retrying(&self) -> bool {
-        self.is_retrying
-    }
-
-    /// Returns whether nothing that is on its way under its lease may be written or committed.
-    pub fn is_void(&self) -> bool {
-        self.lease.is_revoked()
-    }
-
-    /// Sets or lifts a reason not to fetch it. Returns whether fetching is to stop (`true`) or to go on (`false`) now.
-    pub fn set_paused(&mut self, reason: PauseReason, on: bool) -> Option<bool> {
-        self.pauses.set(reason, on)
-    }
-
-    /// Returns whether this reason holds.
-    pub fn is_paused_for(&self, reason: PauseReason) -> bool {
-        self.pauses.has(reason)
-    }
-
-    /// Why it is not fetched.
-    pub fn pauses(&self) -> Pauses {
-        self.pauses
-    }
-
-    /// Records between what may be committed and the high watermark.
-    pub fn lag(&self, high_watermark: Offset) -> Option<u64> {
-        let at = self.tracker.position().or(self.committed).or(self.first)?;
-        Some(high_watermark.0.saturating_sub(at.0).max(0) as u64)
-    }
-}
 
 /// All partitions that are ours. Each has an index that stays while it is ours.
 #[derive(Default)]
@@ -279,24 +22,9 @@ pub struct OwnedPartitions {
 impl OwnedPartitions {
     /// Takes a partition for a worker.
     pub fn add(&mut self, at: &TopicPartition, worker: usize, start: Start) {
-        let Start { position, committed, note } = start;
         let index = self.slots.iter().position(Option::is_none).unwrap_or(self.slots.len());
         let lease = self.new_lease(at.clone(), index);
-        let partition = OwnedPartition {
-            lease,
-            tracker: Tracker::new(position),
-            worker,
-            first: None,
-            next: position,
-            start: position,
-            end: None,
-            committed,
-            requested: committed,
-            note,
-            out_of_range: None,
-            is_retrying: false,
-            pauses: Pauses::default(),
-        };
+        let partition = OwnedPartition::new(lease, worker, start);
         match self.slots.get_mut(index) {
             Some(empty) => *empty = Some(partition),
             None => self.slots.push(Some(partition)),
@@ -314,32 +42,27 @@ impl OwnedPartitions {
     pub fn remove(&mut self, at: &TopicPartition) {
         self.last = None;
         if let Some(partition) = self.indices.remove(at).and_then(|index| self.slots[index].take()) {
-            partition.lease.revoke();
+            partition.lease().revoke();
         }
     }
 
-    /// Begins a new generation of a partition that is read from `position` on; what is on its way under the old lease is void.
+    /// Begins a new generation of a partition that is read from `position` on; what is on its way under the old lease
+    /// is void.
     pub fn renew(&mut self, index: usize, position: Option<Offset>) {
         self.last = None;
         let Some(at) = self.get(index).map(|partition| partition.at().clone()) else { return };
         let lease = self.new_lease(at, index);
-        let Some(partition) = self.get_mut(index) else { return };
-        partition.lease.revoke();
-        partition.lease = lease;
-        partition.tracker = Tracker::new(position);
-        (partition.first, partition.next, partition.end, partition.out_of_range) = (None, position, None, None);
-        // A retry of the old generation is over.
-        partition.is_retrying = false;
-        partition.pauses.set(PauseReason::RetryPending, false);
-        partition.pauses.set(PauseReason::Rewinding, false);
+        if let Some(partition) = self.get_mut(index) {
+            partition.renew(lease, position);
+        }
     }
 
     /// Makes void what is on its way of a partition; nothing more of it is accepted until it is renewed.
     pub fn invalidate(&mut self, index: usize) {
-        let Some(committed) = self.get(index).map(|partition| partition.committed) else { return };
+        let Some(committed) = self.get(index).map(OwnedPartition::committed_offset) else { return };
         self.renew(index, committed);
         if let Some(partition) = self.get(index) {
-            partition.lease.revoke();
+            partition.lease().revoke();
         }
     }
 
@@ -390,7 +113,7 @@ impl OwnedPartitions {
 
     /// The partition of a lease, if that is still its lease.
     pub fn of_lease(&mut self, lease: &Lease) -> Option<&mut OwnedPartition> {
-        self.get_mut(lease.index).filter(|partition| partition.lease.generation == lease.generation)
+        self.get_mut(lease.index).filter(|partition| partition.lease().generation == lease.generation)
     }
 
     /// All of them.
@@ -413,7 +136,8 @@ impl OwnedPartitions {
         self.indices.is_empty()
     }
 
-    /// Sets or lifts a reason not to fetch partitions. Returns those that are to be paused, and those to be fetched, now.
+    /// Sets or lifts a reason not to fetch partitions. Returns those that are to be paused, and those to be fetched,
+    /// now.
     pub fn set_paused(
         &mut self,
         reason: PauseReason,
@@ -433,13 +157,13 @@ impl OwnedPartitions {
 
     /// Revokes the leases of partitions: nothing of them is written or committed any more.
     pub fn revoke_leases(&self, which: impl Fn(&OwnedPartition) -> bool) {
-        self.iter().filter(|partition| which(partition)).for_each(|partition| partition.lease.revoke());
+        self.iter().filter(|partition| which(partition)).for_each(|partition| partition.lease().revoke());
     }
 
     /// How many partitions each of so many workers has.
     pub fn loads(&self, workers: usize) -> Vec<usize> {
         let mut loads = vec![0; workers];
-        self.iter().for_each(|partition| loads[partition.worker] += 1);
+        self.iter().for_each(|partition| loads[partition.worker()] += 1);
         loads
     }
 }

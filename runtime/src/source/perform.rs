@@ -1,5 +1,5 @@
-//! Carrying out actions: the only place where the loop calls the consumer, and where one state machine's decision becomes
-//! another's event.
+//! Carrying out actions: the only place where the loop calls the consumer, and where one state machine's decision
+//! becomes another's event.
 
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,8 @@ use crate::error::PipelineError;
 use crate::kafka::{KafkaError, StartPosition, TopicPartition};
 use crate::sink::committer::TransactionCommand;
 
-/// How long the client may take for a seek. No broker is asked, so what takes the time away is a stop of the whole process.
+/// How long the client may take for a seek. No broker is asked, so what takes the time away is a stop of the whole
+/// process.
 const SEEK: Duration = Duration::from_secs(2);
 
 impl Source {
@@ -117,7 +118,8 @@ impl Source {
             let ours = self.partitions.iter().filter(|partition| !added.contains(partition.at()));
             list.extend(ours.map(|p| (p.at().clone(), p.start_position(), p.worker())));
         }
-        // A partition that was ours before keeps its pause in librdkafka. Lifted afterwards, the start might be passed over.
+        // A partition that was ours before keeps its pause in librdkafka. Lifted afterwards, the start might be passed
+        // over.
         if let Err(error) = self.consumer.resume(&added).and_then(|()| self.consumer.assign(&list)) {
             tracing::warn!(
                 target: "source", pipeline = %self.plan.name, partitions = %list_of(&added),
@@ -177,12 +179,12 @@ impl Source {
         }
     }
 
-    /// Reads partitions from these offsets next, fetches those that are named, and leaves the others paused. Returns those whose
-    /// fetching has stopped.
+    /// Reads partitions from these offsets next, fetches those that are named, and leaves the others paused. Returns
+    /// those whose fetching has stopped.
     ///
     /// All are paused before the seek. A resume makes void what was fetched, even where nothing was paused
-    /// (`rd_kafka_toppar_op_pause_resume` takes a new version in any case), so between the seek and the resume nothing may be
-    /// fetched: it would be passed over.
+    /// (`rd_kafka_toppar_op_pause_resume` takes a new version in any case), so between the seek and the resume nothing
+    /// may be fetched: it would be passed over.
     fn fetch_from(
         &mut self,
         next: &[(TopicPartition, StartPosition)],
@@ -212,8 +214,8 @@ impl Source {
         }
     }
 
-    /// Sees to it that partitions are fetched from where they are read next, and the others not, after the client has paused
-    /// all of them by itself: a pause or resume of ours that came at the same moment may have been passed over.
+    /// Sees to it that partitions are fetched from where they are read next, and the others not, after the client has
+    /// paused all of them by itself: a pause or resume of ours that came at the same moment may have been passed over.
     fn read_on_after_rebalance(&mut self, except: &[TopicPartition], now: Instant) {
         let is_meant = |p: &&OwnedPartition| !except.contains(p.at());
         let (paused, fetched): (Vec<_>, Vec<_>) =
@@ -229,8 +231,8 @@ impl Source {
         }
     }
 
-    /// Reads partitions again from other offsets, in a new generation each: by a seek, and where that is refused because fetching
-    /// had stopped, by giving them up and assigning them again.
+    /// Reads partitions again from other offsets, in a new generation each: by a seek, and where that is refused
+    /// because fetching had stopped, by giving them up and assigning them again.
     fn restart_from(&mut self, back: &[(usize, Option<Offset>)], now: Instant) {
         if back.is_empty() {
             return;
@@ -244,8 +246,8 @@ impl Source {
         // A retry that is over has lifted its pause.
         let fetched: Vec<_> =
             self.partitions.iter().filter(is_back).filter(|p| !p.pauses().any()).map(|p| p.at().clone()).collect();
-        // What is assigned again is told first whether it is paused: librdkafka may pass over a start that comes at the same
-        // moment as a pause or its end.
+        // What is assigned again is told first whether it is paused: librdkafka may pass over a start that comes at the
+        // same moment as a pause or its end.
         let again = self.fetch_from(&starts, &fetched);
         if let Err(error) = again.and_then(|stopped| self.reassign(&stopped)) {
             self.fail(error.into(), now);

@@ -1,5 +1,5 @@
-//! Which worker processes which partition. After a revoke some may be left with many and others with none: then partitions
-//! move, one at a time, each only when nothing of it is on its way.
+//! Which worker processes which partition. After a revoke some may be left with many and others with none: then
+//! partitions move, one at a time, each only when nothing of it is on its way.
 
 use super::action::{Action, Actions};
 use super::intake::Intake;
@@ -14,8 +14,8 @@ pub struct Placement {
 }
 
 impl Placement {
-    /// Goes on with a move, or begins one where a worker has two partitions more than another. `may_move`: no rebalance is under
-    /// way, and the pipeline is not ending.
+    /// Goes on with a move, or begins one where a worker has two partitions more than another. `may_move`: no rebalance
+    /// is under way, and the pipeline is not ending.
     pub fn step(&mut self, may_move: bool, partitions: &mut OwnedPartitions, intake: &Intake, actions: &mut Actions) {
         if let Some((index, generation, worker)) = self.moving {
             let Some(partition) = partitions.get(index).filter(|partition| partition.lease().generation == generation)

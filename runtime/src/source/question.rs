@@ -1,5 +1,5 @@
-//! Questions to the brokers. Each is asked on a thread of its own and answered by an event, so that no broker that is away
-//! holds up the loop.
+//! Questions to the brokers. Each is asked on a thread of its own and answered by an event, so that no broker that is
+//! away holds up the loop.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -83,7 +83,8 @@ pub struct Asker {
 }
 
 impl Asker {
-    /// Asks by `queries`, and sends answers to `events`. `start` is where the group begins with what it has no offset of.
+    /// Asks by `queries`, and sends answers to `events`. `start` is where the group begins with what it has no offset
+    /// of.
     pub fn new(pipeline: Arc<str>, queries: Arc<dyn GroupQueries>, start: FirstStart, events: Events) -> Asker {
         Asker { pipeline, queries, start, events }
     }

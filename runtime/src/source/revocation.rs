@@ -139,7 +139,8 @@ impl Revocations {
         actions.push(Action::ReadOnAfterRebalance { except: Vec::new() });
     }
 
-    /// Revokes the leases of partitions that could not be drained in time. Nothing of them is in the middle of being written.
+    /// Revokes the leases of partitions that could not be drained in time. Nothing of them is in the middle of being
+    /// written.
     pub fn revoke_overdue_leases(&self, partitions: &OwnedPartitions) {
         for revoke in self.revokes.iter().filter(|revoke| revoke.last_commit.is_some()) {
             partitions.revoke_leases(is_one_of(&revoke.partitions));

@@ -1,5 +1,5 @@
-//! The way back after a transaction that was not committed: every partition that is void goes back to what the group has
-//! committed, which is asked of the brokers, because whether the last transaction was committed may not be known.
+//! The way back after a transaction that was not committed: every partition that is void goes back to what the group
+//! has committed, which is asked of the brokers, because whether the last transaction was committed may not be known.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -45,7 +45,8 @@ impl Rewind {
         };
     }
 
-    /// Goes on. Returns whether everything is back. See [`Transactions::step`](super::transactions::Transactions::step).
+    /// Goes on. Returns whether everything is back. See
+    /// [`Transactions::step`](super::transactions::Transactions::step).
     pub fn step(
         &mut self,
         now: Instant,

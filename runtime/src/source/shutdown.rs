@@ -95,8 +95,8 @@ impl Shutdown {
         self.begun.as_ref().is_some_and(|ending| ending.commit_again.is_some())
     }
 
-    /// Goes on. Returns the pipeline's result once everything is over. `is_resending`: something is still to be written in place
-    /// of a refused record.
+    /// Goes on. Returns the pipeline's result once everything is over. `is_resending`: something is still to be written
+    /// in place of a refused record.
     pub fn step(
         &mut self,
         now: Instant,

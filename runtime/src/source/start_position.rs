@@ -1,7 +1,7 @@
 //! Where a group begins with a partition that it has no offset of.
 //!
-//! Under `start: latest` the group notes, beside each commit, how many partitions the topic had when it began: a partition beyond
-//! those was added later, and nothing of it was ever read, so it is read from its beginning.
+//! Under `start: latest` the group notes, beside each commit, how many partitions the topic had when it began: a
+//! partition beyond those was added later, and nothing of it was ever read, so it is read from its beginning.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -18,7 +18,8 @@ const NOTE: &str = "sluice:partitions=";
 /// Where to begin with each partition, or why that is not known.
 pub type Starts = Vec<(TopicPartition, Result<Start, KafkaError>)>;
 
-/// Where to begin with partitions of which it is known what the group has committed, and those of which more has to be asked.
+/// Where to begin with partitions of which it is known what the group has committed, and those of which more has to be
+/// asked.
 pub fn of_committed(committed: Vec<(TopicPartition, CommittedOf)>, start: FirstStart) -> (Starts, Vec<TopicPartition>) {
     let (mut starts, mut first) = (Vec::with_capacity(committed.len()), Vec::new());
     for (at, committed) in committed {

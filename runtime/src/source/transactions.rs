@@ -1,8 +1,9 @@
 //! Transactions: when they end, what goes into them, and what follows where one cannot be committed.
 //!
-//! A transaction is open while the write gate is. To end it the gate is closed, the last writer leaves, what was written is
-//! acknowledged, and only then is it known what can be committed. Anything that was written and is not covered by those offsets
-//! makes it an abort: every partition then goes back to what is committed, in a new generation (`rewind`).
+//! A transaction is open while the write gate is. To end it the gate is closed, the last writer leaves, what was
+//! written is acknowledged, and only then is it known what can be committed. Anything that was written and is not
+//! covered by those offsets makes it an abort: every partition then goes back to what is committed, in a new generation
+//! (`rewind`).
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -131,7 +132,8 @@ impl Transactions {
         }
     }
 
-    /// Returns whether nothing is in it that could still be committed: it is at rest, or partitions are still to go back.
+    /// Returns whether nothing is in it that could still be committed: it is at rest, or partitions are still to go
+    /// back.
     pub fn is_empty(&self) -> bool {
         self.is_at_rest() || self.is_rewinding()
     }
@@ -166,8 +168,8 @@ impl Transactions {
         actions.push(Action::Transaction(command));
     }
 
-    /// Ends the transaction where that is due, and brings partitions back after an abort. `may_reassign`: partitions may be
-    /// given up and assigned again now. `is_ending`: nothing is read any more.
+    /// Ends the transaction where that is due, and brings partitions back after an abort. `may_reassign`: partitions
+    /// may be given up and assigned again now. `is_ending`: nothing is read any more.
     pub fn step(
         &mut self,
         now: Instant,
@@ -211,8 +213,8 @@ impl Transactions {
         actions.push(Action::CloseWriteGate);
     }
 
-    /// The last writer has left. Returns whether that is what was waited for: nothing of the partitions whose time to be given up
-    /// is over is in the middle of being written any more.
+    /// The last writer has left. Returns whether that is what was waited for: nothing of the partitions whose time to
+    /// be given up is over is in the middle of being written any more.
     pub fn on_writers_left(&mut self, actions: &mut Actions) -> bool {
         if self.phase != Phase::Closing {
             return false;
@@ -269,8 +271,8 @@ impl Transactions {
         self.rewind.begin(self.aborts, now);
     }
 
-    /// Returns whether another instance with our name took the transactional id over, and not the broker, whose time-out says the
-    /// same of a transaction that took too long.
+    /// Returns whether another instance with our name took the transactional id over, and not the broker, whose
+    /// time-out says the same of a transaction that took too long.
     fn has_rival(&mut self, cause: &KafkaError, now: Instant) -> bool {
         let is_fenced = cause.kind == ErrorKind::FencedProducer;
         if !is_fenced || self.options.instance.is_none() || now - self.begun > self.options.timeout {
@@ -333,8 +335,8 @@ impl Transactions {
         }
     }
 
-    /// The transaction must not be committed: why. Whatever is on its way is void, and read again. Returns whether that makes the
-    /// end of a pipeline that is ending a bad one.
+    /// The transaction must not be committed: why. Whatever is on its way is void, and read again. Returns whether that
+    /// makes the end of a pipeline that is ending a bad one.
     pub fn abort(&mut self, why: &str, now: Instant, actions: &mut Actions) -> bool {
         if self.is_void {
             return false;

@@ -1,4 +1,5 @@
-//! Tests of pipelines and of plugins: the real chain on records that a file names, against what the file expects. No broker.
+//! Tests of pipelines and of plugins: the real chain on records that a file names, against what the file expects. No
+//! broker.
 
 mod case;
 mod difference;

@@ -47,7 +47,8 @@ pub fn update(text: &str, mut edits: Vec<Edit>) -> Result<String, Position> {
     Ok(updated)
 }
 
-/// The line behind the last one, from `from` on, that is indented by at least so much; blank lines in between belong to it.
+/// The line behind the last one, from `from` on, that is indented by at least so much; blank lines in between belong to
+/// it.
 fn end_of(lines: &[String], from: usize, indent: usize) -> usize {
     let mut end = from;
     for (number, line) in lines.iter().enumerate().skip(from) {

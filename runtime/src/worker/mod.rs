@@ -68,8 +68,8 @@ pub enum WorkerMessage {
 }
 
 impl WorkerMessage {
-    /// Returns the message that hands a job to a worker. `events` is told what becomes of its spans, also where no worker
-    /// receives it.
+    /// Returns the message that hands a job to a worker. `events` is told what becomes of its spans, also where no
+    /// worker receives it.
     pub fn job(job: Job, events: &SinkEvents) -> WorkerMessage {
         let Job { batch, spans, probe, ahead } = job;
         let spans = spans.into_iter().map(|span| OpenSpan::new(span, events.clone())).collect();
@@ -177,8 +177,8 @@ impl Worker {
         Worker { number, chain: Chain::new(stages), context, retries, spare: InFlightBatch::default() }
     }
 
-    /// Works on the next message and on the retries that are due. Ends when nobody sends any more; what still waits for a retry
-    /// then is abandoned when the worker is dropped.
+    /// Works on the next message and on the retries that are due. Ends when nobody sends any more; what still waits for
+    /// a retry then is abandoned when the worker is dropped.
     pub fn turn(&mut self, messages: &Receiver<WorkerMessage>) -> Turn<()> {
         let message = messages.try_recv();
         let is_first = message.is_some();

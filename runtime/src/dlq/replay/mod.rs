@@ -37,8 +37,8 @@ const TRIES: u32 = 3;
 /// Where in the chain a replay takes a record up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum From {
-    /// At the stage that it failed in. The stages before are computed again, and only what comes of the emitted record that
-    /// failed is delivered: its siblings were delivered before.
+    /// At the stage that it failed in. The stages before are computed again, and only what comes of the emitted record
+    /// that failed is delivered: its siblings were delivered before.
     FailedStage,
     /// At the first stage, as if it came in anew: everything is delivered, what was delivered before included.
     Start,

@@ -96,8 +96,8 @@ impl Replay {
     }
 }
 
-/// The plan of a replay: one worker, and a producer with a transactional id of its own. No instance can have that: a name
-/// holds no slash.
+/// The plan of a replay: one worker, and a producer with a transactional id of its own. No instance can have that: a
+/// name holds no slash.
 fn for_replay(plan: &Plan, dry_run: bool) -> Plan {
     let mut plan = Plan { workers: NonZeroUsize::MIN, delivery: Delivery::AtLeastOnce, ..plan.clone() };
     if dry_run {
@@ -154,8 +154,8 @@ fn shared(
     })
 }
 
-/// Makes sure that the topic of the marks exists: as many replicas as the dead-letter topic has, one partition, since marks
-/// are small and read as a whole.
+/// Makes sure that the topic of the marks exists: as many replicas as the dead-letter topic has, one partition, since
+/// marks are small and read as a whole.
 fn ensure_marks(clients: &dyn Kafka<Receipt>, plan: &Plan, dlq: &str, marks: &str) -> anyhow::Result<()> {
     let admin = clients.admin(&plan.name, &plan.producer, ANSWER_TIMEOUT)?;
     let Some(replication) = admin.replication(dlq)? else {

@@ -11,8 +11,8 @@ const CALL: Duration = Duration::from_secs(10);
 /// How long the brokers have to answer in all.
 const PATIENCE: Duration = Duration::from_secs(90);
 
-/// Registers the transactional id. A transaction that an earlier replay has left open is over after that, and a replay that is
-/// still under way can commit nothing more.
+/// Registers the transactional id. A transaction that an earlier replay has left open is over after that, and a replay
+/// that is still under way can commit nothing more.
 pub fn register(sink: &Sink) -> Result<(), Trouble> {
     insist(|| sink.producer(|producer| producer.init_transactions(CALL)))
 }

@@ -1,7 +1,8 @@
 //! The consumer: what happens in the group, and the records of its partitions.
 //!
-//! librdkafka's queues are read directly, because rdkafka's own `poll` leaves out what the rules of correctness need: the topic and
-//! offset of a partition's end, header names that are not UTF-8, and a revoke that is acknowledged later than its event.
+//! librdkafka's queues are read directly, because rdkafka's own `poll` leaves out what the rules of correctness need:
+//! the topic and offset of a partition's end, header names that are not UTF-8, and a revoke that is acknowledged later
+//! than its event.
 
 use std::collections::BTreeMap;
 use std::ffi::CString;
@@ -41,7 +42,8 @@ pub(super) struct NativeConsumer {
     client: Arc<Client>,
     // What happens in the group, and to the client.
     queue: NonNull<sys::rd_kafka_queue_t>,
-    // Given back in `close_within` alone; after a client that does not end in time it stays, because librdkafka may call back.
+    // Given back in `close_within` alone; after a client that does not end in time it stays, because librdkafka may
+    // call back.
     records: ManuallyDrop<RecordQueues>,
     wakeup: Wakeup,
     is_closed: bool,
@@ -126,8 +128,8 @@ impl NativeConsumer {
         }
     }
 
-    /// Leaves the group and ends the client. What does not end in time is left to the end of the process: librdkafka's own
-    /// clean-up would wait without a bound.
+    /// Leaves the group and ends the client. What does not end in time is left to the end of the process: librdkafka's
+    /// own clean-up would wait without a bound.
     fn close_within(&mut self, timeout: Duration) -> bool {
         if std::mem::replace(&mut self.is_closed, true) {
             return true;
@@ -157,8 +159,8 @@ impl NativeConsumer {
                 None => _ = self.wakeup.wait_until(Some(Instant::now() + CLOSE_POLL)),
             }
         }
-        // SAFETY: this is come to once. The callbacks are disabled before their context goes, each queue's reference is given back
-        // once, and the client, which has ended, lives until the last of the threads that ask it is done.
+        // SAFETY: this is come to once. The callbacks are disabled before their context goes, each queue's reference is
+        // given back once, and the client, which has ended, lives until the last of the threads that ask it is done.
         unsafe {
             disable_callback(self.queue);
             ManuallyDrop::take(&mut self.records).free();

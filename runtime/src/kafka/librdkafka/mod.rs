@@ -1,4 +1,5 @@
-//! Kafka by librdkafka: the roles of [`crate::kafka`] on real brokers. Types of rdkafka and librdkafka do not leave this folder.
+//! Kafka by librdkafka: the roles of [`crate::kafka`] on real brokers. Types of rdkafka and librdkafka do not leave
+//! this folder.
 
 mod admin;
 mod consumer;

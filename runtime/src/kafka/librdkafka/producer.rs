@@ -79,8 +79,8 @@ impl Room {
 
 impl<T: Send + Sync + 'static> ClientContext for Context<T> {
     fn log(&self, level: RDKafkaLogLevel, fac: &str, message: &str) {
-        // The only place where librdkafka names the partition that it may not write to in a transaction; the others of the
-        // request were not tried.
+        // The only place where librdkafka names the partition that it may not write to in a transaction; the others of
+        // the request were not tried.
         let is_refusal = fac == "ADDPARTS" && (level as i32) < RDKafkaLogLevel::Warning as i32;
         if is_refusal && !message.contains(NOT_TRIED) {
             *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = Some(message.to_owned());

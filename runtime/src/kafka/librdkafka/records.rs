@@ -1,19 +1,20 @@
 //! The records that are fetched: a queue for each worker, read many records at a time.
 //!
-//! Left to itself librdkafka puts records among the consumer's events, where each is asked for alone, and each time it reads
-//! the clock twice and locks its statistics. So every partition forwards its records to the queue of the worker that owns it
-//! (`rd_kafka_queue_forward`), and a batch is read from there. Of a batch some records are prefetched here when the caller
-//! has had enough; librdkafka takes those for read.
+//! Left to itself librdkafka puts records among the consumer's events, where each is asked for alone, and each time it
+//! reads the clock twice and locks its statistics. So every partition forwards its records to the queue of the worker
+//! that owns it (`rd_kafka_queue_forward`), and a batch is read from there. Of a batch some records are prefetched here
+//! when the caller has had enough; librdkafka takes those for read.
 //!
 //! librdkafka 2.12 has to be handled with care:
 //! - It takes one record more for read than there is where an error came in a batch, and the end of a partition is one
-//!   (confluentinc/librdkafka#4844, fixed upstream by #5213). That, and what is thrown away here, comes right with a seek, without
-//!   which no partition may be fetched again that was paused: see [`GroupConsumer::resume`](crate::kafka::GroupConsumer::resume).
+//!   (confluentinc/librdkafka#4844, fixed upstream by #5213). That, and what is thrown away here, comes right with a
+//!   seek, without which no partition may be fetched again that was paused: see
+//!   [`GroupConsumer::resume`](crate::kafka::GroupConsumer::resume).
 //! - When fetching stops, which may be long after a partition was given up and even after it was assigned again,
-//!   `rd_kafka_toppar_fetch_stopped` removes the forwarding. Records stay in the partition's own queue then, whose callback
-//!   raises a flag here, and the forwarding is made again.
-//! - When it forgets a partition (`rd_kafka_toppar_destroy_final`) it purges the queue that the partition forwards to, with all other
-//!   partitions' records. So the forwarding ends before a partition is given up.
+//!   `rd_kafka_toppar_fetch_stopped` removes the forwarding. Records stay in the partition's own queue then, whose
+//!   callback raises a flag here, and the forwarding is made again.
+//! - When it forgets a partition (`rd_kafka_toppar_destroy_final`) it purges the queue that the partition forwards to,
+//!   with all other partitions' records. So the forwarding ends before a partition is given up.
 
 use std::collections::BTreeMap;
 use std::ffi::{CStr, CString, c_void};
@@ -87,7 +88,8 @@ impl RecordQueues {
         self.context.as_ptr().cast()
     }
 
-    /// From here on a partition's records come to the queue of this number. To be called each time before it is assigned.
+    /// From here on a partition's records come to the queue of this number. To be called each time before it is
+    /// assigned.
     ///
     /// # Safety
     /// The client is the one that this was made with, and lives.
@@ -115,8 +117,8 @@ impl RecordQueues {
         Ok(())
     }
 
-    /// These partitions forward nothing any more. To be called before they are given up, or their end would take the others'
-    /// records along.
+    /// These partitions forward nothing any more. To be called before they are given up, or their end would take the
+    /// others' records along.
     pub(super) fn release<'p>(&mut self, partitions: impl Iterator<Item = &'p TopicPartition>) {
         for at in partitions {
             if let Some((own, _)) = self.partitions.remove(at) {

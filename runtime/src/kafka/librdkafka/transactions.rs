@@ -50,8 +50,8 @@ impl Drop for NativeMetadata {
     }
 }
 
-/// Who a consumer is in its group now; none while it is no member. Without a member's name and generation the broker would
-/// take anybody's offsets.
+/// Who a consumer is in its group now; none while it is no member. Without a member's name and generation the broker
+/// would take anybody's offsets.
 ///
 /// # Safety
 /// `client` is a live consumer.

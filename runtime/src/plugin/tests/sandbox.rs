@@ -1,4 +1,5 @@
-//! What a plugin cannot do: see more than it is granted, hold the host up, or fill its memory. `docs/sandbox.md` names these tests.
+//! What a plugin cannot do: see more than it is granted, hold the host up, or fill its memory. `docs/sandbox.md` names
+//! these tests.
 
 use std::fmt::Write as _;
 use std::io::Write;

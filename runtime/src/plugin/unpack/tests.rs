@@ -1,4 +1,5 @@
-//! Answers, written by a writer that knows the interface file and nothing of the reading; whole, broken and random ones.
+//! Answers, written by a writer that knows the interface file and nothing of the reading; whole, broken and random
+//! ones.
 
 use proptest::collection::vec;
 use proptest::option;

@@ -1,0 +1,300 @@
+//! One partition that is ours. What must always agree of it (its generation, where it is read next, what is delivered, what is
+//! committed, why it is paused) is owned here, behind methods.
+
+use std::sync::Arc;
+
+use super::pause::{PauseReason, Pauses};
+use crate::batch::Offset;
+use crate::kafka::{Committed, StartPosition, TopicPartition};
+use crate::lease::Lease;
+use crate::sink::receipt::Span;
+use crate::tracker::Tracker;
+
+/// Where a partition begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Start {
+    /// Its first offset; none: the beginning of the log.
+    pub position: Option<Offset>,
+    /// What the group has committed.
+    pub committed: Option<Offset>,
+    /// What to note beside each commit: see `start_position`.
+    pub note: String,
+}
+
+/// One partition that is ours.
+pub struct OwnedPartition {
+    lease: Arc<Lease>,
+    tracker: Tracker,
+    worker: usize,
+    // The first offset that was read in this generation.
+    first: Option<Offset>,
+    // Where the next record is looked for; none before the first, where that is the beginning of the log.
+    next: Option<Offset>,
+    // Where it began, for as long as nothing is committed; none: the beginning of the log.
+    start: Option<Offset>,
+    // The end of the partition, once it was reached, until another record comes.
+    end: Option<Offset>,
+    committed: Option<Offset>,
+    // What we last asked to commit.
+    requested: Option<Offset>,
+    note: String,
+    // Why the offset to read next cannot be read, until that is dealt with.
+    out_of_range: Option<String>,
+    is_retrying: bool,
+    pauses: Pauses,
+}
+
+impl OwnedPartition {
+    /// The topic and partition.
+    pub fn at(&self) -> &TopicPartition {
+        &self.lease.at
+    }
+
+    /// Its index among [`OwnedPartitions`], for as long as it is ours.
+    pub fn index(&self) -> usize {
+        self.lease.index
+    }
+
+    /// This partition in this generation.
+    pub fn lease(&self) -> &Arc<Lease> {
+        &self.lease
+    }
+
+    /// The worker that processes it.
+    pub fn worker(&self) -> usize {
+        self.worker
+    }
+
+    /// Gives it to another worker. It must be drained.
+    pub fn set_worker(&mut self, worker: usize) {
+        debug_assert!(self.tracker.is_idle());
+        self.worker = worker;
+    }
+
+    /// Where the next record is looked for.
+    pub fn start_position(&self) -> StartPosition {
+        self.next.map_or(StartPosition::Beginning, StartPosition::Offset)
+    }
+
+    /// The offset of the next record, where one is known.
+    pub fn next(&self) -> Option<Offset> {
+        self.next
+    }
+
+    /// Takes note of a record that was read. Returns false where it is not to be processed: it was read before, because
+    /// a fetch may come twice around a pause, or it will be read again, from further back or after a pause.
+    pub fn accept(&mut self, offset: Offset) -> bool {
+        if self.next.is_some_and(|next| offset < next) || self.is_void() || self.pauses.any() {
+            return false;
+        }
+        self.first.get_or_insert(offset);
+        self.next = Some(Offset(offset.0 + 1));
+        self.end = None;
+        true
+    }
+
+    /// The end of the partition was read: the next record will have this offset, or a later one.
+    pub fn reach_end(&mut self, end: Offset) {
+        // Of what is void or paused nothing is accepted, so the end says nothing of what is delivered.
+        if self.is_void() || self.pauses.any() {
+            return;
+        }
+        self.end = Some(end);
+        // What is gathered and not handed on is not known to the tracker yet.
+        if self.is_delivered() {
+            self.settle_end();
+        }
+    }
+
+    fn settle_end(&mut self) {
+        if let Some(end) = self.end {
+            self.tracker.ended_at(end);
+        }
+    }
+
+    /// A part of a batch was handed to the worker.
+    pub fn dispatched(&mut self, first: Offset, end: Offset) {
+        self.tracker.dispatched(first, end);
+    }
+
+    /// All that came of a span is acknowledged.
+    pub fn delivered(&mut self, span: &Span) {
+        self.tracker.delivered(span.first, span.end);
+        // The end counts once everything that was read before it is delivered.
+        if self.tracker.position() == self.next {
+            self.settle_end();
+        }
+    }
+
+    /// A span will not be delivered: nothing behind it may be committed.
+    pub fn abandoned(&mut self, first: Offset) {
+        self.tracker.abandoned(first);
+    }
+
+    /// What may be committed: everything below it is delivered.
+    pub fn position(&self) -> Option<Offset> {
+        self.tracker.position()
+    }
+
+    /// Where to read again whatever is not delivered; none where nothing was read.
+    pub fn undelivered(&self) -> Option<Offset> {
+        self.tracker.position().or(self.first)
+    }
+
+    /// Returns whether everything that was read is delivered.
+    pub fn is_delivered(&self) -> bool {
+        self.next.is_none_or(|next| self.tracker.position().is_some_and(|position| position >= next))
+    }
+
+    /// Returns whether nothing is on its way.
+    pub fn is_idle(&self) -> bool {
+        self.tracker.is_idle()
+    }
+
+    /// Returns whether nothing is on its way that could still be committed.
+    pub fn is_drained(&self) -> bool {
+        self.tracker.is_drained()
+    }
+
+    /// Returns whether no worker holds any of it.
+    pub fn is_settled(&self) -> bool {
+        self.tracker.is_settled()
+    }
+
+    /// Returns whether something is delivered behind something that is not.
+    pub fn has_gap(&self) -> bool {
+        self.tracker.has_gap()
+    }
+
+    /// Returns whether something is delivered that is not committed.
+    pub fn has_uncommitted(&self) -> bool {
+        self.position().is_some_and(|position| self.committed.is_none_or(|committed| committed < position))
+    }
+
+    /// Returns whether everything that is delivered is committed.
+    pub fn is_committed(&self) -> bool {
+        self.position().is_none_or(|position| self.committed >= Some(position))
+    }
+
+    /// What to commit, where that is more than was asked for before. It counts as asked for from now on.
+    pub fn request_commit(&mut self) -> Option<Committed> {
+        let offset = self.position()?;
+        if self.requested.is_some_and(|requested| requested >= offset) {
+            return None;
+        }
+        self.requested = Some(offset);
+        Some(Committed { offset, note: self.note.clone() })
+    }
+
+    /// What a transaction commits, where something is delivered that is not committed.
+    pub fn uncommitted(&self) -> Option<Committed> {
+        let offset = self.position().filter(|_| self.has_uncommitted())?;
+        Some(Committed { offset, note: self.note.clone() })
+    }
+
+    /// An offset is committed.
+    pub fn committed(&mut self, offset: Offset) {
+        self.committed = self.committed.max(Some(offset));
+    }
+
+    /// A commit has failed: the next one asks for the offset again.
+    pub fn commit_failed(&mut self) {
+        self.requested = self.committed;
+    }
+
+    /// What the brokers say that the group has committed. Returns from where the partition goes on after an abort.
+    pub fn rewind_to(&mut self, committed: Option<Offset>) -> Option<Offset> {
+        self.committed = committed;
+        committed.or(self.start)
+    }
+
+    /// The offset that is committed, as far as we know.
+    pub fn committed_offset(&self) -> Option<Offset> {
+        self.committed
+    }
+
+    /// What was committed says nothing of the log as it is now; the partition begins here.
+    pub fn forget_committed(&mut self, start: Offset) {
+        (self.committed, self.requested, self.start) = (None, None, Some(start));
+    }
+
+    /// The log does not hold the offset to read next: why.
+    pub fn set_out_of_range(&mut self, why: String) {
+        self.out_of_range.get_or_insert(why);
+    }
+
+    /// Why the offset to read next cannot be read.
+    pub fn out_of_range(&self) -> Option<&str> {
+        self.out_of_range.as_deref()
+    }
+
+    /// Records of it wait for a retry, or no longer do.
+    pub fn set_retrying(&mut self, is_retrying: bool) {
+        self.is_retrying = is_retrying;
+    }
+
+    /// Returns whether records of it wait for a retry.
+    pub fn is_retrying(&self) -> bool {
+        self.is_retrying
+    }
+
+    /// Returns whether nothing that is on its way under its lease may be written or committed.
+    pub fn is_void(&self) -> bool {
+        self.lease.is_revoked()
+    }
+
+    /// Sets or lifts a reason not to fetch it. Returns whether fetching is to stop (`true`) or to go on (`false`) now.
+    pub fn set_paused(&mut self, reason: PauseReason, on: bool) -> Option<bool> {
+        self.pauses.set(reason, on)
+    }
+
+    /// Returns whether this reason holds.
+    pub fn is_paused_for(&self, reason: PauseReason) -> bool {
+        self.pauses.has(reason)
+    }
+
+    /// Why it is not fetched.
+    pub fn pauses(&self) -> Pauses {
+        self.pauses
+    }
+
+    /// Records between what may be committed and the high watermark.
+    pub fn lag(&self, high_watermark: Offset) -> Option<u64> {
+        let at = self.tracker.position().or(self.committed).or(self.first)?;
+        Some(high_watermark.0.saturating_sub(at.0).max(0) as u64)
+    }
+}
+
+impl OwnedPartition {
+    /// A partition that begins.
+    pub(super) fn new(lease: Arc<Lease>, worker: usize, start: Start) -> OwnedPartition {
+        let Start { position, committed, note } = start;
+        OwnedPartition {
+            lease,
+            tracker: Tracker::new(position),
+            worker,
+            first: None,
+            next: position,
+            start: position,
+            end: None,
+            committed,
+            requested: committed,
+            note,
+            out_of_range: None,
+            is_retrying: false,
+            pauses: Pauses::default(),
+        }
+    }
+
+    /// Begins a new generation, read from `position` on; what is on its way under the old lease is void.
+    pub(super) fn renew(&mut self, lease: Arc<Lease>, position: Option<Offset>) {
+        self.lease.revoke();
+        self.lease = lease;
+        self.tracker = Tracker::new(position);
+        (self.first, self.next, self.end, self.out_of_range) = (None, position, None, None);
+        // A retry of the old generation is over.
+        self.is_retrying = false;
+        self.pauses.set(PauseReason::RetryPending, false);
+        self.pauses.set(PauseReason::Rewinding, false);
+    }
+}

@@ -1,0 +1,214 @@
+//! What follows from each event: which state machine is told of it.
+
+use std::time::Instant;
+
+use super::Source;
+use super::action::{Action, Actions};
+use super::event::{Command, Event};
+use super::pause::PauseReason;
+use super::question::Answer;
+use crate::error::PipelineError;
+use crate::kafka::{ConsumerEvent, ErrorKind, KafkaError};
+use crate::lease::Lease;
+use crate::sink::event::SinkEvent;
+use crate::sink::receipt::Span;
+use crate::worker::event::WorkerEvent;
+
+/// How often one and the same complaint of a client is logged.
+const COMPLAINT_INTERVAL: std::time::Duration = std::time::Duration::from_secs(30);
+
+impl Source {
+    pub(super) fn on_consumer_event(&mut self, event: ConsumerEvent, now: Instant) {
+        let mut actions = Actions::new();
+        match event {
+            ConsumerEvent::Assigned(partitions) => {
+                self.partitions.forget_handles();
+                let incremental = self.consumer.is_incremental();
+                self.assignment.on_assigned(partitions, incremental, now, &mut actions);
+            }
+            ConsumerEvent::Revoked { partitions, lost } => {
+                self.partitions.forget_handles();
+                self.assignment.on_revoked(&partitions);
+                actions.push(Action::GatherProbeAgain);
+                if lost {
+                    let has_transactions = self.transactions.is_some();
+                    self.revocations.on_lost(&partitions, has_transactions, &mut self.partitions, &mut actions);
+                } else {
+                    // What is gathered of them goes on its way: it is drained like the rest.
+                    self.dispatch(true, now);
+                    self.revocations.on_revoked(&partitions, now, &mut self.partitions, &mut actions);
+                }
+            }
+            ConsumerEvent::Committed(results) => {
+                self.commits.on_committed(results, &mut self.partitions, &mut actions);
+            }
+            ConsumerEvent::Failed(error) => self.on_failed(error, now),
+            ConsumerEvent::Fatal(error) if error.kind == ErrorKind::FencedInstance => {
+                let name = self.plan.instance.clone().unwrap_or_default();
+                actions.push(Action::Fail(PipelineError::Fenced(name)));
+            }
+            ConsumerEvent::Fatal(error) => actions.push(Action::Fail(error.into())),
+        }
+        self.perform(actions, now);
+    }
+
+    /// What a client complains of and gets over by itself is logged; what it cannot get over ends the pipeline.
+    pub(super) fn on_failed(&mut self, error: KafkaError, now: Instant) {
+        match error.kind {
+            ErrorKind::Authorization => return self.fail(error.into(), now),
+            // librdkafka would skip what it cannot read, and later offsets would be committed over it.
+            ErrorKind::Unreadable => return self.fail(PipelineError::Unreadable(error), now),
+            _ => {}
+        }
+        let is_known = self.complaint.is_some_and(|(code, at)| code == error.code && now - at < COMPLAINT_INTERVAL);
+        if !is_known {
+            tracing::warn!(target: "source", pipeline = %self.plan.name, "{error}; it goes on by itself when that is over");
+            self.complaint = Some((error.code, now));
+        }
+    }
+
+    pub(super) fn on_event(&mut self, event: Event, now: Instant) {
+        let mut actions = Actions::new();
+        match event {
+            Event::Worker(WorkerEvent::Processed { worker, batch }) => self.intake.processed(worker, batch),
+            Event::Sink(SinkEvent::Delivered(delivered)) => {
+                let (span, tally) = delivered.into_parts();
+                if self.transactions.is_some() {
+                    self.in_transaction.add(&tally);
+                } else {
+                    self.context.counters.acknowledge(&tally);
+                }
+                match self.partitions.of_lease(&span.lease) {
+                    Some(partition) => partition.delivered(&span),
+                    // It is in the transaction, and its offset will not be.
+                    None => actions
+                        .push(Action::Abort("records of a partition that is no longer ours were written".to_owned())),
+                }
+            }
+            Event::Sink(SinkEvent::Abandoned { span, written }) => {
+                self.abandon(&span);
+                if written {
+                    actions.push(Action::Abort("a batch was written in part".to_owned()));
+                }
+            }
+            Event::Sink(SinkEvent::NotDelivered { span, error }) => {
+                self.abandon(&span);
+                self.on_not_delivered(&span, error, &mut actions);
+            }
+            Event::Sink(SinkEvent::TooLarge(oversize)) if self.transactions.is_some() => {
+                self.context.sink.remember_refused(&oversize);
+                let why = "a broker refused a record as too large, which becomes a dead letter";
+                actions.push(Action::Abort(why.to_owned()));
+            }
+            Event::Sink(SinkEvent::TooLarge(oversize)) => self.oversize.push(oversize),
+            Event::Worker(WorkerEvent::RetryPending { lease, full }) => {
+                self.on_retries(&lease, true, full, &mut actions)
+            }
+            Event::Worker(WorkerEvent::RetriesDone(lease)) => self.on_retries(&lease, false, false, &mut actions),
+            Event::Worker(WorkerEvent::BreakerOpened(trip)) if !self.shutdown.has_begun() => {
+                self.breaker.on_trip(trip, now, &mut self.partitions, &mut actions);
+            }
+            Event::Worker(WorkerEvent::BreakerOpened(_)) => {}
+            Event::LookaheadReady(job) => self.breaker.on_lookahead(job, now, &mut self.partitions, &mut actions),
+            Event::Worker(WorkerEvent::ProbeEnded(probe)) => {
+                self.breaker.on_probe(probe, now, &mut self.partitions, &mut actions)
+            }
+            Event::Worker(WorkerEvent::Failed(error)) => {
+                if matches!(error, PipelineError::Undeliverable { .. }) {
+                    // Some of what came of the record may be written.
+                    actions.push(Action::Abort("a record cannot be delivered".to_owned()));
+                }
+                actions.push(Action::Fail(error));
+            }
+            Event::Command(Command::Stop { asked }) => {
+                self.shutdown.begin(None, asked, &mut self.partitions, &mut actions);
+            }
+            Event::Sink(SinkEvent::WritersLeft) => {
+                if let Some((transactions, _)) = &mut self.transactions
+                    && transactions.on_writers_left(&mut actions)
+                {
+                    self.revocations.revoke_overdue_leases(&self.partitions);
+                }
+            }
+            Event::Sink(SinkEvent::TransactionFull) => {
+                if let Some((transactions, _)) = &mut self.transactions {
+                    transactions.request_close();
+                }
+            }
+            Event::Sink(SinkEvent::Transaction(outcome)) => {
+                match &outcome {
+                    TransactionOutcome::Committed(_) => {
+                        self.context.counters.acknowledge(&std::mem::take(&mut self.in_transaction));
+                    }
+                    TransactionOutcome::Begun { .. } => self.in_transaction = SpanTally::default(),
+                    TransactionOutcome::Flushed | TransactionOutcome::Failed(_) | TransactionOutcome::Broken(_) => {}
+                }
+                if let Some((transactions, _)) = &mut self.transactions {
+                    transactions.on_outcome(outcome, now, &mut self.partitions, &mut actions);
+                }
+            }
+            Event::Answer(answer) => self.on_answer(answer, now),
+        }
+        self.perform(actions, now);
+    }
+
+    fn on_answer(&mut self, answer: Answer, now: Instant) {
+        match answer {
+            Answer::Starts { starts, ticket } => self.assignment.on_starts(starts, ticket, now),
+            Answer::Committed { committed, ticket } => {
+                if let Some((transactions, _)) = &mut self.transactions {
+                    transactions.on_rewind_answer(committed, ticket, now);
+                }
+            }
+            Answer::Watermarks { at, generation, watermarks } => {
+                self.lost_offsets.on_watermarks(&at, generation, watermarks, now);
+            }
+        }
+    }
+
+    pub(super) fn abandon(&mut self, span: &Span) {
+        if let Some(partition) = self.partitions.of_lease(&span.lease) {
+            partition.abandoned(span.first);
+        }
+    }
+
+    /// Something was not delivered. That the transaction or its producer has failed says nothing of the record;
+    /// anything else would come again, so the pipeline stops.
+    fn on_not_delivered(&mut self, span: &Span, error: KafkaError, actions: &mut Actions) {
+        if self.transactions.is_some() {
+            actions.push(Action::Abort(error.text.clone()));
+            if is_of_transaction(error.kind) {
+                return;
+            }
+        }
+        let (from, offset) = (span.lease.at.clone(), span.first.0);
+        actions.push(Action::Fail(PipelineError::Undeliverable { from, offset, cause: error.text }));
+    }
+
+    /// Records of a partition wait for a retry, or no longer do. `full`: no more of it may come.
+    fn on_retries(&mut self, lease: &Lease, is_retrying: bool, full: bool, actions: &mut Actions) {
+        let Some(partition) = self.partitions.of_lease(lease) else { return };
+        partition.set_retrying(is_retrying);
+        let abandon = self.breaker.is_open() || partition.is_paused_for(PauseReason::Revoking);
+        let (worker, lease, index) = (partition.worker(), partition.lease().clone(), partition.index());
+        let (stop, fetch) =
+            self.partitions.set_paused(PauseReason::RetryPending, full, |partition| partition.index() == index);
+        actions.push(Action::Pause(stop));
+        actions.push(Action::ReadOn(fetch));
+        if is_retrying && abandon {
+            actions.push(Action::AbandonRetries { worker, lease });
+        }
+    }
+}
+
+/// Returns whether a report says that a transaction or its producer has failed, and nothing of the record.
+fn is_of_transaction(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::Fatal
+            | ErrorKind::TimedOut
+            | ErrorKind::Purged
+            | ErrorKind::TransactionFailed
+            | ErrorKind::FencedProducer
+    )
+}
