@@ -1,5 +1,5 @@
-//! One partition that is ours. What must always agree of it (its generation, where it is read next, what is delivered, what is
-//! committed, why it is paused) is owned here, behind methods.
+//! One partition that is ours. What must always agree of it (its generation, where it is read next, what is delivered,
+//! what is committed, why it is paused) is owned here, behind methods.
 
 use std::sync::Arc;
 
