@@ -6,6 +6,7 @@ mod deny;
 mod faults;
 mod fingerprint;
 mod fuzz;
+mod jq_suite;
 mod kafka;
 mod languages;
 mod peers;
@@ -42,6 +43,7 @@ Usage: cargo xtask COMMAND
   faults [WORD]   the whole fault suite (the scenarios whose names contain WORD) with [--repeat N] [--seed S]: real
                   brokers, kills, cuts; ends with a table; of what failed the logs are in target/faults
   fuzz [TARGET]   damaged inputs for every reader of foreign bytes, ten million each; more arguments are the fuzzer's own
+  jq-suite FILES  jq's own test cases on the plugin `jq`; those that differ have to stand in the plugin's README
   deny [CHECK]    licences, duplicate versions and sources of all dependencies; `advisories` where GitHub can be reached
   help            this text
 
@@ -60,6 +62,7 @@ enum Command {
     Profile { arguments: Vec<OsString> },
     Faults { arguments: Vec<OsString> },
     Fuzz { arguments: Vec<OsString> },
+    JqSuite { files: Vec<OsString> },
     Deny { arguments: Vec<OsString> },
     Help,
 }
@@ -101,6 +104,9 @@ fn parse(mut arguments: lexopt::Parser) -> Result<Command, lexopt::Error> {
             Value(word) if words.is_empty() && word == "fuzz" => {
                 return Ok(Command::Fuzz { arguments: arguments.raw_args()?.collect() });
             }
+            Value(word) if words.is_empty() && word == "jq-suite" => {
+                return Ok(Command::JqSuite { files: arguments.raw_args()?.collect() });
+            }
             Value(word) if words.is_empty() && word == "deny" => {
                 return Ok(Command::Deny { arguments: arguments.raw_args()?.collect() });
             }
@@ -138,6 +144,7 @@ fn execute(command: Command) -> Result<()> {
         Command::Profile { arguments } => profile::run(&workspace, &arguments),
         Command::Faults { arguments } => faults::run(&workspace, &arguments),
         Command::Fuzz { arguments } => fuzz::run(&workspace, &arguments),
+        Command::JqSuite { files } => jq_suite::run(&workspace, &files),
         Command::Deny { arguments } => deny::run(&workspace, &arguments),
         Command::Help => {
             print!("{HELP}");
