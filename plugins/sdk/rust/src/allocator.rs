@@ -1,8 +1,8 @@
 //! Memory for plugins: small pieces by size, from lists that are never given back.
 //!
-//! A plugin works on one record after the other in one thread and asks for the same few sizes again and again, which the
-//! standard library's allocator for WebAssembly serves several times more slowly than a list of free pieces for each size.
-//! What is larger goes to that allocator.
+//! A plugin works on one record after the other in one thread and asks for the same few sizes again and again. A list
+//! of free pieces for each size serves it faster than the standard library's allocator for WebAssembly, which serves
+//! what is larger.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::UnsafeCell;
@@ -53,8 +53,8 @@ impl Default for Allocator {
     }
 }
 
-// SAFETY: pieces are cut from chunks without overlap, aligned to `UNIT` and at least as large as asked for; a piece is in
-// one list or in use. Everything else is what the other allocator says.
+// SAFETY: pieces are cut from chunks without overlap, aligned to `UNIT` and at least as large as asked for; a piece is
+// in one list or in use. Everything else is what the other allocator says.
 unsafe impl GlobalAlloc for Allocator {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
@@ -80,7 +80,7 @@ unsafe impl GlobalAlloc for Allocator {
             // SAFETY: by the contract of this function; the other allocator has served this layout.
             return unsafe { System.dealloc(at, layout) };
         };
-        // SAFETY: there is one thread; the piece is large enough for an address, aligned to it, and not in use any more.
+        // SAFETY: there is one thread; the piece has room for an address, is aligned to it, and not in use any more.
         unsafe {
             let lists = &mut *self.0.get();
             let piece = at.cast::<Piece>();
@@ -136,7 +136,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn pieces_in_use_never_overlap(steps in proptest::collection::vec((0_usize..1500, any::<proptest::sample::Index>(), 0..3_u8), 1..200)) {
+        fn pieces_in_use_never_overlap(
+            steps in proptest::collection::vec((0_usize..1500, any::<proptest::sample::Index>(), 0..3_u8), 1..200),
+        ) {
             let allocator = Allocator::new();
             let mut used: Vec<(*mut u8, Layout, u8)> = Vec::new();
             let check = |at: *mut u8, layout: Layout, mark: u8| {
