@@ -5,6 +5,7 @@ mod cluster;
 mod contest;
 mod feed;
 mod figures;
+mod jq;
 mod languages;
 mod latency;
 mod memory;
@@ -42,6 +43,8 @@ enum Part {
     Boundary(boundary::Options),
     /// What a plugin costs in each language; no Kafka
     Languages(languages::Options),
+    /// What jq programs cost in the plugin, beside the programs jq and jaq; no Kafka
+    Jq(jq::Options),
     /// What copying a topic costs: by hand, by sluice, by sluice through three stages
     Copy(contest::Options),
     /// What the work of the example pipeline costs: by hand, by three plugins, by one
@@ -71,7 +74,7 @@ enum Part {
 }
 
 /// The parts that run where none is named, in this order. `languages` is not one of them: it needs the tools of every
-/// language, and has a document of its own.
+/// language, and has a document of its own; nor is `jq`, which needs other programs.
 const PARTS: [&str; 8] = ["boundary", "copy", "order-status", "latency", "start", "memory", "scale", "peers"];
 
 fn main() -> Result<()> {
@@ -91,6 +94,7 @@ fn run(part: Part, write: bool) -> Result<()> {
     let report = match part {
         Part::Boundary(options) => boundary::run(&options)?,
         Part::Languages(options) => return languages::run(&options, write),
+        Part::Jq(options) => jq::run(&options)?,
         Part::Copy(options) => contest::copy(&options)?,
         Part::OrderStatus(options) => contest::order_status(&options)?,
         Part::Peers(options) => match peers::run(&options)? {

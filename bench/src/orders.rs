@@ -68,6 +68,33 @@ pub fn event(number: u64) -> String {
     value
 }
 
+/// The value of a record with nine fields: numbers with decimals, nulls, a list and a time are among them.
+pub fn wide(number: u64) -> String {
+    let chance = scatter(number);
+    let pick = |of: &[&'static str], shift: u32| of[(chance >> shift) as usize % of.len()];
+    let (name, host) = (pick(&NAMES, 8), pick(&NAMES, 16));
+    let note = match chance % 3 {
+        0 => "null".to_owned(),
+        _ => format!("\"{} with {} at the door\"", pick(&["leave", "ring twice", "handle"], 4), pick(&NAMES, 12)),
+    };
+    let (month, day, hour) = (1 + (chance >> 20) % 12, 1 + (chance >> 24) % 28, (chance >> 28) % 24);
+    format!(
+        r#"{{"order_id":"{}","status":"{}","currency":"{}","amount":{}.{:02},"quantity":{},"email":"{name}{:x}@{host}.{}","note":{note},"tags":["{}","{}","{}"],"updated_at":"2026-{month:02}-{day:02}T{hour:02}:{:02}:07Z"}}"#,
+        key(number),
+        status(number),
+        pick(&["EUR", "USD", "GBP", "CHF"], 2),
+        1 + (chance >> 32) % 1000,
+        (chance >> 42) % 100,
+        1 + (chance >> 24) % 9,
+        chance >> 44,
+        pick(&["example.org", "shop.test"], 3),
+        pick(&["new", "vip", "late"], 5),
+        pick(&["gift", "eu", "bulk"], 7),
+        pick(&["fragile", "blue"], 9),
+        (chance >> 36) % 60,
+    )
+}
+
 /// Whether [`event`] breaks this record.
 pub fn is_broken(number: u64) -> bool {
     number % BROKEN == BROKEN / 2

@@ -12,7 +12,7 @@ use crate::run;
 use crate::workspace::Workspace;
 
 /// The parts that measure inside one process; every other part, and all of them together, needs a broker.
-const WITHOUT_BROKER: [&str; 3] = ["boundary", "scale", LANGUAGES];
+const WITHOUT_BROKER: [&str; 4] = ["boundary", "jq", "scale", LANGUAGES];
 
 /// The part that needs the plugins of all languages.
 const LANGUAGES: &str = "languages";

@@ -6,6 +6,7 @@ mod deny;
 mod faults;
 mod fingerprint;
 mod fuzz;
+mod jq_suite;
 mod kafka;
 mod languages;
 mod peers;
@@ -46,6 +47,7 @@ Usage: cargo xtask COMMAND
   simulate        10,000 histories of the whole line on a simulated Kafka, driven by seeds, in two processes, with
                   [--seed S] [--histories N] [--scenario NAME]; with --patch FILE of sources that a patch is applied to;
                   with --bugs of those with each patch of tests/simulation/bugs, which have to be found
+  jq-suite FILES  jq's own test cases on the plugin `jq`; those that differ have to stand in the plugin's README
   deny [CHECK]    licences, duplicate versions and sources of all dependencies; `advisories` where GitHub can be reached
   help            this text
 
@@ -65,6 +67,7 @@ enum Command {
     Faults { arguments: Vec<OsString> },
     Fuzz { arguments: Vec<OsString> },
     Simulate { arguments: Vec<OsString> },
+    JqSuite { files: Vec<OsString> },
     Deny { arguments: Vec<OsString> },
     Help,
 }
@@ -105,6 +108,9 @@ fn parse(mut arguments: lexopt::Parser) -> Result<Command, lexopt::Error> {
             }
             Value(word) if words.is_empty() && word == "fuzz" => {
                 return Ok(Command::Fuzz { arguments: arguments.raw_args()?.collect() });
+            }
+            Value(word) if words.is_empty() && word == "jq-suite" => {
+                return Ok(Command::JqSuite { files: arguments.raw_args()?.collect() });
             }
             Value(word) if words.is_empty() && word == "deny" => {
                 return Ok(Command::Deny { arguments: arguments.raw_args()?.collect() });
@@ -147,6 +153,7 @@ fn execute(command: Command) -> Result<()> {
         Command::Faults { arguments } => faults::run(&workspace, &arguments),
         Command::Fuzz { arguments } => fuzz::run(&workspace, &arguments),
         Command::Simulate { arguments } => simulate::run(&workspace, &arguments),
+        Command::JqSuite { files } => jq_suite::run(&workspace, &files),
         Command::Deny { arguments } => deny::run(&workspace, &arguments),
         Command::Help => {
             print!("{HELP}");

@@ -124,4 +124,6 @@ fn words(source: Source<'_>, exit: Exit) -> String {
 sluicebox_plugin::export!(Jq);
 
 #[cfg(test)]
+mod random;
+#[cfg(test)]
 mod tests;

@@ -170,6 +170,7 @@ fn the_standard_library_is_there() {
     assert_eq!(run("gsub(\"[0-9]\"; \"#\")", "\"a1b2\""), "\"a#b#\"");
     assert_eq!(run("todate", "0"), "\"1970-01-01T00:00:00Z\"");
     assert_eq!(run("@base64", "\"hi\""), "\"aGk=\"");
+    assert_eq!(run(".a?//1", "5"), "1");
     assert_eq!(run("debug | sqrt", "4"), "2");
     assert_eq!(run("to_entries | map(.key)", r#"{"b": 1, "a": 2}"#), r#"["b","a"]"#);
 }

@@ -98,7 +98,7 @@ fn days(year: i64, month: i64) -> i64 {
     days_since_1970(next_year, next, 1) - days_since_1970(year, month, 1)
 }
 
-/// Days from 1970 to a date of the Gregorian calendar. Years are counted from March on, so that the leap day is the last.
+/// Days from 1970 to a date of the Gregorian calendar. Years count from March, so that the leap day is the last.
 fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
     let (year, month) = if month < 3 { (year - 1, month + 9) } else { (year, month - 3) };
     let era = year.div_euclid(400);

@@ -5,8 +5,8 @@ use crate::plan::{Bindings, Pattern};
 use crate::value::Value;
 
 impl<'p> Machine<'p> {
-    /// Runs `body` with each way in which a value fits the patterns. Where an alternative ends in an error, the next one
-    /// is tried.
+    /// Runs `body` with each way in which a value fits the patterns. Where an alternative ends in an error, the next
+    /// one is tried.
     pub(super) fn bind(
         &self,
         bindings: &'p Bindings,

@@ -21,9 +21,9 @@ pub(super) enum Token<'p> {
 }
 
 /// The longest come first.
-const SYMBOLS: [&str; 37] = [
-    "?//=", "?//", "//=", "|=", "+=", "-=", "*=", "/=", "%=", "==", "!=", "<=", ">=", "//", "..", "?", "=", "<", ">",
-    "+", "-", "*", "/", "%", "|", ",", ".", "[", "]", "(", ")", "{", "}", ":", ";", "$", "@",
+const SYMBOLS: [&str; 36] = [
+    "?//", "//=", "|=", "+=", "-=", "*=", "/=", "%=", "==", "!=", "<=", ">=", "//", "..", "?", "=", "<", ">", "+", "-",
+    "*", "/", "%", "|", ",", ".", "[", "]", "(", ")", "{", "}", ":", ";", "$", "@",
 ];
 
 /// A position in a program.
@@ -62,7 +62,7 @@ impl<'p> Lexer<'p> {
             }
             _ if starts_name(first) => Token::Word(self.name(true)),
             _ => {
-                let symbol = SYMBOLS.iter().find(|symbol| rest.starts_with(**symbol) && **symbol != "?//=");
+                let symbol = SYMBOLS.iter().find(|symbol| rest.starts_with(**symbol));
                 let Some(symbol) = symbol else {
                     let found = rest.chars().next().unwrap_or_default();
                     return Err(Wrong::new(start, format!("`{}` has no meaning here", found.escape_default())));

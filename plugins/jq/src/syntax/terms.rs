@@ -33,6 +33,11 @@ impl<'p> Parser<'p> {
                     }
                 }
                 Token::Symbol("[") => self.bracket(ast)?,
+                // Behind a term this is `?` and `//`: only between patterns it is one word.
+                Token::Symbol("?//") => {
+                    self.token = Token::Symbol("//");
+                    Ast::Try(ast.into(), None)
+                }
                 Token::Symbol("?") => {
                     self.advance()?;
                     Ast::Try(ast.into(), None)

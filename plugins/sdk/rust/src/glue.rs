@@ -13,6 +13,10 @@ macro_rules! export {
             is_a_plugin::<$plugin>();
 
             #[cfg(target_arch = "wasm32")]
+            #[global_allocator]
+            static ALLOCATOR: $crate::Allocator = $crate::Allocator::new();
+
+            #[cfg(target_arch = "wasm32")]
             ::std::thread_local! {
                 static GLUE: $crate::glue::Glue<$plugin> = const { $crate::glue::Glue::new() };
             }

@@ -30,6 +30,7 @@
 //! worker owns. It must not count on seeing all records of a key for ever: partitions move, and a plugin that
 //! traps starts again from `init`.
 
+mod allocator;
 #[cfg(any(target_arch = "wasm32", test))]
 mod buffers;
 mod config;
@@ -49,6 +50,8 @@ mod verdict;
 #[doc(hidden)]
 pub mod glue;
 
+#[doc(hidden)]
+pub use allocator::Allocator;
 pub use emit::{Bytes, Change, Emit, emit};
 pub use fields::Fields;
 pub use plugin::{Error, Failure, Plugin};
