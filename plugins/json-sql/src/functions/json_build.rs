@@ -1,8 +1,6 @@
 //! JSON that is made.
 
-use std::borrow::Cow;
-
-use super::json::{path, raw, raw_or_text, write_object};
+use super::json::{Field, Object, path, raw, raw_or_text, write_object};
 use super::{Function, MANY, Run, Scope, lenient, strict};
 use crate::Failure;
 use crate::cast::to_text;
@@ -92,20 +90,16 @@ fn object<'a>(scope: &Scope<'a>, args: &[Value<'a>]) -> Answer<'a> {
     if args.len() % 2 == 1 {
         return Err("an object is built of names and values in turn; the last name has no value".into());
     }
-    let mut fields: Vec<(Cow<'_, str>, &str)> = Vec::new();
+    let mut object = Object::default();
     for pair in args.chunks_exact(2) {
         if pair[0].is_null() {
             return Err("the name of a field is NULL".into());
         }
         let key = to_text(&pair[0], None, scope.arena)?.text()?;
-        let value = of(scope, &pair[1])?;
-        match fields.iter_mut().find(|(other, _)| *other == key) {
-            Some(field) => field.1 = value,
-            None => fields.push((key.into(), value)),
-        }
+        object.set(key.into(), of(scope, &pair[1])?);
     }
     let mut out = Vec::new();
-    write_object(&fields, &mut out);
+    write_object(&object.fields, &mut out);
     scope.arena.str(&String::from_utf8_lossy(&out)).map(Value::Json)
 }
 
@@ -154,13 +148,10 @@ fn parts(raw: &str) -> Vec<&str> {
     items
 }
 
-fn fields(raw: &str) -> Vec<(Cow<'_, str>, &str)> {
-    let mut fields: Vec<(Cow<'_, str>, &str)> = Vec::new();
-    json::each_field(raw, |key, value| match fields.iter_mut().find(|(other, _)| *other == key) {
-        Some(field) => field.1 = value,
-        None => fields.push((key, value)),
-    });
-    fields
+fn fields(raw: &str) -> Vec<Field<'_>> {
+    let mut object = Object::default();
+    object.extend(raw);
+    object.fields
 }
 
 fn set(raw: &str, path: &[&str], new: &str, create: bool, out: &mut Vec<u8>) -> Result<(), Failure> {
