@@ -85,11 +85,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
 pub(super) fn raw<'a>(scope: &Scope<'a>, value: &Value<'a>) -> Result<&'a str, Failure> {
     match value {
         Value::Json(raw) => Ok(raw),
-        Value::Array(_) => {
-            let mut out = Vec::new();
-            crate::write::json(value, &mut out)?;
-            scope.arena.str(&String::from_utf8_lossy(&out))
-        }
+        Value::Array(_) => scope.json(|out| crate::write::json(value, out)),
         other => Err(Failure::kind("jsonb", other)),
     }
 }
