@@ -24,6 +24,8 @@ pub(crate) struct Cache {
     java: Kept<Pattern>,
     postgresql: Kept<Pattern>,
     zones: Kept<TimeZone>,
+    /// A buffer for JSON that is being put together; its memory stays.
+    buffer: RefCell<Vec<u8>>,
 }
 
 impl<T> Default for Kept<T> {
@@ -48,6 +50,20 @@ impl<T> Kept<T> {
 }
 
 impl Cache {
+    /// Lets something be written to an empty buffer, and then be read from it.
+    pub fn written<T>(
+        &self,
+        write: impl FnOnce(&mut Vec<u8>) -> Result<(), Failure>,
+        read: impl FnOnce(&[u8]) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        // Where one is being written already, another takes its place.
+        let mut buffer = self.buffer.take();
+        buffer.clear();
+        let result = write(&mut buffer).and_then(|()| read(&buffer));
+        self.buffer.replace(buffer);
+        result
+    }
+
     /// A regular expression as it is written for `regex-lite`.
     pub fn regex(&self, text: &str, ignore_case: bool) -> Result<Rc<Regex>, Failure> {
         let kept = if ignore_case { &self.insensitive } else { &self.regexes };

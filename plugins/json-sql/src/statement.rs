@@ -186,17 +186,8 @@ fn items(select: &Select, statement: &mut Statement, context: &mut Context<'_>) 
             without.extend_from_slice(&names);
         }
     }
-    if statement.copies_fields() || statement.keeps_value() && !statement.is_blind() {
-        context.needs.value |= statement.copies_fields();
-    }
+    context.needs.value |= statement.copies_fields();
     Ok(())
-}
-
-impl Statement {
-    /// Whether it passes everything on without looking at it.
-    fn is_blind(&self) -> bool {
-        self.filter.is_none() && self.from.is_none()
-    }
 }
 
 /// A result and where it goes: into the value, or into what is beside it.

@@ -1,5 +1,8 @@
 //! JSON: operators that step into it, and questions about it.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
 use json_scan::escape;
 
 use super::{Function, MANY, Run, Scope, strict};
@@ -82,11 +85,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
 pub(super) fn raw<'a>(scope: &Scope<'a>, value: &Value<'a>) -> Result<&'a str, Failure> {
     match value {
         Value::Json(raw) => Ok(raw),
-        Value::Array(_) => {
-            let mut out = Vec::new();
-            crate::write::json(value, &mut out)?;
-            scope.arena.str(&String::from_utf8_lossy(&out))
-        }
+        Value::Array(_) => scope.json(|out| crate::write::json(value, out)),
         other => Err(Failure::kind("jsonb", other)),
     }
 }
@@ -179,14 +178,10 @@ pub(super) fn concat<'a>(scope: &Scope<'a>, one: &'a str, other: &'a str) -> Ans
     let mut out = Vec::new();
     let inside = |raw: &'a str| if raw.starts_with('[') { raw[1..raw.len() - 1].trim() } else { raw };
     if one.starts_with('{') && other.starts_with('{') {
-        let mut fields: Vec<(std::borrow::Cow<'_, str>, &str)> = Vec::new();
-        for raw in [one, other] {
-            json::each_field(raw, |key, value| match fields.iter_mut().find(|(other, _)| *other == key) {
-                Some(field) => field.1 = value,
-                None => fields.push((key, value)),
-            });
-        }
-        write_object(&fields, &mut out);
+        let mut object = Object::default();
+        object.extend(one);
+        object.extend(other);
+        write_object(&object.fields, &mut out);
     } else {
         out.push(b'[');
         out.extend_from_slice(inside(one).as_bytes());
@@ -199,8 +194,37 @@ pub(super) fn concat<'a>(scope: &Scope<'a>, one: &'a str, other: &'a str) -> Ans
     scope.arena.str(&String::from_utf8_lossy(&out)).map(Value::Json)
 }
 
+/// A field of an object that is put together.
+pub(super) type Field<'a> = (Cow<'a, str>, &'a str);
+
+/// An object that is put together: of equal names the last one counts, at the place of the first.
+#[derive(Default)]
+pub(super) struct Object<'a> {
+    pub fields: Vec<Field<'a>>,
+    /// Where each name is. An object may have as many fields as a record has room for.
+    places: BTreeMap<Cow<'a, str>, usize>,
+}
+
+impl<'a> Object<'a> {
+    /// Sets a field.
+    pub fn set(&mut self, key: Cow<'a, str>, value: &'a str) {
+        match self.places.get(&key) {
+            Some(place) => self.fields[*place].1 = value,
+            None => {
+                self.places.insert(key.clone(), self.fields.len());
+                self.fields.push((key, value));
+            }
+        }
+    }
+
+    /// Sets all fields of an object in JSON.
+    pub fn extend(&mut self, raw: &'a str) {
+        json::each_field(raw, |key, value| self.set(key, value));
+    }
+}
+
 /// Appends an object with these fields.
-pub(super) fn write_object(fields: &[(std::borrow::Cow<'_, str>, &str)], out: &mut Vec<u8>) {
+pub(super) fn write_object(fields: &[Field<'_>], out: &mut Vec<u8>) {
     out.push(b'{');
     for (at, (key, value)) in fields.iter().enumerate() {
         if at > 0 {

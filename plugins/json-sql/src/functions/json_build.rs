@@ -1,8 +1,6 @@
 //! JSON that is made.
 
-use std::borrow::Cow;
-
-use super::json::{path, raw, raw_or_text, write_object};
+use super::json::{Field, Object, path, raw, raw_or_text, write_object};
 use super::{Function, MANY, Run, Scope, lenient, strict};
 use crate::Failure;
 use crate::cast::to_text;
@@ -21,17 +19,19 @@ const BUILD_ARRAY: Run = |scope, args| {
 };
 const TO_JSON: Run = |scope, args| Ok(Value::Json(of(scope, &args[0])?));
 const STRIP_NULLS: Run = |scope, args| {
-    let mut out = Vec::new();
-    strip(raw(scope, &args[0])?, &mut out);
-    scope.arena.str(&String::from_utf8_lossy(&out)).map(Value::Json)
+    let raw = raw(scope, &args[0])?;
+    let stripped = scope.json(|out| {
+        strip(raw, out);
+        Ok(())
+    });
+    stripped.map(Value::Json)
 };
 const SET: Run = |scope, args| {
     let create = args.get(3).map_or(Ok(true), Value::bool)?;
     let target = container(scope, &args[0], "cannot set path in scalar")?;
     let path = path(scope, &args[1])?;
-    let mut out = Vec::new();
-    set(target, &path, of(scope, &args[2])?, create, &mut out)?;
-    scope.arena.str(&String::from_utf8_lossy(&out)).map(Value::Json)
+    let new = of(scope, &args[2])?;
+    scope.json(|out| set(target, &path, new, create, out)).map(Value::Json)
 };
 
 pub(super) const FUNCTIONS: &[Function] = &[
@@ -65,9 +65,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         if matches!(fields(target).len() + parts(target).len(), 0) {
             return Ok(Value::Json(target));
         }
-        let mut out = Vec::new();
-        remove(target, &path, &mut out)?;
-        scope.arena.str(&String::from_utf8_lossy(&out)).map(Value::Json)
+        scope.json(|out| remove(target, &path, out)).map(Value::Json)
     }),
 ];
 
@@ -82,9 +80,7 @@ pub(super) fn of<'a>(scope: &Scope<'a>, value: &Value<'a>) -> Result<&'a str, Fa
     if let Value::Json(raw) = value {
         return Ok(raw);
     }
-    let mut out = Vec::new();
-    write::json(value, &mut out)?;
-    scope.arena.str(&String::from_utf8_lossy(&out))
+    scope.json(|out| write::json(value, out))
 }
 
 /// An object of names and values in turn.
@@ -92,20 +88,16 @@ fn object<'a>(scope: &Scope<'a>, args: &[Value<'a>]) -> Answer<'a> {
     if args.len() % 2 == 1 {
         return Err("an object is built of names and values in turn; the last name has no value".into());
     }
-    let mut fields: Vec<(Cow<'_, str>, &str)> = Vec::new();
+    let mut object = Object::default();
     for pair in args.chunks_exact(2) {
         if pair[0].is_null() {
             return Err("the name of a field is NULL".into());
         }
         let key = to_text(&pair[0], None, scope.arena)?.text()?;
-        let value = of(scope, &pair[1])?;
-        match fields.iter_mut().find(|(other, _)| *other == key) {
-            Some(field) => field.1 = value,
-            None => fields.push((key.into(), value)),
-        }
+        object.set(key.into(), of(scope, &pair[1])?);
     }
     let mut out = Vec::new();
-    write_object(&fields, &mut out);
+    write_object(&object.fields, &mut out);
     scope.arena.str(&String::from_utf8_lossy(&out)).map(Value::Json)
 }
 
@@ -154,68 +146,82 @@ fn parts(raw: &str) -> Vec<&str> {
     items
 }
 
-fn fields(raw: &str) -> Vec<(Cow<'_, str>, &str)> {
-    let mut fields: Vec<(Cow<'_, str>, &str)> = Vec::new();
-    json::each_field(raw, |key, value| match fields.iter_mut().find(|(other, _)| *other == key) {
-        Some(field) => field.1 = value,
-        None => fields.push((key, value)),
-    });
-    fields
+fn fields(raw: &str) -> Vec<Field<'_>> {
+    let mut object = Object::default();
+    object.extend(raw);
+    object.fields
 }
 
+/// Writes JSON with something new at a path. The depth is bounded, as the JSON is valid.
 fn set(raw: &str, path: &[&str], new: &str, create: bool, out: &mut Vec<u8>) -> Result<(), Failure> {
     let Some((key, below)) = path.split_first() else {
         out.extend_from_slice(raw.as_bytes());
         return Ok(());
     };
-    let mut inner = Vec::new();
-    let mut changed = |old: &str| -> Result<(), Failure> {
+    let mut result = Ok(());
+    let mut change = |old: &str, out: &mut Vec<u8>| {
         if below.is_empty() {
-            inner.extend_from_slice(new.as_bytes());
-            Ok(())
-        } else {
-            set(old, below, new, create, &mut inner)
+            out.extend_from_slice(new.as_bytes());
+        } else if let Err(failure) = set(old, below, new, create, out) {
+            result = Err(failure);
         }
     };
     if raw.starts_with('{') {
-        let mut fields = fields(raw);
-        let at = fields.iter().position(|(other, _)| other == key);
-        match at {
-            Some(at) => changed(fields[at].1)?,
-            None if below.is_empty() && create => changed("null")?,
-            None => {
-                out.extend_from_slice(raw.as_bytes());
-                return Ok(());
+        let mut found = false;
+        out.push(b'{');
+        json::each_quoted(raw, |other, value| {
+            comma(b'{', out);
+            json_scan::escape(&other.text(), out);
+            out.push(b':');
+            if other.is(key) {
+                found = true;
+                change(value, out);
+            } else {
+                out.extend_from_slice(value.as_bytes());
             }
+        });
+        if !found && below.is_empty() && create {
+            comma(b'{', out);
+            json_scan::escape(key, out);
+            out.push(b':');
+            out.extend_from_slice(new.as_bytes());
         }
-        let value = String::from_utf8_lossy(&inner);
-        match at {
-            Some(at) => fields[at].1 = &value,
-            None => fields.push(((*key).into(), &value)),
-        }
-        write_object(&fields, out);
+        out.push(b'}');
     } else if raw.starts_with('[') {
-        let mut items = parts(raw);
-        let at = place(key, items.len()).ok_or_else(|| Failure::from("a step into an array is a number"))?;
-        match usize::try_from(at).ok().filter(|at| *at < items.len()) {
-            Some(at) => changed(items[at])?,
-            None if below.is_empty() && create => changed("null")?,
-            None => {
-                out.extend_from_slice(raw.as_bytes());
-                return Ok(());
+        let mut len = 0;
+        json::each_element(raw, |_| len += 1);
+        let wanted = place(key, len).ok_or_else(|| Failure::from("a step into an array is a number"))?;
+        let is_new = below.is_empty() && create;
+        out.push(b'[');
+        if wanted < 0 && is_new {
+            out.extend_from_slice(new.as_bytes());
+        }
+        let mut at = 0;
+        json::each_element(raw, |value| {
+            comma(b'[', out);
+            if at == wanted {
+                change(value, out)
+            } else {
+                out.extend_from_slice(value.as_bytes())
             }
+            at += 1;
+        });
+        if wanted >= at && is_new {
+            comma(b'[', out);
+            out.extend_from_slice(new.as_bytes());
         }
-        let value = String::from_utf8_lossy(&inner);
-        match usize::try_from(at) {
-            Ok(at) if at < items.len() => items[at] = &value,
-            Ok(_) => items.push(&value),
-            Err(_) => items.insert(0, &value),
-        }
-        write_array(&items, out);
+        out.push(b']');
     } else {
         out.extend_from_slice(raw.as_bytes());
     }
-    Ok(())
+    result
+}
+
+/// Appends a comma, unless what comes next is the first in its brackets.
+fn comma(open: u8, out: &mut Vec<u8>) {
+    if out.last() != Some(&open) {
+        out.push(b',');
+    }
 }
 
 fn write_array(items: &[&str], out: &mut Vec<u8>) {

@@ -16,6 +16,7 @@ mod text;
 mod time;
 mod trigonometry;
 
+use crate::Failure;
 use crate::arena::Arena;
 use crate::cache::Cache;
 use crate::failure::Answer;
@@ -26,6 +27,16 @@ use crate::value::{Kind, Value};
 pub(crate) struct Scope<'a> {
     pub arena: &'a Arena,
     pub cache: &'a Cache,
+}
+
+impl<'a> Scope<'a> {
+    /// JSON that a function writes.
+    pub fn json(&self, write: impl FnOnce(&mut Vec<u8>) -> Result<(), Failure>) -> Result<&'a str, Failure> {
+        self.cache.written(write, |json| {
+            let text = std::str::from_utf8(json).map_err(|error| Failure::from(error.to_string()))?;
+            self.arena.str(text)
+        })
+    }
 }
 
 /// A function's code.

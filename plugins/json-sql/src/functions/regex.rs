@@ -191,6 +191,7 @@ fn split<'a>(scope: &Scope<'a>, args: &[Value<'a>]) -> Answer<'a> {
             continue;
         }
         items.push(Value::Text(&text[end..found.start()]));
+        scope.arena.check(size_of_val(items.as_slice()))?;
         end = found.end();
     }
     items.push(Value::Text(&text[end..]));

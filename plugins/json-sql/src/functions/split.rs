@@ -1,6 +1,7 @@
 //! Text to arrays and back.
 
 use super::{Function, MANY, Scope, lenient, strict};
+use crate::Failure;
 use crate::cast::to_text;
 use crate::failure::Answer;
 use crate::value::{Kind, Value};
@@ -49,6 +50,7 @@ fn from_the_end<'a>(text: &'a str, between: &str, at: usize) -> Option<&'a str> 
 fn string_to_array<'a>(scope: &Scope<'a>, args: &[Value<'a>]) -> Answer<'a> {
     let Some(text) = args[0].text_or_null()? else { return Ok(Value::Null) };
     let null = args.get(2).map_or(Ok(None), Value::text_or_null)?;
+    check_parts(scope, text, args[1].text_or_null()?)?;
     let item = |part: &'a str| if Some(part) == null { Value::Null } else { Value::Text(part) };
     let items: Vec<Value<'a>> = match args[1].text_or_null()? {
         _ if text.is_empty() => Vec::new(),
@@ -59,6 +61,16 @@ fn string_to_array<'a>(scope: &Scope<'a>, args: &[Value<'a>]) -> Answer<'a> {
     scope.arena.array(&items)
 }
 
+/// Checks that there is room for the parts before they are made; without a separator each character is one.
+fn check_parts(scope: &Scope<'_>, text: &str, between: Option<&str>) -> Result<(), Failure> {
+    let count = match between {
+        None => text.len(),
+        Some("") => 1,
+        Some(between) => text.matches(between).count(),
+    };
+    scope.arena.check(count.saturating_mul(size_of::<Value<'_>>()))
+}
+
 /// Its characters, each as a text.
 fn characters(text: &str) -> impl Iterator<Item = &str> {
     text.char_indices().map(|(at, character)| &text[at..at + character.len_utf8()])
@@ -67,6 +79,7 @@ fn characters(text: &str) -> impl Iterator<Item = &str> {
 /// ksqlDB's: without a separator it is parted between all characters.
 fn split<'a>(scope: &Scope<'a>, args: &[Value<'a>]) -> Answer<'a> {
     let (text, between) = (args[0].text()?, args[1].text()?);
+    check_parts(scope, text, Some(between).filter(|between| !between.is_empty()))?;
     let items: Vec<_> = if between.is_empty() && !text.is_empty() {
         characters(text).map(Value::Text).collect()
     } else if between.is_empty() {
