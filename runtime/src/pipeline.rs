@@ -58,11 +58,12 @@ impl Pipeline {
     /// The first stage of which the plugin does not load or start: where it stands in the file, and why.
     pub fn load(engine: &Engine, plan: &Plan) -> Result<Vec<Plugin>, (Position, String)> {
         let load = |stage: &plan::Stage| {
-            let failed = |error: &dyn std::fmt::Display| (stage.plugin_at, error.to_string());
             let plugin = engine
                 .load(&stage.path, &stage.grants)
-                .map_err(|error| failed(&format_args!("stage \"{}\": {error}", stage.name)))?;
-            plugin.instantiate(&setup(plan, stage), Arc::default()).map_err(|error| failed(&error))?;
+                .map_err(|error| (stage.plugin_at.0, format!("stage \"{}\": {error}", stage.name)))?;
+            plugin
+                .instantiate(&setup(plan, stage), Arc::default())
+                .map_err(|error| (stage.config_at.0, error.to_string()))?;
             Ok(plugin)
         };
         plan.stages.iter().map(load).collect()
@@ -268,7 +269,8 @@ pub fn check_topics(plan: &Plan) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What is written to, by role: the outputs in the plan's order, none where one is dropped, then the DLQ if there is one.
+/// What is written to, by role: the outputs in the plan's order, none where one is dropped, then the DLQ if there is
+/// one.
 fn written_topics(plan: &Plan) -> Vec<Option<(String, &plan::Topic)>> {
     let outputs = plan.outputs.iter().map(|output| match &output.target {
         Target::Topic(topic) => Some((format!("output \"{}\"", output.name), topic)),
