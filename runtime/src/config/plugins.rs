@@ -7,7 +7,7 @@ use super::expand::Env;
 
 /// The variable that names folders of plugins, separated as in `PATH`.
 const PATH_VARIABLE: &str = "SLUICE_PLUGIN_PATH";
-/// The folder beside a pipeline file that is searched last.
+/// The directory beside a pipeline file that is searched last.
 const BESIDE: &str = "plugins";
 /// How a component's file ends.
 const EXTENSION: &str = "wasm";
@@ -64,19 +64,23 @@ impl PluginPath {
             if path.is_file() {
                 return Ok(path);
             }
-            let help = (!plugin.contains('/')).then(|| "a name in the plugin path has no .wasm at its end".to_owned());
-            return no_plugin(&format!("is no file, seen from {}", shown(&self.beside)), help);
+            let help = if plugin.contains('/') {
+                "the path is relative to the pipeline file; `sluice plugin build` builds a plugin's project"
+            } else {
+                "a name in the plugin path has no .wasm at its end"
+            };
+            return no_plugin(&format!("is no file ({} does not exist)", path.display()), Some(help.to_owned()));
         }
         let paths = self.folders.iter().map(|folder| folder.join(plugin).with_added_extension(EXTENSION));
         if let Some(path) = paths.into_iter().find(|path| path.is_file()) {
             return Ok(path);
         }
-        let looked: Vec<String> = self.folders.iter().map(|folder| shown(folder)).collect();
+        let looked: Vec<String> = self.folders.iter().map(|folder| looked_in(folder)).collect();
         let known = self.known();
         let near = did_you_mean(plugin, known.iter().map(String::as_str));
         let help =
-            near.unwrap_or_else(|| "put NAME.wasm into one of them, or name its folder with --plugin-path".into());
-        no_plugin(&format!("is not among the plugins (looked in {})", looked.join(", ")), Some(help))
+            near.unwrap_or_else(|| "put NAME.wasm into one of them, or name its directory with --plugin-path".into());
+        no_plugin(&format!("is not among the plugins (looked in {})", looked.join("; ")), Some(help))
     }
 
     /// The names of all plugins in the folders.
@@ -88,8 +92,9 @@ impl PluginPath {
     }
 }
 
-fn shown(folder: &Path) -> String {
-    if folder.as_os_str().is_empty() { ".".to_owned() } else { folder.display().to_string() }
+fn looked_in(folder: &Path) -> String {
+    let absent = if folder.is_dir() { "" } else { ", which does not exist" };
+    format!("{}{absent}", folder.display())
 }
 
 #[cfg(test)]
