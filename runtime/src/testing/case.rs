@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::file::{Entry, Expect, Fields, KIND, Letter};
 use crate::config::{self, Json, Located, Planner, Position, Written, did_you_mean};
-use crate::dev::record::{DevRecord, RecordError};
+use crate::record_text::{DevRecord, RecordError};
 use crate::sink::letter::Class;
 
 /// One test.

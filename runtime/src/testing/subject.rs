@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use crate::batch::Offset;
 use crate::config::plan::{OnError, Plan, Target};
-use crate::dev::record::DevRecord;
 use crate::pipeline::{default_output, setup};
 use crate::plugin::{Plugin, StageSetup, StartError};
+use crate::record_text::DevRecord;
 use crate::sink::letter::Class;
 use crate::stage::Stage;
 use crate::worker::trial::{Left, Trial};
