@@ -2,11 +2,13 @@
 
 mod test;
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::output::{Output, tell};
 use super::{WRONG_USE, engine};
 use crate::authoring::{Built, Kind, Language, Real, Request, build, create, inspect};
 use crate::plugin::Engine;
@@ -98,15 +100,17 @@ impl New {
         let folder = match create(&PathBuf::new(), &self.name, self.language, self.kind) {
             Ok(folder) => folder,
             Err(error) => {
-                eprintln!("error: {error:#}");
+                tell(format_args!("error: {error:#}"));
                 return Ok(WRONG_USE);
             }
         };
-        println!("{}: a plugin in {}\n", folder.display(), self.language.name());
-        println!("  cd {}", folder.display());
-        println!("  sluice plugin build");
-        println!("  sluice plugin test");
-        println!("  sluice dev pipeline.yaml --records records.txt");
+        let mut out = Output::standard()?;
+        writeln!(out, "{}: a plugin in {}\n", folder.display(), self.language.name())?;
+        writeln!(out, "  cd {}", folder.display())?;
+        writeln!(out, "  sluice plugin build")?;
+        writeln!(out, "  sluice plugin test")?;
+        writeln!(out, "  sluice dev pipeline.yaml --records records.txt")?;
+        out.flush()?;
         Ok(0)
     }
 }
@@ -119,7 +123,7 @@ impl Build {
         if self.watch {
             return build_on_every_change(&request, &engine);
         }
-        print_built(&build(&request, &engine)?);
+        print_built(&build(&request, &engine)?)?;
         Ok(0)
     }
 }
@@ -132,10 +136,10 @@ fn build_on_every_change(request: &Request, engine: &Engine) -> anyhow::Result<u
     }
     loop {
         match build(request, engine) {
-            Ok(built) => print_built(&built),
-            Err(error) => eprintln!("error: {error:#}"),
+            Ok(built) => print_built(&built)?,
+            Err(error) => tell(format_args!("error: {error:#}")),
         }
-        eprintln!("waiting for a change; end with Ctrl-C");
+        tell("waiting for a change; end with Ctrl-C");
         watch.wait(Scope::Folders)?;
     }
 }
@@ -154,26 +158,30 @@ fn source_folders(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
     Ok(folders)
 }
 
-fn print_built(built: &Built) {
-    println!("{}", built.file.display());
-    println!("  size     {} bytes", built.size);
-    println!("  digest   {}", built.digest);
+fn print_built(built: &Built) -> anyhow::Result<()> {
+    let mut out = Output::standard()?;
+    writeln!(out, "{}", built.file.display())?;
+    writeln!(out, "  size     {} bytes", built.size)?;
+    writeln!(out, "  digest   {}", built.digest)?;
     for import in &built.imports {
         match import.grant {
-            Some(grant) => println!("  imports  {}, to be granted: {grant}", import.name),
-            None => println!("  imports  {}", import.name),
+            Some(grant) => writeln!(out, "  imports  {}, to be granted: {grant}", import.name)?,
+            None => writeln!(out, "  imports  {}", import.name)?,
         }
     }
+    Ok(out.flush()?)
 }
 
 impl Inspect {
     fn execute(self) -> anyhow::Result<u8> {
         let inspection = inspect(&self.file()?)?;
+        let mut out = Output::standard()?;
         if self.json {
-            println!("{}", serde_json::to_string_pretty(&inspection)?);
+            out.write_json(&inspection)?;
         } else {
-            print!("{}", inspection.text());
+            write!(out, "{}", inspection.text())?;
         }
+        out.flush()?;
         Ok(0)
     }
 
