@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::headers::{DeadLetterHeaders, NotALetter};
 use super::select::At;
 use crate::batch::NO_TIMESTAMP;
-use crate::dev::record::DevRecord;
+use crate::record_text::DevRecord;
 
 /// Bytes in a line of a hexadecimal dump.
 const DUMP_WIDTH: usize = 16;

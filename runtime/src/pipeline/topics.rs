@@ -34,7 +34,8 @@ pub fn check_topics(kafka: &dyn Kafka<Receipt>, plan: &Plan) -> anyhow::Result<(
     Ok(())
 }
 
-/// What is written to, by role: the outputs in the plan's order, none where one is dropped, then the DLQ if there is one.
+/// What is written to, by role: the outputs in the plan's order, none where one is dropped, then the DLQ if there is
+/// one.
 fn written_topics(plan: &Plan) -> Vec<Option<(String, &plan::Topic)>> {
     let outputs = plan.outputs.iter().map(|output| match &output.target {
         Target::Topic(topic) => Some((format!("output \"{}\"", output.name), topic)),

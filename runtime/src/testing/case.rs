@@ -7,8 +7,8 @@ use serde_json::{Map, Value};
 
 use super::file::{Entry, Expect, Fields, KIND, Letter};
 use crate::config::{self, Json, Located, Planner, Position, Written, did_you_mean};
-use crate::dev::record::{DevRecord, RecordError};
 use crate::failure::Class;
+use crate::record_text::{DevRecord, RecordError};
 
 /// One test.
 pub struct Case {

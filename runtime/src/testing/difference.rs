@@ -6,7 +6,7 @@ use similar::{ChangeTag, TextDiff};
 use super::case::{Content, Expected, ExpectedLetter, ExpectedRecord, Headers, Reason};
 use super::matches::same_json;
 use super::subject::{Came, CameLetter};
-use crate::dev::record::DevRecord;
+use crate::record_text::DevRecord;
 
 /// Lines that stay the same, shown around one that does not.
 const CONTEXT: usize = 5;

@@ -7,13 +7,13 @@ use serde_json::Value;
 use super::case::{Content, Expected, ExpectedLetter, ExpectedRecord, Reason, json_in_yaml};
 use super::matches::same_json;
 use super::subject::{Came, CameLetter};
-use crate::dev::record::DevRecord;
+use crate::record_text::DevRecord;
 
 /// Levels of lists and mappings around a value in a file of tests, and some more.
 const AROUND: usize = 12;
 
-/// The block, its first line with the key. It mentions what `before` has mentioned; where nothing was said before, what a
-/// reader wants to know.
+/// The block, its first line with the key. It mentions what `before` has mentioned; where nothing was said before, what
+/// a reader wants to know.
 pub fn expect_block(came: &Came, before: Option<&Expected>) -> Vec<String> {
     let mut lines = Vec::new();
     if let Some(error) = &came.error {

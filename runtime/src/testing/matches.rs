@@ -4,7 +4,7 @@ use serde_json::{Number, Value};
 
 use super::case::{Content, ExpectedLetter, ExpectedRecord, Reason};
 use super::subject::CameLetter;
-use crate::dev::record::DevRecord;
+use crate::record_text::DevRecord;
 
 impl ExpectedRecord {
     /// Whether a record is as it is said.

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use crate::batch::Offset;
 use crate::config::plan::{OnError, Plan, Target};
-use crate::dev::record::DevRecord;
 use crate::failure::Class;
 use crate::pipeline::workers::{default_output, setup};
 use crate::plugin::{Plugin, StageSetup, StartError};
+use crate::record_text::DevRecord;
 use crate::stage::Stage;
 use crate::worker::trial::{Left, Trial};
 

@@ -11,8 +11,8 @@ use super::emit::expect_block;
 use super::file::{KIND, PipelineTests};
 use super::subject::{Came, CameLetter};
 use crate::config::{self, Planner};
-use crate::dev::record::DevRecord;
 use crate::failure::Class;
+use crate::record_text::DevRecord;
 
 /// Bytes, text, odd text and JSON.
 fn content() -> impl Strategy<Value = Vec<u8>> {
@@ -45,6 +45,7 @@ fn record() -> impl Strategy<Value = DevRecord> {
     let field = || prop::option::of(content());
     (field(), field(), headers, prop::option::of(any::<i64>())).prop_map(|(key, value, headers, timestamp)| DevRecord {
         topic: None,
+        dead_letter: false,
         key,
         value,
         headers,

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use super::{From, Left, Options};
 use crate::batch::{Batch, NO_TIMESTAMP, Offset, Replay, Source};
-use crate::dev::record::DevRecord;
 use crate::dlq::headers::{DeadLetterHeaders, strip};
 use crate::dlq::scan::Found;
 use crate::dlq::select::At;
 use crate::kafka::TopicPartition;
 use crate::lease::Lease;
+use crate::record_text::DevRecord;
 use crate::sink::receipt::Span;
 use crate::worker::Job;
 
@@ -52,7 +52,8 @@ pub fn prepare(
     Ok(Pending { at: found.at, letter: letter.clone(), record, replay })
 }
 
-/// Whether the stages that have to be computed again to come to the record that failed are the ones that it came through.
+/// Whether the stages that have to be computed again to come to the record that failed are the ones that it came
+/// through.
 fn same_stages(letter: &DeadLetterHeaders, digests: &[String]) -> Result<(), String> {
     for (number, was) in letter.chain.iter().take(letter.path.len()).enumerate() {
         if digests.get(number) != Some(was) {
@@ -63,8 +64,8 @@ fn same_stages(letter: &DeadLetterHeaders, digests: &[String]) -> Result<(), Str
     Ok(())
 }
 
-/// A job of these dead letters. Each is a partition of its own to the worker, with its place in `letters` for a slot: so one
-/// that waits for a retry holds up no other, and each is acknowledged by itself.
+/// A job of these dead letters. Each is a partition of its own to the worker, with its place in `letters` for a slot:
+/// so one that waits for a retry holds up no other, and each is acknowledged by itself.
 pub fn job(letters: &[Pending], generation: u64) -> Job {
     let (mut batch, mut spans) = (Batch::default(), Vec::with_capacity(letters.len()));
     for (slot, pending) in letters.iter().enumerate() {

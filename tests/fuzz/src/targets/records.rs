@@ -1,7 +1,7 @@
 //! Record samples: lines of JSON, as `sluice dev` reads them.
 
 use fastrand::Rng;
-use sluicebox::dev::record::DevRecord;
+use sluicebox::record_text::DevRecord;
 
 use crate::change;
 use crate::target::{Kind, Memory, Seen, Target};
