@@ -68,8 +68,14 @@ impl PluginPath {
             }
             let project = path.parent().filter(|folder| folder.ends_with(BUILD)).and_then(Path::parent);
             let help = match project {
-                Some(project) => format!("build it with `sluice plugin build {}`", project.display()),
-                None if plugin.contains('/') => "the path is relative to the pipeline file".to_owned(),
+                Some(project) => {
+                    let project = if project.as_os_str().is_empty() { Path::new(".") } else { project };
+                    format!("build it with `sluice plugin build {}`", project.display())
+                }
+                None if plugin.contains('/') => {
+                    "the path is relative to the pipeline file; `sluice plugin build` builds a plugin's project"
+                        .to_owned()
+                }
                 None => "a name in the plugin path has no .wasm at its end".to_owned(),
             };
             return no_plugin(&format!("is no file ({} does not exist)", path.display()), Some(help));

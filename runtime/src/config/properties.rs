@@ -87,7 +87,7 @@ pub(super) fn clients(planner: &mut Planner<'_>, file: &file::Pipeline, about: &
     group_protocol(planner, &mut consumer, of(Kind::Consumer));
     let mut producer = producer_defaults(about);
     producer.extend(of(Kind::Producer).map(|entry| (entry.name.to_owned(), entry.value.value.clone())));
-    oauth(planner, &entries);
+    sasl(planner, &entries);
     unused_security(planner, &entries);
     for entry in &entries {
         let sections = [Kind::Consumer, Kind::Producer].into_iter().filter(|kind| entry.is_for(*kind));
@@ -125,17 +125,24 @@ fn brokers(planner: &mut Planner<'_>, file: &file::Pipeline, entries: &mut [Entr
     entry.value.value = list.join(",");
 }
 
-/// Tokens come of a callback or of OIDC, and this program has neither.
-fn oauth(planner: &mut Planner<'_>, entries: &[Entry]) {
+/// What SASL needs as a whole. Tokens come of a callback or of OIDC, and this program has neither; Kerberos is the default
+/// mechanism, and most builds lack it.
+fn sasl(planner: &mut Planner<'_>, entries: &[Entry]) {
     let value = |name: &str| entries.iter().find(|entry| entry.name == name).map(|entry| &entry.value);
     let has_tokens = value("enable.sasl.oauthbearer.unsecure.jwt").is_some_and(|own| own.value == "true");
-    let Some(mechanism) = value("sasl.mechanism").filter(|own| own.value.eq_ignore_ascii_case("OAUTHBEARER")) else {
-        return;
-    };
-    if !has_tokens {
-        let message = "kafka.sasl.mechanism: OAUTHBEARER is not possible: sluice does not obtain tokens";
-        let help = "use SCRAM-SHA-256, SCRAM-SHA-512 or PLAIN, or a client certificate";
-        planner.error_with_help(mechanism.at, message, help);
+    let uses_sasl = |own: &&Value<String>| own.value.to_ascii_lowercase().starts_with("sasl");
+    match (value("sasl.mechanism"), value("security.protocol").filter(uses_sasl)) {
+        (Some(mechanism), _) if mechanism.value.eq_ignore_ascii_case("OAUTHBEARER") && !has_tokens => {
+            let message = "kafka.sasl.mechanism: OAUTHBEARER is not possible: sluice does not obtain tokens";
+            let help = "use SCRAM-SHA-256, SCRAM-SHA-512 or PLAIN, or a client certificate";
+            planner.error_with_help(mechanism.at, message, help);
+        }
+        (None, Some(protocol)) if !native::sasl_mechanisms().contains(&"GSSAPI") => {
+            let message = format!("kafka.security.protocol: {} needs a sasl.mechanism", protocol.shown);
+            let help = "add sasl.mechanism: SCRAM-SHA-512 (or SCRAM-SHA-256, PLAIN), sasl.username and sasl.password";
+            planner.error_with_help(protocol.at, message, help);
+        }
+        _ => {}
     }
 }
 

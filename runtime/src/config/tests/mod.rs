@@ -309,7 +309,10 @@ fn security_settings_that_are_not_used_are_a_warning() {
             "x, sasl.username: a, sasl.password: b",
             Some("kafka.sasl.username: not used, because security.protocol is plaintext"),
         ),
-        ("x, security.protocol: SASL_PLAINTEXT, ssl.ca.location: plugins", Some("kafka.ssl.ca.location: not used")),
+        (
+            "x, security.protocol: SASL_PLAINTEXT, sasl.mechanism: PLAIN, sasl.username: a, sasl.password: b, ssl.ca.location: plugins",
+            Some("kafka.ssl.ca.location: not used"),
+        ),
         ("x, security.protocol: sasl_ssl, sasl.username: a, sasl.password: b, sasl.mechanism: PLAIN", None),
     ] {
         let (_, warnings) = planned(&LEAST.replace("localhost", settings)).unwrap();
