@@ -1,5 +1,5 @@
-//! The templates and SDKs that `sluice plugin new` writes are part of the program: a list of their files, made at build time, without
-//! what tools leave in such folders.
+//! The templates and SDKs that `sluice plugin new` writes are part of the program: a list of their files, made at build
+//! time, without what tools leave in such folders.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -24,7 +24,20 @@ fn main() -> io::Result<()> {
         writeln!(list, "];").map_err(io::Error::other)?;
     }
     let out = PathBuf::from(env::var_os("OUT_DIR").ok_or(io::ErrorKind::NotFound)?);
-    fs::write(out.join("files.rs"), list)
+    fs::write(out.join("files.rs"), list)?;
+    // What `sluice --version` says of how it was built.
+    println!("cargo:rustc-env=SLUICE_TARGET={}", env::var("TARGET").map_err(io::Error::other)?);
+    println!("cargo:rustc-env=SLUICE_WASMTIME={}", wasmtime_version(&own.join("../Cargo.lock"))?);
+    Ok(())
+}
+
+/// The version of wasmtime that the lock file has: the crate does not tell its own.
+fn wasmtime_version(lock: &Path) -> io::Result<String> {
+    println!("cargo:rerun-if-changed={}", lock.display());
+    let text = fs::read_to_string(lock)?;
+    let mut lines = text.lines().skip_while(|line| *line != "name = \"wasmtime\"");
+    let version = lines.nth(1).and_then(|line| line.strip_prefix("version = \"")?.strip_suffix('"'));
+    version.map(str::to_owned).ok_or_else(|| io::Error::other("no wasmtime in Cargo.lock"))
 }
 
 /// Every file in a folder, and below.

@@ -14,6 +14,8 @@ pub mod failpoint;
 pub mod failure;
 pub mod kafka;
 pub mod lease;
+pub mod limits;
+pub mod log;
 pub mod pipeline;
 pub mod plugin;
 pub mod ready;

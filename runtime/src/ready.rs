@@ -59,7 +59,7 @@ pub fn load_all(engine: &Engine, paths: &[PathBuf], options: &PlanOptions) -> Re
             Err(broken) => loaded.broken.push((file, broken)),
         }
     }
-    config::distinct_names(loaded.ready.iter().map(|ready| &*ready.plan))?;
+    config::check_together(loaded.ready.iter().map(|ready| &*ready.plan))?;
     Ok(loaded)
 }
 

@@ -10,8 +10,10 @@ use crate::kafka::FetchedRecord;
 /// One record outside of Kafka.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DevRecord {
-    /// The topic it came out of; none where it goes in.
+    /// Its topic, where that is known.
     pub topic: Option<String>,
+    /// Whether it is a dead letter that `dev` shows.
+    pub dead_letter: bool,
     /// The key; none is null.
     pub key: Option<Vec<u8>>,
     /// The value; none is null.
@@ -78,8 +80,12 @@ impl DevRecord {
                 }
                 ("timestamp", Value::Null) => {}
                 ("timestamp", Value::Number(at)) if at.is_i64() => record.timestamp = at.as_i64(),
+                ("topic", Value::Null) => {}
                 ("topic", Value::String(topic)) => record.topic = Some(topic.clone()),
-                ("headers" | "timestamp" | "topic", _) => return Err(shape(format!("\"{name}\" has the wrong type"))),
+                ("dead_letter", Value::Bool(is_dead_letter)) => record.dead_letter = *is_dead_letter,
+                ("headers" | "timestamp" | "topic" | "dead_letter", _) => {
+                    return Err(shape(format!("\"{name}\" has the wrong type")));
+                }
                 _ => return Err(shape(format!("unknown key \"{name}\""))),
             }
         }
@@ -91,6 +97,9 @@ impl DevRecord {
         let mut fields = Map::new();
         if let Some(topic) = &self.topic {
             fields.insert("topic".to_owned(), json!(topic));
+        }
+        if self.dead_letter {
+            fields.insert("dead_letter".to_owned(), json!(true));
         }
         for (name, bytes) in [("key", &self.key), ("value", &self.value)] {
             match bytes.as_deref().map(std::str::from_utf8) {
@@ -117,6 +126,7 @@ impl DevRecord {
         let _ = record.origin.headers(&mut push);
         DevRecord {
             topic: Some(record.origin.topic().to_string()),
+            dead_letter: false,
             key: record.key.map(<[u8]>::to_vec),
             value: record.value.map(<[u8]>::to_vec),
             headers,
@@ -128,6 +138,7 @@ impl DevRecord {
     pub fn from_batch(arena: &Arena, record: &Record) -> DevRecord {
         DevRecord {
             topic: None,
+            dead_letter: false,
             key: arena.get(record.key).map(<[u8]>::to_vec),
             value: arena.get(record.value).map(<[u8]>::to_vec),
             headers: arena
@@ -222,8 +233,9 @@ mod tests {
             headers in prop::collection::vec((any_bytes(), prop::option::of(any_bytes())), 0..5),
             timestamp in prop::option::of(any::<i64>()),
             topic in prop::option::of("[a-z]{1,5}"),
+            dead_letter in any::<bool>(),
         ) {
-            let record = DevRecord { topic, key, value, headers, timestamp };
+            let record = DevRecord { topic, dead_letter, key, value, headers, timestamp };
             let line = record.to_json().to_string();
             prop_assert_eq!(DevRecord::from_json(line.as_bytes()), Ok(record));
         }

@@ -94,7 +94,7 @@ impl Fenced<'_> {
         let (language, words) = self.info.split_once(' ').unwrap_or((self.info, ""));
         match (language, words) {
             ("console", words) => Block::Console(self.console(words, document)),
-            ("python", "") => Block::Shown,
+            ("python" | "text", "") => Block::Shown,
             (_, path) if path.contains('.') => {
                 Block::File(File { line: self.line, path: path.to_owned(), text: self.text.join("\n") + "\n" })
             }

@@ -4,8 +4,9 @@
 //! A fenced block says what it is in its first line. `console`: commands behind `$ `, each with its output, run by one
 //! bash for the whole document, with the program, its plugins and Kafka's own tools at hand; `terminal` gives a command
 //! a terminal, `unordered` lets its lines come in any order, `cluster` says that it needs Kafka. In output a line `...`
-//! stands for any lines and `…` for any text. A language with a path (`yaml first.yaml`) is a file: one of the repository
-//! must be the same there, any other is written for the commands behind it. What is `not-run` is listed here, with why.
+//! stands for any lines and `…` for any text. A language with a path (`yaml first.yaml`) is a file: one of the
+//! repository must be the same there, any other is written for the commands behind it. What is `not-run` is listed
+//! here, with why.
 
 mod document;
 mod kafka_tools;
@@ -21,9 +22,9 @@ use sluicebox_tests::{Kafka, program, repository};
 use crate::document::{Block, Document};
 use crate::session::{Place, Session};
 
-/// Commands that no test runs. The first two would build and test everything within a test; what the demo shows is shown
-/// and run in `pipelines/README.md`, too. The last one needs a dead letter of the reader's own.
-/// The others set up a reader's shell, which here is set up by the session.
+/// Commands that no test runs. The first two would build and test everything within a test; what the demo shows is
+/// shown and run in `pipelines/README.md`, too. The last one needs a dead letter of the reader's own. The others set up
+/// a reader's shell, which here is set up by the session.
 const NOT_RUN: [&str; 6] = [
     "cargo xtask demo",
     "cargo xtask test",
@@ -106,6 +107,41 @@ fn keys(schema: &str) -> BTreeSet<&str> {
 fn names(text: &str, key: &str) -> bool {
     let quoted = text.split('`').skip(1).step_by(2);
     quoted.flat_map(|quoted| quoted.split([' ', '.', ',', ':', '{', '}'])).any(|word| word == key)
+}
+
+#[test]
+fn the_command_table_of_the_readme_names_what_there_is() {
+    let text = read("README.md").text;
+    let rows: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("| `sluice ")).collect();
+    let mut told = BTreeSet::new();
+    for row in &rows {
+        let command = row.split([' ', '`']).take_while(|word| word.starts_with(|c: char| c.is_ascii_lowercase()));
+        let command: Vec<&str> = command.collect();
+        let help = help(&command);
+        for option in row.split(['`', ' ', '|']).filter(|word| word.starts_with("--")) {
+            assert!(
+                help.contains(&format!("{option} ")) || help.contains(&format!("{option}\n")),
+                "{command:?}: {option}"
+            );
+        }
+        assert!(told.insert(command.join(" ")), "{command:?} is there twice");
+    }
+    let all: BTreeSet<String> = subcommands(&[]).into_iter().filter(|command| command != "completions").collect();
+    assert_eq!(told, all);
+}
+
+/// All commands below one that do something, by their paths.
+fn subcommands(path: &[&str]) -> BTreeSet<String> {
+    let help = help(path);
+    let Some((_, list)) = help.split_once("\nCommands:\n") else { return BTreeSet::from([path.join(" ")]) };
+    let names = list.lines().take_while(|line| !line.is_empty()).filter_map(|line| line.split_whitespace().next());
+    names.filter(|name| *name != "help").flat_map(|name| subcommands(&[path, &[name]].concat())).collect()
+}
+
+fn help(command: &[&str]) -> String {
+    let output = Command::new(program()).args(command).arg("--help").output().expect("sluice runs");
+    assert!(output.status.success(), "there is no command {command:?}");
+    String::from_utf8(output.stdout).expect("help is text")
 }
 
 #[test]

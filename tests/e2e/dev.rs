@@ -139,3 +139,105 @@ fn a_line_that_is_no_record_is_wrong_use_and_named() {
     assert!(answer.err.contains(&format!("{}:2: ", records.display())), "{}", answer.err);
     assert!(answer.err.contains("vlaue"), "{}", answer.err);
 }
+
+const COPY: &str = "\
+name: copy
+kafka: { bootstrap.servers: nowhere:1 }
+input: { topics: [in, second, \"^more[.].*\"] }
+outputs: { default: { topic: out } }
+";
+
+const ONLY_PAID: &str = "\
+name: paid
+kafka: { bootstrap.servers: nowhere:1 }
+input: { topics: [in] }
+stages:
+  - name: only-paid
+    plugin: filter-json
+    config: { field: status, equals: paid }
+outputs: { default: { topic: out } }
+dlq: { topic: dlq }
+";
+
+/// Runs a pipeline on these lines.
+fn dev_on(pipeline: &str, lines: &str, options: &[&str]) -> Finished {
+    let folder = Folder::new();
+    let (pipeline, records) = (folder.write("p.yaml", pipeline), folder.write("records", lines));
+    Finished::of(sluice().arg("dev").arg(pipeline).arg("--records").arg(records).args(options))
+}
+
+fn lines(answer: &Finished) -> Vec<Value> {
+    answer.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn results_come_in_the_order_of_the_input_and_dead_letters_are_marked() {
+    let inputs =
+        (0..40).map(|n| if n % 3 == 1 { format!("oops {n}") } else { format!(r#"{{"status":"paid","n":{n}}}"#) });
+    let inputs: Vec<String> = inputs.collect();
+    let answer = dev_on(ONLY_PAID, &(inputs.join("\n") + "\n"), &[]);
+    assert_eq!(answer.code, Some(0), "{}", answer.err);
+    let results = lines(&answer);
+    let values: Vec<&str> = results.iter().map(|record| record["value"].as_str().unwrap()).collect();
+    assert_eq!(values, inputs);
+    for record in &results {
+        let is_dead_letter = record["value"].as_str().unwrap().starts_with("oops");
+        assert_eq!(record.get("dead_letter"), is_dead_letter.then_some(&json!(true)), "{record}");
+    }
+    assert!(answer.err.contains("records in: 40, out: 27, dead letters: 13, dropped: 0"), "{}", answer.err);
+    // What comes out can go in again.
+    let again = dev_on(
+        &ONLY_PAID
+            .replace("[in]", "[out, dlq]")
+            .replace("topic: out", "topic: out2")
+            .replace("topic: dlq", "topic: dlq2"),
+        &answer.out,
+        &["--records-format", "json"],
+    );
+    assert!(again.err.contains("records in: 40, out: 27, dead letters: 13"), "{}", again.err);
+}
+
+#[test]
+fn in_one_topic_many_records_keep_their_order() {
+    let inputs: Vec<String> = (0..5000).map(|n| n.to_string()).collect();
+    let answer = dev_on(COPY, &(inputs.join("\n") + "\n"), &[]);
+    let values: Vec<Value> = lines(&answer).into_iter().map(|mut record| record["value"].take()).collect();
+    assert_eq!(values, inputs, "{}", answer.err);
+}
+
+#[test]
+fn records_go_to_the_topics_of_the_input_that_they_name() {
+    let records = [
+        json!({ "value": "1" }),
+        json!({ "topic": "second", "value": "2" }),
+        json!({ "topic": "more.a", "value": "3" }),
+        json!({ "topic": "in", "value": "4" }),
+    ];
+    let text: String = records.iter().map(|record| format!("{record}\n")).collect();
+    let answer = dev_on(COPY, &text, &["--records-format", "record"]);
+    assert_eq!(answer.code, Some(0), "{}", answer.err);
+    let values: Vec<Value> = lines(&answer).into_iter().map(|mut record| record["value"].take()).collect();
+    assert_eq!(values, ["1", "2", "3", "4"]);
+    let wrong = dev_on(COPY, "{\"topic\": \"third\"}\n", &["--records-format", "record"]);
+    assert_eq!(wrong.code, Some(2), "{}", wrong.err);
+    assert!(wrong.err.contains("topic \"third\" is not among `input.topics`"), "{}", wrong.err);
+}
+
+#[test]
+fn the_summary_counts_what_came_out_before_a_stop() {
+    let pipeline = ONLY_PAID.replace("config:", "on_error: { then: stop }\n    config:");
+    let answer = dev_on(&pipeline, "{\"status\":\"paid\"}\noops\n{\"status\":\"paid\"}\n", &[]);
+    assert_eq!((answer.code, lines(&answer).len()), (Some(1), 1), "{}", answer.err);
+    assert!(answer.err.contains("out: 1, dead letters: 0, dropped: 0, stopped"), "{}", answer.err);
+}
+
+#[test]
+fn large_records_go_through() {
+    let mib = |n: usize| "x".repeat(n << 20);
+    for values in [vec![mib(2), "small".to_owned(), mib(17), mib(6), "last".to_owned()], vec![mib(95)]] {
+        let answer = dev_on(COPY, &(values.join("\n") + "\n"), &[]);
+        assert_eq!(answer.code, Some(0), "{}", answer.err);
+        let came: Vec<Value> = lines(&answer).into_iter().map(|mut record| record["value"].take()).collect();
+        assert!(came == values, "{} results: {}", came.len(), answer.err);
+    }
+}

@@ -25,7 +25,9 @@ mod signals;
 mod sizes;
 mod slow_stage;
 mod stall;
+mod streams;
 mod transactions;
+mod usage;
 mod watch;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};

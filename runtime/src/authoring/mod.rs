@@ -18,7 +18,6 @@ pub use inspect::{Inspection, inspect, size};
 pub use language::Language;
 pub use list::{Listed, PluginFolders, table};
 pub use project::{Kind, create};
-pub use tool::say;
 pub use usage::{WrongUse, wrong_use};
 
 /// The custom section of a component that has the plugin's version, as tools for WebAssembly metadata read it.

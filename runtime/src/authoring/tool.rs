@@ -66,7 +66,7 @@ pub fn nearest(folder: &Path, wanted: &str) -> Option<PathBuf> {
 }
 
 /// Progress is not worth ending a build for: a standard error that is closed or full is ignored.
-pub fn say(line: &str) {
+fn say(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
 }
 

@@ -1,60 +1,83 @@
-//! `sluice check`: everything that can be known before start.
+//! `sluice check`: validates everything that can be known before start.
 
+use std::io::Write as _;
 use std::path::PathBuf;
 
-use super::{Planning, WRONG_USE, engine};
+use super::output::{Output, tell};
+use super::{FAILED, PluginPath, WRONG_USE, engine};
 use crate::config;
+use crate::config::plan::Plan;
+use crate::kafka::TopicError;
 use crate::kafka::librdkafka::Librdkafka;
 use crate::pipeline::topics::check_topics;
 use crate::ready::load_all;
 
-/// Everything that can be known before start: YAML, plugins, grants, limits.
+const EXAMPLES: &str = "\
+Examples:
+  sluice check pipelines/
+  sluice check --broker orders.yaml
+  sluice check --print orders.yaml
+  sluice check --schema > pipeline.schema.json";
+
+/// Validate pipeline files, plugins and stage configuration.
 #[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Check {
-    /// Pipeline files, and folders of them (*.yaml, *.yml).
+    /// Pipeline files, and directories of them (*.yaml, *.yml)
     #[arg(required_unless_present = "schema")]
     paths: Vec<PathBuf>,
-    #[command(flatten)]
-    planning: Planning,
-    /// Ask the brokers too: do the topics exist, may they be read.
+    /// Also ask the brokers whether the topics exist and may be used
     #[arg(long)]
     broker: bool,
-    /// Print the JSON Schema of a pipeline file, for editors, and do nothing else.
+    /// Print each pipeline as it is understood: with all defaults, and with `${...}` as written
+    #[arg(long, conflicts_with = "schema")]
+    print: bool,
+    /// Print the JSON Schema of pipeline files, for editors, and do nothing else
     #[arg(long)]
     schema: bool,
+    #[command(flatten)]
+    plugin_path: PluginPath,
 }
 
 impl Check {
     pub(super) fn execute(self) -> anyhow::Result<u8> {
-        if self.schema {
-            println!("{}", serde_json::to_string_pretty(&config::schema())?);
-            return Ok(0);
-        }
-        let loaded = match load_all(&engine()?, &self.paths, &self.planning.options(false)) {
-            Ok(loaded) => loaded,
-            Err(errors) => {
-                eprintln!("{errors}");
-                return Ok(WRONG_USE);
-            }
-        };
+        let mut out = Output::standard()?;
+        let code = if self.schema { out.write_json(&config::schema()).map(|()| 0) } else { self.check(&mut out) }?;
+        out.flush()?;
+        Ok(code)
+    }
+
+    fn check(&self, out: &mut Output) -> anyhow::Result<u8> {
+        let loaded = load_all(&engine()?, &self.paths, &self.plugin_path.options())?;
         for warning in &loaded.warnings {
-            eprintln!("{warning}");
+            tell(format_args!("warning: {warning}"));
         }
         for (_, broken) in &loaded.broken {
-            eprintln!("{broken}");
+            tell(broken);
         }
-        let mut well = loaded.broken.is_empty();
+        let mut code = if loaded.broken.is_empty() { 0 } else { WRONG_USE };
         for ready in &loaded.ready {
             let (file, name) = (ready.plan.file.display(), &ready.plan.name);
             if self.broker
                 && let Err(error) = check_topics(&Librdkafka, &ready.plan)
             {
-                eprintln!("{file}: {error}");
-                well = false;
+                tell(format_args!("{file}: {error:#}"));
+                // Brokers that do not answer say nothing about the file.
+                let is_away = matches!(error.downcast_ref(), Some(TopicError::NoBroker { .. }));
+                code = code.max(if is_away { FAILED } else { WRONG_USE });
                 continue;
             }
-            println!("{file}: ok (pipeline {name}, stages: {})", ready.plan.stages.len());
+            if self.print {
+                print(&ready.plan, out)?;
+            } else {
+                writeln!(out, "{file}: ok (pipeline {name}, stages: {})", ready.plan.stages.len())?;
+            }
         }
-        Ok(if well { 0 } else { WRONG_USE })
+        Ok(code)
     }
+}
+
+/// Writes a plan as a document of YAML, below the name of its file.
+fn print(plan: &Plan, out: &mut Output) -> std::io::Result<()> {
+    write!(out, "---\n# {}\n{}", plan.file.display(), config::print(plan))
 }

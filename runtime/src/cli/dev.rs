@@ -1,4 +1,4 @@
-//! `sluice dev`: one pipeline on the embedded broker.
+//! `sluice dev`: runs one pipeline on the embedded broker.
 
 mod watch;
 
@@ -11,95 +11,100 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use clap::ValueEnum;
 
-use super::{FAILED, Planning, WRONG_USE, engine};
+use super::output::{Output, tell};
+use super::{PluginPath, WrongUse, engine, report};
+use crate::config::PlanOptions;
 use crate::config::plan::Plan;
-use crate::counters::Totals;
-use crate::dev::Bench;
-use crate::kafka::librdkafka::embedded::SAFE_BACKLOG;
+use crate::dev::{Bench, Summary};
 use crate::ready::load_one;
 use crate::record_text::DevRecord;
 
 /// Lines that are read ahead of what is fed.
 const READ_AHEAD: usize = 1024;
+/// So many records are fed one by one, so that their results come in order across topics; those behind them in chunks.
+const IN_TURN: usize = 100;
 /// Records that are fed at a time, at the most.
 const CHUNK: usize = 2000;
+/// Bytes of records that are fed at a time, but for one that is larger.
+const CHUNK_BYTES: usize = 1 << 20;
 /// How long a chunk waits for more lines once it has one.
 const CHUNK_WAIT: Duration = Duration::from_millis(20);
 /// How much of a value is shown on a terminal, in characters.
 const SHOWN: usize = 160;
 
-/// One pipeline on an embedded broker, fed from sample records, with the results printed.
+const EXAMPLES: &str = "\
+Examples:
+  echo '{\"status\":\"paid\"}' | sluice dev orders.yaml
+  sluice dev orders.yaml --records sample.txt --watch
+  sluice dlq show orders.yaml 2/4711 --json --as-input | sluice dev orders.yaml --records-format json";
+
+/// Run one pipeline on sample records, without Kafka.
 #[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Dev {
-    /// The pipeline file.
+    /// The pipeline file
     pipeline: PathBuf,
-    /// The records: a file, or - for standard input.
-    #[arg(long, value_name = "FILE|-", default_value = "-")]
+    /// File with the records, or - for standard input
+    #[arg(long, value_name = "FILE", default_value = "-")]
     records: PathBuf,
-    /// What a line of the records is.
-    #[arg(long, value_enum, default_value_t = Format::Plain)]
+    /// What a line of the records is
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Plain)]
     records_format: Format,
-    /// Runs it again whenever the pipeline, the records or a plugin changes, until Ctrl-C.
+    /// Run again whenever the pipeline, the records or a plugin changes, until Ctrl-C
     #[arg(long)]
     watch: bool,
     #[command(flatten)]
-    planning: Planning,
+    plugin_path: PluginPath,
 }
 
 /// What a line of records is.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
-    /// The value.
+    /// The value of a record, which goes to the first topic of the input
     Plain,
-    /// A JSON object: {"key"|"key_base64", "value"|"value_base64", "headers": [[name, value]], "timestamp": ms}.
+    /// A JSON object: {"topic", "key"|"key_base64", "value"|"value_base64", "headers": [[name, value]], "timestamp":
+    /// ms}
+    #[value(alias = "json")]
     Record,
 }
 
-/// Input that cannot be used: exit code 2.
+/// The reader of the results has seen enough.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-struct WrongInput(String);
+#[error("standard output is closed")]
+struct Closed;
 
 impl Dev {
     pub(super) fn execute(self) -> anyhow::Result<u8> {
         if self.watch { watch::run_and_watch(self) } else { Ok(self.run(|_| Ok(()))) }
     }
 
-    /// Runs it once. Answers the exit code. `loaded` is told the plan, once there is one.
+    fn options(&self) -> PlanOptions {
+        PlanOptions { embedded: true, ..self.plugin_path.options() }
+    }
+
+    /// Runs it once. Returns the exit code. `loaded` gets the plan, once there is one.
     fn run(&self, loaded: impl FnOnce(&Plan) -> anyhow::Result<()>) -> u8 {
         match self.feed_all(loaded) {
             Ok(()) => 0,
-            Err(error) if error.is::<WrongInput>() => {
-                eprintln!("{error}");
-                WRONG_USE
-            }
-            // Whoever read the results has seen enough.
-            Err(error) if error.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe) => 0,
-            Err(error) => {
-                eprintln!("error: {error:#}");
-                FAILED
-            }
+            Err(error) if error.is::<Closed>() => 0,
+            Err(error) => report(&error),
         }
     }
 
     fn feed_all(&self, loaded: impl FnOnce(&Plan) -> anyhow::Result<()>) -> anyhow::Result<()> {
-        let (ready, warnings) = load_one(&engine()?, &self.pipeline, &self.planning.options(true))
-            .map_err(|broken| WrongInput(broken.to_string()))?;
+        let (ready, warnings) = load_one(&engine()?, &self.pipeline, &self.options())?;
         loaded(&ready.plan)?;
         for warning in warnings {
-            eprintln!("{warning}");
+            tell(format_args!("warning: {warning}"));
         }
-        let dlq = ready.plan.dlq.as_ref().map(|dlq| dlq.topic.name.clone());
         let lines = read_lines(&self.records)?;
         let begun = Instant::now();
-        let mut printer = Printer::new(dlq);
+        let mut printer = Printer::new()?;
         let mut bench = Bench::start(ready)?;
         let fed = self.feed_chunks(&mut bench, &lines, &mut printer);
-        let tally = bench.tally();
-        let ended = bench.end();
-        printer.finish(&tally, begun.elapsed())?;
-        fed?;
-        Ok(ended?)
+        let ended = bench.end(&mut |result| printer.print(&result));
+        printer.finish(&bench.summary(), begun.elapsed(), fed.is_err())?;
+        fed.and(ended)
     }
 
     fn feed_chunks(
@@ -110,31 +115,39 @@ impl Dev {
     ) -> anyhow::Result<()> {
         let mut number = 0;
         while let Ok(first) = lines.recv() {
+            let most = if number < IN_TURN { 1 } else { CHUNK };
             let (mut chunk, mut bytes, mut line) = (Vec::new(), 0, Some(first));
             while let Some(text) = line.take() {
                 number += 1;
                 let text = text.with_context(|| format!("{}", self.records.display()))?;
                 let record = self.parse(&text, number)?;
+                bench.takes(&record).map_err(|error| self.wrong(number, &error))?;
                 bytes += record.size();
                 chunk.push(record);
-                if chunk.len() < CHUNK && bytes < SAFE_BACKLOG {
+                if chunk.len() < most && bytes < CHUNK_BYTES {
                     line = lines.recv_timeout(CHUNK_WAIT).ok();
                 }
             }
             bench.feed(&chunk, &mut |result| printer.print(&result))?;
-            printer.progress(&bench.tally())?;
+            printer.progress(&bench.summary())?;
         }
         Ok(())
     }
 
-    fn parse(&self, line: &[u8], number: usize) -> Result<DevRecord, WrongInput> {
+    fn parse(&self, line: &[u8], number: usize) -> Result<DevRecord, WrongUse> {
         match self.records_format {
             Format::Plain => Ok(DevRecord::plain(line)),
             Format::Record => DevRecord::from_json(line).map_err(|error| {
-                let help = "with plain values, one a line, leave --records-format out";
-                WrongInput(format!("{}:{number}: {error}\nhelp: {help}", self.records.display()))
+                self.wrong(
+                    number,
+                    &format_args!("{error}\nhelp: with one plain value per line, leave --records-format out"),
+                )
             }),
         }
+    }
+
+    fn wrong(&self, number: usize, error: &dyn std::fmt::Display) -> WrongUse {
+        WrongUse(format!("{}:{number}: {error}", self.records.display()))
     }
 }
 
@@ -142,11 +155,11 @@ impl Dev {
 fn read_lines(path: &Path) -> anyhow::Result<Receiver<io::Result<Vec<u8>>>> {
     let reader: Box<dyn BufRead + Send> = if path == Path::new("-") {
         if io::stdin().is_terminal() {
-            eprintln!("records from standard input, one a line; end with Ctrl-D");
+            tell("reading records from standard input, one per line; end with Ctrl-D");
         }
         Box::new(BufReader::new(io::stdin()))
     } else {
-        let file = File::open(path).map_err(|error| WrongInput(format!("--records {}: {error}", path.display())))?;
+        let file = File::open(path).map_err(|error| WrongUse(format!("--records {}: {error}", path.display())))?;
         Box::new(BufReader::new(file))
     };
     let (sender, receiver) = sync_channel(READ_AHEAD);
@@ -166,23 +179,25 @@ fn read_lines(path: &Path) -> anyhow::Result<Receiver<io::Result<Vec<u8>>>> {
     Ok(receiver)
 }
 
-/// Results on standard output: readable on a terminal, JSON lines in a pipe. Progress and the summary on standard
+/// Results on standard output: readable on a terminal, JSON lines elsewhere. Progress and the summary on standard
 /// error.
 struct Printer {
-    dlq: Option<String>,
-    readable: bool,
+    out: Output,
     progress: bool,
-    out: io::StdoutLock<'static>,
 }
 
 impl Printer {
-    fn new(dlq: Option<String>) -> Printer {
-        let readable = io::stdout().is_terminal();
-        Printer { dlq, readable, progress: !readable && io::stderr().is_terminal(), out: io::stdout().lock() }
+    fn new() -> io::Result<Printer> {
+        let out = Output::standard()?;
+        let progress = !out.is_terminal() && io::stderr().is_terminal();
+        Ok(Printer { out, progress })
     }
 
     fn print(&mut self, record: &DevRecord) -> anyhow::Result<()> {
-        if !self.readable {
+        if self.out.is_closed() {
+            return Err(Closed.into());
+        }
+        if !self.out.is_terminal() {
             return Ok(writeln!(self.out, "{}", record.to_json())?);
         }
         let topic = record.topic.as_deref().unwrap_or_default();
@@ -190,7 +205,7 @@ impl Printer {
             bytes.as_deref().map_or("null".into(), |bytes| shorten(&String::from_utf8_lossy(bytes)))
         };
         let (key, value) = (text(&record.key), text(&record.value));
-        if self.dlq.as_deref() == Some(topic) {
+        if record.dead_letter {
             let header = |name| record.header(name).unwrap_or_default();
             let (class, stage, reason) =
                 (header("sluice.error.class"), header("sluice.error.stage"), header("sluice.error.reason"));
@@ -203,25 +218,30 @@ impl Printer {
         Ok(writeln!(self.out, "> {topic}  {key}  {value}")?)
     }
 
-    fn progress(&mut self, tally: &Totals) -> anyhow::Result<()> {
+    fn progress(&mut self, summary: &Summary) -> anyhow::Result<()> {
         self.out.flush()?;
+        if self.out.is_closed() {
+            return Err(Closed.into());
+        }
         if self.progress {
-            eprint!("\r{}", sentence(tally));
+            // What standard error does not take is lost.
+            let _ = write!(io::stderr(), "\r{}", sentence(summary));
         }
         Ok(())
     }
 
-    fn finish(&mut self, tally: &Totals, took: Duration) -> anyhow::Result<()> {
+    fn finish(&mut self, summary: &Summary, took: Duration, is_stopped: bool) -> anyhow::Result<()> {
         self.out.flush()?;
         let clear = if self.progress { "\r" } else { "" };
-        eprintln!("{clear}{} ({:.1} s)", sentence(tally), took.as_secs_f64());
+        let stopped = if is_stopped { ", stopped" } else { "" };
+        tell(format_args!("{clear}{}{stopped} ({:.1} s)", sentence(summary), took.as_secs_f64()));
         Ok(())
     }
 }
 
-fn sentence(tally: &Totals) -> String {
-    let Totals { records, out, dead_letters, dropped } = tally;
-    format!("summary: records in: {records}, out: {out}, dead letters: {dead_letters}, dropped: {dropped}")
+fn sentence(summary: &Summary) -> String {
+    let Summary { fed, out, dead_letters, dropped } = summary;
+    format!("summary: records in: {fed}, out: {out}, dead letters: {dead_letters}, dropped: {dropped}")
 }
 
 fn shorten(text: &str) -> String {

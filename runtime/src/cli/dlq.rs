@@ -1,16 +1,17 @@
-//! `sluice dlq`: looking into dead letters, and replaying them.
+//! `sluice dlq`: inspects and replays dead letters.
 
 use std::fmt::Display;
-use std::io::{self, Write as _};
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 
 use clap::{Subcommand, ValueEnum};
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{FAILED, Planning, WRONG_USE, engine};
+use super::output::{Output, tell};
+use super::{FAILED, PluginPath, WrongUse, engine};
 use crate::config::plan::Plan;
-use crate::config::{self, Errors};
+use crate::config::{self, PlanOptions};
 use crate::dlq::headers::strip;
 use crate::dlq::list::List;
 use crate::dlq::marks::Marks;
@@ -19,12 +20,20 @@ use crate::dlq::scan::{Flow, Scan, topic};
 use crate::dlq::select::{At, Selection};
 use crate::dlq::show::Shown;
 use crate::kafka::reader::Ends;
+use crate::kafka::{ErrorKind, KafkaError};
 use crate::ready::load_one;
 use crate::record_text::DevRecord;
 use crate::source::{self, Event};
 
-/// Looking into dead letters, and replaying them.
+const EXAMPLES: &str = "\
+Examples:
+  sluice dlq list orders.yaml --since 2h
+  sluice dlq show orders.yaml 2/4711
+  sluice dlq replay orders.yaml --stage only-paid --dry-run";
+
+/// Inspect and replay dead letters.
 #[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Dlq {
     #[command(subcommand)]
     command: Command,
@@ -32,25 +41,24 @@ pub struct Dlq {
 
 #[derive(Subcommand)]
 enum Command {
-    /// What there is: counts by pipeline, stage, class and reason, since when, and one for an example.
+    /// Count dead letters by pipeline, stage, class and reason
     List(ListArguments),
-    /// One dead letter, whole.
+    /// Show one dead letter in full
     Show(ShowArguments),
-    /// Takes dead letters through the chain once more, and writes what comes of them to the outputs. What has been
-    /// replayed is not replayed again.
+    /// Run dead letters through the chain again and write the results to the outputs
+    ///
+    /// A dead letter that has been replayed is not replayed again.
     Replay(ReplayArguments),
 }
 
 /// Which topic, seen from which pipeline.
 #[derive(clap::Args)]
 struct Place {
-    /// The pipeline file: its brokers, its DLQ.
+    /// The pipeline file, for its brokers and its dead-letter topic
     pipeline: PathBuf,
-    /// Another dead-letter topic than the pipeline's.
+    /// Dead-letter topic to use in place of the pipeline's
     #[arg(long, value_name = "NAME")]
     topic: Option<String>,
-    #[command(flatten)]
-    planning: Planning,
 }
 
 #[derive(clap::Args)]
@@ -59,10 +67,10 @@ struct ListArguments {
     place: Place,
     #[command(flatten)]
     selection: Selection,
-    /// Tell reasons apart that differ only in numbers or in quoted text.
+    /// Do not group reasons that differ only in numbers or quoted text
     #[arg(long)]
     exact: bool,
-    /// JSON, an object on a line.
+    /// Print JSON, one object per line
     #[arg(long)]
     json: bool,
 }
@@ -71,19 +79,22 @@ struct ListArguments {
 struct ShowArguments {
     #[command(flatten)]
     place: Place,
-    /// Where it is in the dead-letter topic.
+    /// Its place in the dead-letter topic
     #[arg(value_name = "PARTITION/OFFSET")]
     at: At,
-    /// Write nothing but the bytes of this.
-    #[arg(long, value_enum, conflicts_with = "json")]
+    /// Print only the bytes of its key or value
+    #[arg(long, value_name = "PART", value_enum, conflicts_with = "json")]
     raw: Option<Part>,
-    /// The record on a line of JSON, as `sluice dev --records-format record` reads it.
+    /// Print the record as one line of JSON, as `sluice dev --records-format json` reads it
     #[arg(long)]
     json: bool,
-    /// With --json: without the headers that sluice added, as the pipeline had read it.
+    /// With --json: leave out the headers that sluice added
     #[arg(long, requires = "json")]
     as_input: bool,
 }
+
+/// The header that names the topic that a dead letter was read from.
+const TOPIC: &str = "sluice.error.topic";
 
 /// A part of a record.
 #[derive(Clone, Copy, ValueEnum)]
@@ -98,89 +109,84 @@ struct ReplayArguments {
     place: Place,
     #[command(flatten)]
     selection: Selection,
-    /// Where in the chain to take a record up.
-    #[arg(long, value_enum, default_value_t = From::FailedStage)]
+    /// Stage of the chain to start at
+    #[arg(long, value_name = "STAGE", value_enum, default_value_t = From::FailedStage)]
     from: From,
-    /// Write nothing, and tell what would come of it.
+    /// Write nothing, and report what would be written
     #[arg(long)]
     dry_run: bool,
-    /// Leave a record that has been replayed so often and has failed again each time.
+    /// Skip records that have been replayed this often and have failed each time
     #[arg(long, value_name = "COUNT", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
     max_replays: u32,
-    /// At most so many dead letters a second.
+    /// Maximum number of dead letters per second
     #[arg(long, value_name = "COUNT", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
     rate: u32,
-    /// Replay what has been replayed before, too.
+    /// Also replay what has been replayed before
     #[arg(long)]
     again: bool,
-    /// The summary as JSON.
+    /// Print the summary as JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    plugin_path: PluginPath,
 }
-
-/// Use that is wrong: exit code 2.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-struct WrongUse(String);
 
 impl Dlq {
     pub(super) fn execute(self) -> anyhow::Result<u8> {
-        let result = match self.command {
+        match self.command {
             Command::List(arguments) => list(&arguments).map(|()| 0),
             Command::Show(arguments) => show(&arguments).map(|()| 0),
             Command::Replay(arguments) => replay(arguments),
-        };
-        match result {
-            Ok(code) => Ok(code),
-            Err(error) if error.is::<WrongUse>() => {
-                eprintln!("{error}");
-                Ok(WRONG_USE)
-            }
-            // Whoever read the results has seen enough.
-            Err(error) if error.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe) => {
-                Ok(0)
-            }
-            Err(error) => Err(error),
         }
     }
 }
 
 impl Place {
+    /// The plan, without its plugins: an operator's machine may not have them.
     fn plan(&self) -> anyhow::Result<(Plan, String)> {
         let environment = |name: &str| std::env::var(name).ok();
-        let planned = config::load(&self.pipeline, &environment, &self.planning.options(false));
-        let (plan, warnings) = planned.map_err(wrong_use)?;
-        tell(warnings);
+        let options = PlanOptions { without_plugins: true, ..PlanOptions::default() };
+        let (plan, warnings) = config::load(&self.pipeline, &environment, &options)?;
+        warn(warnings);
         let topic = self.topic(&plan)?;
         Ok((plan, topic))
     }
 
-    fn topic(&self, plan: &Plan) -> anyhow::Result<String> {
-        topic(plan, self.topic.as_deref()).map_err(|error| WrongUse(format!("error: {error}")).into())
+    fn topic(&self, plan: &Plan) -> Result<String, WrongUse> {
+        topic(plan, self.topic.as_deref()).map_err(|error| WrongUse(error.to_string()))
     }
 }
 
-fn wrong_use(errors: Errors) -> WrongUse {
-    WrongUse(errors.to_string())
-}
-
-fn tell<W: Display>(warnings: Vec<W>) {
+fn warn<W: Display>(warnings: Vec<W>) {
     for warning in warnings {
-        eprintln!("{warning}");
+        tell(format_args!("warning: {warning}"));
     }
+}
+
+fn scan(plan: &Plan, topic: &str) -> anyhow::Result<Scan> {
+    Scan::new(plan, topic).map_err(|error| {
+        let kind = error.chain().find_map(|cause| cause.downcast_ref::<KafkaError>()).map(|error| error.kind);
+        let is_away = matches!(kind, Some(ErrorKind::Unavailable | ErrorKind::TimedOut));
+        let servers = plan.consumer.get("bootstrap.servers").map(String::as_str).unwrap_or_default();
+        if is_away {
+            anyhow::anyhow!("no broker answers at {servers}: check `bootstrap.servers` and the network")
+        } else {
+            error
+        }
+    })
 }
 
 /// What has been replayed, as far as that can be told: whoever looks on may have fewer rights.
 fn marks(plan: &Plan, topic: &str, scan: &Scan) -> Marks {
     Marks::read(plan, topic, scan.extents(), Ends::Committed).unwrap_or_else(|error| {
-        eprintln!("warning: what has been replayed cannot be told: {error:#}");
+        tell(format_args!("warning: what has been replayed is not known: {error:#}"));
         Marks::default()
     })
 }
 
 fn list(arguments: &ListArguments) -> anyhow::Result<()> {
     let (plan, topic) = arguments.place.plan()?;
-    let scan = Scan::new(&plan, &topic)?;
+    let scan = scan(&plan, &topic)?;
     let marks = marks(&plan, &topic, &scan);
     let (mut list, mut taken) = (List::new(arguments.exact), 0);
     let selection = &arguments.selection;
@@ -197,11 +203,11 @@ fn list(arguments: &ListArguments) -> anyhow::Result<()> {
         }
         Ok(if selection.limit.is_some_and(|limit| taken >= limit) { Flow::Enough } else { Flow::On })
     })?;
-    let mut out = io::stdout().lock();
+    let mut out = Output::standard()?;
     if arguments.json {
         list.write_json(&mut out)?;
     } else if list.is_empty() {
-        eprintln!("no such dead letters in {topic}");
+        tell(format_args!("no such dead letters in {topic}"));
     } else {
         list.write_table(&mut out)?;
     }
@@ -210,7 +216,7 @@ fn list(arguments: &ListArguments) -> anyhow::Result<()> {
 
 fn show(arguments: &ShowArguments) -> anyhow::Result<()> {
     let (plan, topic) = arguments.place.plan()?;
-    let scan = Scan::new(&plan, &topic)?;
+    let scan = scan(&plan, &topic)?;
     let marks = marks(&plan, &topic, &scan);
     let held = scan.extents().iter().find(|extent| extent.partition == arguments.at.partition);
     let held = held.map_or_else(
@@ -228,7 +234,7 @@ fn show(arguments: &ShowArguments) -> anyhow::Result<()> {
     let Some(mut shown) = shown else {
         anyhow::bail!("there is no record at {} of topic \"{topic}\": {held}", arguments.at)
     };
-    let mut out = io::stdout().lock();
+    let mut out = Output::standard()?;
     if let Some(part) = arguments.raw {
         let bytes = match part {
             Part::Key => shown.record.key,
@@ -237,6 +243,7 @@ fn show(arguments: &ShowArguments) -> anyhow::Result<()> {
         out.write_all(&bytes.unwrap_or_default())?;
     } else if arguments.json {
         if arguments.as_input {
+            shown.record.topic = shown.record.header(TOPIC).map(str::to_owned);
             shown.record.headers = strip(shown.record.headers);
         }
         writeln!(out, "{}", shown.record.to_json())?;
@@ -247,15 +254,15 @@ fn show(arguments: &ShowArguments) -> anyhow::Result<()> {
 }
 
 fn replay(arguments: ReplayArguments) -> anyhow::Result<u8> {
-    let ReplayArguments { place, selection, from, dry_run, max_replays, rate, again, json } = arguments;
-    let (ready, warnings) = load_one(&engine()?, &place.pipeline, &place.planning.options(false)).map_err(wrong_use)?;
-    tell(warnings);
+    let ReplayArguments { place, selection, from, dry_run, max_replays, rate, again, json, plugin_path } = arguments;
+    let (ready, warnings) = load_one(&engine()?, &place.pipeline, &plugin_path.options())?;
+    warn(warnings);
     let options = Options { topic: place.topic(&ready.plan)?, from, max_replays, rate, dry_run, again };
     let (mut replay, scan, control) = Replay::start(ready, options, selection)?;
     obey_signals(control)?;
     let result = replay.run(scan);
     let summary = replay.summary();
-    let mut out = io::stdout().lock();
+    let mut out = Output::standard()?;
     if json {
         summary.write_json(dry_run, &mut out)?;
     } else {
@@ -264,13 +271,13 @@ fn replay(arguments: ReplayArguments) -> anyhow::Result<u8> {
     out.flush()?;
     let complete = summary.left() == 0 && !replay.was_stopped();
     if replay.was_stopped() {
-        eprintln!("stopped as told: run the same command again for the rest");
+        tell("stopped: run the same command again for the rest");
     }
     if let Err(error) = &result {
-        eprintln!("error: {error:#}");
-        eprintln!(
-            "help: what is replayed so far is committed and marked; mend the cause and run the same command again"
-        );
+        tell(format_args!(
+            "error: {error:#}\nhelp: what has been replayed is committed and marked; fix the cause and run the same \
+             command again"
+        ));
     }
     replay.close();
     Ok(if result.is_ok() && complete { 0 } else { FAILED })

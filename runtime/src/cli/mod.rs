@@ -1,121 +1,163 @@
 //! The command line: what is asked for, and with which exit code it ends.
 
 mod check;
+mod completions;
 mod dev;
 mod dlq;
+mod logging;
+mod output;
 mod plugin;
+#[cfg(test)]
+mod reference;
 mod run;
+mod suggest;
 mod test;
+mod version;
 
-use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
-use clap::{Parser, Subcommand, ValueEnum};
-use tracing_subscriber::EnvFilter;
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
-use crate::config::PlanOptions;
+use self::output::tell;
+use crate::authoring;
+use crate::config::{Errors, PlanOptions};
+use crate::limits;
+use crate::log;
 use crate::plugin::{Engine, default_cache_dir};
 
-/// Failed at work.
+/// The exit code of a command that failed at work.
 pub const FAILED: u8 = 1;
-/// Wrong use or configuration.
+/// The exit code of wrong usage or configuration.
 pub const WRONG_USE: u8 = 2;
 
-/// Kafka in, a chain of sandboxed WebAssembly plugins, Kafka out. Nothing is lost.
+/// How long the end of the program waits for whoever reads its log.
+const LAST_LINES: Duration = Duration::from_secs(1);
+
+const AFTER_HELP: &str = "\
+Examples:
+  echo '{\"status\":\"paid\"}' | sluice dev orders.yaml
+  sluice check pipelines/ && sluice run pipelines/
+
+Environment:
+  SLUICE_PLUGIN_PATH  Directories of plugins, separated by colons
+  SLUICE_CACHE_DIR    Directory for compiled plugins [default: $XDG_CACHE_HOME/sluicebox or ~/.cache/sluicebox]
+  RUST_LOG            Filter for log messages, such as info,kafka=debug
+  NO_COLOR            Disables colors
+
+Exit codes:
+  0  Success, or a shutdown with everything in flight delivered and committed
+  1  Runtime failure: a pipeline could not go on or did not drain in time, or tests failed
+  2  Usage or configuration error";
+
+/// Process Kafka topics with sandboxed WebAssembly plugins.
 #[derive(Parser)]
-#[command(name = "sluice", version, arg_required_else_help = true)]
+#[command(name = "sluice", version, arg_required_else_help = true, max_term_width = 100)]
+#[command(after_help = AFTER_HELP)]
 struct Arguments {
-    /// How log lines look; they go to standard error. RUST_LOG sets what is logged (default: info).
-    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
-    log_format: LogFormat,
     #[command(subcommand)]
     command: Command,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum LogFormat {
-    Text,
-    Json,
+    #[command(flatten)]
+    logging: logging::Logging,
 }
 
 #[derive(Subcommand)]
 enum Command {
-    /// The daemon: every pipeline in the files and folders.
+    /// Run pipelines until stopped
     Run(run::Run),
-    /// One pipeline on an embedded broker, fed from sample records, with the results printed.
-    Dev(dev::Dev),
-    /// Everything that can be known before start: YAML, plugins, grants, limits.
+    /// Validate pipeline files, plugins and stage configuration
+    ///
+    /// No broker is contacted unless --broker is given.
+    #[command(visible_aliases = ["validate", "lint"])]
     Check(check::Check),
-    /// Pipeline tests: the real plugins on recorded records, against what has to come of them.
+    /// Run one pipeline on sample records, without Kafka
+    ///
+    /// The pipeline runs on a broker that is part of this program. Its results go to standard output: as readable text
+    /// on a terminal, elsewhere as JSON, one record per line, dead letters with "dead_letter": true. Results of one
+    /// topic come in the order of the input; those of the first 100 records do so across topics.
+    Dev(dev::Dev),
+    /// Run pipeline tests
+    ///
+    /// The real plugins run on sample records, and the results are compared with the expected ones. No broker is
+    /// needed.
     Test(test::Test),
-    /// Making plugins, in any language.
+    /// Create, build, test, list and inspect plugins
     Plugin(plugin::Plugin),
-    /// Looking into dead letters, and replaying them.
+    /// Inspect and replay dead letters
     Dlq(Box<dlq::Dlq>),
-    /// Where a record went, and why.
+    /// Generate shell completions
+    Completions(completions::Completions),
+    /// Write man pages into a directory
     #[command(hide = true)]
-    Explain(NotYet),
+    Man(completions::Man),
 }
 
-/// A command that is not available yet, with whatever stands behind it.
+/// Where plugins are found.
 #[derive(clap::Args)]
-struct NotYet {
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-    _rest: Vec<String>,
-}
-
-/// How pipelines find what they need.
-#[derive(clap::Args)]
-struct Planning {
-    /// A folder of plugins (NAME.wasm), searched before SLUICE_PLUGIN_PATH and `plugins/` beside the file. May repeat.
+struct PluginPath {
+    /// Directory of plugins (NAME.wasm), searched before SLUICE_PLUGIN_PATH and `plugins/` beside the pipeline file.
+    /// May be given several times
     #[arg(long, value_name = "DIR")]
     plugin_path: Vec<PathBuf>,
-    /// A name that no other running copy has, over the file's `instance`.
-    #[arg(long)]
-    instance: Option<String>,
 }
 
-impl Planning {
-    fn options(&self, embedded: bool) -> PlanOptions {
-        PlanOptions { plugin_path: self.plugin_path.clone(), instance: self.instance.clone(), embedded }
+impl PluginPath {
+    fn options(&self) -> PlanOptions {
+        PlanOptions { plugin_path: self.plugin_path.clone(), ..PlanOptions::default() }
     }
+}
+
+/// Wrong usage: exit code 2.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct WrongUse(String);
+
+/// The command line, with all that only the running program knows.
+fn command() -> clap::Command {
+    Arguments::command().long_version(version::long())
 }
 
 /// Runs the program.
 pub fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    log_to_stderr(arguments.log_format);
-    let result = match arguments.command {
+    let parsed = command().try_get_matches().and_then(|matches| Arguments::from_arg_matches(&matches));
+    let arguments = match parsed {
+        Ok(arguments) => arguments,
+        Err(error) => return ExitCode::from(suggest::print(error)),
+    };
+    if let Err(error) = arguments.logging.start() {
+        tell(format_args!("error: {error:#}"));
+        return ExitCode::from(FAILED);
+    }
+    let code = execute(arguments.command).unwrap_or_else(|error| report(&error));
+    log::flush(LAST_LINES);
+    ExitCode::from(code)
+}
+
+fn execute(command: Command) -> anyhow::Result<u8> {
+    limits::raise_open_files()?;
+    match command {
         Command::Run(run) => run.execute(),
-        Command::Dev(dev) => dev.execute(),
         Command::Check(check) => check.execute(),
+        Command::Dev(dev) => dev.execute(),
         Command::Test(test) => test.execute(),
         Command::Plugin(plugin) => plugin.execute(),
         Command::Dlq(dlq) => dlq.execute(),
-        Command::Explain(_) => Ok(not_yet("explain", "a dead letter's headers say where it came from and why")),
-    };
-    match result {
-        Ok(code) => ExitCode::from(code),
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::from(FAILED)
-        }
+        Command::Completions(completions) => completions.execute(),
+        Command::Man(man) => man.execute(),
     }
 }
 
-fn not_yet(command: &str, instead: &str) -> u8 {
-    eprintln!("error: `sluice {command}` is not available yet\nhelp: {instead}");
-    WRONG_USE
-}
-
-fn log_to_stderr(format: LogFormat) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    match format {
-        LogFormat::Json => builder.json().flatten_event(true).init(),
-        LogFormat::Text => builder.with_ansi(std::io::stderr().is_terminal()).init(),
+/// Says why a command failed. Returns its exit code.
+fn report(error: &anyhow::Error) -> u8 {
+    // Findings begin with their place.
+    if let Some(errors) = error.downcast_ref::<Errors>() {
+        tell(errors);
+        return WRONG_USE;
     }
+    tell(format_args!("error: {error:#}"));
+    let is_wrong_use = error.is::<WrongUse>() || error.is::<authoring::WrongUse>();
+    if is_wrong_use { WRONG_USE } else { FAILED }
 }
 
 fn engine() -> anyhow::Result<Engine> {

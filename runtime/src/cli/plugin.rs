@@ -3,16 +3,15 @@
 mod list;
 mod test;
 
-use std::io::{self, Write as _};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::{WRONG_USE, engine};
-use crate::authoring::{
-    Built, Kind, Language, PluginFolders, Real, Request, WrongUse, build, create, inspect, say, size,
-};
+use super::engine;
+use super::output::{Output, tell};
+use crate::authoring::{Built, Kind, Language, PluginFolders, Real, Request, build, create, inspect, size};
 use crate::plugin::Engine;
 use crate::watch::{Scope, Watch};
 
@@ -91,19 +90,12 @@ struct Inspect {
 
 impl Plugin {
     pub(super) fn execute(self) -> anyhow::Result<u8> {
-        let result = match self.command {
+        match self.command {
             Command::New(new) => new.execute(),
             Command::Build(build) => build.execute(),
             Command::Test(test) => test.execute(),
             Command::List(list) => list.execute(),
             Command::Inspect(inspect) => inspect.execute(),
-        };
-        match result {
-            Err(error) if error.is::<WrongUse>() => {
-                say(&format!("error: {error:#}"));
-                Ok(WRONG_USE)
-            }
-            other => other,
         }
     }
 }
@@ -140,9 +132,9 @@ fn build_on_every_change(request: &Request, engine: &Engine) -> anyhow::Result<u
     loop {
         match build(request, engine) {
             Ok(built) => _ = print(&text(&built))?,
-            Err(error) => say(&format!("error: {error:#}")),
+            Err(error) => tell(format_args!("error: {error:#}")),
         }
-        say("waiting for a change; end with Ctrl-C");
+        tell("waiting for a change; end with Ctrl-C");
         watch.wait(Scope::Folders)?;
     }
 }
@@ -184,11 +176,8 @@ impl Inspect {
 
 /// Writes a command's result to standard output. Returns the exit code: a reader that has left is not an error.
 fn print(text: &str) -> anyhow::Result<u8> {
-    let mut out = io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(error).context("cannot write to standard output")
-        }
-        _ => Ok(0),
-    }
+    let mut out = Output::standard()?;
+    out.write_all(text.as_bytes())?;
+    out.flush()?;
+    Ok(0)
 }

@@ -1,50 +1,50 @@
-//! `sluice test`: pipeline tests, and how the results of any tests are told.
+//! `sluice test`: runs pipeline tests, and reports the results of any tests.
 
 use std::fs;
-use std::io::{self, IsTerminal as _, StdoutLock, Write as _};
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::Context as _;
 
-use super::{FAILED, Planning, WRONG_USE, engine};
-use crate::config::Errors;
+use super::output::{Output, tell, uses_color};
+use super::{FAILED, PluginPath, WrongUse, engine};
+use crate::config::{Errors, PlanOptions};
 use crate::testing::{Difference, Line, Outcome, Suite, Tested, find, junit};
 
-/// Pipeline tests: the real plugins on recorded records, against what has to come of them. No broker is needed.
+const EXAMPLES: &str = "\
+Examples:
+  sluice test pipelines/
+  sluice test orders.yaml --filter cancelled
+  sluice test orders.test.yaml --update";
+
+/// Run pipeline tests.
 #[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Test {
-    /// Tests (NAME.test.yaml), pipeline files that have such tests beside them, and folders of tests.
+    /// Tests (NAME.test.yaml), pipeline files with tests beside them, and directories of tests
     #[arg(required = true)]
     paths: Vec<PathBuf>,
     #[command(flatten)]
-    planning: Planning,
-    #[command(flatten)]
     reporting: Reporting,
+    #[command(flatten)]
+    plugin_path: PluginPath,
 }
 
 impl Test {
     pub(super) fn execute(self) -> anyhow::Result<u8> {
-        match self.load() {
-            Ok(suites) => self.reporting.run(&suites),
-            Err(error) => match error.downcast::<Errors>() {
-                Ok(errors) => {
-                    eprintln!("{errors}");
-                    Ok(WRONG_USE)
-                }
-                Err(error) => Err(error),
-            },
-        }
+        self.reporting.run(&self.load()?)
     }
 
     fn load(&self) -> anyhow::Result<Vec<Suite>> {
-        let (engine, options) = (engine()?, self.planning.options(false));
+        let options = PlanOptions { offline: true, ..self.plugin_path.options() };
+        let engine = engine()?;
         let (mut suites, mut findings) = (Vec::new(), Vec::new());
         for file in find(&self.paths)? {
             match Suite::of_pipeline(&engine, &file, &options) {
                 Ok((suite, warnings)) => {
                     for warning in warnings {
-                        eprintln!("{warning}");
+                        tell(format_args!("warning: {warning}"));
                     }
                     suites.push(suite);
                 }
@@ -55,29 +55,28 @@ impl Test {
     }
 }
 
-/// Which cases are run, and how what became of them is told.
+/// Which cases are run, and how their results are reported.
 #[derive(clap::Args)]
 pub struct Reporting {
-    /// Only the cases with this text in their names.
+    /// Run only the cases with this text in their names
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     filter: String,
-    /// Write what came into the `expect` of each case that fails or has none. Look at the changes before you keep them.
+    /// Write the results into the `expect` of each case that fails or has none. Review the changes before you keep them
     #[arg(long)]
     update: bool,
-    /// Write the results to a file as JUnit XML, too.
+    /// Also write the results to a file, as JUnit XML
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
 }
 
 impl Reporting {
-    /// Runs the cases. Answers the exit code.
+    /// Runs the cases. Returns the exit code.
     pub(super) fn run(&self, suites: &[Suite]) -> anyhow::Result<u8> {
         if suites.iter().all(|suite| suite.count(&self.filter) == 0) {
-            eprintln!("error: no case has \"{}\" in its name", self.filter);
-            return Ok(WRONG_USE);
+            return Err(self.no_cases(suites).into());
         }
         let begun = Instant::now();
-        let mut teller = Teller::new();
+        let mut teller = Teller::new()?;
         let mut results: Vec<(&Suite, Vec<Tested>)> = Vec::new();
         for suite in suites.iter().filter(|suite| suite.count(&self.filter) > 0) {
             writeln!(teller.out, "{}", suite.file.display())?;
@@ -99,49 +98,60 @@ impl Reporting {
         }
         if self.update {
             for (suite, tested) in results {
-                suite.write_updates(tested)?;
+                // What cannot be written here is no finding about a file that is wrong.
+                suite.write_updates(tested).map_err(|error| anyhow::anyhow!("{error:#}"))?;
             }
         }
         Ok(if teller.failed > 0 { FAILED } else { 0 })
     }
+
+    fn no_cases(&self, suites: &[Suite]) -> WrongUse {
+        let files: Vec<String> = suites.iter().map(|suite| suite.file.display().to_string()).collect();
+        let files = files.join(", ");
+        WrongUse(match &*self.filter {
+            "" => format!("{files}: there are no cases to run"),
+            filter => format!("--filter {filter}: no case in {files} has this text in its name"),
+        })
+    }
 }
 
-/// Results on standard output, with colours on a terminal.
+/// Results on standard output, with colors on a terminal.
 struct Teller {
-    out: StdoutLock<'static>,
-    colours: bool,
+    out: Output,
+    colors: bool,
     passed: usize,
     failed: usize,
     updated: usize,
 }
 
-/// Colours of a terminal.
+/// Colors of a terminal.
 #[derive(Clone, Copy)]
-enum Colour {
+enum Color {
     Red = 31,
     Green = 32,
     Yellow = 33,
 }
 
 impl Teller {
-    fn new() -> Teller {
-        let colours = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-        Teller { out: io::stdout().lock(), colours, passed: 0, failed: 0, updated: 0 }
+    fn new() -> anyhow::Result<Teller> {
+        let out = Output::standard()?;
+        let colors = uses_color(out.is_terminal());
+        Ok(Teller { out, colors, passed: 0, failed: 0, updated: 0 })
     }
 
     fn tell(&mut self, tested: &Tested) -> anyhow::Result<()> {
         match &tested.outcome {
             Outcome::Passed => {
                 self.passed += 1;
-                self.line("  ", Colour::Green, "ok", &format!("       {}", tested.name))?;
+                self.line("  ", Color::Green, "ok", &format!("       {}", tested.name))?;
             }
             Outcome::Updated => {
                 self.updated += 1;
-                self.line("  ", Colour::Yellow, "updated", &format!("  {}", tested.name))?;
+                self.line("  ", Color::Yellow, "updated", &format!("  {}", tested.name))?;
             }
             Outcome::Failed { expects, differences } => {
                 self.failed += 1;
-                self.line("  ", Colour::Red, "FAILED", &format!("   {} (line {})", tested.name, tested.line))?;
+                self.line("  ", Color::Red, "FAILED", &format!("   {} (line {})", tested.name, tested.line))?;
                 if !expects {
                     writeln!(self.out, "    it has no `expect`: --update writes what came")?;
                 }
@@ -158,17 +168,17 @@ impl Teller {
         for line in &difference.lines {
             let text = line.to_string();
             match line {
-                Line::Expected(_) => self.line("      ", Colour::Red, &text, "")?,
-                Line::Came(_) => self.line("      ", Colour::Green, &text, "")?,
+                Line::Expected(_) => self.line("      ", Color::Red, &text, "")?,
+                Line::Came(_) => self.line("      ", Color::Green, &text, "")?,
                 Line::Same(_) | Line::LeftOut => writeln!(self.out, "      {text}")?,
             }
         }
         Ok(())
     }
 
-    fn line(&mut self, before: &str, colour: Colour, text: &str, behind: &str) -> anyhow::Result<()> {
-        if self.colours {
-            let code = colour as u8;
+    fn line(&mut self, before: &str, color: Color, text: &str, behind: &str) -> anyhow::Result<()> {
+        if self.colors {
+            let code = color as u8;
             writeln!(self.out, "{before}\u{1b}[{code}m{text}\u{1b}[0m{behind}")?;
         } else {
             writeln!(self.out, "{before}{text}{behind}")?;

@@ -1,9 +1,19 @@
-//! `${VAR}` and `${VAR:-default}` in a scalar that is parsed already, so that no value can change a file's structure.
+//! `${VAR}`, `${VAR:-default}` and `${file:PATH}` in a scalar that is parsed already, so that no value can change a
+//! file's structure.
+
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
 /// Looks an environment variable up by name.
 pub type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// The largest file that a `${file:PATH}` may name, in bytes.
+const LARGEST_FILE: u64 = 1 << 20;
+/// What comes before the path of a file.
+const FILE: &str = "file:";
 
 /// A scalar's text after expansion.
 #[derive(Debug, PartialEq, Eq)]
@@ -12,6 +22,8 @@ pub(super) struct Expanded {
     pub text: String,
     /// Whether any of it came by a `${...}`; such a text is not shown to anyone.
     pub replaced: bool,
+    /// The files that it came of.
+    pub files: Vec<PathBuf>,
 }
 
 /// Why a scalar cannot be expanded.
@@ -19,7 +31,14 @@ pub(super) struct Expanded {
 pub(super) enum ExpandError {
     #[error("environment variable {0} is not set")]
     Unset(String),
-    #[error("a \"${{\" here is followed by neither NAME}} nor NAME:-default}}")]
+    #[error("the file {} cannot be read: {why}", path.display())]
+    File {
+        /// Its path.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
+    #[error("a \"${{\" here is followed by none of NAME}}, NAME:-default}} and file:PATH}}")]
     Malformed,
     #[error("\"${{\" has no closing \"}}\"")]
     Unclosed,
@@ -30,15 +49,17 @@ impl ExpandError {
     pub fn help(&self) -> String {
         match self {
             ExpandError::Unset(name) => format!("set it, or write ${{{name}:-default}}"),
+            ExpandError::File { .. } => "a path is relative to the pipeline file".to_owned(),
             ExpandError::Malformed | ExpandError::Unclosed => "write $${ for a plain ${".to_owned(),
         }
     }
 }
 
 /// Expands a scalar. As in a shell, `:-` gives its default for a variable that is unset or empty. `$${` becomes `${`;
-/// any other `$` stays.
-pub(super) fn expand(text: &str, env: Env<'_>) -> Result<Expanded, ExpandError> {
-    let mut expanded = Expanded { text: String::with_capacity(text.len()), replaced: false };
+/// any other `$` stays. `${file:PATH}` is what a file holds, without one line break at its end; paths are relative to
+/// `folder`.
+pub(super) fn expand(text: &str, env: Env<'_>, folder: &Path) -> Result<Expanded, ExpandError> {
+    let mut expanded = Expanded { text: String::with_capacity(text.len()), replaced: false, files: Vec::new() };
     let mut rest = text;
     while let Some(at) = rest.find("${") {
         let (before, from) = rest.split_at(at);
@@ -51,12 +72,39 @@ pub(super) fn expand(text: &str, env: Env<'_>) -> Result<Expanded, ExpandError> 
         }
         expanded.text.push_str(before);
         let (body, after) = body.split_once('}').ok_or(ExpandError::Unclosed)?;
-        expanded.text.push_str(&value(body, env)?);
+        match body.strip_prefix(FILE) {
+            Some(path) => {
+                let path = folder.join(path);
+                expanded.text.push_str(&content(&path)?);
+                expanded.files.push(path);
+            }
+            None => expanded.text.push_str(&value(body, env)?),
+        }
         expanded.replaced = true;
         rest = after;
     }
     expanded.text.push_str(rest);
     Ok(expanded)
+}
+
+/// What a file holds, without one line break at its end.
+fn content(path: &Path) -> Result<String, ExpandError> {
+    let cannot = |why: String| ExpandError::File { path: path.to_owned(), why };
+    let mut bytes = Vec::new();
+    let read =
+        |bytes: &mut Vec<u8>| -> io::Result<usize> { File::open(path)?.take(LARGEST_FILE + 1).read_to_end(bytes) };
+    read(&mut bytes).map_err(|error| cannot(error.to_string()))?;
+    if bytes.len() as u64 > LARGEST_FILE {
+        return Err(cannot("it is larger than 1 MiB".to_owned()));
+    }
+    let mut text = String::from_utf8(bytes).map_err(|_| cannot("it is not UTF-8 text".to_owned()))?;
+    if text.ends_with('\n') {
+        text.pop();
+        if text.ends_with('\r') {
+            text.pop();
+        }
+    }
+    Ok(text)
 }
 
 fn value(body: &str, env: Env<'_>) -> Result<String, ExpandError> {
@@ -88,7 +136,7 @@ mod tests {
             "TRICK" => Some("${HOST}".to_owned()),
             _ => None,
         };
-        expand(text, &env).map(|expanded| (expanded.text, expanded.replaced))
+        expand(text, &env, Path::new("")).map(|expanded| (expanded.text, expanded.replaced))
     }
 
     #[test]
@@ -116,6 +164,24 @@ mod tests {
     #[test]
     fn a_value_is_not_expanded_again() {
         assert_eq!(expanded("${TRICK}"), Ok(("${HOST}".to_owned(), true)));
+    }
+
+    #[test]
+    fn a_file_stands_for_what_it_holds_without_one_line_break() {
+        let folder = tempfile::tempdir().unwrap();
+        let none = |_: &str| None;
+        for (content, text) in
+            [("secret\n", "secret"), ("secret\r\n", "secret"), ("a\n\n", "a\n"), ("${X}", "${X}"), ("", "")]
+        {
+            std::fs::write(folder.path().join("x"), content).unwrap();
+            let expanded = expand("<${file:x}>", &none, folder.path()).unwrap();
+            assert_eq!((expanded.text, expanded.replaced), (format!("<{text}>"), true));
+            assert_eq!(expanded.files, [folder.path().join("x")]);
+        }
+        let missing = expand("${file:/none/such}", &none, folder.path()).unwrap_err().to_string();
+        assert!(missing.starts_with("the file /none/such cannot be read: No such file"), "{missing}");
+        std::fs::write(folder.path().join("x"), [0xff]).unwrap();
+        assert!(expand("${file:x}", &none, folder.path()).unwrap_err().to_string().contains("not UTF-8"));
     }
 
     #[test]

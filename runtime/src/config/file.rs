@@ -10,6 +10,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use super::error::Position;
 use super::json::Json;
 use super::plan::{Delivery, Hold, OnBreak, OnLostOffset, Oversize, Start, Then};
 use super::scalar::{Choice, FromText, Mismatch, Size};
@@ -26,7 +27,7 @@ pub fn schema() -> serde_json::Value {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Pipeline {
-    /// The pipeline's name, unique among all that run; goes into metrics, headers and transactional ids.
+    /// The pipeline's name, unique among all that run; it is part of headers and transactional ids.
     pub name: Written<String>,
     /// librdkafka properties of both clients, by their own names; `bootstrap.servers` is one.
     pub kafka: Located<Map<Written<Property>>>,
@@ -40,7 +41,7 @@ pub struct Pipeline {
     pub input: Input,
     /// What is promised. Default: `at_least_once`.
     pub delivery: Option<Written<Delivery>>,
-    /// A name that no other running copy has: static membership and a stable transactional id. Empty is none.
+    /// A name that no other running instance has: static membership and a stable transactional id. Empty is none.
     pub instance: Option<Written<String>>,
     /// Worker threads. Default: the machine's cores.
     pub workers: Option<Written<usize>>,
@@ -58,8 +59,10 @@ pub struct Pipeline {
     pub breaker: Option<Breaker>,
     /// How often offsets are committed. Default: 1s.
     pub commit_interval: Option<Written<Duration>>,
-    /// The deadline for what is in flight on revoke and at stop. Default: 20s.
+    /// The deadline for what is in flight when partitions are revoked and at a stop. Default: 20s.
     pub drain: Option<Written<Duration>>,
+    /// How long rights that are taken away while it runs are waited for before the pipeline ends. Default: 1m.
+    pub kafka_patience: Option<Written<Duration>>,
 }
 
 /// The value of a librdkafka property.
@@ -125,7 +128,7 @@ pub struct Stage {
     /// A name in the plugin path, or a file (with a `/`, or ending in `.wasm`) relative to this one.
     pub plugin: Written<String>,
     /// JSON to the plugin's init.
-    pub config: Option<Json>,
+    pub config: Option<Located<Json>>,
     /// What a call may use.
     #[serde(default)]
     pub limits: Limits,
@@ -135,6 +138,13 @@ pub struct Stage {
     /// What becomes of what fails.
     #[serde(default)]
     pub on_error: OnError,
+}
+
+impl Stage {
+    /// Where its configuration is; where there is none, its plugin.
+    pub fn config_at(&self) -> Position {
+        self.config.as_ref().map_or(self.plugin.at, |config| config.at)
+    }
 }
 
 /// What a call may use.

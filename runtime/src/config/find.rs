@@ -1,24 +1,28 @@
-//! From the paths of a command line to pipeline files, and one pipeline for each name.
+//! From the paths of a command line to pipeline files.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::error::{Diagnostic, Errors, Source};
-use super::plan::Plan;
+use super::error::{Diagnostic, Errors};
 
 /// How the name of a pipeline test ends; it lies beside its pipeline.
 const TEST_SUFFIXES: [&str; 2] = [".test.yaml", ".test.yml"];
 
-/// The pipeline files that paths name: files as they are, and of folders every `*.yaml` and `*.yml` that is no pipeline
-/// test, sorted, without folders in them. A file that is named twice comes once.
+/// The pipeline files that paths name: files as they are, and of directories every `*.yaml` and `*.yml`, sorted,
+/// without directories in them. A file that is named twice comes once. Pipeline tests are passed over, as shells expand
+/// `*.yaml` to them, too.
 ///
 /// # Errors
-/// A path that is not there, or a folder without pipeline files.
+/// A path that is not there; a directory without pipeline files; nothing but tests.
 pub fn find(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Errors> {
     let (mut files, mut findings, mut seen) = (Vec::new(), Vec::new(), BTreeSet::new());
     for path in paths {
-        let found = if path.is_dir() { in_folder(path) } else { Ok(vec![path.clone()]) };
+        let found = match path {
+            path if path.is_dir() => in_folder(path),
+            path if is_test(path) => continue,
+            path => Ok(vec![path.clone()]),
+        };
         match found {
             Ok(found) => {
                 // A path that cannot be resolved is kept: reading it says what is wrong.
@@ -28,6 +32,10 @@ pub fn find(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Errors> {
             }
             Err(errors) => findings.extend_from_slice(errors.findings()),
         }
+    }
+    if let (true, true, Some(test)) = (files.is_empty(), findings.is_empty(), paths.first()) {
+        let help = format!("run it with `sluice test {}`", test.display());
+        findings.push(Diagnostic::of_file(test, "this file holds pipeline tests, not a pipeline").with_help(help));
     }
     Errors::new(findings).map_or(Ok(files), Err)
 }
@@ -43,7 +51,7 @@ fn in_folder(folder: &Path) -> Result<Vec<PathBuf>, Errors> {
     }
     files.sort();
     if files.is_empty() {
-        return Err(Diagnostic::of_file(folder, "there is no pipeline file (*.yaml, *.yml) in this folder").into());
+        return Err(Diagnostic::of_file(folder, "there is no pipeline file (*.yaml, *.yml) in this directory").into());
     }
     Ok(files)
 }
@@ -51,33 +59,17 @@ fn in_folder(folder: &Path) -> Result<Vec<PathBuf>, Errors> {
 fn is_pipeline(path: &Path) -> bool {
     let Some(name) = path.file_name().and_then(|name| name.to_str()) else { return false };
     let yaml = name.ends_with(".yaml") || name.ends_with(".yml");
-    yaml && !name.starts_with('.') && !TEST_SUFFIXES.iter().any(|suffix| name.ends_with(suffix))
+    yaml && !name.starts_with('.') && !is_test(path)
 }
 
-/// Checks that no two pipelines share a name, which would share their group, metrics and transactional ids.
-///
-/// # Errors
-/// Every plan whose name an earlier one has; the finding names both files.
-pub fn distinct_names<'p>(plans: impl IntoIterator<Item = &'p Plan>) -> Result<(), Errors> {
-    let (mut first, mut findings) = (BTreeMap::new(), Vec::new());
-    for plan in plans {
-        let Some(earlier) = first.get(&plan.name) else {
-            first.insert(plan.name.clone(), &plan.file);
-            continue;
-        };
-        // The text is only there to be quoted.
-        let text = fs::read_to_string(&plan.file).unwrap_or_default();
-        let message = format!("a pipeline of this name is in {} too", earlier.display());
-        let help = "give each pipeline a name of its own";
-        findings.push(Source::new(&plan.file, &text).diagnostic(plan.name_at, message).with_help(help));
-    }
-    Errors::new(findings).map_or(Ok(()), Err)
+fn is_test(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    TEST_SUFFIXES.iter().any(|suffix| name.ends_with(suffix))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{PlanOptions, load};
 
     fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
@@ -114,14 +106,11 @@ mod tests {
     }
 
     #[test]
-    fn one_name_in_two_files_names_both() {
-        let text = "name: twin\nkafka: { bootstrap.servers: x }\ninput: { topics: [a] }\n\
-                    outputs: { default: { topic: b } }\n";
-        let folder = folder(&[("a.yaml", text), ("b.yaml", text)]);
-        let plan = |name| load(&folder.path().join(name), &|_| None, &PlanOptions::default()).unwrap().0;
-        let plans = [plan("a.yaml"), plan("b.yaml")];
-        assert!(distinct_names(&plans[..1]).is_ok());
-        let errors = distinct_names(&plans).unwrap_err().to_string();
-        assert!(errors.contains("b.yaml:1:7: ") && errors.contains("a.yaml too") && errors.contains("name: twin"));
+    fn tests_are_passed_over_among_other_files_and_alone_lead_to_the_command_for_them() {
+        let folder = folder(&[("a.yaml", ""), ("a.test.yaml", ""), ("b.test.yml", "")]);
+        assert_eq!(found(folder.path(), &["a.test.yaml", "a.yaml", "b.test.yml"]), ["a.yaml"]);
+        let test = folder.path().join("a.test.yaml");
+        let errors = find(std::slice::from_ref(&test)).unwrap_err().to_string();
+        assert!(errors.ends_with(&format!("help: run it with `sluice test {}`", test.display())), "{errors}");
     }
 }

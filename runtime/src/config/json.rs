@@ -16,7 +16,7 @@ use super::error::Position;
 pub enum Json {
     /// Nothing.
     Null,
-    /// A truth value.
+    /// A boolean.
     Bool(bool),
     /// A number.
     Number(Number),
@@ -37,6 +37,14 @@ pub struct Text {
     pub at: Position,
     /// The byte at which it begins, its quotes included.
     pub byte: Option<usize>,
+}
+
+impl Text {
+    /// Whether it is written without quotes in this file, so that what a `${...}` stands for may be a number or a
+    /// boolean.
+    pub fn is_plain(&self, file: &str) -> bool {
+        self.byte.is_some_and(|byte| !file[byte..].starts_with(['"', '\'', '|', '>', '!']))
+    }
 }
 
 impl<'de> Deserialize<'de> for Json {

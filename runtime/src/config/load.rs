@@ -7,13 +7,17 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
+use super::beside::{AsWritten, Beside};
 use super::error::{Diagnostic, Errors, Position, Source, Warning};
 use super::expand::Env;
 use super::file;
+use super::fingerprint::fingerprint;
 use super::plan::{BatchLimits, Breaker, Delivery, Input, OnBreak, OnLostOffset, Plan, Start};
 use super::planner::Planner;
 use super::plugins::PluginPath;
+use super::print;
 use super::properties::{self, About};
+use super::property_names::PATHS;
 use super::scalar::Size;
 use super::shape::PIPELINE;
 use super::written::Written;
@@ -26,8 +30,12 @@ pub struct PlanOptions {
     pub plugin_path: Vec<PathBuf>,
     /// An instance name, over the file's.
     pub instance: Option<String>,
-    /// Whether the plan is for the embedded broker, which honours no transactions.
+    /// Whether the plan is for the embedded broker, which has no transactions.
     pub embedded: bool,
+    /// Whether no cluster is contacted, so that certificates and keys need not be there.
+    pub offline: bool,
+    /// Whether plugins are left unresolved, for commands that run none.
+    pub without_plugins: bool,
 }
 
 /// The shortest and the longest time for which something may be set to happen again or to be over.
@@ -100,7 +108,8 @@ fn plan(
     let name = topics::name(planner, "name", &pipeline.name).map(|name| name.value).unwrap_or_default();
     let delivery = delivery(planner, pipeline.delivery.as_ref(), options.embedded);
     let instance = instance(planner, pipeline.instance.as_ref(), options.instance.as_deref());
-    let stages = stages::stages(planner, &pipeline.stages, plugins, delivery);
+    let resolved = (!options.without_plugins).then_some(plugins);
+    let stages = stages::stages(planner, &pipeline.stages, resolved, delivery);
     let (outputs, mut destinations) = topics::outputs(planner, &pipeline.outputs);
     let dlq = pipeline.dlq.as_ref().map(|dlq| topics::dlq(planner, dlq, &mut destinations));
     if let (None, Some((stage, at))) = (&dlq, stages.first_to_dlq) {
@@ -108,7 +117,9 @@ fn plan(
         let help = "add dlq: { topic: NAME }, or on_error: { then: drop } or { then: stop } to the stage";
         planner.error_with_help(at, message, help);
     }
-    let input = input(planner, &pipeline.input, &destinations, &name);
+    let allow_loop = planner.read_or("input.allow_loop", pipeline.input.allow_loop.as_ref(), false);
+    let checked = if allow_loop { &[] } else { &destinations[..] };
+    let input = input(planner, &pipeline.input, checked, &name);
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let workers = planner.within_or("workers", pipeline.workers.as_ref(), 1..=1024, cores);
     let period = PERIOD.0..=PERIOD.1;
@@ -119,25 +130,45 @@ fn plan(
     };
     let commit_interval = planner.within_or("commit_interval", commit_interval, period.clone(), default_interval);
     let drain = planner.within_or("drain", pipeline.drain.as_ref(), period, Duration::from_secs(20));
+    let (written, bounds) = (pipeline.kafka_patience.as_ref(), Duration::ZERO..=PERIOD.1);
+    let kafka_patience = planner.within_or("kafka_patience", written, bounds, Duration::from_secs(60));
     let batch = batch(planner, &pipeline.batch);
     let breaker = breaker(planner, pipeline.breaker.as_ref());
-    let about =
-        About { folder: plugins.beside(), name: &name, group: &input.group, instance: instance.as_deref(), delivery };
+    let about = About {
+        folder: plugins.beside(),
+        name: &name,
+        group: &input.group,
+        instance: instance.as_deref(),
+        delivery,
+        connects: !options.embedded && !options.offline,
+    };
     // Last, since what librdkafka says of all properties together is only asked where nothing else is wrong.
     let clients = properties::clients(planner, pipeline, &about);
     let transaction_timeout = transaction_timeout(&clients.producer);
     if delivery == Delivery::ExactlyOnce {
         fits_transaction(planner, pipeline, commit_interval, transaction_timeout);
     }
+    topics::warn_of_shared_dlq(planner, &destinations);
+    let (values, mut files) = planner.written();
+    for properties in [&clients.consumer, &clients.producer] {
+        files.extend(PATHS.iter().filter_map(|name| properties.get(*name)).map(PathBuf::from));
+    }
+    let config = |stage: &file::Stage| stage.config.as_ref().map(|config| print::config(planner.text(), &config.value));
+    let as_written = AsWritten {
+        name: pipeline.name.at,
+        group: pipeline.input.group.as_ref().map_or(pipeline.name.at, |group| group.at),
+        allow_loop,
+        destinations: destinations.into_iter().map(topics::Destination::place).collect(),
+        values,
+        configs: pipeline.stages.iter().map(config).collect(),
+    };
     Plan {
         file: file.to_owned(),
         name: name.as_str().into(),
-        name_at: pipeline.name.at,
         consumer: clients.consumer,
         producer: clients.producer,
         input,
         delivery,
-        delivery_at: pipeline.delivery.as_ref().map(|delivery| delivery.at).unwrap_or_default(),
         instance,
         workers: NonZeroUsize::new(workers).unwrap_or(NonZeroUsize::MIN),
         batch,
@@ -148,7 +179,10 @@ fn plan(
         commit_interval,
         transaction_timeout,
         drain,
+        kafka_patience,
         embedded: options.embedded,
+        files: fingerprint(files),
+        as_written: Beside(as_written),
     }
 }
 
@@ -157,7 +191,7 @@ fn delivery(planner: &mut Planner<'_>, written: Option<&Written<Delivery>>, embe
     if let (Delivery::ExactlyOnce, Some(written), true) = (delivery, written, embedded) {
         planner.error_with_help(
             written.at,
-            "delivery: the embedded broker honours no transactions, so exactly_once would be an empty promise",
+            "delivery: the embedded broker has no transactions, so exactly_once is not possible",
             "run it on a real cluster, or make it ${DELIVERY:-exactly_once} and set DELIVERY=at_least_once here",
         );
     }
@@ -207,9 +241,7 @@ fn input(
     pipeline: &str,
 ) -> Input {
     let read = topics::input(planner, &input.topics);
-    if !planner.read_or("input.allow_loop", input.allow_loop.as_ref(), false) {
-        topics::no_loop(planner, &read, destinations);
-    }
+    topics::no_loop(planner, &read, destinations);
     let group = planner.read_or("input.group", input.group.as_ref(), pipeline.to_owned());
     if let (true, Some(written)) = (group.trim().is_empty() || group.contains(char::is_control), &input.group) {
         planner.error(written.at, "input.group: a consumer group needs a name, without control characters");
@@ -240,7 +272,8 @@ fn breaker(planner: &mut Planner<'_>, written: Option<&file::Breaker>) -> Option
         Some(file::Breaker::Word(word)) => {
             let read = planner.read("breaker", word)?;
             if read.value != "off" {
-                planner.error(read.at, format!("breaker: {} is neither off nor a mapping", read.shown));
+                let help = "write `breaker: off`, or the rules: breaker: { share: 0.5, min_records: 100 }";
+                planner.error_with_help(read.at, format!("breaker: {} is neither off nor a mapping", read.shown), help);
             }
             return None;
         }

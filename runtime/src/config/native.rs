@@ -53,6 +53,25 @@ pub(super) fn check_together(kind: Kind, properties: &BTreeMap<String, String>) 
     }
 }
 
+/// The version of librdkafka.
+pub fn librdkafka_version() -> String {
+    rdkafka::util::get_rdkafka_version().1
+}
+
+/// The SASL mechanisms that this build can use. OAUTHBEARER is among them for its unsecured tokens alone.
+pub fn sasl_mechanisms() -> Vec<&'static str> {
+    let config = ClientConfig::new().create_native_config();
+    let features = config.and_then(|config| config.get("builtin.features")).unwrap_or_default();
+    let has = |feature: &str| features.split(',').any(|own| own == feature);
+    let all: [(&str, &[&str]); 4] = [
+        ("sasl_plain", &["PLAIN"]),
+        ("sasl_scram", &["SCRAM-SHA-256", "SCRAM-SHA-512"]),
+        ("sasl_oauthbearer", &["OAUTHBEARER"]),
+        ("sasl_gssapi", &["GSSAPI"]),
+    ];
+    all.into_iter().filter(|(feature, _)| has(feature)).flat_map(|(_, mechanisms)| mechanisms.iter().copied()).collect()
+}
+
 fn one_line(reason: &str) -> String {
     reason.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -8,8 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
+use super::beside::{AsWritten, Beside};
 use super::error::Position;
 use super::secret::redact;
 
@@ -20,8 +21,6 @@ pub struct Plan {
     pub file: PathBuf,
     /// The pipeline's name.
     pub name: Arc<str>,
-    /// Where the name stands in the file, for findings that concern several files.
-    pub name_at: Position,
     /// librdkafka properties of the consumer: `kafka:`, then `consumer:`, over our defaults.
     pub consumer: BTreeMap<String, String>,
     /// librdkafka properties of the producer: `kafka:`, then `producer:`, over our defaults.
@@ -30,9 +29,7 @@ pub struct Plan {
     pub input: Input,
     /// What is promised.
     pub delivery: Delivery,
-    /// Where that stands in the file, if it does.
-    pub delivery_at: Position,
-    /// The name that no other running copy has.
+    /// The name that no other running instance has.
     pub instance: Option<String>,
     /// Worker threads.
     pub workers: NonZeroUsize,
@@ -44,7 +41,7 @@ pub struct Plan {
     pub outputs: Vec<Output>,
     /// The dead-letter topic; none only where nothing can lead to it.
     pub dlq: Option<Dlq>,
-    /// The breaker; none: off.
+    /// The circuit breaker; none: off.
     pub breaker: Option<Breaker>,
     /// How often offsets are committed; under exactly_once, about how long a transaction lasts.
     pub commit_interval: Duration,
@@ -52,8 +49,22 @@ pub struct Plan {
     pub transaction_timeout: Duration,
     /// The deadline on revoke and at stop.
     pub drain: Duration,
+    /// How long rights that are missing while it runs are waited for.
+    pub kafka_patience: Duration,
     /// Whether the broker is the embedded one.
     pub embedded: bool,
+    /// A digest of what the files hold that properties and `${file:PATH}` name.
+    pub files: String,
+    /// How the file says all this.
+    pub as_written: Beside<AsWritten>,
+}
+
+impl Plan {
+    /// Properties of a client (`consumer` or `producer`) as a log may show them.
+    fn redacted<'p>(&'p self, client: &str, properties: &'p BTreeMap<String, String>) -> BTreeMap<&'p str, &'p str> {
+        let values = &self.as_written.0.values;
+        redact(properties, |name| values.get(&format!("{client}.{name}")).is_some_and(|text| text.contains("${file:")))
+    }
 }
 
 /// Shows what identifies the plan, and no secret.
@@ -62,8 +73,8 @@ impl fmt::Debug for Plan {
         f.debug_struct("Plan")
             .field("file", &self.file)
             .field("name", &self.name)
-            .field("consumer", &redact(&self.consumer))
-            .field("producer", &redact(&self.producer))
+            .field("consumer", &self.redacted("consumer", &self.consumer))
+            .field("producer", &self.redacted("producer", &self.producer))
             .finish_non_exhaustive()
     }
 }
@@ -82,7 +93,7 @@ pub struct Input {
 }
 
 /// Where to start where the group has no offset.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Start {
     /// At the oldest record.
@@ -92,7 +103,7 @@ pub enum Start {
 }
 
 /// What to do where the committed offset is gone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OnLostOffset {
     /// Stop the pipeline and name the gap.
@@ -104,7 +115,7 @@ pub enum OnLostOffset {
 }
 
 /// What a pipeline promises.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Delivery {
     /// Nothing is lost; after a crash something may come twice.
@@ -131,8 +142,10 @@ pub struct Stage {
     pub name: Arc<str>,
     /// The plugin as the file has it.
     pub plugin: String,
-    /// Where it stands in the file, for what only its start can find out.
-    pub plugin_at: Position,
+    /// Where it stands in the file, for what only loading it can find out.
+    pub plugin_at: Beside<Position>,
+    /// Where its configuration stands in the file, or the plugin, for what only its start can find out.
+    pub config_at: Beside<Position>,
     /// The component's file.
     pub path: PathBuf,
     /// The stage's `config:` as JSON text; `null` where there is none.
@@ -181,7 +194,7 @@ pub struct OnError {
 }
 
 /// What waits behind a record that waits for a retry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Hold {
     /// The later records of its partition.
@@ -191,7 +204,7 @@ pub enum Hold {
 }
 
 /// What becomes of a record that a stage could not process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Then {
     /// It goes to the DLQ.
@@ -250,7 +263,7 @@ pub struct Dlq {
 }
 
 /// What becomes of a dead letter over its topic's limit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Oversize {
     /// The pipeline stops.
@@ -259,7 +272,7 @@ pub enum Oversize {
     DropValue,
 }
 
-/// When a stage that fails too much pauses the pipeline.
+/// When a stage that fails too often pauses the pipeline.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Breaker {
     /// The failing share of a stage's records, 0 to 1.
@@ -273,7 +286,7 @@ pub struct Breaker {
 }
 
 /// What happens when a breaker opens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OnBreak {
     /// Intake pauses; probes find out when to go on.

@@ -1,6 +1,8 @@
 //! What every step of planning shares: expansion, typing, and the findings so far.
 
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
 
 use super::error::{Diagnostic, Errors, Position, Source, Warning};
 use super::expand::{Env, Expanded, expand};
@@ -16,6 +18,10 @@ pub(crate) struct Planner<'a> {
     env: Env<'a>,
     errors: Vec<Diagnostic>,
     warnings: Vec<Warning>,
+    // Before the keys of values that are recorded: `stages.0.`.
+    scope: String,
+    written: BTreeMap<String, String>,
+    files: Vec<PathBuf>,
 }
 
 /// A typed value, and how it may be shown.
@@ -34,7 +40,35 @@ pub(crate) struct Value<T> {
 impl<'a> Planner<'a> {
     /// Starts with no findings.
     pub fn new(source: &'a Source<'a>, env: Env<'a>) -> Self {
-        Planner { source, env, errors: Vec::new(), warnings: Vec::new() }
+        let (scope, written, files) = (String::new(), BTreeMap::new(), Vec::new());
+        Planner { source, env, errors: Vec::new(), warnings: Vec::new(), scope, written, files }
+    }
+
+    /// Says under which key values are recorded from here on: `stages.0.`, or nothing.
+    pub fn set_scope(&mut self, scope: String) {
+        self.scope = scope;
+    }
+
+    /// Records the text of a value in place of what it means. `key` is complete.
+    pub fn record(&mut self, key: String, text: String) {
+        self.written.insert(key, text);
+    }
+
+    /// Records the text of an item of a list, if it has a `${...}`.
+    pub fn record_item(&mut self, key: &str, number: usize, written: &Written<String>) {
+        if written.text.contains("${") {
+            self.record(format!("{}{key}.{number}", self.scope), written.text.clone());
+        }
+    }
+
+    /// The text of values that came by a `${...}` or were recorded, by their keys, and the files that they came of.
+    pub fn written(&mut self) -> (BTreeMap<String, String>, Vec<PathBuf>) {
+        (std::mem::take(&mut self.written), std::mem::take(&mut self.files))
+    }
+
+    /// The text of the file.
+    pub fn text(&self) -> &'a str {
+        self.source.text()
     }
 
     /// Reports an error.
@@ -79,6 +113,10 @@ impl<'a> Planner<'a> {
     pub fn read<T: FromText>(&mut self, key: &str, written: &Written<T>) -> Option<Value<T>> {
         let expanded = self.expand(key, &written.text, written.at)?;
         let shown = if names_secret(key) { HIDDEN.to_owned() } else { format!("\"{}\"", written.text) };
+        if expanded.replaced {
+            let key = format!("{}{}", self.scope, key.strip_prefix("stages.").unwrap_or(key));
+            self.record(key, written.text.clone());
+        }
         match T::from_text(&expanded.text) {
             Ok(value) => Some(Value { value, shown, replaced: expanded.replaced, at: written.at }),
             Err(mismatch) => {
@@ -131,13 +169,12 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// A plain scalar becomes what YAML makes of the expanded text, a number or a truth value; a quoted one stays text.
+    /// A plain scalar becomes what YAML makes of the expanded text, a number or a boolean; a quoted one stays text.
     fn json_text(&mut self, key: &str, text: &Text) -> serde_json::Value {
         let Some(expanded) = self.expand(key, &text.text, text.at) else {
             return serde_json::Value::Null;
         };
-        let quoted = text.byte.is_none_or(|byte| self.source.text()[byte..].starts_with(['"', '\'', '|', '>', '!']));
-        if expanded.replaced && !quoted {
+        if expanded.replaced && text.is_plain(self.source.text()) {
             let typed = serde_json::from_str(&expanded.text).ok();
             if let Some(typed @ (serde_json::Value::Bool(_) | serde_json::Value::Number(_))) = typed {
                 return typed;
@@ -147,8 +184,12 @@ impl<'a> Planner<'a> {
     }
 
     fn expand(&mut self, key: &str, text: &str, at: Position) -> Option<Expanded> {
-        match expand(text, self.env) {
-            Ok(expanded) => Some(expanded),
+        let folder = self.source.file().parent().unwrap_or(Path::new(""));
+        match expand(text, self.env, folder) {
+            Ok(expanded) => {
+                self.files.extend_from_slice(&expanded.files);
+                Some(expanded)
+            }
             Err(error) => {
                 self.error_with_help(at, format!("{key}: {error}"), error.help());
                 None

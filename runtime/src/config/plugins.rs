@@ -7,7 +7,7 @@ use super::expand::Env;
 
 /// The variable that names folders of plugins, separated as in `PATH`.
 const PATH_VARIABLE: &str = "SLUICE_PLUGIN_PATH";
-/// The folder beside a pipeline file that is searched last.
+/// The directory beside a pipeline file that is searched last.
 const BESIDE: &str = "plugins";
 /// The folder of a project that `sluice plugin build` puts the component into.
 const BUILD: &str = "build";
@@ -68,21 +68,28 @@ impl PluginPath {
             }
             let project = path.parent().filter(|folder| folder.ends_with(BUILD)).and_then(Path::parent);
             let help = match project {
-                Some(project) => Some(format!("build it with `sluice plugin build {}`", shown(project))),
-                None => (!plugin.contains('/')).then(|| "a name in the plugin path has no .wasm at its end".to_owned()),
+                Some(project) => {
+                    let project = if project.as_os_str().is_empty() { Path::new(".") } else { project };
+                    format!("build it with `sluice plugin build {}`", project.display())
+                }
+                None if plugin.contains('/') => {
+                    "the path is relative to the pipeline file; `sluice plugin build` builds a plugin's project"
+                        .to_owned()
+                }
+                None => "a name in the plugin path has no .wasm at its end".to_owned(),
             };
-            return no_plugin(&format!("is no file, seen from {}", shown(&self.beside)), help);
+            return no_plugin(&format!("is no file ({} does not exist)", path.display()), Some(help));
         }
         let paths = self.folders.iter().map(|folder| folder.join(plugin).with_added_extension(EXTENSION));
         if let Some(path) = paths.into_iter().find(|path| path.is_file()) {
             return Ok(path);
         }
-        let looked: Vec<String> = self.folders.iter().map(|folder| shown(folder)).collect();
+        let looked: Vec<String> = self.folders.iter().map(|folder| looked_in(folder)).collect();
         let known = self.known();
         let near = did_you_mean(plugin, known.iter().map(String::as_str));
         let help =
-            near.unwrap_or_else(|| "put NAME.wasm into one of them, or name its folder with --plugin-path".into());
-        no_plugin(&format!("is not among the plugins (looked in {})", looked.join(", ")), Some(help))
+            near.unwrap_or_else(|| "put NAME.wasm into one of them, or name its directory with --plugin-path".into());
+        no_plugin(&format!("is not among the plugins (looked in {})", looked.join("; ")), Some(help))
     }
 
     /// The names of all plugins in the folders.
@@ -94,8 +101,9 @@ impl PluginPath {
     }
 }
 
-fn shown(folder: &Path) -> String {
-    if folder.as_os_str().is_empty() { ".".to_owned() } else { folder.display().to_string() }
+fn looked_in(folder: &Path) -> String {
+    let absent = if folder.is_dir() { "" } else { ", which does not exist" };
+    format!("{}{absent}", folder.display())
 }
 
 #[cfg(test)]

@@ -8,17 +8,16 @@ use super::file;
 use super::native::{self, Flaw, Kind};
 use super::plan::Delivery;
 use super::planner::{Planner, Value};
+use super::property_defaults::{consumer_defaults, producer_defaults, refusal};
 use super::property_names::{CONSUMER_ONLY, PATHS, PRODUCER_ONLY, all, canonical, spellings};
-use super::secret::names_secret;
+use super::property_values::{WrongValue, reworded, wrong, wrong_brokers};
+use super::secret::{self, names_secret};
 use super::written::{Map, Written};
 
 /// Where the cluster is.
 const BROKERS: &str = "bootstrap.servers";
 /// After which time the broker aborts a transaction; librdkafka's default is a minute.
 pub(super) const TRANSACTION_TIMEOUT: &str = "transaction.timeout.ms";
-
-/// Brokers that are back are found within a second, not after librdkafka's ten.
-const RECONNECT: (&str, &str) = ("reconnect.backoff.max.ms", "1000");
 
 /// What of the rest of the file properties depend on.
 pub(super) struct About<'p> {
@@ -32,6 +31,8 @@ pub(super) struct About<'p> {
     pub instance: Option<&'p str>,
     /// What is promised.
     pub delivery: Delivery,
+    /// Whether the properties are for a real cluster, so that the files that they name must be there.
+    pub connects: bool,
 }
 
 /// The properties of the two clients.
@@ -52,6 +53,8 @@ struct Entry {
     at: Position,
     /// The section it stands in; none: the one for both clients.
     section: Option<Kind>,
+    /// The value's text in the file.
+    written: String,
     /// The value.
     value: Value<String>,
 }
@@ -64,12 +67,17 @@ impl Entry {
         };
         self.section.map_or_else(|| !other.contains(&self.name), |section| section == kind)
     }
+
+    /// The value as it may be shown.
+    fn shown(&self) -> String {
+        if names_secret(self.name) { secret::masked(&self.written).to_owned() } else { self.written.clone() }
+    }
 }
 
 /// Reads `kafka`, `consumer` and `producer`.
 pub(super) fn clients(planner: &mut Planner<'_>, file: &file::Pipeline, about: &About<'_>) -> Clients {
     let mut entries = section(planner, None, &file.kafka.value, about);
-    brokers(planner, file, &entries);
+    brokers(planner, file, &mut entries);
     // Later entries win: a client's own section comes over the one for both.
     entries.extend(section(planner, Some(Kind::Consumer), &file.consumer, about));
     entries.extend(section(planner, Some(Kind::Producer), &file.producer, about));
@@ -79,7 +87,13 @@ pub(super) fn clients(planner: &mut Planner<'_>, file: &file::Pipeline, about: &
     group_protocol(planner, &mut consumer, of(Kind::Consumer));
     let mut producer = producer_defaults(about);
     producer.extend(of(Kind::Producer).map(|entry| (entry.name.to_owned(), entry.value.value.clone())));
-    if !planner.has_errors() {
+    sasl(planner, &entries);
+    unused_security(planner, &entries);
+    for entry in &entries {
+        let sections = [Kind::Consumer, Kind::Producer].into_iter().filter(|kind| entry.is_for(*kind));
+        sections.for_each(|kind| planner.record(format!("{}.{}", section_name(Some(kind)), entry.name), entry.shown()));
+    }
+    if about.connects && !planner.has_errors() {
         together(planner, Kind::Consumer, &consumer, &entries, file.kafka.at);
         let mut transactional = producer.clone();
         if about.delivery == Delivery::ExactlyOnce {
@@ -92,77 +106,71 @@ pub(super) fn clients(planner: &mut Planner<'_>, file: &file::Pipeline, about: &
 }
 
 /// There must be a cluster to talk to, one for both clients.
-fn brokers(planner: &mut Planner<'_>, file: &file::Pipeline, entries: &[Entry]) {
+fn brokers(planner: &mut Planner<'_>, file: &file::Pipeline, entries: &mut [Entry]) {
     let help = "name the cluster's brokers: bootstrap.servers: HOST:PORT,...";
-    if !file.kafka.value.entries.iter().any(|(name, _)| canonical(&name.text) == BROKERS) {
+    let protocol = entries.iter().find(|entry| entry.name == "security.protocol");
+    let protocol = protocol.map_or_else(|| "plaintext".to_owned(), |entry| entry.value.value.clone());
+    // What is nearly the name is an error of its own.
+    let is_named = |name: &str| canonical(name) == BROKERS || did_you_mean(name, [BROKERS]).is_some();
+    if !file.kafka.value.entries.iter().any(|(name, _)| is_named(&name.text)) {
         planner.error_with_help(file.kafka.at, format!("kafka: the key \"{BROKERS}\" is missing"), help);
     }
-    if let Some(empty) = entries.iter().find(|entry| entry.name == BROKERS && entry.value.value.trim().is_empty()) {
-        planner.error_with_help(empty.value.at, format!("{}: no broker is named", empty.key), help);
+    let Some(entry) = entries.iter_mut().find(|entry| entry.name == BROKERS) else { return };
+    let list: Vec<&str> = entry.value.value.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
+    if list.is_empty() {
+        planner.error_with_help(entry.value.at, format!("{}: no broker is named", entry.key), help);
+    } else if let Some(flaw) = wrong_brokers(&entry.value.value, &protocol) {
+        report(planner, &entry.key, &entry.value, flaw);
+    }
+    entry.value.value = list.join(",");
+}
+
+/// What SASL needs as a whole. Tokens come of a callback or of OIDC, and this program has neither; Kerberos is the default
+/// mechanism, and most builds lack it.
+fn sasl(planner: &mut Planner<'_>, entries: &[Entry]) {
+    let value = |name: &str| entries.iter().find(|entry| entry.name == name).map(|entry| &entry.value);
+    let has_tokens = value("enable.sasl.oauthbearer.unsecure.jwt").is_some_and(|own| own.value == "true");
+    let uses_sasl = |own: &&Value<String>| own.value.to_ascii_lowercase().starts_with("sasl");
+    match (value("sasl.mechanism"), value("security.protocol").filter(uses_sasl)) {
+        (Some(mechanism), _) if mechanism.value.eq_ignore_ascii_case("OAUTHBEARER") && !has_tokens => {
+            let message = "kafka.sasl.mechanism: OAUTHBEARER is not possible: sluice does not obtain tokens";
+            let help = "use SCRAM-SHA-256, SCRAM-SHA-512 or PLAIN, or a client certificate";
+            planner.error_with_help(mechanism.at, message, help);
+        }
+        (None, Some(protocol)) if !native::sasl_mechanisms().contains(&"GSSAPI") => {
+            let message = format!("kafka.security.protocol: {} needs a sasl.mechanism", protocol.shown);
+            let help = "add sasl.mechanism: SCRAM-SHA-512 (or SCRAM-SHA-256, PLAIN), sasl.username and sasl.password";
+            planner.error_with_help(protocol.at, message, help);
+        }
+        _ => {}
     }
 }
 
-fn consumer_defaults(about: &About<'_>) -> BTreeMap<String, String> {
-    let client_id = format!("sluice-{}", about.name);
-    let mut defaults = vec![
-        ("allow.auto.create.topics", "false"),
-        // The source itself decides what a missing or lost offset means, so librdkafka reports it.
-        ("auto.offset.reset", "error"),
-        ("client.id", &client_id),
-        ("enable.auto.commit", "false"),
-        ("enable.auto.offset.store", "false"),
-        // At a partition's end the position is committed, past trailing markers.
-        ("enable.partition.eof", "true"),
-        // The default of a second lets a fast consumer sit idle each time the local queue has been full.
-        ("fetch.queue.backoff.ms", "5"),
-        ("group.id", about.group),
-        ("group.protocol", "classic"),
-        ("queued.max.messages.kbytes", "16384"),
-        // librdkafka keeps about 500 bytes beside each record that waits, and what is far ahead has left the cache when
-        // it is its turn.
-        ("queued.min.messages", "20000"),
-        RECONNECT,
-        // A topic that has grown is noticed within this time, not after librdkafka's five minutes.
-        ("topic.metadata.refresh.interval.ms", "10000"),
-    ];
-    defaults.extend(about.instance.map(|instance| ("group.instance.id", instance)));
-    if about.delivery == Delivery::ExactlyOnce {
-        defaults.push(("isolation.level", "read_committed"));
+/// Warns of settings for a protocol that is not used: the default sends everything in the clear, to whoever answers.
+fn unused_security(planner: &mut Planner<'_>, entries: &[Entry]) {
+    let protocol = entries.iter().find(|entry| entry.name == "security.protocol");
+    let protocol = protocol.map_or_else(|| "plaintext".to_owned(), |entry| entry.value.value.to_ascii_lowercase());
+    for (prefix, word, use_instead) in [("sasl.", "sasl", "sasl_ssl"), ("ssl.", "ssl", "ssl")] {
+        let first = entries.iter().find(|entry| entry.name.starts_with(prefix));
+        if let Some(entry) = first.filter(|_| !protocol.contains(word)) {
+            let message = format!(
+                "{}: not used, because security.protocol is {protocol}; for a cluster that asks for it write {use_instead}",
+                entry.key
+            );
+            planner.warn(entry.at, message);
+        }
     }
-    owned(defaults)
 }
 
-fn producer_defaults(about: &About<'_>) -> BTreeMap<String, String> {
-    let client_id = format!("sluice-{}", about.name);
-    let mut defaults = vec![
-        ("acks", "all"),
-        ("allow.auto.create.topics", "false"),
-        ("client.id", &client_id),
-        ("compression.type", "lz4"),
-        ("enable.idempotence", "true"),
-        ("linger.ms", "5"),
-        // Keys keep the partition that Java clients would give them.
-        ("partitioner", "murmur2_random"),
-        ("queue.buffering.max.kbytes", "16384"),
-        // Bytes bound the queue; the count only has to stay out of their way.
-        ("queue.buffering.max.messages", "1000000"),
-        RECONNECT,
-    ];
-    if about.delivery == Delivery::ExactlyOnce && about.instance.is_none() {
-        // Nobody takes over the transactional id of a copy that was killed, so its open transaction holds up
-        // readers until it times out.
-        defaults.push((TRANSACTION_TIMEOUT, "15000"));
+fn report<T>(planner: &mut Planner<'_>, key: &str, value: &Value<T>, WrongValue { message, help }: WrongValue) {
+    let text = format!("{key}: {} {message}", value.shown);
+    match help {
+        // A suggestion is made of the value.
+        Some(help) if !(value.replaced && help.starts_with("did you mean")) => {
+            planner.error_with_help(value.at, text, help);
+        }
+        _ => planner.error(value.at, text),
     }
-    if about.delivery == Delivery::AtLeastOnce {
-        // A record that timed out would let later ones of its key pass it. In a transaction librdkafka bounds the
-        // time by the transaction's.
-        defaults.push(("message.timeout.ms", "0"));
-    }
-    owned(defaults)
-}
-
-fn owned(defaults: Vec<(&str, &str)>) -> BTreeMap<String, String> {
-    defaults.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
 /// Reads one section; what is wrong with a property by itself is found here.
@@ -175,9 +183,10 @@ fn section(
     let mut entries: Vec<Entry> = Vec::new();
     for (name, value) in &written.entries {
         let key = format!("{}.{}", section_name(section), name.text);
+        let written = value.text.clone();
         let Some(value) = planner.read(&key, value) else { continue };
         let value = Value { value: value.value.0, shown: value.shown, replaced: value.replaced, at: value.at };
-        let Some(entry) = entry(planner, section, key, name, value, about) else { continue };
+        let Some(entry) = entry(planner, section, key, name, (written, value), about) else { continue };
         if let Some(earlier) = entries.iter().find(|earlier| earlier.name == entry.name) {
             planner.error(entry.at, format!("{}: this is the same property as {}", entry.key, earlier.key));
         }
@@ -199,7 +208,7 @@ fn entry(
     section: Option<Kind>,
     key: String,
     name: &Written<String>,
-    value: Value<String>,
+    (written, value): (String, Value<String>),
     about: &About<'_>,
 ) -> Option<Entry> {
     let at = name.at;
@@ -207,9 +216,14 @@ fn entry(
     if let Some(instead) = refusal(canonical, &value.value, about.delivery) {
         planner.error_with_help(
             at,
-            format!("{key}: sluice sets this itself, and another value would break a promise"),
+            format!("{key}: not configurable, because sluice's delivery guarantees depend on it"),
             instead,
         );
+        return None;
+    }
+    let value = relative(canonical, value, about.folder);
+    if let Some(flaw) = wrong(canonical, &value.value, about.connects) {
+        report(planner, &key, &value, flaw);
         return None;
     }
     match native::check(&name.text, &value.value) {
@@ -223,10 +237,9 @@ fn entry(
             return None;
         }
         Err(Flaw::Invalid(reason)) => {
-            let message = format!("{key}: librdkafka does not take {}", value.shown);
-            // librdkafka's words may hold the value.
-            let message = if value.replaced || names_secret(&key) { message } else { format!("{message}: {reason}") };
-            planner.error(value.at, message);
+            let is_hidden = value.replaced || names_secret(&key);
+            let message = reworded(canonical, &name.text, &reason, is_hidden);
+            report(planner, &key, &value, WrongValue { message, help: None });
             return None;
         }
     }
@@ -244,8 +257,7 @@ fn entry(
         planner.error(at, format!("{key}: this can be set by a program only"));
         return None;
     };
-    let value = relative(name, value, about.folder);
-    Some(Entry { name, key, at, section, value })
+    Some(Entry { name, key, at, section, written, value })
 }
 
 /// Paths in a file are relative to it; librdkafka's own are relative to where the program was started.
@@ -255,33 +267,6 @@ fn relative(name: &str, mut value: Value<String>, folder: &Path) -> Value<String
         value.value = folder.join(&value.value).display().to_string();
     }
     value
-}
-
-/// For a property that would break a promise: what to use instead.
-fn refusal(name: &str, value: &str, delivery: Delivery) -> Option<&'static str> {
-    let is_off = matches!(value.to_ascii_lowercase().as_str(), "false" | "f" | "0");
-    match name {
-        "group.id" => Some("use `group` under `input`"),
-        "group.instance.id" => Some("use `instance`"),
-        "transactional.id" => Some("use `delivery: exactly_once`, and `instance` for a stable id"),
-        "enable.auto.commit" | "auto.commit.enable" | "enable.auto.offset.store" | "auto.commit.interval.ms" => {
-            Some("offsets are committed once all that came of them is delivered; `commit_interval` says how often")
-        }
-        "auto.offset.reset" => Some("use `start` and `on_lost_offset` under `input`"),
-        "allow.auto.create.topics" => Some("use `create: { partitions: N, replication: N }` beside the output's topic"),
-        "enable.partition.eof" => {
-            Some("leave it out: the end of a partition must be seen to commit past trailing markers")
-        }
-        "delivery.report.only.error" => Some("leave it out: a record counts as delivered when its report says so"),
-        "enable.idempotence" if is_off => Some("leave it out: without it retries may duplicate and reorder"),
-        "acks" if !matches!(value, "all" | "-1") => {
-            Some("leave it out: a record is delivered when all in-sync replicas have it")
-        }
-        "isolation.level" if delivery == Delivery::ExactlyOnce => {
-            Some("leave it out: under `delivery: exactly_once` it is read_committed")
-        }
-        _ => None,
-    }
 }
 
 /// Completes the consumer for the protocol it is to use.
@@ -294,8 +279,8 @@ fn group_protocol<'e>(
         let strategy = consumer.entry("partition.assignment.strategy".to_owned());
         strategy.or_insert_with(|| "cooperative-sticky".to_owned());
         if !consumer.contains_key("group.instance.id") {
-            // While a copy that died is not given up, the others cannot commit: librdkafka's 45 s are for static
-            // members alone, which may be back within them.
+            // Until an instance that died is removed from the group, the others cannot commit: librdkafka's 45 s are
+            // for static members alone, which may be back within them.
             consumer.entry("session.timeout.ms".to_owned()).or_insert_with(|| "10000".to_owned());
         }
         return;

@@ -92,10 +92,7 @@ impl FromText for f64 {
 
 impl FromText for Duration {
     fn from_text(text: &str) -> Result<Self, Mismatch> {
-        let mismatch = || {
-            let help = (text.parse::<f64>().is_ok() && text != "0").then(|| format!("add a unit, such as {text}s"));
-            Mismatch { expected: "a duration such as 5ms, 30s or 2m".to_owned(), help }
-        };
+        let mismatch = || Mismatch { expected: "a duration such as 5ms, 30s or 2m".to_owned(), help: unit_for(text) };
         let signed: jiff::SignedDuration = text.parse().map_err(|_| mismatch())?;
         Duration::try_from(signed).map_err(|_| mismatch())
     }
@@ -109,9 +106,34 @@ impl FromText for Duration {
     }
 }
 
+/// Seconds above which a number without a unit is rather meant to be milliseconds, as Kafka's own settings are.
+const MANY_SECONDS: f64 = 300.0;
+
+/// What to write in place of a number without a unit.
+fn unit_for(text: &str) -> Option<String> {
+    let number: f64 = text.parse().ok()?;
+    if number <= 0.0 || !number.is_finite() {
+        return None;
+    }
+    let unit = if number < MANY_SECONDS { "s" } else { "ms" };
+    Some(format!("add a unit, such as {text}{unit}"))
+}
+
 /// A number of bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Size(pub usize);
+
+/// A size with the binary unit that is nearest to what is written: `1MiB` for `1MB`, `1m` and `1 MiB/s`.
+fn binary_unit_for(text: &str) -> Option<String> {
+    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit())?);
+    let unit = match unit.trim_start().chars().next()?.to_ascii_lowercase() {
+        'k' => "KiB",
+        'm' => "MiB",
+        'g' => "GiB",
+        _ => return None,
+    };
+    (!number.is_empty()).then(|| format!("{number}{unit}"))
+}
 
 /// The units of a [`Size`], largest first.
 const UNITS: [(&str, usize); 3] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
@@ -121,7 +143,10 @@ impl FromText for Size {
         let unit = UNITS.iter().find_map(|(unit, bytes)| Some((text.strip_suffix(unit)?.trim_end(), *bytes)));
         let (number, unit) = unit.unwrap_or((text, 1));
         let bytes = number.parse().ok().and_then(|number: usize| number.checked_mul(unit));
-        bytes.map(Size).ok_or_else(|| Mismatch::expected("a size such as 256KiB, 1MiB or a number of bytes"))
+        bytes.map(Size).ok_or_else(|| {
+            let expected = "a size such as 256KiB, 1MiB or a number of bytes".to_owned();
+            Mismatch { expected, help: binary_unit_for(text).map(|size| format!("did you mean {size}?")) }
+        })
     }
 
     fn schema(_: &mut SchemaGenerator) -> Schema {
@@ -192,7 +217,10 @@ mod tests {
         for text in ["", "5", "-1s", "1mo", "s", "99999999999999999999s"] {
             assert!(Duration::from_text(text).is_err(), "{text}");
         }
-        assert_eq!(Duration::from_text("30").unwrap_err().help.unwrap(), "add a unit, such as 30s");
+        for (text, with_unit) in [("30", "30s"), ("5000", "5000ms"), ("1.5", "1.5s")] {
+            let help = Duration::from_text(text).unwrap_err().help.unwrap();
+            assert_eq!(help, format!("add a unit, such as {with_unit}"));
+        }
     }
 
     #[test]
@@ -203,6 +231,14 @@ mod tests {
         for text in ["", "1MB", "1.5MiB", "-1", "MiB", "99999999999GiB"] {
             assert!(Size::from_text(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_decimal_unit_leads_to_the_binary_one() {
+        for (text, size) in [("1MB", "1MiB"), ("512k", "512KiB"), ("2 G", "2GiB")] {
+            assert_eq!(Size::from_text(text).unwrap_err().help.unwrap(), format!("did you mean {size}?"));
+        }
+        assert_eq!(Size::from_text("1.5MiB").unwrap_err().help, None);
     }
 
     #[test]

@@ -15,6 +15,9 @@ const MARKS: [&str; 6] = ["password", "passphrase", "secret", "token", "key.pem"
 /// Words that are marks even when they are misspelt, as in a key that is an error for that very reason.
 const WORDS: [(&str, usize); 4] = [("password", 2), ("passphrase", 2), ("secret", 1), ("token", 1)];
 
+/// What follows a mark in a key whose value is an address.
+const ENDPOINT: &str = ".endpoint.url";
+
 /// Keys that name a secret in one file, and bytes of a line with one. What is beyond is no pipeline file, and looking
 /// for all that may belong to each of its secrets could take minutes: nothing of it is shown.
 const MOST_KEYS: usize = 100;
@@ -23,6 +26,13 @@ const LONGEST_LINE: usize = 4096;
 /// Whether the value of a key is a secret.
 pub(super) fn names_secret(key: &str) -> bool {
     !marks(&key.to_ascii_lowercase()).is_empty()
+}
+
+/// The text of a secret's value as it may be shown: what only refers to a value is no secret.
+pub(super) fn masked(written: &str) -> &str {
+    static REFERENCE: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r"^\$\{(file:[^}]*|[A-Za-z_][A-Za-z0-9_]*)\}$").expect("a regular expression"));
+    if REFERENCE.is_match(written) { written } else { HIDDEN }
 }
 
 /// Where in a text, in lower case, something marks a secret.
@@ -34,12 +44,18 @@ fn marks(text: &str) -> Vec<Range<usize>> {
     };
     let words = WORD.find_iter(text).filter(|word| word.len() < 16 && misspelt(word.as_str())).map(|word| word.range());
     let marks = MARKS.iter().flat_map(|mark| text.match_indices(mark)).map(|(at, mark)| at..at + mark.len());
-    words.chain(marks).collect()
+    // An address where tokens are obtained is none.
+    words.chain(marks).filter(|mark| !text[mark.end..].starts_with(ENDPOINT)).collect()
 }
 
-/// Properties as a log may show them: `***` for the values of keys that name a secret.
-pub fn redact(properties: &BTreeMap<String, String>) -> BTreeMap<&str, &str> {
-    let shown = |(key, value)| (String::as_str(key), if names_secret(key) { HIDDEN } else { String::as_str(value) });
+/// Properties as a log may show them: `***` for the values of keys that name a secret, and where `is_secret` says so.
+pub(super) fn redact<'p>(
+    properties: &'p BTreeMap<String, String>,
+    is_secret: impl Fn(&str) -> bool,
+) -> BTreeMap<&'p str, &'p str> {
+    let shown = |(key, value): (&'p String, &'p String)| {
+        (key.as_str(), if names_secret(key) || is_secret(key) { HIDDEN } else { value.as_str() })
+    };
     properties.iter().map(shown).collect()
 }
 
@@ -212,7 +228,7 @@ mod tests {
             ("sasl.password".to_owned(), "hunter2".to_owned()),
             ("SSL.KEY.PEM".to_owned(), "hunter2".to_owned()),
         ]);
-        let shown: Vec<_> = redact(&properties).into_iter().collect();
+        let shown: Vec<_> = redact(&properties, |_| false).into_iter().collect();
         assert_eq!(shown, [("SSL.KEY.PEM", "***"), ("sasl.password", "***"), ("sasl.username", "bob")]);
     }
 }

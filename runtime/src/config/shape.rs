@@ -24,6 +24,45 @@ pub(crate) struct Kind {
 pub(super) const PIPELINE: Kind =
     Kind { file: "pipeline file", holds: "pipeline", begins: "name: NAME", largest: 1, values: 50_000 };
 
+/// The key that a file of pipeline tests has.
+const TESTS: &str = "cases";
+/// What a list is called.
+const LIST: &str = "a list";
+
+/// What other programs call our keys.
+const SYNONYMS: [(&str, &str); 14] = [
+    ("processors", "stages"),
+    ("transforms", "stages"),
+    ("steps", "stages"),
+    ("plugins", "stages"),
+    ("source", "input"),
+    ("sources", "input"),
+    ("sink", "outputs"),
+    ("sinks", "outputs"),
+    ("dead_letter", "dlq"),
+    ("dead_letters", "dlq"),
+    ("dead_letter_queue", "dlq"),
+    ("group_id", "group"),
+    ("auto_offset_reset", "start"),
+    ("circuit_breaker", "breaker"),
+];
+
+/// What is written for keys whose values are lists or mappings.
+const EXAMPLES: [(&str, &str); 12] = [
+    ("batch", "{ max_records: 1024 }"),
+    ("breaker", "{ share: 0.5, min_records: 100 }"),
+    ("create", "{ partitions: 4, replication: 3 }"),
+    ("default", "{ topic: NAME }"),
+    ("dlq", "{ topic: NAME }"),
+    ("grants", "{ clock: true }"),
+    ("input", "{ topics: [NAME] }"),
+    ("kafka", "{ bootstrap.servers: HOST:PORT }"),
+    ("limits", "{ time: 1s, memory: 256MiB }"),
+    ("on_error", "{ then: dlq }"),
+    ("outputs", "{ default: { topic: NAME } }"),
+    ("topics", "[NAME]"),
+];
+
 /// Parses a file to its shape.
 ///
 /// # Errors
@@ -43,7 +82,7 @@ pub(crate) fn parse<T: DeserializeOwned>(source: &Source<'_>, kind: &Kind) -> Re
     })
 }
 
-/// Anchors are welcome within a budget; what YAML 1.1 took for truth and numbers is text.
+/// Anchors are allowed within a budget; what only YAML 1.1 takes for booleans and numbers is text.
 fn options(values: usize) -> Options {
     serde_yaml::options! {
         budget: serde_yaml::budget! {
@@ -77,17 +116,27 @@ fn describe(error: &Error, source: &Source<'_>, kind: &Kind, at: Position) -> Di
     let found = |message: String| source.diagnostic(at, message);
     match error {
         Error::SerdeUnknownField { field, expected, .. } => {
-            let near = did_you_mean(field, expected.iter().copied());
-            let help = near.unwrap_or_else(|| format!("the keys here are {}", one_of(expected)));
-            found(format!("unknown key \"{field}\"")).with_help(help)
+            let found = found(format!("unknown key \"{field}\""));
+            if field == TESTS && kind.file == PIPELINE.file {
+                return found
+                    .with_help("pipeline tests are run by `sluice test`; their files are named NAME.test.yaml");
+            }
+            let known = SYNONYMS.iter().find(|(other, own)| other == field && expected.contains(own));
+            let near = known.map(|(_, own)| format!("did you mean \"{own}\"?"));
+            let near = near.or_else(|| did_you_mean(field, expected.iter().copied()));
+            found.with_help(near.unwrap_or_else(|| format!("the keys here are {}", one_of(expected))))
         }
-        Error::SerdeMissingField { field, .. } => found(format!("the key \"{field}\" is missing from this mapping")),
+        Error::SerdeMissingField { field, .. } => {
+            // The parser stands at the last key; where keys of the whole file are missing, its beginning says more.
+            let at = if at.column == 1 { first_line(source.text()).unwrap_or(at) } else { at };
+            source.diagnostic(at, format!("the key \"{field}\" is missing from this mapping"))
+        }
         Error::DuplicateMappingKey { key: Some(key), .. } => found(format!("the key \"{key}\" is here twice")),
         Error::DuplicateMappingKey { key: None, .. } => found("a key is here twice".to_owned()),
         Error::NullIntoString { .. } => found("a value is missing here".to_owned()),
-        Error::Unexpected { expected, .. } => found(format!("expected {}", plain_words(expected))),
+        Error::Unexpected { expected, .. } => wrong_shape(source, at, expected),
         Error::SerdeInvalidType { expected, .. } | Error::SerdeInvalidValue { expected, .. } => {
-            found(format!("expected {}", plain_words(expected)))
+            wrong_shape(source, at, expected)
         }
         Error::Eof { .. } if is_blank(source.text()) => source
             .diagnostic(Position { line: 1, column: 1 }, format!("there is no {} in this file", kind.holds))
@@ -120,6 +169,35 @@ fn describe(error: &Error, source: &Source<'_>, kind: &Kind, at: Position) -> Di
     }
 }
 
+/// A value of another shape than its key's: `expected` is serde's or the parser's word for that.
+fn wrong_shape(source: &Source<'_>, at: Position, expected: &str) -> Diagnostic {
+    let expected = plain_words(expected);
+    let Some(key) = key_before(source.text(), at) else { return source.diagnostic(at, format!("expected {expected}")) };
+    let help = match EXAMPLES.iter().find(|(name, _)| *name == key) {
+        Some((_, example)) => Some(format!("write {key}: {example}")),
+        None if expected == LIST => Some(format!("write {key}: [...]")),
+        None => None,
+    };
+    source.diagnostic(at, format!("{key}: expected {expected}")).with_help_if(help)
+}
+
+/// The key on the same line, directly before a place.
+fn key_before(text: &str, at: Position) -> Option<&str> {
+    let line = text.lines().nth(at.line.checked_sub(1)?)?;
+    let end = line.char_indices().nth(at.column.checked_sub(1)?).map_or(line.len(), |(byte, _)| byte);
+    let key = line[..end].trim_end().strip_suffix(':')?;
+    let begin = key.rfind([' ', '{', ',', '[', '\t']).map_or(0, |byte| byte + 1);
+    Some(&key[begin..])
+        .filter(|key| !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c)))
+}
+
+/// Where the content of a file begins.
+fn first_line(text: &str) -> Option<Position> {
+    let is_content = |line: &str| !line.is_empty() && !line.starts_with(['#', ' ', '%']) && line != "---";
+    let line = text.lines().position(|line| is_content(line.trim_end()))?;
+    Some(Position { line: line + 1, column: 1 })
+}
+
 fn too_much(kind: &Kind) -> String {
     format!("too much nesting, or too many anchors and aliases, for a {}", kind.file)
 }
@@ -133,10 +211,10 @@ fn is_blank(text: &str) -> bool {
 fn plain_words(expected: &str) -> &str {
     match expected {
         "string scalar" | "scalar" => "a single value, not a list or a mapping",
-        "sequence start" => "a list",
+        "sequence start" => LIST,
         "mapping start" => "a mapping (keys and values)",
         other if other.starts_with("struct ") => "a mapping (keys and values)",
-        "a sequence" => "a list",
+        "a sequence" => LIST,
         other => other,
     }
 }
@@ -173,6 +251,10 @@ fn syntax(kind: &ErrorKind, text: &str) -> (Option<&'static str>, Option<String>
         ErrorKind::InvalidIndentation | ErrorKind::ExpectedBlockMappingKey | ErrorKind::SimpleKeyExpected => {
             (Some("this line fits no mapping: a key needs a \":\" and the indentation of its neighbours"), None)
         }
+        ErrorKind::ExpectedBlockSequenceEntry => (
+            Some("this line is no item of the list above"),
+            help("an item begins with \"- \"; give this line the indentation of the keys that it belongs to"),
+        ),
         _ => (None, None),
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::beside::Beside;
 use super::error::Position;
 use super::file;
 use super::plan::{Delivery, Grants, Hold, Limits, OnError, Stage, Then};
@@ -30,16 +31,17 @@ pub(super) struct Stages {
     pub first_to_dlq: Option<(String, Position)>,
 }
 
-/// Reads `stages`.
+/// Reads `stages`. Without a plugin path plugins are left unresolved.
 pub(super) fn stages(
     planner: &mut Planner<'_>,
     written: &[file::Stage],
-    plugins: &PluginPath,
+    plugins: Option<&PluginPath>,
     delivery: Delivery,
 ) -> Stages {
     let mut stages = Stages { chain: Vec::new(), first_to_dlq: None };
     let mut names: BTreeMap<String, usize> = BTreeMap::new();
-    for stage in written {
+    for (number, stage) in written.iter().enumerate() {
+        planner.set_scope(format!("stages.{number}."));
         let name = topics::name(planner, "stages.name", &stage.name);
         let shown = name.as_ref().map_or_else(|| "\"?\"".to_owned(), |name| name.shown.clone());
         let name = name.map(|name| name.value).unwrap_or_default();
@@ -52,11 +54,12 @@ pub(super) fn stages(
             stages.first_to_dlq = Some((shown, at));
         }
         let (plugin, path) = plugin(planner, stage, plugins);
-        let config = stage.config.as_ref().map(|config| planner.json("config", config));
+        let config = stage.config.as_ref().map(|config| planner.json("config", &config.value));
         stages.chain.push(Stage {
             name: name.into(),
             plugin,
-            plugin_at: stage.plugin.at,
+            plugin_at: Beside(stage.plugin.at),
+            config_at: Beside(stage.config_at()),
             path,
             config: config.unwrap_or_default().to_string(),
             limits: limits(planner, &stage.limits),
@@ -64,11 +67,13 @@ pub(super) fn stages(
             on_error,
         });
     }
+    planner.set_scope(String::new());
     stages
 }
 
-fn plugin(planner: &mut Planner<'_>, stage: &file::Stage, plugins: &PluginPath) -> (String, PathBuf) {
+fn plugin(planner: &mut Planner<'_>, stage: &file::Stage, plugins: Option<&PluginPath>) -> (String, PathBuf) {
     let Some(plugin) = planner.read("plugin", &stage.plugin) else { return Default::default() };
+    let Some(plugins) = plugins else { return (plugin.value, PathBuf::new()) };
     match plugins.find(&plugin.value) {
         Ok(path) => (plugin.value, path),
         Err(missing) => {
@@ -95,8 +100,9 @@ pub(crate) fn limits(planner: &mut Planner<'_>, limits: &file::Limits) -> Limits
 /// Reads what a plugin may import.
 pub(crate) fn grants(planner: &mut Planner<'_>, grants: &file::Grants) -> Grants {
     let mut env = Vec::new();
-    for written in &grants.env {
+    for (number, written) in grants.env.iter().enumerate() {
         let Some(name) = planner.read("grants.env", written) else { continue };
+        planner.record_item("grants.env", number, written);
         if name.value.is_empty() || name.value.contains(['=', '\0']) {
             planner.error(name.at, format!("grants.env: {} cannot name a variable", name.shown));
             continue;

@@ -1,9 +1,9 @@
 //! Names that Kafka takes, the topics that are read and written, and that no record comes back.
 
-use regex::Regex;
-
+use super::beside;
 use super::error::Position;
 use super::file;
+use super::pattern::{self, TopicPattern};
 use super::plan::{CreateTopic, Dlq, Output, Oversize, Target, Topic};
 use super::planner::{Planner, Value};
 use super::written::{Located, Map, Written};
@@ -15,12 +15,22 @@ const LONGEST_NAME: usize = 100;
 /// The output that takes what comes out of the last stage.
 const DEFAULT: &str = "default";
 
+/// The key of the dead-letter topic.
+const DLQ: &str = "dlq";
+
 /// A topic that the file says is written to, for the check against what is read.
 pub(super) struct Destination {
     /// The key in the file: `outputs.audit`.
     key: String,
     /// The topic.
     topic: Value<String>,
+}
+
+impl Destination {
+    /// What a plan keeps of it.
+    pub fn place(self) -> beside::Destination {
+        beside::Destination { key: self.key, topic: self.topic.value, at: self.topic.at }
+    }
 }
 
 /// Reads the name of a pipeline, stage, output or instance. None: there is a finding.
@@ -70,8 +80,9 @@ pub(super) fn input(planner: &mut Planner<'_>, topics: &Located<Vec<Written<Stri
         planner.error(topics.at, format!("{key}: at least one topic is needed"));
     }
     let mut read: Vec<Value<String>> = Vec::new();
-    for written in &topics.value {
+    for (number, written) in topics.value.iter().enumerate() {
         let Some(topic) = planner.read(key, written) else { continue };
+        planner.record_item(key, number, written);
         let topic = if topic.value.starts_with('^') {
             pattern(planner, key, topic)
         } else {
@@ -87,15 +98,16 @@ pub(super) fn input(planner: &mut Planner<'_>, topics: &Located<Vec<Written<Stri
 }
 
 fn pattern(planner: &mut Planner<'_>, key: &str, pattern: Value<String>) -> Option<Value<String>> {
-    if let Err(error) = Regex::new(&pattern.value) {
-        let error = error.to_string();
-        let reason = error.lines().last().and_then(|line| line.strip_prefix("error: ")).unwrap_or("it is too large");
-        planner.error(pattern.at, format!("{key}: {} is not a regular expression: {reason}", pattern.shown));
+    if let Some((foreign, help)) = pattern::foreign(&pattern.value) {
+        // The sentence names a part of the value, which may be the environment's.
+        let foreign = if pattern.replaced { "it expands to what no topic can match".to_owned() } else { foreign };
+        let help = format!("{help}; librdkafka's patterns are POSIX extended regular expressions");
+        planner.error_with_help(pattern.at, format!("{key}: {}: {foreign}", pattern.shown), help);
         return None;
     }
-    if pattern.value.contains("\\d") {
-        let message = format!("{key}: {} holds \\d, which librdkafka does not know; write [0-9]", pattern.shown);
-        planner.warn(pattern.at, message);
+    if let Err(reason) = TopicPattern::new(&pattern.value) {
+        planner.error(pattern.at, format!("{key}: {} is not a regular expression: {reason}", pattern.shown));
+        return None;
     }
     Some(pattern)
 }
@@ -156,7 +168,7 @@ fn target(
 /// Reads `dlq`.
 pub(super) fn dlq(planner: &mut Planner<'_>, dlq: &file::Dlq, destinations: &mut Vec<Destination>) -> Dlq {
     Dlq {
-        topic: destination(planner, "dlq", &dlq.topic, dlq.create.as_ref(), destinations),
+        topic: destination(planner, DLQ, &dlq.topic, dlq.create.as_ref(), destinations),
         oversize: planner.read_or("dlq.oversize", dlq.oversize.as_ref(), Oversize::Stop),
         connect_headers: planner.read_or("dlq.connect_headers", dlq.connect_headers.as_ref(), false),
     }
@@ -184,18 +196,30 @@ fn number(planner: &mut Planner<'_>, key: &str, written: &Written<usize>, most: 
     read.and_then(|read| i32::try_from(read.value).ok()).unwrap_or(1)
 }
 
+/// Warns where the DLQ is an output's topic, too: readers of the output would take dead letters for records.
+pub(super) fn warn_of_shared_dlq(planner: &mut Planner<'_>, destinations: &[Destination]) {
+    let Some(dlq) = destinations.iter().find(|destination| destination.key == DLQ) else { return };
+    let mut outputs = destinations.iter().filter(|destination| destination.key != DLQ);
+    if let Some(output) = outputs.find(|output| output.topic.value == dlq.topic.value) {
+        let message = format!(
+            "dlq.topic: {} is the topic of {}, too: its readers will get dead letters",
+            dlq.topic.shown, output.key
+        );
+        planner.warn(dlq.topic.at, message);
+    }
+}
+
 /// Finds topics that are read and written.
 pub(super) fn no_loop(planner: &mut Planner<'_>, topics: &[Value<String>], destinations: &[Destination]) {
     for Destination { key, topic: written } in destinations {
         for read in topics {
             let same = read.value == written.value;
-            // Like librdkafka, which looks for a match anywhere behind the `^`: `^orders` reads orders.dlq too.
-            let matches = || Regex::new(&read.value).is_ok_and(|pattern| pattern.is_match(&written.value));
+            let matches = || TopicPattern::new(&read.value).is_ok_and(|pattern| pattern.matches(&written.value));
             if same || (read.value.starts_with('^') && matches()) {
                 planner.error_with_help(
                     written.at,
                     format!("{key}: {} is written, and read by input.topics ({})", written.shown, read.shown),
-                    "every record would come back; choose another topic, or say `allow_loop: true` under `input`",
+                    "every record would come back: choose another topic, or say `allow_loop: true` under `input`",
                 );
             }
         }

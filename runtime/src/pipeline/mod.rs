@@ -57,11 +57,12 @@ impl Pipeline {
     /// The first stage of which the plugin does not load or start: where it stands in the file, and why.
     pub fn load(engine: &Engine, plan: &Plan) -> Result<Vec<Plugin>, (Position, String)> {
         let load = |stage: &plan::Stage| {
-            let failed = |error: &dyn std::fmt::Display| (stage.plugin_at, error.to_string());
             let plugin = engine
                 .load(&stage.path, &stage.grants)
-                .map_err(|error| failed(&format_args!("stage \"{}\": {error}", stage.name)))?;
-            plugin.instantiate(&setup(plan, stage), Arc::default()).map_err(|error| failed(&error))?;
+                .map_err(|error| (stage.plugin_at.0, format!("stage \"{}\": {error}", stage.name)))?;
+            plugin
+                .instantiate(&setup(plan, stage), Arc::default())
+                .map_err(|error| (stage.config_at.0, error.to_string()))?;
             Ok(plugin)
         };
         plan.stages.iter().map(load).collect()

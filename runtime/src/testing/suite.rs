@@ -86,7 +86,7 @@ impl Suite {
         let (plan, warnings) = config::load(&file.pipeline, &environment, options)?;
         let load = |stage: &config::plan::Stage| {
             engine.load(&stage.path, &stage.grants).map_err(|error| {
-                config::finding(&file.pipeline, stage.plugin_at, &format!("stage \"{}\": {error}", stage.name))
+                config::finding(&file.pipeline, stage.plugin_at.0, &format!("stage \"{}\": {error}", stage.name))
             })
         };
         let plugins: Vec<Plugin> = plan.stages.iter().map(load).collect::<Result<_, _>>()?;

@@ -45,6 +45,7 @@ fn record() -> impl Strategy<Value = DevRecord> {
     let field = || prop::option::of(content());
     (field(), field(), headers, prop::option::of(any::<i64>())).prop_map(|(key, value, headers, timestamp)| DevRecord {
         topic: None,
+        dead_letter: false,
         key,
         value,
         headers,

@@ -91,8 +91,8 @@ fn after_kill_9_in_the_middle_the_next_replay_delivers_the_rest_and_repeats_noth
     assert_eq!(desk.letters().len(), COUNT);
 }
 
-/// Dead letters of which every other is through the chain at once, and the rest wait for a retry: so the transaction of their
-/// replay is open for a while.
+/// Dead letters of which every other is through the chain at once, and the rest wait for a retry: so the transaction of
+/// their replay is open for a while.
 fn waiting(test: &str) -> Desk {
     let mut desk = Desk::new(test, 1);
     desk.pipeline.set_stage("on_error", json!({ "retries": 0 }));
@@ -160,7 +160,7 @@ fn a_signal_ends_a_replay_after_the_open_transaction() {
         running.signal(signal);
         let (code, out, err) = running.end();
         assert_eq!(code, Some(1), "{err}");
-        assert!(err.contains("stopped as told"), "{err}");
+        assert!(err.contains("stopped: run the same command again"), "{err}");
         let summary: serde_json::Value = serde_json::from_str(&out).unwrap();
         assert_eq!(summary["replayed"].as_u64(), Some(desk.output().len() as u64));
         desk.replay(0, &[]);
@@ -185,7 +185,8 @@ fn marks_behind_a_transaction_that_somebody_has_left_open_count_too() {
     let (desk, inputs) = mended("replay-others");
     let first = Running::start(&desk);
     wait_for_some(&desk, 0);
-    // As another pipeline with the same DLQ that was killed: until the brokers end this, committed readers stop before it.
+    // As another pipeline with the same DLQ that was killed: until the brokers end this, committed readers stop before
+    // it.
     let mut config = ClientConfig::new();
     config.set("bootstrap.servers", desk.kafka.bootstrap()).set("transactional.id", &desk.pipeline.name);
     let other: BaseProducer = config.set("transaction.timeout.ms", "10000").create().unwrap();

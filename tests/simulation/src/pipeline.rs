@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sluicebox::config::Position;
+use sluicebox::config::Beside;
 use sluicebox::config::plan::{self, Delivery, OnBreak, OnLostOffset, Plan, Start, Target};
 use sluicebox::error::PipelineError;
 use sluicebox::kafka::ErrorKind;
@@ -130,11 +130,10 @@ fn plan(setup: &Setup, name: Option<String>) -> Plan {
         name: if number == 0 { "default".into() } else { format!("more-{number}").into() },
         target: to.map_or(Target::Drop, |to| Target::Topic(topic(&to))),
     };
-    let (millis, position) = (Duration::from_millis, Position { line: 1, column: 1 });
+    let millis = Duration::from_millis;
     Plan {
         file: "simulated.yaml".into(),
         name: NAME.into(),
-        name_at: position,
         consumer: consumer(setup, name.as_ref()),
         producer: producer(setup),
         input: plan::Input {
@@ -148,7 +147,6 @@ fn plan(setup: &Setup, name: Option<String>) -> Plan {
             },
         },
         delivery: if setup.exactly_once { Delivery::ExactlyOnce } else { Delivery::AtLeastOnce },
-        delivery_at: position,
         instance: name,
         workers: NonZeroUsize::new(setup.workers).unwrap_or(NonZeroUsize::MIN),
         batch: plan::BatchLimits {
@@ -172,7 +170,10 @@ fn plan(setup: &Setup, name: Option<String>) -> Plan {
         commit_interval: millis(setup.commit_interval),
         transaction_timeout: millis(setup.transaction_timeout),
         drain: millis(setup.drain),
+        kafka_patience: Duration::from_secs(60),
         embedded: false,
+        files: String::new(),
+        as_written: Beside::default(),
     }
 }
 
@@ -180,7 +181,8 @@ fn stage(setup: &Setup, number: usize) -> plan::Stage {
     plan::Stage {
         name: format!("stage-{number}").into(),
         plugin: "simulated".to_owned(),
-        plugin_at: Position { line: 1, column: 1 },
+        plugin_at: Beside::default(),
+        config_at: Beside::default(),
         path: "simulated.wasm".into(),
         config: "null".to_owned(),
         limits: plan::Limits { time: Duration::from_millis(200), memory: 1 << 28 },

@@ -5,15 +5,17 @@ use std::path::Path;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::Dev;
-use crate::cli::WRONG_USE;
+use crate::cli::output::tell;
+use crate::cli::{WRONG_USE, WrongUse};
 use crate::config::plugin_folders;
 use crate::watch::{Scope, Watch};
 
 /// Runs and watches until a signal ends it.
 pub(super) fn run_and_watch(dev: Dev) -> anyhow::Result<u8> {
     if dev.records == Path::new("-") {
-        eprintln!("error: --watch reads the records again for each run: name a file with --records");
-        return Ok(WRONG_USE);
+        return Err(
+            WrongUse("--watch reads the records again for each run: name a file with --records".to_owned()).into()
+        );
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
@@ -38,7 +40,7 @@ fn run_for_ever(dev: &Dev) -> anyhow::Error {
         watch.file(&dev.pipeline)?;
         watch.file(&dev.records)?;
         let environment = |name: &str| std::env::var(name).ok();
-        for folder in plugin_folders(&dev.pipeline, &environment, &dev.planning.options(true)) {
+        for folder in plugin_folders(&dev.pipeline, &environment, &dev.options()) {
             if folder.is_dir() {
                 watch.folder(&folder)?;
             }
@@ -59,5 +61,5 @@ fn run_for_ever(dev: &Dev) -> anyhow::Error {
 
 /// A line between two runs, with the time of day.
 fn separate(what: &str) {
-    eprintln!("-- {} UTC: {what} --", jiff::Timestamp::now().strftime("%H:%M:%S"));
+    tell(format_args!("-- {} UTC: {what} --", jiff::Timestamp::now().strftime("%H:%M:%S")));
 }

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use super::print;
-use crate::authoring::{PluginFolders, say, table};
+use crate::authoring::{PluginFolders, table};
+use crate::cli::output::tell;
 
 #[derive(clap::Args)]
 pub struct List {
@@ -27,7 +28,7 @@ impl List {
             return print(&format!("{}\n", serde_json::to_string_pretty(&plugins)?));
         }
         if plugins.is_empty() {
-            say(&format!("there are no plugins (looked in {})", folders.shown()));
+            tell(format_args!("there are no plugins (looked in {})", folders.shown()));
             return Ok(0);
         }
         print(&table(&plugins))

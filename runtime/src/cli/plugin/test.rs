@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::cli::output::tell;
 use crate::cli::test::Reporting;
 use crate::cli::{WRONG_USE, engine};
 use crate::config::{Diagnostic, Errors};
@@ -39,12 +40,12 @@ impl Test {
         match suite {
             Ok((suite, warnings)) => {
                 for warning in warnings {
-                    eprintln!("{warning}");
+                    tell(format_args!("warning: {warning}"));
                 }
                 self.reporting.run(&[suite])
             }
             Err(errors) => {
-                eprintln!("{errors}");
+                tell(errors);
                 Ok(WRONG_USE)
             }
         }

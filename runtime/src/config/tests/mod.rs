@@ -68,6 +68,8 @@ fn env(name: &str) -> Option<String> {
         "POD_NAME" => Some("pod-1".to_owned()),
         "REGION" => Some("eu".to_owned()),
         "SECRET_VALUE" => Some("hunter2".to_owned()),
+        "SECRET_LINE" => Some("hunter2\n".to_owned()),
+        "PATTERN" => Some("^hunter2\\d".to_owned()),
         "EMPTY" => Some(String::new()),
         _ => None,
     }
@@ -94,7 +96,7 @@ fn everything_that_a_file_says_is_in_the_plan() {
     let (plan, warnings) = planned(FULL).unwrap_or_else(|errors| panic!("{errors}"));
     assert_eq!(warnings, []);
     assert_eq!(&*plan.name, "order-status");
-    assert_eq!((plan.name_at.line, plan.name_at.column), (2, 7));
+    assert_eq!((plan.as_written.0.name.line, plan.as_written.0.name.column), (2, 7));
     assert_eq!(plan.input.topics, ["order_status", "^orders\\.[a-z]+$"]);
     assert_eq!(plan.input.start, Start::Latest);
     assert_eq!(plan.input.on_lost_offset, OnLostOffset::Earliest);
@@ -206,11 +208,132 @@ fn a_plan_shows_no_secret() {
 }
 
 #[test]
+fn plans_are_equal_where_they_mean_the_same() {
+    let plan = good(FULL);
+    assert_eq!(plan, good(&format!("# a comment\n\n{}", FULL.replace("topics: [", "topics:   ["))));
+    assert_eq!(plan, good(&FULL.replace("${N:-2}", "2")));
+    for (from, to) in [
+        ("workers: ${N:-2}", "workers: 3"),
+        ("field: status", "field: state"),
+        ("linger.ms: 10", "linger.ms: 11"),
+        ("drain: 10s", "drain: 11s"),
+        ("drain: 10s", "drain: 10s\nkafka_patience: 0s"),
+    ] {
+        assert!(plan != good(&FULL.replacen(from, to, 1)), "{to}");
+    }
+}
+
+#[test]
+fn the_content_of_files_that_are_named_is_part_of_the_plan() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("p.yaml");
+    let text = LEAST.replace("localhost", "localhost, ssl.ca.location: ca.pem, sasl.username: \"${file:user}\"");
+    let plan = || load_text(&file, &text, &env, &PlanOptions::default()).unwrap().0;
+    let write = |name: &str, content: &str| fs::write(folder.path().join(name), content).unwrap();
+    write("ca.pem", "1");
+    write("user", "hunter2\n");
+    let first = plan();
+    assert_eq!(first.consumer["sasl.username"], "hunter2");
+    assert!(!format!("{first:?}").contains("hunter2"), "{first:?}");
+    assert_eq!(first, plan());
+    write("ca.pem", "2");
+    let second = plan();
+    assert!(first != second);
+    write("user", "other");
+    assert!(second != plan());
+    fs::remove_file(folder.path().join("user")).unwrap();
+    let missing = load_text(&file, &text, &env, &PlanOptions::default()).unwrap_err().to_string();
+    assert!(missing.contains("/user cannot be read: No such file"), "{missing}");
+}
+
+#[test]
+fn what_is_printed_means_the_same() {
+    for text in [FULL, LEAST, &format!("{LEAST}breaker: off\ndelivery: exactly_once\ninstance: ${{POD_NAME}}\n")] {
+        let plan = good(text);
+        let printed = super::print(&plan);
+        assert_eq!(planned(&printed).map(|(plan, _)| plan).map_err(|errors| errors.to_string()), Ok(plan), "{printed}");
+    }
+}
+
+#[test]
+fn what_is_printed_shows_no_secret_and_nothing_of_the_environment() {
+    let kafka = "x, sasl.password: pass-word, ssl.key.password: \"${SECRET_VALUE}\", client.id: \"${SECRET_VALUE}-1\"";
+    let text = format!(
+        "{}dlq: {{ topic: d }}\nstages: [{{ name: a, plugin: filter-json, config: {{ api_token: pass-word, n: \"${{SECRET_VALUE}}\" }} }}]\n",
+        LEAST.replace("localhost", kafka)
+    );
+    let printed = super::print(&good(&text));
+    assert!(!printed.contains("hunter2") && !printed.contains("pass-word"), "{printed}");
+    for part in [
+        "sasl.password: \"***\"",
+        "ssl.key.password: ${SECRET_VALUE}",
+        "client.id: ${SECRET_VALUE}-1",
+        "api_token: \"***\"",
+    ] {
+        assert!(printed.contains(part), "{part} in {printed}");
+    }
+}
+
+#[test]
+fn plugins_may_be_left_out() {
+    let text = format!("{LEAST}dlq: {{ topic: d }}\nstages: [{{ name: a, plugin: not-here }}]\n");
+    assert!(planned(&text).is_err());
+    let options = PlanOptions { without_plugins: true, ..PlanOptions::default() };
+    assert_eq!(planned_with(&text, &options).unwrap().0.stages[0].plugin, "not-here");
+}
+
+#[test]
+fn patience_with_kafka_is_a_minute_unless_the_file_says_otherwise() {
+    assert_eq!(good(LEAST).kafka_patience, Duration::from_secs(60));
+    assert_eq!(good(&format!("{LEAST}kafka_patience: 0s\n")).kafka_patience, Duration::ZERO);
+}
+
+#[test]
+fn addresses_lose_the_spaces_around_them() {
+    assert_eq!(good(&LEAST.replace("localhost", "\" a:1, b:2,\"")).consumer["bootstrap.servers"], "a:1,b:2");
+}
+
+#[test]
+fn certificates_need_not_be_there_where_no_cluster_is_contacted() {
+    let text = LEAST.replace("localhost", "x, security.protocol: ssl, ssl.ca.location: none.pem");
+    assert!(planned(&text).is_err());
+    for (embedded, offline) in [(true, false), (false, true)] {
+        assert!(planned_with(&text, &PlanOptions { embedded, offline, ..PlanOptions::default() }).is_ok());
+    }
+}
+
+#[test]
+fn security_settings_that_are_not_used_are_a_warning() {
+    for (settings, said) in [
+        (
+            "x, sasl.username: a, sasl.password: b",
+            Some("kafka.sasl.username: not used, because security.protocol is plaintext"),
+        ),
+        (
+            "x, security.protocol: SASL_PLAINTEXT, sasl.mechanism: PLAIN, sasl.username: a, sasl.password: b, ssl.ca.location: plugins",
+            Some("kafka.ssl.ca.location: not used"),
+        ),
+        ("x, security.protocol: sasl_ssl, sasl.username: a, sasl.password: b, sasl.mechanism: PLAIN", None),
+    ] {
+        let (_, warnings) = planned(&LEAST.replace("localhost", settings)).unwrap();
+        let warning = warnings.first().map(ToString::to_string).unwrap_or_default();
+        assert_eq!(warnings.len(), usize::from(said.is_some()), "{settings}: {warning}");
+        assert!(warning.contains(said.unwrap_or_default()), "{settings}: {warning}");
+    }
+}
+
+#[test]
+fn a_dlq_that_is_an_outputs_topic_is_a_warning() {
+    let (_, warnings) = planned(&format!("{LEAST}dlq: {{ topic: b }}\n")).unwrap();
+    assert!(warnings[0].to_string().contains("\"b\" is the topic of outputs.default, too"), "{}", warnings[0]);
+}
+
+#[test]
 fn paths_are_relative_to_the_file() {
     let text = LEAST.replace("localhost", "x, ssl.ca.location: plugins");
     assert_eq!(good(&text).consumer["ssl.ca.location"], format!("{FOLDER}/plugins"));
     let missing = bad(&text.replace("plugins", "none.pem").replace("x,", "x, security.protocol: ssl,"));
-    assert!(missing.contains(":3:56: kafka: librdkafka refuses this: ssl.ca.location"), "{missing}");
+    assert!(missing.contains(":3:73: kafka.ssl.ca.location: \"none.pem\" is no file"), "{missing}");
 }
 
 #[test]
@@ -228,7 +351,7 @@ fn exactly_once_is_refused_on_the_embedded_broker() {
     let text = format!("{LEAST}delivery: exactly_once\n");
     let options = PlanOptions { embedded: true, ..PlanOptions::default() };
     let errors = planned_with(&text, &options).unwrap_err().to_string();
-    assert!(errors.contains("p.yaml:6:11: delivery: the embedded broker honours no transactions"), "{errors}");
+    assert!(errors.contains("p.yaml:6:11: delivery: the embedded broker has no transactions"), "{errors}");
     assert!(planned_with(LEAST, &options).is_ok());
 }
 

@@ -1,7 +1,7 @@
 //! The embedded broker: librdkafka's mock cluster, in this process.
 //!
-//! Its limits: a partition keeps 5 MiB or 100,000 batches, then the oldest go silently; transactions are not
-//! honoured; topics' limits cannot be asked for. Whoever feeds it must keep the backlog small.
+//! Its limits: a partition keeps 5 MiB or 100,000 batches, then the oldest go silently, but for the last one;
+//! transactions are not honoured; topics' limits cannot be asked for. Whoever feeds it must keep the backlog small.
 
 use std::collections::BTreeMap;
 use std::ffi::{CStr, CString};
@@ -15,10 +15,12 @@ use rdkafka::types::RDKafkaRespErr;
 use super::error_of;
 use crate::kafka::KafkaError;
 
-/// Bytes that may lie unread in the embedded broker without any being lost.
-pub const SAFE_BACKLOG: usize = 1 << 20;
+/// The broker that is written to.
+const LEADER: i32 = 1;
+/// The broker that is read from.
+const FOLLOWER: i32 = 2;
 
-/// A broker in this process, gone when dropped.
+/// Brokers in this process, gone when dropped.
 pub struct Embedded {
     // Owns the cluster.
     _owner: BaseProducer<DefaultProducerContext>,
@@ -29,12 +31,16 @@ pub struct Embedded {
 unsafe impl Send for Embedded {}
 
 impl Embedded {
-    /// Starts one broker on a loopback port.
+    /// Starts two brokers on loopback ports.
     ///
     /// # Errors
     /// What librdkafka refuses.
     pub fn start() -> Result<Embedded, KafkaError> {
-        let owner: BaseProducer = ClientConfig::new().set("test.mock.num.brokers", "1").create()?;
+        let owner: BaseProducer = ClientConfig::new()
+            .set("test.mock.num.brokers", "2")
+            // The broker takes no larger request than its owner.
+            .set("receive.message.max.bytes", "300000000")
+            .create()?;
         // SAFETY: the client lives; it owns the cluster that the property made it start.
         let cluster = unsafe { sys::rd_kafka_handle_mock_cluster(owner.client().native_ptr()) };
         let cluster = NonNull::new(cluster)
@@ -53,10 +59,20 @@ impl Embedded {
         let c_name = CString::new(name).map_err(invalid)?;
         // SAFETY: cluster and name are good for the call.
         let code = unsafe { sys::rd_kafka_mock_topic_create(self.cluster.as_ptr(), c_name.as_ptr(), partitions, 1) };
-        if code == RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR {
-            return Ok(());
+        if code != RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR {
+            return Err(error_of(code, name));
         }
-        Err(error_of(code, name))
+        for partition in 0..partitions {
+            // A leader that drops all records before a new one for its size takes that to be gone, too. A follower with
+            // a fixed start has it still, so consumers are sent there. SAFETY: cluster and name are good for the calls.
+            unsafe {
+                let (cluster, name) = (self.cluster.as_ptr(), c_name.as_ptr());
+                sys::rd_kafka_mock_partition_set_leader(cluster, name, partition, LEADER);
+                sys::rd_kafka_mock_partition_set_follower(cluster, name, partition, FOLLOWER);
+                sys::rd_kafka_mock_partition_set_follower_wmarks(cluster, name, partition, 0, -1);
+            }
+        }
+        Ok(())
     }
 
     /// From here on it denies that there is such a topic.

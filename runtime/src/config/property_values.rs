@@ -1,0 +1,197 @@
+//! Values of librdkafka's properties: what is wrong with one, in the words of whoever wrote the file. A value itself is
+//! never in a message: it may be a secret, or come from the environment.
+
+use std::fs::File;
+use std::io::ErrorKind;
+use std::path::Path;
+
+use super::addresses;
+use super::error::{did_you_mean, one_of};
+use super::native::sasl_mechanisms;
+use super::property_names::{PATHS, spellings};
+
+/// What is wrong with a value, to follow how it is shown, and what to do.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct WrongValue {
+    /// `is not a whole number`.
+    pub message: String,
+    /// What to do about it.
+    pub help: Option<String>,
+}
+
+impl WrongValue {
+    fn new(message: impl Into<String>) -> WrongValue {
+        WrongValue { message: message.into(), help: None }
+    }
+
+    fn with_help(self, help: impl Into<String>) -> WrongValue {
+        WrongValue { help: Some(help.into()), ..self }
+    }
+}
+
+/// Properties that take one of several words. What librdkafka knows besides, for what sluice does itself, is left out.
+const WORDS: [(&str, &[&str]); 11] = [
+    ("broker.address.family", &["any", "v4", "v6"]),
+    ("client.dns.lookup", &["use_all_dns_ips", "resolve_canonical_bootstrap_servers_only"]),
+    ("compression.type", &["none", "gzip", "snappy", "lz4", "zstd"]),
+    ("group.protocol", &["classic", "consumer"]),
+    ("isolation.level", &["read_uncommitted", "read_committed"]),
+    ("metadata.recovery.strategy", &["none", "rebootstrap"]),
+    (
+        "partitioner",
+        &["random", "consistent", "consistent_random", "murmur2", "murmur2_random", "fnv1a", "fnv1a_random"],
+    ),
+    ("queuing.strategy", &["fifo", "lifo"]),
+    ("sasl.oauthbearer.method", &["default", "oidc"]),
+    ("security.protocol", &["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"]),
+    ("ssl.endpoint.identification.algorithm", &["none", "https"]),
+];
+
+/// Properties whose values have several lines.
+const PEM: &str = ".pem";
+
+/// What is wrong with a value, as far as that is known without librdkafka. Paths are complete.
+pub(super) fn wrong(name: &str, value: &str, reads_files: bool) -> Option<WrongValue> {
+    if !name.ends_with(PEM)
+        && let Some(wrong) = steering(value)
+    {
+        return Some(wrong);
+    }
+    if name == "sasl.mechanism" {
+        return mechanism(value);
+    }
+    if let Some((_, words)) = WORDS.iter().find(|(property, _)| *property == name) {
+        return word(value, words);
+    }
+    if reads_files && PATHS.contains(&name) && !value.is_empty() && value != "probe" {
+        return file(Path::new(value));
+    }
+    None
+}
+
+/// What is wrong with a list of brokers.
+pub(super) fn wrong_brokers(value: &str, protocol: &str) -> Option<WrongValue> {
+    let flaw = addresses::parse(value, protocol).err()?;
+    Some(WrongValue::new(flaw.to_string()).with_help(addresses::FORM))
+}
+
+/// Characters that no value has, and that come of a file or a variable that ends with a line break.
+fn steering(value: &str) -> Option<WrongValue> {
+    if !value.contains(char::is_control) {
+        return None;
+    }
+    let help = "`${file:PATH}` reads a file without the line break at its end";
+    Some(match value.trim_end_matches(['\r', '\n']) {
+        rest if !rest.contains(char::is_control) => WrongValue::new("ends with a line break").with_help(help),
+        _ => WrongValue::new("has a control character in it"),
+    })
+}
+
+fn mechanism(value: &str) -> Option<WrongValue> {
+    let known = sasl_mechanisms();
+    let upper = value.to_ascii_uppercase();
+    if known.iter().any(|known| *known == upper) {
+        return None;
+    }
+    let usable: Vec<&str> = known.into_iter().filter(|known| *known != "OAUTHBEARER").collect();
+    let help = format!("this build has {}", one_of(&usable));
+    Some(match &*upper {
+        "GSSAPI" => WrongValue::new("is not in this build, which has no Kerberos").with_help(help),
+        "AWS_MSK_IAM" => WrongValue::new("is not in this build; MSK takes SCRAM-SHA-512, too").with_help(help),
+        _ => WrongValue::new("is no SASL mechanism that Kafka has").with_help(help),
+    })
+}
+
+fn word(value: &str, words: &[&str]) -> Option<WrongValue> {
+    if words.iter().any(|word| word.eq_ignore_ascii_case(value)) {
+        return None;
+    }
+    let wrong = WrongValue::new(format!("is not {}", one_of(words)));
+    // The suggestion says nothing of the value but what it resembles.
+    Some(WrongValue { help: did_you_mean(&value.to_ascii_lowercase(), words.iter().copied()), ..wrong })
+}
+
+fn file(path: &Path) -> Option<WrongValue> {
+    let found = if path.is_dir() { path.read_dir().map(|_| ()) } else { File::open(path).map(|_| ()) };
+    let error = found.err()?;
+    let shown = path.display();
+    Some(match error.kind() {
+        ErrorKind::NotFound => WrongValue::new(format!("is no file: {shown} does not exist"))
+            .with_help("paths are relative to the pipeline file"),
+        _ => WrongValue::new(format!("cannot be read: {shown}: {error}")),
+    })
+}
+
+/// librdkafka's reason for a wrong value in other words, to follow how the value is shown. Where there are none, its
+/// own, which may hold the value, with the property's name as it is written; none where `is_hidden`.
+pub(super) fn reworded(name: &str, written: &str, reason: &str, is_hidden: bool) -> String {
+    if let Some(lacks) = reason.split_once("not supported in this build: ").map(|(_, lacks)| lacks) {
+        return format!("is not possible with this build ({})", lacked(lacks));
+    }
+    if let Some((_, rest)) = reason.split_once("Unsupported value ").filter(|_| !is_hidden) {
+        let lacks = rest.rsplit_once(": ").map_or(rest, |(_, lacks)| lacks);
+        return format!("is not possible with this build ({})", lacked(lacks));
+    }
+    if let Some((_, range)) = reason.split_once("is outside allowed range ") {
+        let (low, high) = range.trim().split_once("..").unwrap_or((range, ""));
+        return format!("is out of bounds; it may be {low} to {high}");
+    }
+    if reason.starts_with("Expected bool value") || reason.starts_with("Bool configuration property") {
+        return "is not true or false".to_owned();
+    }
+    if reason.starts_with("Internal property") || reason.contains("must be set through dedicated") {
+        return "cannot be set in a file: leave this property out".to_owned();
+    }
+    if reason.starts_with("Invalid value for configuration property") && reason.ends_with('"')
+        || reason.contains("cannot be set to empty value")
+    {
+        return "is not a number".to_owned();
+    }
+    if is_hidden {
+        return "is not a value that librdkafka takes for it".to_owned();
+    }
+    let mut reason = reason.to_owned();
+    for spelling in spellings(name).filter(|spelling| *spelling != written) {
+        reason = reason.replace(&format!("\"{spelling}\""), &format!("\"{written}\""));
+    }
+    format!("is refused by librdkafka: {reason}")
+}
+
+/// What a build lacks, in words that a user knows.
+fn lacked(reason: &str) -> &str {
+    match reason {
+        reason if reason.contains("libcurl") || reason.contains("OIDC") => "it has no OAuth/OIDC client",
+        reason if reason.contains("cyrus") || reason.contains("libsasl2") => "it has no Kerberos",
+        reason => reason,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::native::{Flaw, check};
+
+    #[test]
+    fn librdkafka_takes_every_word_that_is_offered_or_this_build_lacks_it() {
+        for (name, words) in WORDS {
+            for word in words {
+                match check(name, word) {
+                    Ok(()) => {}
+                    Err(Flaw::Invalid(reason)) => assert!(
+                        reworded(name, name, &reason, false).contains("not possible with this build"),
+                        "{name}: {word}: {reason}"
+                    ),
+                    Err(Flaw::Unknown) => panic!("{name}"),
+                }
+            }
+            assert!(check(name, "nonsense").is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_line_break_at_the_end_is_named() {
+        assert_eq!(wrong("sasl.password", "x\r\n", true).unwrap().message, "ends with a line break");
+        assert_eq!(wrong("sasl.password", "x\ny", true).unwrap().message, "has a control character in it");
+        assert_eq!(wrong("ssl.key.pem", "x\ny\n", true), None);
+    }
+}
