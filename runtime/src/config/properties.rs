@@ -125,8 +125,8 @@ fn brokers(planner: &mut Planner<'_>, file: &file::Pipeline, entries: &mut [Entr
     entry.value.value = list.join(",");
 }
 
-/// What SASL needs as a whole. Tokens come of a callback or of OIDC, and this program has neither; Kerberos is the default
-/// mechanism, and most builds lack it.
+/// What SASL needs as a whole. Tokens come of a callback or of OIDC, and this program has neither; Kerberos is the
+/// default mechanism, and most builds lack it.
 fn sasl(planner: &mut Planner<'_>, entries: &[Entry]) {
     let value = |name: &str| entries.iter().find(|entry| entry.name == name).map(|entry| &entry.value);
     let has_tokens = value("enable.sasl.oauthbearer.unsecure.jwt").is_some_and(|own| own.value == "true");
