@@ -27,6 +27,9 @@ pub const NULL: u32 = u32::MAX;
 /// A timestamp that means that there is none.
 pub const NO_TIMESTAMP: i64 = i64::MIN;
 
+/// What is called with the name and value of each header, in order; a value may be null.
+pub type EachHeader<'a> = dyn FnMut(&[u8], Option<&[u8]>) + 'a;
+
 /// Bytes in an arena, or null. Null is not empty.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Field {
@@ -162,7 +165,7 @@ impl Arena {
 
     /// Appends headers in their encoded form.
     pub fn push_headers<'a>(&mut self, headers: impl Iterator<Item = (&'a [u8], Option<&'a [u8]>)>) -> HeaderList {
-        let feed = |each: &mut dyn FnMut(&[u8], Option<&[u8]>)| {
+        let feed = |each: &mut EachHeader<'_>| {
             headers.for_each(|(name, value)| each(name, value));
             Ok::<(), std::convert::Infallible>(())
         };
@@ -178,7 +181,7 @@ impl Arena {
     /// What `feed` returns; some of the headers may be appended then.
     pub fn push_headers_of<E>(
         &mut self,
-        feed: impl FnOnce(&mut dyn FnMut(&[u8], Option<&[u8]>)) -> Result<(), E>,
+        feed: impl FnOnce(&mut EachHeader<'_>) -> Result<(), E>,
     ) -> Result<HeaderList, E> {
         let at = self.bytes.len() as u32;
         let (mut count, mut utf8) = (0, true);

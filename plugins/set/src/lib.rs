@@ -69,12 +69,13 @@ impl Set {
     fn with_headers<'a>(&'a self, emit: Emit<'a>, record: &Record<'a>) -> Result<Emit<'a>, Error> {
         let mut set: Vec<(&'a str, Option<Bytes<'a>>)> = Vec::with_capacity(self.headers.len());
         for (name, from) in &self.headers {
-            match from {
-                None => set.push((name, None)),
-                Some(from) => match found(from, record)? {
-                    Some(value) => set.push((name, value.as_slice().is_some().then_some(value))),
-                    None => {} // a record without a value keeps the header that it has
-                },
+            let Some(from) = from else {
+                set.push((name, None));
+                continue;
+            };
+            // A record without a value keeps the header that it has.
+            if let Some(value) = found(from, record)? {
+                set.push((name, value.as_slice().is_some().then_some(value)));
             }
         }
         let is_left = |name: &str| !set.iter().any(|(other, _)| *other == name);

@@ -173,7 +173,6 @@ impl Signals {
             Some(_) => {
                 tracing::warn!(target: "daemon", "{name} again: stopping at once, what is in flight stays uncommitted");
                 // Nothing is flushed or left in order: that is what the second signal asks for.
-                #[expect(clippy::exit, reason = "the second signal asks for an end without order")]
                 std::process::exit(1);
             }
             None => self.stop_asked = Some(Instant::now()),

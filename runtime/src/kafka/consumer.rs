@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{KafkaError, TopicPartition};
-use crate::batch::{Offset, Partition};
+use crate::batch::{EachHeader, Offset, Partition};
 
 /// Where to begin with a partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,7 +91,7 @@ pub trait RecordOrigin {
     ///
     /// # Errors
     /// The headers cannot be read in full: why.
-    fn headers(&self, each: &mut dyn FnMut(&[u8], Option<&[u8]>)) -> Result<(), KafkaError>;
+    fn headers(&self, each: &mut EachHeader<'_>) -> Result<(), KafkaError>;
 }
 
 /// Who commits, for the broker to fence by: a group's member in its generation. Made by a [`GroupConsumer`] and good

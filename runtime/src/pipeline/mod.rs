@@ -26,9 +26,9 @@ use crate::source::{Command, Event, Events, Source, SourceParts, time_to_leave};
 use crate::stage::breaker::Breaker;
 use crate::stage::timeouts::StageTimeouts;
 use crate::view::{Phase, ViewCell};
+use crate::worker::PipelineContext;
 use crate::worker::event::WorkerEvents;
 use crate::worker::retry_budget::RetryBudget;
-use crate::worker::{PipelineContext, WorkerMessage};
 
 /// How long leaving the group may take at least.
 const LEAVE_LEAST: Duration = Duration::from_millis(500);
@@ -196,7 +196,7 @@ impl<P: StartPlugin> Life<P> {
             },
             Life::Starting(_) => {
                 let Life::Starting(starting) = std::mem::replace(self, Life::Over) else { return Turn::Again };
-                match starting.start() {
+                match (*starting).start() {
                     Ok(Some(running)) => *self = Life::Running(Box::new(running)),
                     Ok(None) => return Turn::Ended(Ok(())),
                     Err(error) => return Turn::Ended(Err(error)),
@@ -217,8 +217,8 @@ impl<P: StartPlugin> Life<P> {
 
 impl<P: StartPlugin> Starting<P> {
     /// Starts everything; none where it was told to stop before that.
-    fn start(self: Box<Self>) -> Result<Option<Running>, PipelineError> {
-        let Starting { kafka, plan, plugins, counters, view, inbox } = *self;
+    fn start(self) -> Result<Option<Running>, PipelineError> {
+        let Starting { kafka, plan, plugins, counters, view, inbox } = self;
         let begun = rt::now();
         let Some((outputs, dlq)) = wait_for_topics(&*kafka, &plan, &inbox.receiver)? else { return Ok(None) };
         let cut_off = CutOff(Arc::default());

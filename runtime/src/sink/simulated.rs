@@ -31,7 +31,7 @@ impl WrittenRecord {
     }
 }
 
-type Refuse = Box<dyn Fn(&WrittenRecord) -> Option<KafkaError> + Send>;
+pub(super) type Refuse = Box<dyn Fn(&WrittenRecord) -> Option<KafkaError> + Send>;
 
 /// What a test decides about all producers, and what they did.
 #[derive(Default)]

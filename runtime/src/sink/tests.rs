@@ -75,7 +75,7 @@ fn limits(max_message_bytes: usize) -> TopicLimits {
     TopicLimits { max_message_bytes, ..TopicLimits::default() }
 }
 
-fn refuse_over(bytes: usize) -> Option<Box<dyn Fn(&simulated::WrittenRecord) -> Option<KafkaError> + Send>> {
+fn refuse_over(bytes: usize) -> Option<simulated::Refuse> {
     Some(Box::new(move |record| {
         let is_over = record.topic == "out" && record.value.as_ref().map_or(0, Vec::len) > bytes;
         is_over.then(|| KafkaError::new(ErrorKind::TooLarge, "Message size too large"))

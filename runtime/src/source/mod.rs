@@ -40,7 +40,6 @@ use self::intake::Intake;
 use self::lost_offset::LostOffsets;
 use self::partitions::OwnedPartitions;
 use self::placement::Placement;
-use self::question::Answer;
 use self::question::Asker;
 use self::revocation::Revocations;
 use self::shutdown::Shutdown;
@@ -49,14 +48,11 @@ use self::transactions::{TransactionOptions, Transactions};
 use crate::config::plan::Plan;
 use crate::counters::SpanTally;
 use crate::error::PipelineError;
-use crate::kafka::{ConsumerEvent, ErrorKind, Fetched, FetchedRecord, GroupConsumer, Kafka, KafkaError};
-use crate::lease::Lease;
+use crate::kafka::{Fetched, FetchedRecord, GroupConsumer, Kafka, KafkaError};
 use crate::rt::{self, Receiver, Sender, Turn};
-use crate::sink::committer::{TransactionCommand, TransactionOutcome};
-use crate::sink::event::SinkEvent;
-use crate::sink::receipt::{OversizeRecord, Receipt, Span};
+use crate::sink::committer::TransactionCommand;
+use crate::sink::receipt::{OversizeRecord, Receipt};
 use crate::view::Phase;
-use crate::worker::event::WorkerEvent;
 use crate::worker::{PipelineContext, WorkerMessage};
 
 /// How long events that do not wake the loop may wait while anything is on its way.

@@ -104,7 +104,7 @@ impl Source {
             }
             Event::Sink(SinkEvent::TooLarge(oversize)) => self.oversize.push(oversize),
             Event::Worker(WorkerEvent::RetryPending { lease, full }) => {
-                self.on_retries(&lease, true, full, &mut actions)
+                self.on_retries(&lease, true, full, &mut actions);
             }
             Event::Worker(WorkerEvent::RetriesDone(lease)) => self.on_retries(&lease, false, false, &mut actions),
             Event::Worker(WorkerEvent::BreakerOpened(trip)) if !self.shutdown.has_begun() => {
@@ -113,7 +113,7 @@ impl Source {
             Event::Worker(WorkerEvent::BreakerOpened(_)) => {}
             Event::LookaheadReady(job) => self.breaker.on_lookahead(job, now, &mut self.partitions, &mut actions),
             Event::Worker(WorkerEvent::ProbeEnded(probe)) => {
-                self.breaker.on_probe(probe, now, &mut self.partitions, &mut actions)
+                self.breaker.on_probe(probe, now, &mut self.partitions, &mut actions);
             }
             Event::Worker(WorkerEvent::Failed(error)) => {
                 if matches!(error, PipelineError::Undeliverable { .. }) {

@@ -111,7 +111,7 @@ impl Chain {
                 // It is said again when the record's turn comes.
                 StageError::Fatal(_) if batch.ahead => return Step::ProbeFailed,
                 StageError::Fatal(reason) => {
-                    ctx.events.send(WorkerEvent::Failed(PipelineError::Fatal { stage, reason }))
+                    ctx.events.send(WorkerEvent::Failed(PipelineError::Fatal { stage, reason }));
                 }
                 StageError::Restart(error) => ctx.events.send(WorkerEvent::Failed(restart_error(&error))),
             }

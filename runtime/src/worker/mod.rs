@@ -18,7 +18,6 @@ pub mod trial;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use self::chain::{Chain, Step};
 use self::deliver::deliver;

@@ -50,7 +50,7 @@ impl TestPipeline {
                 Event::Sink(SinkEvent::Abandoned { span, written }) => told.abandoned.push((span.first.0, written)),
                 Event::Worker(WorkerEvent::Failed(error)) => told.failed.push(error.to_string()),
                 Event::Worker(WorkerEvent::BreakerOpened(trip)) => {
-                    told.breaker = Some(format!("{} {}", trip.record.1, trip.reason))
+                    told.breaker = Some(format!("{} {}", trip.record.1, trip.reason));
                 }
                 Event::Worker(WorkerEvent::ProbeEnded(result)) => told.probe = Some(result),
                 _ => {}

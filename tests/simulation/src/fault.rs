@@ -12,6 +12,7 @@ use crate::scheduler::Nanos;
 use crate::world::World;
 
 /// Something that goes wrong.
+#[expect(missing_docs, reason = "each variant's text says what its fields are")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// An instance is told to stop, and started again after a while.

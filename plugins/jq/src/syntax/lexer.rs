@@ -141,7 +141,7 @@ fn comment(text: &str) -> usize {
         let content = line[..length].strip_suffix('\r').unwrap_or(&line[..length]);
         let backslashes = content.len() - content.trim_end_matches('\\').len();
         end += length + 1;
-        if backslashes % 2 == 0 {
+        if backslashes.is_multiple_of(2) {
             return end;
         }
     }

@@ -4,6 +4,10 @@ use super::lexer::Token;
 use super::parser::Parser;
 use super::{Ast, Pattern, Wrong};
 
+/// What takes one value out of an object: the variable that holds it as well, if there is one; its key; and a pattern
+/// for it.
+type FieldPattern = (Option<std::rc::Rc<str>>, Ast, Option<Pattern>);
+
 impl Parser<'_> {
     pub fn pattern(&mut self) -> Result<Pattern, Wrong> {
         self.nested(|parser| match parser.token {
@@ -30,7 +34,7 @@ impl Parser<'_> {
         })
     }
 
-    fn field_pattern(&mut self) -> Result<(Option<std::rc::Rc<str>>, Ast, Option<Pattern>), Wrong> {
+    fn field_pattern(&mut self) -> Result<FieldPattern, Wrong> {
         let (variable, key) = match self.token {
             Token::Variable(name) => {
                 self.advance()?;

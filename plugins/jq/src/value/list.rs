@@ -43,7 +43,7 @@ impl DerefMut for List {
 
 impl Drop for List {
     fn drop(&mut self) {
-        free(&mut self.0, |elements| std::mem::take(elements));
+        free(&mut self.0, std::mem::take);
     }
 }
 

@@ -167,7 +167,7 @@ mod tests {
                         }
                         _ => {
                             let at = allocator.alloc(layout);
-                            prop_assert!(!at.is_null() && at.addr() % 8 == 0);
+                            prop_assert!(!at.is_null() && at.addr().is_multiple_of(8));
                             at.write_bytes(mark, layout.size());
                             used.push((at, layout, mark));
                         }

@@ -126,7 +126,7 @@ impl Replay {
                 course.given_up.insert(slot);
             }
             Event::Worker(WorkerEvent::RetryPending { lease, .. }) if is_its(&lease) => {
-                _ = course.held.insert(lease.index)
+                _ = course.held.insert(lease.index);
             }
             Event::Worker(WorkerEvent::RetriesDone(lease)) if is_its(&lease) => _ = course.held.remove(&lease.index),
             Event::Sink(SinkEvent::TooLarge(oversize)) if is_its(oversize.lease()) => {

@@ -10,7 +10,7 @@ use rdkafka::types::RDKafkaRespErr;
 use super::error_of;
 use super::log::Logging;
 use super::records::Message;
-use crate::batch::{Offset, Partition};
+use crate::batch::{EachHeader, Offset, Partition};
 use crate::kafka::{ConsumerEvent, ErrorKind, Fetched, FetchedRecord, KafkaError, RecordOrigin, TopicPartition};
 
 /// An event of librdkafka, given back when dropped.
@@ -162,7 +162,7 @@ impl RecordOrigin for OwnedMessage {
     }
 
     /// A name may be any bytes. One with a zero byte in it ends there, because that is all that librdkafka tells of it.
-    fn headers(&self, each: &mut dyn FnMut(&[u8], Option<&[u8]>)) -> Result<(), KafkaError> {
+    fn headers(&self, each: &mut EachHeader<'_>) -> Result<(), KafkaError> {
         let mut headers = ptr::null_mut();
         // SAFETY: the message lives; `headers` belongs to it.
         match unsafe { sys::rd_kafka_message_headers(self.0.as_ptr(), &mut headers) } {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use sluicebox::batch::Offset;
+use sluicebox::batch::{EachHeader, Offset};
 use sluicebox::kafka::{
     Committed, ConsumerEvent, ErrorKind, Fetched, FetchedRecord, GroupConsumer, GroupMetadata, GroupQueries,
     KafkaError, Properties, RecordOrigin, StartPosition, TopicPartition,
@@ -18,6 +18,7 @@ use super::toppar::{Content, Next, Op, Toppar};
 use super::{ClientId, millis, nanos, property};
 use crate::cluster::codes;
 use crate::cluster::group::{Protocol, Who};
+use crate::cluster::log::Headers;
 use crate::network::{MS, SECOND};
 use crate::scheduler::{Nanos, Process};
 use crate::script::hash;
@@ -229,9 +230,9 @@ impl GroupConsumer for SimulatedConsumer {
         let named = |at: &TopicPartition| partitions.iter().any(|(other, ..)| other == at);
         let incremental = self.is_incremental();
         if incremental {
-            self.discard(named)
+            self.discard(named);
         } else {
-            self.discard(|_| true)
+            self.discard(|_| true);
         }
         let id = self.id;
         self.with(|world, state| {
@@ -374,7 +375,7 @@ impl GroupConsumer for SimulatedConsumer {
 
 struct Origin<'a> {
     at: &'a TopicPartition,
-    headers: RefCell<&'a Vec<(Vec<u8>, Option<Vec<u8>>)>>,
+    headers: RefCell<&'a Headers>,
 }
 
 impl RecordOrigin for Origin<'_> {
@@ -382,7 +383,7 @@ impl RecordOrigin for Origin<'_> {
         self.at.topic.clone()
     }
 
-    fn headers(&self, each: &mut dyn FnMut(&[u8], Option<&[u8]>)) -> Result<(), KafkaError> {
+    fn headers(&self, each: &mut EachHeader<'_>) -> Result<(), KafkaError> {
         for (name, value) in *self.headers.borrow() {
             each(name, value.as_deref());
         }

@@ -29,6 +29,9 @@ const PROPAGATION: Nanos = 30 * SECOND;
 /// The number of a record of a producer.
 type Number = u64;
 
+/// What goes on when something has come to pass.
+type Continuation = Box<dyn FnOnce(&mut World)>;
+
 /// A batch on its way.
 struct Batch {
     number: u64,
@@ -63,8 +66,8 @@ pub struct ProducerState {
     reports: VecDeque<(Number, Result<(), KafkaError>)>,
     report: Rc<dyn Fn(Number, Result<(), KafkaError>)>,
     flushing: usize,
-    when_flushed: Vec<Box<dyn FnOnce(&mut World)>>,
-    when_room: Vec<Box<dyn FnOnce(&mut World)>>,
+    when_flushed: Vec<Continuation>,
+    when_room: Vec<Continuation>,
 }
 
 /// A producer, as the runtime has it.
@@ -438,7 +441,7 @@ impl World {
     }
 
     /// Calls `then` when every record is reported; nothing lingers until [`World::stop_flushing`].
-    pub(super) fn flush(&mut self, id: ClientId, then: Box<dyn FnOnce(&mut World)>) {
+    pub(super) fn flush(&mut self, id: ClientId, then: Continuation) {
         let Some(state) = self.producer(id) else { return };
         state.flushing += 1;
         if state.outstanding == 0 {

@@ -3,6 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+/// Names and values of headers, in order; a value of none is null.
+pub type Headers = Vec<(Vec<u8>, Option<Vec<u8>>)>;
+
 /// What a producer writes.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Message {
@@ -11,7 +14,7 @@ pub struct Message {
     /// The value; none is null.
     pub value: Option<Vec<u8>>,
     /// Headers in order.
-    pub headers: Vec<(Vec<u8>, Option<Vec<u8>>)>,
+    pub headers: Headers,
     /// Milliseconds since the epoch.
     pub timestamp: i64,
 }

@@ -1,4 +1,5 @@
 //! The simulation itself, tried with a small program: nothing is found while it is right, and each of its faults is.
+#![expect(clippy::unwrap_used, reason = "in a test a failed unwrap is a failed test, in its helpers too")]
 
 mod program;
 
