@@ -94,7 +94,8 @@ impl Fenced<'_> {
         let (language, words) = self.info.split_once(' ').unwrap_or((self.info, ""));
         match (language, words) {
             ("console", words) => Block::Console(self.console(words, document)),
-            ("python" | "text", "") => Block::Shown,
+            // The plugin's own tests run the statements of SQL on the records that are with them.
+            ("python" | "text" | "sql" | "json" | "jsonl", "") => Block::Shown,
             (_, path) if path.contains('.') => {
                 Block::File(File { line: self.line, path: path.to_owned(), text: self.text.join("\n") + "\n" })
             }
