@@ -45,8 +45,7 @@ Usage: cargo xtask COMMAND
                   brokers, kills, cuts; ends with a table; of what failed the logs are in target/faults
   fuzz [TARGET]   damaged inputs for every reader of foreign bytes, ten million each; more arguments are the fuzzer's own
   simulate        10,000 histories of the whole line on a simulated Kafka, driven by seeds, in two processes, with
-                  [--seed S] [--histories N] [--scenario NAME]; with --patch FILE of sources that a patch is applied to;
-                  with --bugs of those with each patch of tests/simulation/bugs, which have to be found
+                  [--seed S] [--histories N] [--scenario NAME]
   jq-suite FILES  jq's own test cases on the plugin `jq`; those that differ have to stand in the plugin's README
   deny [CHECK]    licences, duplicate versions and sources of all dependencies; `advisories` where GitHub can be reached
   help            this text
