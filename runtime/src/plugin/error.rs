@@ -22,12 +22,12 @@ pub enum LoadError {
     TooMuch { path: PathBuf, what: &'static str, size: u64, limit: u64 },
     #[error(
         "{}: this is not WebAssembly (it begins with {found}); a plugin is a WebAssembly component: \
-         build one with the SDK and `cargo xtask plugin`",
+         build one with `sluice plugin build`",
         path.display()
     )]
     NotWasm { path: PathBuf, found: String },
     #[error(
-        "{}: this is a core module, not a component: make it one with `cargo xtask plugin`",
+        "{}: this is a core module, not a component: build it with `sluice plugin build`",
         path.display()
     )]
     CoreModule { path: PathBuf },

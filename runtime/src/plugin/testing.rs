@@ -180,7 +180,7 @@ impl Core {
     }
 }
 
-/// The component that `cargo xtask plugin` makes of such a module.
+/// The component that `sluice plugin build` makes of such a module.
 pub(crate) fn component(core: &Core) -> Vec<u8> {
     encode(core.module(), WIT, core.world)
 }

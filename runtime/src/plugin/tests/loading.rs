@@ -30,12 +30,12 @@ fn a_file_that_is_no_plugin_is_refused_by_what_it_is() {
     assert_eq!(
         refusal(b"#!/bin/sh\necho", &none),
         "this is not WebAssembly (it begins with \"#!/bin/sh\\necho\"); a plugin is a WebAssembly component: \
-         build one with the SDK and `cargo xtask plugin`"
+         build one with `sluice plugin build`"
     );
     assert!(refusal(b"", &none).starts_with("this is not WebAssembly (it begins with nothing, it is empty)"));
     assert_eq!(
         refusal(&Core::keep_all().module(), &none),
-        "this is a core module, not a component: make it one with `cargo xtask plugin`"
+        "this is a core module, not a component: build it with `sluice plugin build`"
     );
     let broken = component(&Core::keep_all());
     assert!(refusal(&broken[..broken.len() / 2], &none).starts_with("the component does not compile: "));
