@@ -94,6 +94,17 @@ pub enum PipelineError {
         "not everything in flight was delivered within `drain: {0:?}`; what was not stays uncommitted and is read again"
     )]
     Drain(std::time::Duration),
+    /// The brokers do not allow something.
+    #[error(
+        "the brokers have not allowed it for {seconds} s: {what}; everything delivered is committed: grant the right and \
+         start the pipeline again, or let it wait longer with `kafka_patience`"
+    )]
+    Unauthorized {
+        /// What is missing.
+        what: String,
+        /// How long it was waited for.
+        seconds: u64,
+    },
     /// A batch of the input that the client cannot read.
     #[error(
         "the input cannot be read: {0}; nothing behind it is committed: check the topic's log, or move the group past it"
@@ -120,6 +131,7 @@ impl PipelineError {
             PipelineError::Plugin(_)
             | PipelineError::Topic(_)
             | PipelineError::Fatal { .. }
+            | PipelineError::Unauthorized { .. }
             | PipelineError::Panic(_) => true,
             PipelineError::Kafka(error) | PipelineError::Transactions(error) => error.kind == ErrorKind::Authorization,
             PipelineError::Undeliverable { .. }

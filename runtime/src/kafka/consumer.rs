@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{KafkaError, TopicPartition};
+use super::{Described, KafkaError, TopicPartition};
 use crate::batch::{EachHeader, Offset, Partition};
 
 /// Where to begin with a partition.
@@ -224,6 +224,24 @@ pub trait GroupQueries: Send + Sync {
     /// # Errors
     /// The broker's, or no answer within `timeout`.
     fn watermarks(&self, of: &TopicPartition, timeout: Duration) -> Result<(Offset, Offset), KafkaError>;
+
+    /// Returns what the brokers say of topics; nothing of those that they say nothing of.
+    ///
+    /// # Errors
+    /// The broker's, or no answer within `timeout`.
+    fn describe(&self, topics: &[Arc<str>], timeout: Duration) -> Result<Described, KafkaError> {
+        let _ = (topics, timeout);
+        Ok(Vec::new())
+    }
+
+    /// Returns whether this client may be a member of the group; none where the brokers do not say.
+    ///
+    /// # Errors
+    /// The broker's, among them that the group may not even be asked about; no answer within `timeout`.
+    fn may_join(&self, timeout: Duration) -> Result<Option<bool>, KafkaError> {
+        let _ = timeout;
+        Ok(None)
+    }
 }
 
 /// Reads partitions outside of any group, and commits nothing. For one thread.

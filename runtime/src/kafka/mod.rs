@@ -4,6 +4,7 @@
 
 mod admin;
 mod consumer;
+mod describe;
 mod error;
 pub mod librdkafka;
 mod producer;
@@ -19,6 +20,7 @@ pub use self::consumer::{
     Committed, CommittedOf, ConsumerEvent, Fetched, FetchedRecord, GroupConsumer, GroupMetadata, GroupQueries,
     PartitionReader, RecordOrigin, StartPosition,
 };
+pub use self::describe::{Described, Rights, TopicDescription};
 pub use self::error::{ErrorKind, KafkaError, TransactionError};
 pub use self::producer::{Outgoing, Producer, Report, Sent};
 use crate::batch::Partition;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Committed, GroupMetadata, KafkaError, TopicPartition, TransactionError};
+use super::{Committed, Described, GroupMetadata, KafkaError, TopicPartition, TransactionError};
 use crate::batch::Headers;
 
 /// Called with each record's receipt when its fate is known. Called by the producer's own thread: it must not wait.
@@ -89,4 +89,14 @@ pub trait Producer<R>: Send + Sync {
 
     /// Returns the last partition that could not be written to in a transaction, and why, where the client knows.
     fn refused_partition(&self) -> Option<String>;
+
+    /// Returns what the brokers say of topics; nothing of those that they say nothing of. What they refuse no longer is
+    /// not refused by the client any longer either.
+    ///
+    /// # Errors
+    /// The broker's, or no answer within `timeout`.
+    fn describe(&self, topics: &[Arc<str>], timeout: Duration) -> Result<Described, KafkaError> {
+        let _ = (topics, timeout);
+        Ok(Vec::new())
+    }
 }

@@ -306,7 +306,8 @@ impl Committing {
         let ended: Arc<AtomicBool> = Arc::default();
         let (sink, events) = (context.sink.clone(), context.events.clone());
         let sink_events = context.sink_events.clone();
-        let committer = Committer::new(plan.name.clone(), sink, sink_events, plan.transaction_timeout, ended.clone());
+        let (timeout, patience) = (plan.transaction_timeout, plan.kafka_patience);
+        let committer = Committer::new(plan.name.clone(), sink, sink_events, timeout, patience, ended.clone());
         let turn = move || {
             // Dropped with this loop.
             let _over = &over_sender;

@@ -21,6 +21,10 @@ const SLICE: Duration = Duration::from_millis(500);
 const AGAIN: Duration = Duration::from_millis(100);
 /// How often it is logged that nobody answers.
 const COMPLAINT_INTERVAL: Duration = Duration::from_secs(30);
+/// How long to wait before a transactional id that was refused is tried again.
+const REFUSED_AGAIN: Duration = Duration::from_millis(500);
+/// How often it is logged that the transactional id is refused.
+const REFUSAL_INTERVAL: Duration = Duration::from_secs(10);
 /// How long the last abort may take.
 const LAST_ABORT: Duration = Duration::from_secs(1);
 
@@ -68,21 +72,24 @@ pub struct Committer {
     events: SinkEvents,
     // After this time the broker aborts a transaction.
     timeout: Duration,
+    // How long a transactional id that is refused is tried.
+    patience: Duration,
     // Nothing is waited for any more.
     ended: Arc<AtomicBool>,
 }
 
 impl Committer {
-    /// Returns a committer for a sink; `timeout` is the producer's transaction.timeout.ms, and `ended` is set when
-    /// nothing is to be waited for any more.
+    /// Returns a committer for a sink; `timeout` is the producer's transaction.timeout.ms, `patience` how long the right
+    /// to use the transactional id is waited for, and `ended` is set when nothing is to be waited for any more.
     pub fn new(
         pipeline: Arc<str>,
         sink: Arc<Sink>,
         events: SinkEvents,
         timeout: Duration,
+        patience: Duration,
         ended: Arc<AtomicBool>,
     ) -> Committer {
-        Committer { pipeline, sink, events, timeout, ended }
+        Committer { pipeline, sink, events, timeout, patience, ended }
     }
 
     /// Makes the next call that is asked for. Ends when nobody asks any more: what is open then is aborted, so that it
@@ -111,10 +118,30 @@ impl Committer {
     }
 
     fn register(&self, cause: Option<KafkaError>, renewed: Option<KafkaError>) -> TransactionOutcome {
-        let begun = self.retry_until(None, || self.sink.producer(|producer| producer.init_transactions(SLICE)));
-        match begun.and_then(|()| self.begin()) {
-            Ok(()) => TransactionOutcome::Begun { cause, renewed },
-            Err(error) => TransactionOutcome::Broken(error.into_cause()),
+        let (since, mut said) = (rt::now(), None);
+        loop {
+            let begun = self.retry_until(None, || self.sink.producer(|producer| producer.init_transactions(SLICE)));
+            let refusal = match begun.and_then(|()| self.begin()) {
+                Ok(()) => return TransactionOutcome::Begun { cause, renewed },
+                Err(error) => error.into_cause(),
+            };
+            let (now, end) = (rt::now(), since + self.patience);
+            if refusal.kind != ErrorKind::Authorization || now >= end || self.ended() {
+                return TransactionOutcome::Broken(refusal);
+            }
+            if said.is_none_or(|said| now - said >= REFUSAL_INTERVAL) {
+                said = Some(now);
+                tracing::warn!(
+                    target: "transactions", pipeline = %self.pipeline,
+                    "the brokers do not allow the transactional id: {refusal}; waiting {} s longer for the right \
+                     (`kafka_patience`), then the pipeline ends", (end - now).as_secs()
+                );
+            }
+            rt::sleep(REFUSED_AGAIN);
+            // The client takes a refusal for the end of the producer.
+            if let Err(error) = self.sink.renew_producer() {
+                return TransactionOutcome::Broken(KafkaError::new(ErrorKind::Fatal, format!("{error:#}")));
+            }
         }
     }
 

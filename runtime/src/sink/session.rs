@@ -129,9 +129,11 @@ impl<'a> WriteSession<'a> {
                 }
                 Sent::Refused(_, error) => {
                     span.withdraw_receipt();
-                    // The producer, or its transaction, has failed: that says nothing of the record.
-                    if matches!(error.kind, ErrorKind::Fatal | ErrorKind::TransactionFailed) {
-                        span.fail(error);
+                    // The producer or its transaction has failed, or the topic may not be written to for now: that says
+                    // nothing of the record.
+                    if matches!(error.kind, ErrorKind::Fatal | ErrorKind::TransactionFailed | ErrorKind::Authorization)
+                    {
+                        span.fail(error.about(&format!("topic \"{}\"", destination.name)));
                         return Err(WriteError::Abandoned);
                     }
                     if error.kind == ErrorKind::TooLarge {

@@ -3,11 +3,12 @@
 
 use std::sync::Arc;
 
+use super::authorization::Refused;
 use super::partitions::Start;
 use super::question::Question;
 use crate::batch::Offset;
 use crate::error::PipelineError;
-use crate::kafka::{Committed, TopicPartition};
+use crate::kafka::{Committed, KafkaError, TopicPartition};
 use crate::lease::Lease;
 use crate::sink::committer::TransactionCommand;
 use crate::worker::Job;
@@ -81,6 +82,8 @@ pub enum Action {
     LookAhead(Vec<(TopicPartition, Offset)>),
     /// Nothing is waited for any more.
     CutOff,
+    /// A broker has refused something for want of a right.
+    Refused(Refused, KafkaError),
     /// End the pipeline with this error. The first reason counts.
     Fail(PipelineError),
 }

@@ -257,7 +257,7 @@ fn pause(on: bool, partitions: &mut OwnedPartitions, actions: &mut Actions) {
 }
 
 /// Every partition of which something was read that is not delivered, and where that begins.
-fn undelivered(partitions: &OwnedPartitions) -> Vec<(usize, Option<Offset>)> {
+pub(super) fn undelivered(partitions: &OwnedPartitions) -> Vec<(usize, Option<Offset>)> {
     let behind = partitions.iter().filter(|p| p.next() != p.position() && !p.is_void());
     behind.filter_map(|p| Some((p.index(), Some(p.undelivered()?)))).collect()
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::action::{Action, Actions};
+use super::authorization::Refused;
 use super::partitions::OwnedPartitions;
 use crate::batch::Offset;
 use crate::kafka::{ErrorKind, KafkaError, TopicPartition};
@@ -79,6 +80,9 @@ impl Commits {
         }
         if let Some((at, error)) = failed {
             self.log(&at, &error);
+            if error.kind == ErrorKind::Authorization {
+                actions.push(Action::Refused(Refused::Input, error));
+            }
         }
         if std::mem::take(&mut self.is_wanted) {
             self.request(partitions, actions);

@@ -6,6 +6,7 @@
 
 mod action;
 mod assignment;
+mod authorization;
 mod circuit_breaker;
 mod commits;
 pub mod event;
@@ -33,6 +34,7 @@ use std::time::{Duration, Instant};
 
 use self::action::{Action, Actions};
 use self::assignment::Assignment;
+use self::authorization::{Authorization, AuthorizationOptions};
 use self::circuit_breaker::CircuitBreaker;
 use self::commits::Commits;
 pub use self::event::{Command, Event, Events};
@@ -40,12 +42,12 @@ use self::intake::Intake;
 use self::lost_offset::LostOffsets;
 use self::partitions::OwnedPartitions;
 use self::placement::Placement;
-use self::question::Asker;
+use self::question::{Asker, Question};
 use self::revocation::Revocations;
 use self::shutdown::Shutdown;
 pub use self::shutdown::time_to_leave;
 use self::transactions::{TransactionOptions, Transactions};
-use crate::config::plan::Plan;
+use crate::config::plan::{Delivery, Plan};
 use crate::counters::SpanTally;
 use crate::error::PipelineError;
 use crate::kafka::{Fetched, FetchedRecord, GroupConsumer, Kafka, KafkaError};
@@ -100,6 +102,7 @@ pub struct Source {
     // Under exactly_once, with the way to whoever makes the calls.
     transactions: Option<(Transactions, Sender<TransactionCommand>)>,
     breaker: CircuitBreaker,
+    authorization: Authorization,
     placement: Placement,
     shutdown: Shutdown,
     // Refused by a broker as too large: a dead letter is still to be written in their place.
@@ -118,7 +121,8 @@ impl Source {
         let SourceParts { plan, kafka, consumer, context, events, sender, workers, transactions } = parts;
         let now = rt::now();
         let name = plan.name.clone();
-        let asker = Asker::new(name.clone(), consumer.queries(), plan.input.start, sender.clone());
+        let sink = context.sink.clone();
+        let asker = Asker::new(name.clone(), consumer.queries(), sink, plan.input.start, sender.clone());
         let mut actions = Actions::new();
         let options = TransactionOptions {
             pipeline: name.clone(),
@@ -143,6 +147,12 @@ impl Source {
             commits: Commits::new(name.clone(), plan.commit_interval, now),
             transactions,
             breaker: CircuitBreaker::new(name.clone(), plan.breaker.map(|breaker| breaker.on_break)),
+            authorization: Authorization::new(AuthorizationOptions {
+                pipeline: name.clone(),
+                patience: plan.kafka_patience,
+                topics: plan.input.topics.clone(),
+                has_transactions: plan.delivery == Delivery::ExactlyOnce,
+            }),
             placement: Placement::default(),
             shutdown: Shutdown::new(name, plan.drain),
             oversize: Vec::new(),
@@ -198,6 +208,7 @@ impl Source {
             self.revocations.deadline(),
             self.lost_offsets.deadline(),
             self.breaker.deadline(),
+            self.authorization.deadline(),
             self.shutdown.deadline(),
             self.transactions.as_ref().and_then(|(transactions, _)| transactions.deadline(&self.partitions)),
             self.commit_deadline(),
@@ -291,6 +302,12 @@ impl Source {
         let may_reassign = self.may_reassign();
         self.breaker.step(now, may_reassign, is_ending, &mut self.partitions, &self.intake, &mut actions);
         any |= self.perform(std::mem::take(&mut actions), now);
+        if !is_ending {
+            let (may_reassign, topics) = (self.may_reassign(), &self.plan.input.topics);
+            let ask = |partitions: &OwnedPartitions| Question::missing_rights(topics, partitions);
+            self.authorization.step(now, may_reassign, &mut self.partitions, &self.intake, ask, &mut actions);
+            any |= self.perform(std::mem::take(&mut actions), now);
+        }
         let may_move = !is_ending && self.may_reassign() && !self.breaker.is_open() && !self.is_rewinding();
         self.placement.step(may_move, &mut self.partitions, &self.intake, &mut actions);
         any |= self.perform(std::mem::take(&mut actions), now);

@@ -16,17 +16,20 @@ pub enum PauseReason {
     Moving = 16,
     /// An operator has asked for it.
     Operator = 32,
+    /// What comes of it may not be written at the moment.
+    Unauthorized = 64,
 }
 
 impl PauseReason {
     /// All of them.
-    const ALL: [PauseReason; 6] = [
+    const ALL: [PauseReason; 7] = [
         PauseReason::RetryPending,
         PauseReason::BreakerOpen,
         PauseReason::Revoking,
         PauseReason::Rewinding,
         PauseReason::Moving,
         PauseReason::Operator,
+        PauseReason::Unauthorized,
     ];
 
     /// The word for it in views.
@@ -38,6 +41,7 @@ impl PauseReason {
             PauseReason::Rewinding => "rewind",
             PauseReason::Moving => "move",
             PauseReason::Operator => "operator",
+            PauseReason::Unauthorized => "authorization",
         }
     }
 }

@@ -88,6 +88,7 @@ impl Source {
                 self.context.tripped.store(false, std::sync::atomic::Ordering::Release);
             }
             Action::LookAhead(behind) => self.look_ahead(behind),
+            Action::Refused(refused, error) => self.authorization.on_refused(refused, &error, now, &mut next),
             Action::CutOff => self.context.cut_off.store(true, std::sync::atomic::Ordering::Release),
             Action::Fail(error) => self.shutdown.begin(Some(error), now, &mut self.partitions, &mut next),
         }

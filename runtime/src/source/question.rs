@@ -1,16 +1,19 @@
 //! Questions to the brokers. Each is asked on a thread of its own and answered by an event, so that no broker that is
 //! away holds up the loop.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::authorization::MissingRight;
 use super::event::{Event, Events};
-use super::partitions::Start;
+use super::partitions::{OwnedPartitions, Start};
 use super::start_position;
 use crate::batch::Offset;
 use crate::config::plan::Start as FirstStart;
-use crate::kafka::{CommittedOf, GroupQueries, KafkaError, TopicPartition};
+use crate::kafka::{CommittedOf, Described, ErrorKind, GroupQueries, KafkaError, Rights, TopicPartition};
 use crate::rt;
+use crate::sink::Sink;
 
 /// How long one question to a broker may take before it is asked again.
 pub const ASK: Duration = Duration::from_secs(2);
@@ -43,6 +46,21 @@ pub enum Question {
         /// Its generation. Comes back with the answer.
         generation: u64,
     },
+    /// Which rights the brokers say are missing.
+    Missing {
+        /// The topics that are read.
+        read: Vec<Arc<str>>,
+    },
+}
+
+impl Question {
+    /// Which rights are missing, on topics by name, on those of partitions that are ours, on the group and on all that
+    /// is written to.
+    pub fn missing_rights(topics: &[String], partitions: &OwnedPartitions) -> Question {
+        let named = topics.iter().filter(|topic| !topic.starts_with('^')).map(|topic| topic.as_str().into());
+        let ours = partitions.iter().map(|partition| partition.at().topic.clone());
+        Question::Missing { read: named.chain(ours).collect::<BTreeSet<_>>().into_iter().collect() }
+    }
 }
 
 /// The answer to a [`Question`].
@@ -71,6 +89,25 @@ pub enum Answer {
         /// The two offsets.
         watermarks: Result<(Offset, Offset), KafkaError>,
     },
+    /// The rights that are missing; what the brokers do not say is not.
+    Missing(Result<Vec<MissingRight>, KafkaError>),
+}
+
+impl Answer {
+    /// Returns an error that says that a right is missing, where there is one in it.
+    pub fn refusal(&self) -> Option<&KafkaError> {
+        let mut errors: Vec<&KafkaError> = Vec::new();
+        match self {
+            Answer::Starts { starts, .. } => errors.extend(starts.iter().filter_map(|(_, start)| start.as_ref().err())),
+            Answer::Committed { committed: Ok(all), .. } => {
+                errors.extend(all.iter().filter_map(|(_, committed)| committed.as_ref().err()));
+            }
+            Answer::Committed { committed: Err(error), .. } => errors.push(error),
+            Answer::Watermarks { watermarks, .. } => errors.extend(watermarks.as_ref().err()),
+            Answer::Missing(_) => {}
+        }
+        errors.into_iter().find(|error| error.kind == ErrorKind::Authorization)
+    }
 }
 
 /// Asks for one pipeline.
@@ -78,15 +115,22 @@ pub enum Answer {
 pub struct Asker {
     pipeline: Arc<str>,
     queries: Arc<dyn GroupQueries>,
+    sink: Arc<Sink>,
     start: FirstStart,
     events: Events,
 }
 
 impl Asker {
-    /// Asks by `queries`, and sends answers to `events`. `start` is where the group begins with what it has no offset
-    /// of.
-    pub fn new(pipeline: Arc<str>, queries: Arc<dyn GroupQueries>, start: FirstStart, events: Events) -> Asker {
-        Asker { pipeline, queries, start, events }
+    /// Asks by `queries` and by the producer of `sink`, and sends answers to `events`. `start` is where the group begins
+    /// with what it has no offset of.
+    pub fn new(
+        pipeline: Arc<str>,
+        queries: Arc<dyn GroupQueries>,
+        sink: Arc<Sink>,
+        start: FirstStart,
+        events: Events,
+    ) -> Asker {
+        Asker { pipeline, queries, sink, start, events }
     }
 
     /// Asks. One answer comes in any case; to [`Question::Starts`] one or more that together name every partition.
@@ -110,7 +154,23 @@ impl Asker {
                 let watermarks = self.queries.watermarks(&at, ASK);
                 self.send(Answer::Watermarks { at, generation, watermarks });
             }
+            Question::Missing { read } => self.send(Answer::Missing(self.missing(&read))),
         }
+    }
+
+    fn missing(&self, read: &[Arc<str>]) -> Result<Vec<MissingRight>, KafkaError> {
+        let written: Vec<Arc<str>> = self.sink.topic_names().iter().map(|name| name.as_str().into()).collect();
+        let mut missing = Vec::new();
+        missing.extend(lacking(self.queries.describe(read, ASK)?, |rights| rights.read).map(MissingRight::Read));
+        let described = self.sink.producer(|producer| producer.describe(&written, ASK))?;
+        missing.extend(lacking(described, |rights| rights.write).map(MissingRight::Write));
+        match self.queries.may_join(ASK) {
+            Err(error) if error.kind == ErrorKind::Authorization => missing.push(MissingRight::Group),
+            Ok(Some(false)) => missing.push(MissingRight::Group),
+            Ok(Some(true) | None) => {}
+            Err(error) => return Err(error),
+        }
+        Ok(missing)
     }
 
     fn answer_starts(&self, partitions: &[TopicPartition], ticket: u64) {
@@ -147,10 +207,22 @@ impl Asker {
             Question::Watermarks { at, generation } => {
                 Answer::Watermarks { at, generation, watermarks: Err(error.clone()) }
             }
+            Question::Missing { .. } => Answer::Missing(Err(error.clone())),
         });
     }
 
     fn send(&self, answer: Answer) {
         self.events.send_and_wake(Event::Answer(answer));
     }
+}
+
+/// The topics with which the client may not do something.
+fn lacking(described: Described, is_allowed: impl Fn(Rights) -> bool) -> impl Iterator<Item = Arc<str>> {
+    described.into_iter().filter_map(move |(topic, description)| {
+        let is_missing = match description {
+            Ok(description) => description.rights.is_some_and(|rights| !is_allowed(rights)),
+            Err(error) => error.kind == ErrorKind::Authorization,
+        };
+        is_missing.then_some(topic)
+    })
 }

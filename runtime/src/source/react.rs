@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use super::Source;
 use super::action::{Action, Actions};
+use super::authorization::Refused;
 use super::event::{Command, Event};
 use super::pause::PauseReason;
 use super::question::Answer;
@@ -57,7 +58,10 @@ impl Source {
     /// What a client complains of and gets over by itself is logged; what it cannot get over ends the pipeline.
     pub(super) fn on_failed(&mut self, error: KafkaError, now: Instant) {
         match error.kind {
-            ErrorKind::Authorization => return self.fail(error.into(), now),
+            ErrorKind::Authorization => {
+                self.perform(vec![Action::Refused(Refused::Input, error)], now);
+                return;
+            }
             // librdkafka would skip what it cannot read, and later offsets would be committed over it.
             ErrorKind::Unreadable => return self.fail(PipelineError::Unreadable(error), now),
             _ => {}
@@ -155,7 +159,15 @@ impl Source {
     }
 
     fn on_answer(&mut self, answer: Answer, now: Instant) {
+        if let Some(refusal) = answer.refusal() {
+            self.perform(vec![Action::Refused(Refused::Input, refusal.clone())], now);
+        }
         match answer {
+            Answer::Missing(missing) => {
+                let mut actions = Actions::new();
+                self.authorization.on_missing(missing, now, &mut actions);
+                self.perform(actions, now);
+            }
             Answer::Starts { starts, ticket } => self.assignment.on_starts(starts, ticket, now),
             Answer::Committed { committed, ticket } => {
                 if let Some((transactions, _)) = &mut self.transactions {
@@ -182,6 +194,12 @@ impl Source {
             if is_of_transaction(error.kind) {
                 return;
             }
+        }
+        match error.kind {
+            ErrorKind::Authorization => return actions.push(Action::Refused(Refused::Output, error)),
+            // Because something before it was refused: it is read again with that.
+            ErrorKind::Purged if self.authorization.is_writing_refused() => return,
+            _ => {}
         }
         let (from, offset) = (span.lease.at.clone(), span.first.0);
         actions.push(Action::Fail(PipelineError::Undeliverable { from, offset, cause: error.text }));

@@ -102,6 +102,7 @@ pub fn words(actions: &mut Actions) -> Vec<String> {
         Action::ResetBreakers => "reset".to_owned(),
         Action::LookAhead(_) => "look ahead".to_owned(),
         Action::CutOff => "cut off".to_owned(),
+        Action::Refused(refused, _) => format!("refused {refused:?}"),
         Action::Fail(error) => format!("fail {error}"),
     };
     actions.drain(..).map(word).filter(|word| !word.is_empty()).collect()

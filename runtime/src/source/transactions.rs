@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::action::{Action, Actions};
+use super::authorization::Refused;
 use super::partitions::{OwnedPartition, OwnedPartitions};
 use super::rewind::Rewind;
 use crate::batch::Offset;
@@ -254,10 +255,8 @@ impl Transactions {
         now: Instant,
         actions: &mut Actions,
     ) {
-        let is_refusal = |error: &KafkaError| error.kind == ErrorKind::Authorization;
-        if let Some(cause) = cause.into_iter().chain(renewed.clone()).find(is_refusal) {
-            // It would be the same the next time.
-            actions.push(Action::Fail(PipelineError::Transactions(cause)));
+        if let Some(cause) = cause.filter(|error| error.kind == ErrorKind::Authorization) {
+            actions.push(Action::Refused(Refused::Output, cause));
         }
         if renewed.is_some_and(|cause| self.has_rival(&cause, now)) {
             let name = self.options.instance.clone().unwrap_or_default();

@@ -9,7 +9,7 @@ use std::ffi::CString;
 use std::mem::ManuallyDrop;
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use rdkafka::bindings as sys;
@@ -18,14 +18,15 @@ use rdkafka::topic_partition_list::TopicPartitionListElem;
 use rdkafka::types::{RDKafkaErrorCode, RDKafkaRespErr};
 use rdkafka::{Offset as KafkaOffset, TopicPartitionList};
 
-use super::event::{Event, OwnedMessage, bytes, list_elements, text};
+use super::event::{Event, OwnedMessage};
 use super::log::Logging;
+use super::queries::{Client, partition_list};
 use super::records::{RecordQueues, disable_callback, on_record};
 use super::transactions::{metadata_of, offset_list};
 use super::{client_config, error_of};
 use crate::batch::Offset;
 use crate::kafka::{
-    Committed, CommittedOf, ConsumerEvent, ErrorKind, Fetched, GroupConsumer, GroupMetadata, GroupQueries, KafkaError,
+    Committed, ConsumerEvent, ErrorKind, Fetched, GroupConsumer, GroupMetadata, GroupQueries, KafkaError,
     StartPosition, TopicPartition,
 };
 use crate::rt::Wakeup;
@@ -47,22 +48,6 @@ pub(super) struct NativeConsumer {
     records: ManuallyDrop<RecordQueues>,
     wakeup: Wakeup,
     is_closed: bool,
-}
-
-/// The client itself, which questions on other threads keep alive.
-pub(super) struct Client {
-    // Dropped only once it has ended: its own drop would wait for that without a deadline.
-    base: ManuallyDrop<BaseConsumer<Logging>>,
-    has_ended: AtomicBool,
-}
-
-impl Drop for Client {
-    fn drop(&mut self) {
-        if self.has_ended.load(Ordering::Acquire) {
-            // SAFETY: dropped here alone.
-            unsafe { ManuallyDrop::drop(&mut self.base) }
-        }
-    }
 }
 
 // SAFETY: librdkafka's handles may be used from any thread; the pointers are counted references to them.
@@ -88,7 +73,7 @@ impl NativeConsumer {
         unsafe {
             sys::rd_kafka_queue_cb_event_enable(queue.as_ptr(), Some(on_record), records.callback_context());
         }
-        let client = Arc::new(Client { base: ManuallyDrop::new(base), has_ended: AtomicBool::new(false) });
+        let client = Arc::new(Client::new(base, properties.get("group.id").cloned().unwrap_or_default()));
         Ok(NativeConsumer { client, queue, records: ManuallyDrop::new(records), wakeup, is_closed: false })
     }
 
@@ -332,50 +317,6 @@ impl GroupConsumer for NativeConsumer {
 
 fn code_of(element: &TopicPartitionListElem<'_>) -> Option<RDKafkaErrorCode> {
     element.error().err().and_then(|error| error.rdkafka_error_code())
-}
-
-impl GroupQueries for Client {
-    fn committed(
-        &self,
-        partitions: &[TopicPartition],
-        timeout: Duration,
-    ) -> Result<Vec<(TopicPartition, CommittedOf)>, KafkaError> {
-        let list = self.base.committed_offsets(partition_list(partitions), timeout)?;
-        // SAFETY: the list lives. Read as it is, because rdkafka takes every note for UTF-8.
-        Ok(unsafe { list_elements(list.ptr()) }
-            .map(|element| {
-                let committed = match element.err {
-                    RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR => Ok((element.offset >= 0).then(|| Committed {
-                        offset: Offset(element.offset),
-                        // SAFETY: pointer and length belong together, and live as long as the list.
-                        note: unsafe { bytes(element.metadata, element.metadata_size) }
-                            .map_or_else(String::new, |note| String::from_utf8_lossy(note).into_owned()),
-                    })),
-                    code => Err(error_of(code, "")),
-                };
-                // SAFETY: the name lives as long as the list.
-                (TopicPartition::new(&unsafe { text(element.topic) }, element.partition), committed)
-            })
-            .collect())
-    }
-
-    fn partition_count(&self, topic: &str, timeout: Duration) -> Result<i32, KafkaError> {
-        let metadata = self.base.fetch_metadata(Some(topic), timeout)?;
-        Ok(metadata.topics().first().map_or(0, |topic| topic.partitions().len() as i32))
-    }
-
-    fn watermarks(&self, of: &TopicPartition, timeout: Duration) -> Result<(Offset, Offset), KafkaError> {
-        let (low, high) = self.base.fetch_watermarks(&of.topic, of.partition.0, timeout)?;
-        Ok((Offset(low), Offset(high)))
-    }
-}
-
-fn partition_list(partitions: &[TopicPartition]) -> TopicPartitionList {
-    let mut list = TopicPartitionList::with_capacity(partitions.len());
-    for partition in partitions {
-        list.add_partition(&partition.topic, partition.partition.0);
-    }
-    list
 }
 
 fn start_list<'p>(

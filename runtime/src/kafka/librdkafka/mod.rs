@@ -3,10 +3,12 @@
 
 mod admin;
 mod consumer;
+mod describe;
 pub mod embedded;
 mod event;
 mod log;
 mod producer;
+mod queries;
 mod reader;
 mod records;
 mod transactions;

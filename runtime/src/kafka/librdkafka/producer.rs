@@ -19,13 +19,14 @@ use rdkafka::producer::{BaseProducer, DeliveryResult, Producer as _, ProducerCon
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::util::IntoOpaque;
 
+use super::describe::describe_topics;
 use super::log::Logging;
 use super::records::disable_callback;
 use super::transactions::TransactionCalls;
 use super::{client_config, error_of};
 use crate::batch::NO_TIMESTAMP;
 use crate::kafka::{
-    Committed, GroupMetadata, KafkaError, Outgoing, Producer, Report, Sent, TopicPartition, TransactionError,
+    Committed, Described, GroupMetadata, KafkaError, Outgoing, Producer, Report, Sent, TopicPartition, TransactionError,
 };
 use crate::rt::{self, JoinHandle, Turn, Wakeup};
 
@@ -305,6 +306,16 @@ impl<R: Send + Sync + 'static> Producer<R> for NativeProducer<R> {
 
     fn refused_partition(&self) -> Option<String> {
         self.base.context().refused.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    fn describe(&self, topics: &[Arc<str>], timeout: Duration) -> Result<Described, KafkaError> {
+        // SAFETY: the client lives.
+        let described = unsafe { describe_topics(self.native(), topics, timeout) }?;
+        for (topic, _) in described.iter().filter(|(_, description)| description.is_ok()) {
+            // librdkafka refuses records of a topic by itself until it has asked for the topic's metadata again.
+            let _ = self.base.client().fetch_metadata(Some(topic), timeout);
+        }
+        Ok(described)
     }
 }
 

@@ -32,7 +32,8 @@ impl Bench {
         let clients = Arc::new(kafka.clone());
         let sink = Sink::new(clients, &plan, vec![known], None, origin, Arc::default(), sender.clone()).unwrap();
         let sink = Arc::new(sink);
-        let committer = Committer::new("p".into(), sink.clone(), sender, Duration::from_secs(60), Arc::default());
+        let timeout = Duration::from_secs(60);
+        let committer = Committer::new("p".into(), sink.clone(), sender, timeout, timeout, Arc::default());
         Bench { kafka, sink, committer, events, commands: rt::channel() }
     }
 

@@ -1,0 +1,95 @@
+//! Questions to the brokers about a group and its partitions, by the consumer's own client.
+
+use std::mem::ManuallyDrop;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use rdkafka::TopicPartitionList;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::types::RDKafkaRespErr;
+
+use super::describe::{describe_topics, may_join};
+use super::error_of;
+use super::event::{bytes, list_elements, text};
+use super::log::Logging;
+use crate::batch::Offset;
+use crate::kafka::{Committed, CommittedOf, Described, GroupQueries, KafkaError, TopicPartition};
+
+/// The client itself, which questions on other threads keep alive.
+pub(super) struct Client {
+    // Dropped only once it has ended: its own drop would wait for that without a deadline.
+    pub(super) base: ManuallyDrop<BaseConsumer<Logging>>,
+    pub(super) has_ended: AtomicBool,
+    group: String,
+}
+
+impl Client {
+    /// A client that is a member of this group, or of none where that is empty.
+    pub(super) fn new(base: BaseConsumer<Logging>, group: String) -> Client {
+        Client { base: ManuallyDrop::new(base), has_ended: AtomicBool::new(false), group }
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        if self.has_ended.load(Ordering::Acquire) {
+            // SAFETY: dropped here alone.
+            unsafe { ManuallyDrop::drop(&mut self.base) }
+        }
+    }
+}
+
+impl GroupQueries for Client {
+    fn committed(
+        &self,
+        partitions: &[TopicPartition],
+        timeout: Duration,
+    ) -> Result<Vec<(TopicPartition, CommittedOf)>, KafkaError> {
+        let list = self.base.committed_offsets(partition_list(partitions), timeout)?;
+        // SAFETY: the list lives. Read as it is, because rdkafka takes every note for UTF-8.
+        Ok(unsafe { list_elements(list.ptr()) }
+            .map(|element| {
+                let committed = match element.err {
+                    RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR => Ok((element.offset >= 0).then(|| Committed {
+                        offset: Offset(element.offset),
+                        // SAFETY: pointer and length belong together, and live as long as the list.
+                        note: unsafe { bytes(element.metadata, element.metadata_size) }
+                            .map_or_else(String::new, |note| String::from_utf8_lossy(note).into_owned()),
+                    })),
+                    code => Err(error_of(code, "")),
+                };
+                // SAFETY: the name lives as long as the list.
+                (TopicPartition::new(&unsafe { text(element.topic) }, element.partition), committed)
+            })
+            .collect())
+    }
+
+    fn partition_count(&self, topic: &str, timeout: Duration) -> Result<i32, KafkaError> {
+        let metadata = self.base.fetch_metadata(Some(topic), timeout)?;
+        Ok(metadata.topics().first().map_or(0, |topic| topic.partitions().len() as i32))
+    }
+
+    fn watermarks(&self, of: &TopicPartition, timeout: Duration) -> Result<(Offset, Offset), KafkaError> {
+        let (low, high) = self.base.fetch_watermarks(&of.topic, of.partition.0, timeout)?;
+        Ok((Offset(low), Offset(high)))
+    }
+
+    fn describe(&self, topics: &[Arc<str>], timeout: Duration) -> Result<Described, KafkaError> {
+        // SAFETY: the client lives.
+        unsafe { describe_topics(self.base.client().native_ptr(), topics, timeout) }
+    }
+
+    fn may_join(&self, timeout: Duration) -> Result<Option<bool>, KafkaError> {
+        // SAFETY: the client lives.
+        unsafe { may_join(self.base.client().native_ptr(), &self.group, timeout) }
+    }
+}
+
+pub(super) fn partition_list(partitions: &[TopicPartition]) -> TopicPartitionList {
+    let mut list = TopicPartitionList::with_capacity(partitions.len());
+    for partition in partitions {
+        list.add_partition(&partition.topic, partition.partition.0);
+    }
+    list
+}
