@@ -20,6 +20,7 @@ mod order_status;
 mod pipeline_tests;
 mod reload;
 mod retries;
+mod rights;
 mod secure;
 mod signals;
 mod sizes;

@@ -4,7 +4,7 @@
 use std::time::Instant;
 
 use serde_json::json;
-use sluicebox_tests::{LIMIT, Mix, Sluice};
+use sluicebox_tests::{Forbidden, Guarded, LIMIT, Mix, Sluice};
 
 use crate::report::Report;
 use crate::trial::{PARTITIONS, PASSWORD, Trial, USER};
@@ -47,10 +47,12 @@ pub fn unauthorised(mut trial: Trial) -> Report {
             "ssl.ca.location": secure.ca_pem,
         }),
     );
+    trial.pipeline.set("kafka_patience", json!("0s"));
     let sluice = with_harmless_load(&mut trial);
-    trial.kafka.forbid_writing(USER, &trial.pipeline.dlq);
+    let dlq = trial.pipeline.dlq.clone();
+    trial.kafka.forbid(USER, Guarded::Topic(&dlq), Forbidden::Write);
     stops_at_the_first_letter(&mut trial, sluice);
-    trial.kafka.allow_again(USER, &trial.pipeline.dlq);
+    trial.kafka.allow_again(USER, Guarded::Topic(&dlq));
     goes_on(trial)
 }
 

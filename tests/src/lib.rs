@@ -47,5 +47,6 @@ pub use process::{Finished, Sluice, sluice};
 pub use proxy::{Proxy, Traffic};
 pub use reader::Reading;
 pub use record::{Header, Record, Stored};
+pub use rights::{Forbidden, Guarded};
 pub use wait::{LIMIT, give_up_waiting, wait_for, waited_for};
 pub use workload::{Mix, Place, WRITER, Workload, fate, record_with};

@@ -225,6 +225,15 @@ pub trait GroupQueries: Send + Sync {
     /// The broker's, or no answer within `timeout`.
     fn watermarks(&self, of: &TopicPartition, timeout: Duration) -> Result<(Offset, Offset), KafkaError>;
 
+    /// Returns all topics that the client may see, each with the number of its partitions.
+    ///
+    /// # Errors
+    /// The broker's, or no answer within `timeout`.
+    fn topics(&self, timeout: Duration) -> Result<Vec<(Arc<str>, i32)>, KafkaError> {
+        let _ = timeout;
+        Ok(Vec::new())
+    }
+
     /// Returns what the brokers say of topics; nothing of those that they say nothing of.
     ///
     /// # Errors

@@ -16,7 +16,8 @@ pub struct Rights {
 /// What brokers say of a topic.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TopicDescription {
-    /// The topic's id, which no other topic of this name has; none where the brokers do not say.
+    /// The ids of the cluster and of the topic, with a colon between them, which no other topic of this name has; none
+    /// where the brokers do not say.
     pub id: Option<String>,
     /// What the client may do with it; none where the brokers do not say.
     pub rights: Option<Rights>,

@@ -158,6 +158,7 @@ pub fn list_of(partitions: &[TopicPartition]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::note::Note;
     use super::*;
     use crate::batch::Offset;
     use crate::kafka::ErrorKind;
@@ -169,7 +170,7 @@ mod tests {
 
     fn start(offset: i64) -> Result<Start, KafkaError> {
         let offset = Some(Offset(offset));
-        Ok(Start { position: offset, committed: offset, note: String::new() })
+        Ok(Start { position: offset, committed: offset, note: Note::default(), is_recreated: false })
     }
 
     fn away() -> Result<Start, KafkaError> {

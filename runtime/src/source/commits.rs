@@ -104,6 +104,7 @@ impl Commits {
 
 #[cfg(test)]
 mod tests {
+    use super::super::note::Note;
     use super::super::partitions::Start;
     use super::*;
     use crate::kafka::Committed;
@@ -120,7 +121,8 @@ mod tests {
     fn delivered_up_to(end: i64) -> OwnedPartitions {
         let mut partitions = OwnedPartitions::default();
         let begin = Some(Offset(0));
-        partitions.add(&at(), 0, Start { position: begin, committed: begin, note: "note".to_owned() });
+        let note = Note { partitions: Some(1), ..Note::default() };
+        partitions.add(&at(), 0, Start { position: begin, committed: begin, note, is_recreated: false });
         deliver(&mut partitions, 0, end);
         partitions
     }

@@ -99,7 +99,10 @@ impl LostOffsets {
         let Some(partition) = partitions.get_mut(index) else { return };
         let at = partition.at().clone();
         self.asked.remove(&at);
+        let is_recreated = partition.is_recreated();
         let wanted = match partition.next() {
+            // Whatever it was, the topic that it was read of is gone.
+            next if is_recreated => next.unwrap_or(low),
             // Nothing was read yet and nothing is committed: there is no gap.
             None => return actions.push(Action::RestartFrom(vec![(index, Some(low))])),
             // It is there: only the fetch had stopped.
@@ -108,7 +111,7 @@ impl LostOffsets {
             }
             Some(next) => next,
         };
-        let gap = gap(wanted, low, high);
+        let gap = if is_recreated { recreated(high) } else { gap(wanted, low, high) };
         let to = match self.on_lost_offset {
             OnLostOffset::Stop => {
                 let (wanted, low, high) = (wanted.0, low.0, high.0);
@@ -144,6 +147,10 @@ fn is_ready(partition: &OwnedPartition, intake: &Intake) -> bool {
         && !intake.gathers(partition.lease())
         && !partition.is_paused_for(PauseReason::Revoking)
         && !partition.is_void()
+}
+
+fn recreated(high: Offset) -> String {
+    format!("and of another topic of this name, which was deleted and created again; it ends at {high} now")
 }
 
 fn gap(wanted: Offset, low: Offset, high: Offset) -> String {
@@ -206,6 +213,31 @@ mod tests {
         assert_eq!(answer(OnLostOffset::Earliest, 15, 20), ["restart 0@15", "request commit"]);
         assert_eq!(answer(OnLostOffset::Latest, 15, 20), ["restart 0@20", "request commit"]);
         assert_eq!(answer(OnLostOffset::Earliest, 0, 4), ["restart 0@0", "request commit"]);
+    }
+
+    #[test]
+    fn offsets_of_a_topic_that_was_created_again_say_nothing() {
+        let go_on = |policy| {
+            let (mut partitions, now, mut actions) = (owned(1, 1), rt::now(), Actions::new());
+            let (intake, _workers) = intake(1);
+            dispatch(&mut partitions, 0, 0, 10);
+            let partition = partitions.of_mut(&at(0)).unwrap();
+            partition.set_recreated("c:two");
+            assert!(!partition.accept(Offset(10)), "it is not of what was read");
+            let mut lost = LostOffsets::new("p".into(), policy);
+            lost.step(now, true, &mut partitions, &intake, &mut actions);
+            assert!(actions.is_empty(), "what was read is not delivered");
+            deliver(&mut partitions, 0, 0, 10);
+            lost.step(now, true, &mut partitions, &intake, &mut actions);
+            let generation = partitions.of(&at(0)).unwrap().lease().generation;
+            lost.on_watermarks(&at(0), generation, Ok((Offset(0), Offset(1000))), now);
+            actions.clear();
+            lost.step(now, true, &mut partitions, &intake, &mut actions);
+            words(&mut actions)
+        };
+        assert!(go_on(OnLostOffset::Stop)[0].contains("deleted and created again"));
+        assert_eq!(go_on(OnLostOffset::Earliest), ["restart 0@0", "request commit"]);
+        assert_eq!(go_on(OnLostOffset::Latest), ["restart 0@1000", "request commit"]);
     }
 
     #[test]

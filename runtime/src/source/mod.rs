@@ -13,6 +13,7 @@ pub mod event;
 mod intake;
 mod lookahead;
 mod lost_offset;
+mod note;
 mod partition;
 mod partitions;
 mod pause;
@@ -27,6 +28,7 @@ mod snapshot;
 mod start_position;
 #[cfg(test)]
 mod testing;
+mod topic_ids;
 mod transactions;
 
 use std::sync::Arc;
@@ -46,6 +48,7 @@ use self::question::{Asker, Question};
 use self::revocation::Revocations;
 use self::shutdown::Shutdown;
 pub use self::shutdown::time_to_leave;
+use self::topic_ids::TopicIdWatch;
 use self::transactions::{TransactionOptions, Transactions};
 use crate::config::plan::{Delivery, Plan};
 use crate::counters::SpanTally;
@@ -98,6 +101,7 @@ pub struct Source {
     assignment: Assignment,
     revocations: Revocations,
     lost_offsets: LostOffsets,
+    topic_ids: TopicIdWatch,
     commits: Commits,
     // Under exactly_once, with the way to whoever makes the calls.
     transactions: Option<(Transactions, Sender<TransactionCommand>)>,
@@ -122,7 +126,7 @@ impl Source {
         let now = rt::now();
         let name = plan.name.clone();
         let sink = context.sink.clone();
-        let asker = Asker::new(name.clone(), consumer.queries(), sink, plan.input.start, sender.clone());
+        let asker = Asker::new(name.clone(), consumer.queries(), sink, &plan.input, sender.clone());
         let mut actions = Actions::new();
         let options = TransactionOptions {
             pipeline: name.clone(),
@@ -144,6 +148,7 @@ impl Source {
             assignment: Assignment::new(name.clone()),
             revocations: Revocations::new(name.clone(), plan.drain),
             lost_offsets: LostOffsets::new(name.clone(), plan.input.on_lost_offset),
+            topic_ids: TopicIdWatch::new(name.clone(), now),
             commits: Commits::new(name.clone(), plan.commit_interval, now),
             transactions,
             breaker: CircuitBreaker::new(name.clone(), plan.breaker.map(|breaker| breaker.on_break)),
@@ -207,6 +212,7 @@ impl Source {
             self.assignment.deadline(),
             self.revocations.deadline(),
             self.lost_offsets.deadline(),
+            self.topic_ids.deadline(&self.partitions),
             self.breaker.deadline(),
             self.authorization.deadline(),
             self.shutdown.deadline(),
@@ -296,6 +302,7 @@ impl Source {
         any |= self.perform(std::mem::take(&mut actions), now);
         let (is_ending, may_reassign) = (self.shutdown.has_begun(), self.may_reassign());
         if !is_ending {
+            self.topic_ids.step(now, &self.partitions, &mut actions);
             self.lost_offsets.step(now, may_reassign, &mut self.partitions, &self.intake, &mut actions);
             any |= self.perform(std::mem::take(&mut actions), now);
         }

@@ -3,12 +3,16 @@
 
 use std::sync::Arc;
 
+use super::note::Note;
 use super::pause::{PauseReason, Pauses};
 use crate::batch::Offset;
 use crate::kafka::{Committed, StartPosition, TopicPartition};
 use crate::lease::Lease;
 use crate::sink::receipt::Span;
 use crate::tracker::Tracker;
+
+/// Why a partition cannot be read on whose topic was created again.
+const RECREATED: &str = "the topic was deleted and created again";
 
 /// Where a partition begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,8 +21,10 @@ pub struct Start {
     pub position: Option<Offset>,
     /// What the group has committed.
     pub committed: Option<Offset>,
-    /// What to note beside each commit: see `start_position`.
-    pub note: String,
+    /// What to note beside each commit.
+    pub note: Note,
+    /// The topic was deleted and created again since its offset was committed, or read by us.
+    pub is_recreated: bool,
 }
 
 /// One partition that is ours.
@@ -37,7 +43,9 @@ pub struct OwnedPartition {
     committed: Option<Offset>,
     // What we last asked to commit.
     requested: Option<Offset>,
-    note: String,
+    note: Note,
+    // The topic was deleted and created again: its offsets say nothing.
+    is_recreated: bool,
     // Why the offset to read next cannot be read, until that is dealt with.
     out_of_range: Option<String>,
     is_retrying: bool,
@@ -84,7 +92,8 @@ impl OwnedPartition {
     /// Takes note of a record that was read. Returns false where it is not to be processed: it was read before, because
     /// a fetch may come twice around a pause, or it will be read again, from further back or after a pause.
     pub fn accept(&mut self, offset: Offset) -> bool {
-        if self.next.is_some_and(|next| offset < next) || self.is_void() || self.pauses.any() {
+        let is_read_again = self.is_void() || self.pauses.any() || self.is_recreated;
+        if is_read_again || self.next.is_some_and(|next| offset < next) {
             return false;
         }
         self.first.get_or_insert(offset);
@@ -96,7 +105,7 @@ impl OwnedPartition {
     /// The end of the partition was read: the next record will have this offset, or a later one.
     pub fn reach_end(&mut self, end: Offset) {
         // Of what is void or paused nothing is accepted, so the end says nothing of what is delivered.
-        if self.is_void() || self.pauses.any() {
+        if self.is_void() || self.pauses.any() || self.is_recreated {
             return;
         }
         self.end = Some(end);
@@ -183,13 +192,13 @@ impl OwnedPartition {
             return None;
         }
         self.requested = Some(offset);
-        Some(Committed { offset, note: self.note.clone() })
+        Some(Committed { offset, note: self.note.to_string() })
     }
 
     /// What a transaction commits, where something is delivered that is not committed.
     pub fn uncommitted(&self) -> Option<Committed> {
         let offset = self.position().filter(|_| self.has_uncommitted())?;
-        Some(Committed { offset, note: self.note.clone() })
+        Some(Committed { offset, note: self.note.to_string() })
     }
 
     /// An offset is committed.
@@ -216,6 +225,30 @@ impl OwnedPartition {
     /// What was committed says nothing of the log as it is now; the partition begins here.
     pub fn forget_committed(&mut self, start: Offset) {
         (self.committed, self.requested, self.start) = (None, None, Some(start));
+        self.is_recreated = false;
+    }
+
+    /// The topic was deleted and created again; this is its id now. Nothing more of it is taken until it is known where
+    /// to go on.
+    pub fn set_recreated(&mut self, id: &str) {
+        self.note.topic = Some(id.to_owned());
+        self.is_recreated = true;
+        self.set_out_of_range(RECREATED.to_owned());
+    }
+
+    /// Returns whether the topic was deleted and created again, and it is not known yet where to go on.
+    pub fn is_recreated(&self) -> bool {
+        self.is_recreated
+    }
+
+    /// The topic's id, where it is known.
+    pub fn topic_id(&self) -> Option<&str> {
+        self.note.topic.as_deref()
+    }
+
+    /// The topic's id is known now.
+    pub fn set_topic_id(&mut self, id: &str) {
+        self.note.topic = Some(id.to_owned());
     }
 
     /// The log does not hold the offset to read next: why.
@@ -268,7 +301,7 @@ impl OwnedPartition {
 impl OwnedPartition {
     /// A partition that begins.
     pub(super) fn new(lease: Arc<Lease>, worker: usize, start: Start) -> OwnedPartition {
-        let Start { position, committed, note } = start;
+        let Start { position, committed, note, is_recreated } = start;
         OwnedPartition {
             lease,
             tracker: Tracker::new(position),
@@ -280,7 +313,8 @@ impl OwnedPartition {
             committed,
             requested: committed,
             note,
-            out_of_range: None,
+            is_recreated,
+            out_of_range: is_recreated.then(|| RECREATED.to_owned()),
             is_retrying: false,
             pauses: Pauses::default(),
         }
@@ -291,7 +325,8 @@ impl OwnedPartition {
         self.lease.revoke();
         self.lease = lease;
         self.tracker = Tracker::new(position);
-        (self.first, self.next, self.end, self.out_of_range) = (None, position, None, None);
+        (self.first, self.next, self.end) = (None, position, None);
+        self.out_of_range = self.is_recreated.then(|| RECREATED.to_owned());
         // A retry of the old generation is over.
         self.is_retrying = false;
         self.pauses.set(PauseReason::RetryPending, false);

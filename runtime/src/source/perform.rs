@@ -102,7 +102,8 @@ impl Source {
         }
     }
 
-    fn assign(&mut self, starts: Vec<(TopicPartition, Start)>, now: Instant) {
+    fn assign(&mut self, mut starts: Vec<(TopicPartition, Start)>, now: Instant) {
+        self.topic_ids.on_starts(&mut starts);
         let from = |start: &Start| start.position.map_or(StartPosition::Beginning, StartPosition::Offset);
         let workers = self.intake.workers();
         let mut loads = self.partitions.loads(workers);

@@ -8,9 +8,9 @@ use std::time::Duration;
 use super::authorization::MissingRight;
 use super::event::{Event, Events};
 use super::partitions::{OwnedPartitions, Start};
-use super::start_position;
+use super::start_position::{FirstStarts, InputTopics, TopicIds};
 use crate::batch::Offset;
-use crate::config::plan::Start as FirstStart;
+use crate::config::plan::{self, Start as FirstStart};
 use crate::kafka::{CommittedOf, Described, ErrorKind, GroupQueries, KafkaError, Rights, TopicPartition};
 use crate::rt;
 use crate::sink::Sink;
@@ -46,6 +46,8 @@ pub enum Question {
         /// Its generation. Comes back with the answer.
         generation: u64,
     },
+    /// Which topics these are.
+    TopicIds(Vec<Arc<str>>),
     /// Which rights the brokers say are missing.
     Missing {
         /// The topics that are read.
@@ -89,6 +91,8 @@ pub enum Answer {
         /// The two offsets.
         watermarks: Result<(Offset, Offset), KafkaError>,
     },
+    /// The ids of topics, as far as the brokers say them.
+    TopicIds(TopicIds),
     /// The rights that are missing; what the brokers do not say is not.
     Missing(Result<Vec<MissingRight>, KafkaError>),
 }
@@ -104,7 +108,7 @@ impl Answer {
             }
             Answer::Committed { committed: Err(error), .. } => errors.push(error),
             Answer::Watermarks { watermarks, .. } => errors.extend(watermarks.as_ref().err()),
-            Answer::Missing(_) => {}
+            Answer::TopicIds(_) | Answer::Missing(_) => {}
         }
         errors.into_iter().find(|error| error.kind == ErrorKind::Authorization)
     }
@@ -116,21 +120,21 @@ pub struct Asker {
     pipeline: Arc<str>,
     queries: Arc<dyn GroupQueries>,
     sink: Arc<Sink>,
+    topics: Arc<[String]>,
     start: FirstStart,
     events: Events,
 }
 
 impl Asker {
-    /// Asks by `queries` and by the producer of `sink`, and sends answers to `events`. `start` is where the group begins
-    /// with what it has no offset of.
+    /// Asks by `queries` and by the producer of `sink`, and sends answers to `events`.
     pub fn new(
         pipeline: Arc<str>,
         queries: Arc<dyn GroupQueries>,
         sink: Arc<Sink>,
-        start: FirstStart,
+        input: &plan::Input,
         events: Events,
     ) -> Asker {
-        Asker { pipeline, queries, sink, start, events }
+        Asker { pipeline, queries, sink, topics: input.topics.as_slice().into(), start: input.start, events }
     }
 
     /// Asks. One answer comes in any case; to [`Question::Starts`] one or more that together name every partition.
@@ -154,8 +158,23 @@ impl Asker {
                 let watermarks = self.queries.watermarks(&at, ASK);
                 self.send(Answer::Watermarks { at, generation, watermarks });
             }
+            Question::TopicIds(topics) => {
+                // What is not known now is asked again.
+                self.send(Answer::TopicIds(self.topic_ids(&topics).unwrap_or_default()));
+            }
             Question::Missing { read } => self.send(Answer::Missing(self.missing(&read))),
         }
+    }
+
+    /// The ids of topics; nothing of those of which the brokers say nothing.
+    fn topic_ids(&self, topics: &[Arc<str>]) -> Result<TopicIds, KafkaError> {
+        let described = match self.queries.describe(topics, ASK) {
+            Ok(described) => described,
+            Err(error) if matches!(error.kind, ErrorKind::TimedOut | ErrorKind::Unavailable) => return Err(error),
+            // Brokers that cannot say it.
+            Err(_) => return Ok(TopicIds::new()),
+        };
+        Ok(described.into_iter().filter_map(|(topic, description)| Some((topic, description.ok()?.id?))).collect())
     }
 
     fn missing(&self, read: &[Arc<str>]) -> Result<Vec<MissingRight>, KafkaError> {
@@ -174,19 +193,23 @@ impl Asker {
     }
 
     fn answer_starts(&self, partitions: &[TopicPartition], ticket: u64) {
-        let committed = match self.queries.committed(partitions, ASK) {
-            Ok(committed) => committed,
+        let topics: BTreeSet<_> = partitions.iter().map(|at| at.topic.clone()).collect();
+        let topics: Vec<_> = topics.into_iter().collect();
+        let known = self.topic_ids(&topics).and_then(|ids| Ok((ids, self.queries.committed(partitions, ASK)?)));
+        let (ids, committed) = match known {
+            Ok(known) => known,
             Err(error) => return self.fail(Question::Starts { partitions: partitions.to_vec(), ticket }, &error),
         };
-        let (starts, first) = start_position::of_committed(committed, self.start);
+        let (starts, first) = InputTopics::new(&self.topics, self.start).of_committed(committed, &ids);
         self.send(Answer::Starts { starts, ticket });
         let share = first.len().div_ceil(ASKERS).max(1);
         for share in first.chunks(share) {
-            let (asker, partitions) = (self.clone(), share.to_vec());
+            let (asker, partitions, ids) = (self.clone(), share.to_vec(), ids.clone());
             let ask = move || {
-                let mut topics = start_position::Topics::default();
+                let input = InputTopics::new(&asker.topics, asker.start);
+                let mut first = FirstStarts::new(&*asker.queries, &input, &ids);
                 for at in partitions {
-                    let start = topics.first_start(&*asker.queries, &at);
+                    let start = first.of(&at);
                     asker.send(Answer::Starts { starts: vec![(at, start)], ticket });
                 }
             };
@@ -207,6 +230,7 @@ impl Asker {
             Question::Watermarks { at, generation } => {
                 Answer::Watermarks { at, generation, watermarks: Err(error.clone()) }
             }
+            Question::TopicIds(_) => Answer::TopicIds(TopicIds::new()),
             Question::Missing { .. } => Answer::Missing(Err(error.clone())),
         });
     }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::action::{Action, Actions};
 use super::intake::Intake;
+use super::note::Note;
 use super::partitions::{OwnedPartitions, Start};
 use crate::batch::Offset;
 use crate::config::plan::BatchLimits;
@@ -22,7 +23,7 @@ pub fn owned(count: i32, workers: usize) -> OwnedPartitions {
     let mut partitions = OwnedPartitions::default();
     for number in 0..count {
         let begin = Some(Offset(0));
-        let start = Start { position: begin, committed: begin, note: String::new() };
+        let start = Start { position: begin, committed: begin, note: Note::default(), is_recreated: false };
         partitions.add(&at(number), number as usize % workers, start);
     }
     partitions

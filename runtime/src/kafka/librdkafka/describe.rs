@@ -12,6 +12,7 @@ use rdkafka::types::RDKafkaRespErr;
 
 use super::error_of;
 use super::event::text;
+use super::transactions::millis;
 use crate::kafka::{Described, KafkaError, Rights, TopicDescription};
 
 /// What brokers give as the id of a topic where they know none.
@@ -45,7 +46,22 @@ pub(super) unsafe fn describe_topics(
         let mut count = 0;
         let result = sys::rd_kafka_event_DescribeTopics_result(answer.0.as_ptr());
         let described = sys::rd_kafka_DescribeTopics_result_topics(result, &mut count);
-        Ok((0..count).map(|index| described_topic(*described.add(index))).collect())
+        let cluster = cluster_id(client, timeout);
+        Ok((0..count).map(|index| described_topic(*described.add(index), cluster.as_deref())).collect())
+    }
+}
+
+/// The cluster's id, where brokers say one.
+///
+/// # Safety
+/// The client lives for the call.
+unsafe fn cluster_id(client: *mut sys::rd_kafka_t, timeout: Duration) -> Option<String> {
+    // SAFETY: the client lives; the text is ours, and copied before it is given back.
+    unsafe {
+        let id = NonNull::new(sys::rd_kafka_clusterid(client, millis(timeout)))?;
+        let cluster = text(id.as_ptr());
+        sys::rd_kafka_mem_free(client, id.as_ptr().cast());
+        Some(cluster)
     }
 }
 
@@ -53,6 +69,7 @@ pub(super) unsafe fn describe_topics(
 /// `topic` belongs to an answer that lives.
 unsafe fn described_topic(
     topic: *const sys::rd_kafka_TopicDescription_t,
+    cluster: Option<&str>,
 ) -> (Arc<str>, Result<TopicDescription, KafkaError>) {
     // SAFETY: by the contract.
     unsafe {
@@ -62,6 +79,7 @@ unsafe fn described_topic(
         }
         let id = sys::rd_kafka_TopicDescription_topic_id(topic);
         let id = (!id.is_null()).then(|| text(sys::rd_kafka_Uuid_base64str(id))).filter(|id| id != NO_ID);
+        let id = cluster.zip(id).map(|(cluster, id)| format!("{cluster}:{id}"));
         let mut count = 0;
         let operations = operations(sys::rd_kafka_TopicDescription_authorized_operations(topic, &mut count), count);
         let rights = operations.map(|operations| Rights {
@@ -137,7 +155,6 @@ impl Request {
     /// The client lives for as long as this.
     unsafe fn new(client: *mut sys::rd_kafka_t, op: AdminOp, timeout: Duration) -> Result<Request, KafkaError> {
         let failed = || error_of(RDKafkaRespErr::RD_KAFKA_RESP_ERR__FAIL, "a request for a description");
-        let millis = c_int::try_from(timeout.as_millis()).unwrap_or(c_int::MAX);
         // SAFETY: the client lives; options and queue are ours. An error of an option would be one of its range.
         unsafe {
             let options = NonNull::new(sys::rd_kafka_AdminOptions_new(client, op)).ok_or_else(failed)?;
@@ -146,7 +163,7 @@ impl Request {
                 return Err(failed());
             };
             let request = Request { options, queue };
-            sys::rd_kafka_AdminOptions_set_request_timeout(options.as_ptr(), millis, ptr::null_mut(), 0);
+            sys::rd_kafka_AdminOptions_set_request_timeout(options.as_ptr(), millis(timeout), ptr::null_mut(), 0);
             let error = sys::rd_kafka_AdminOptions_set_include_authorized_operations(options.as_ptr(), 1);
             if !error.is_null() {
                 sys::rd_kafka_error_destroy(error);
@@ -158,9 +175,8 @@ impl Request {
 
     /// Waits for the answer.
     fn answer(&self, timeout: Duration) -> Result<Answer, KafkaError> {
-        let millis = c_int::try_from(timeout.as_millis()).unwrap_or(c_int::MAX);
         // SAFETY: the queue lives, and the event is ours.
-        let event = unsafe { sys::rd_kafka_queue_poll(self.queue.as_ptr(), millis) };
+        let event = unsafe { sys::rd_kafka_queue_poll(self.queue.as_ptr(), millis(timeout)) };
         let answer = Answer(NonNull::new(event).ok_or_else(|| KafkaError::timed_out("a description"))?);
         // SAFETY: the event lives.
         let code = unsafe { sys::rd_kafka_event_error(answer.0.as_ptr()) };

@@ -75,6 +75,12 @@ impl GroupQueries for Client {
         Ok((Offset(low), Offset(high)))
     }
 
+    fn topics(&self, timeout: Duration) -> Result<Vec<(Arc<str>, i32)>, KafkaError> {
+        let metadata = self.base.fetch_metadata(None, timeout)?;
+        let topic = |topic: &rdkafka::metadata::MetadataTopic| (topic.name().into(), topic.partitions().len() as i32);
+        Ok(metadata.topics().iter().map(topic).collect())
+    }
+
     fn describe(&self, topics: &[Arc<str>], timeout: Duration) -> Result<Described, KafkaError> {
         // SAFETY: the client lives.
         unsafe { describe_topics(self.base.client().native_ptr(), topics, timeout) }

@@ -136,6 +136,6 @@ impl TransactionCalls {
     }
 }
 
-fn millis(timeout: Duration) -> c_int {
+pub(super) fn millis(timeout: Duration) -> c_int {
     c_int::try_from(timeout.as_millis()).unwrap_or(c_int::MAX)
 }
