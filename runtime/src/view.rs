@@ -59,6 +59,8 @@ pub struct PartitionView {
     pub committed: Option<i64>,
     /// Records between what is delivered and the high watermark; none while that is not known.
     pub lag: Option<u64>,
+    /// The offset at which it waits for an open transaction of another producer to end; none where it does not.
+    pub blocked_at: Option<i64>,
     /// Whether records of it wait for a retry.
     pub is_retrying: bool,
     /// Why it is not fetched; empty: it is.
@@ -179,6 +181,7 @@ mod tests {
             position: None,
             committed: None,
             lag,
+            blocked_at: None,
             is_retrying: false,
             paused_for: Vec::new(),
         }

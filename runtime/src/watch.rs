@@ -15,8 +15,23 @@ const QUIET: Duration = Duration::from_millis(100);
 pub struct Watch {
     watcher: RecommendedWatcher,
     events: Receiver<notify::Result<notify::Event>>,
+    again: mpsc::Sender<notify::Result<notify::Event>>,
     folders: Vec<PathBuf>,
     files: Vec<PathBuf>,
+    // Directories in which files with one of these extensions count.
+    listings: Vec<(PathBuf, &'static [&'static str])>,
+}
+
+/// Wakes whoever waits for a [`Watch`], as if something had changed.
+pub struct WatchWaker(mpsc::Sender<notify::Result<notify::Event>>);
+
+impl WatchWaker {
+    /// Wakes it.
+    pub fn wake(&self) {
+        let lost = notify::Event::new(EventKind::Other).set_flag(notify::event::Flag::Rescan);
+        // Nobody waits any more where that fails.
+        let _ = self.0.send(Ok(lost));
+    }
 }
 
 /// Which changes are reported.
@@ -35,8 +50,24 @@ impl Watch {
     /// The system's limit of watches is reached.
     pub fn new() -> anyhow::Result<Watch> {
         let (sender, events) = mpsc::channel();
+        let again = sender.clone();
         let watcher = notify::recommended_watcher(move |event| _ = sender.send(event)).context(HELP)?;
-        Ok(Watch { watcher, events, folders: Vec::new(), files: Vec::new() })
+        Ok(Watch { watcher, events, again, folders: Vec::new(), files: Vec::new(), listings: Vec::new() })
+    }
+
+    /// Returns what wakes whoever waits.
+    pub fn waker(&self) -> WatchWaker {
+        WatchWaker(self.again.clone())
+    }
+
+    /// Watches for files with one of these extensions directly in a folder: new ones, changed ones, and the end of one.
+    ///
+    /// # Errors
+    /// It does not exist or cannot be watched.
+    pub fn listing(&mut self, folder: &Path, extensions: &'static [&'static str]) -> anyhow::Result<()> {
+        let folder = self.add(folder)?;
+        self.listings.push((folder, extensions));
+        Ok(())
     }
 
     /// Watches a file, which need not exist yet. The system watches its folder, so that a file that is renamed into its
@@ -103,10 +134,27 @@ impl Watch {
             }
         };
         // If events were lost, anything may have happened.
-        let is_ours = |path| scope == Scope::Folders || self.files.contains(path);
+        let is_ours = |path: &PathBuf| scope == Scope::Folders || self.files.contains(path) || self.is_of_a_set(path);
         event.need_rescan() || is_change && event.paths.iter().any(is_ours)
     }
 }
+
+impl Watch {
+    /// Returns whether a path is listed, or is the link by which Kubernetes exchanges all files of a mounted ConfigMap or
+    /// Secret at once: they are links into the directory that `..data` is a link to.
+    fn is_of_a_set(&self, path: &Path) -> bool {
+        let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { return false };
+        let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+        let is_listed = |(listed, extensions): &(PathBuf, &'static [&'static str])| {
+            listed == folder && extensions.contains(&extension)
+        };
+        let has_ours = || self.files.iter().any(|file| file.parent() == Some(folder)) || self.listings.iter().any(|(listed, _)| listed == folder);
+        self.listings.iter().any(is_listed) || (name == DATA_LINK && has_ours())
+    }
+}
+
+/// The name of that link.
+const DATA_LINK: &str = "..data";
 
 /// What to do if the system refuses.
 const HELP: &str = "the system gives no more watches: see fs.inotify.max_user_watches and max_user_instances";
@@ -132,6 +180,31 @@ mod tests {
         watch.wait(Scope::Files).expect("it has changed");
         fs::write(path("new"), "").expect("it is written");
         watch.wait(Scope::Files).expect("it has changed");
+    }
+
+    #[test]
+    fn the_exchange_of_a_mounted_volume_is_a_change_and_what_is_listed_may_be_new() {
+        use std::os::unix::fs::symlink;
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = |name: &str| folder.path().join(name);
+        let version = |name: &str, text: &str| {
+            fs::create_dir(path(name)).expect("it is made");
+            fs::write(path(name).join("a.pem"), text).expect("it is written");
+        };
+        version("..1", "1");
+        symlink("..1", path("..data")).expect("it is linked");
+        symlink("..data/a.pem", path("a.pem")).expect("it is linked");
+        let mut watch = Watch::new().expect("a watch");
+        watch.file(&path("a.pem")).expect("it can be watched");
+        version("..2", "2");
+        symlink("..2", path("..tmp")).expect("it is linked");
+        fs::rename(path("..tmp"), path("..data")).expect("it is exchanged");
+        watch.wait(Scope::Files).expect("it has changed");
+        watch.listing(folder.path(), &["yaml"]).expect("it can be watched");
+        fs::write(path("new.yaml"), "").expect("it is written");
+        watch.wait(Scope::Files).expect("it has changed");
+        watch.waker().wake();
+        watch.wait(Scope::Files).expect("it is woken");
     }
 
     #[test]

@@ -94,3 +94,32 @@ fn a_pattern_takes_up_topics_that_come_later() {
     let all: Vec<Record> = first.into_iter().chain(second).collect();
     audit(&all, &kafka.read(&pipeline.output).records(), by_timestamp).assert_exact();
 }
+
+#[test]
+fn a_topic_that_comes_to_a_pattern_is_read_from_its_beginning_with_start_latest_too() {
+    let (kafka, folder) = (Kafka::shared(), Folder::new());
+    let mut pipeline = Pipeline::with_topics(&kafka, "pattern", 1);
+    let [running, stopped] = ["2", "3"].map(|number| format!("{}{number}", pipeline.input));
+    let pattern = format!("^{}.?$", pipeline.input.replace('.', "[.]"));
+    pipeline.remove("dlq").set("input", json!({ "topics": [pattern], "start": "latest" }));
+    pipeline.set_in("kafka", "topic.metadata.refresh.interval.ms", json!(500));
+    let (feeder, group) = (Feeder::new(&kafka, &[]), Group::new(&kafka, &pipeline.name));
+    let file = pipeline.write(&folder);
+    feeder.feed(&pipeline.input, &records(0, 10, |n| n.to_string()));
+    let mut sluice = Sluice::run(&[&file]);
+    sluice.wait_until_caught_up(&group, &pipeline.input);
+    let while_running = records(100, 50, |n| n.to_string());
+    kafka.create_topic(&running, 2, &[]);
+    feeder.feed(&running, &while_running);
+    sluice.wait_until_caught_up(&group, &running);
+    stop(&mut sluice);
+
+    let while_stopped = records(200, 50, |n| n.to_string());
+    kafka.create_topic(&stopped, 2, &[]);
+    feeder.feed(&stopped, &while_stopped);
+    let mut sluice = Sluice::run(&[&file]);
+    sluice.wait_until_caught_up(&group, &stopped);
+    stop(&mut sluice);
+    let all: Vec<Record> = while_running.into_iter().chain(while_stopped).collect();
+    audit(&all, &kafka.read(&pipeline.output).records(), by_timestamp).assert_exact();
+}

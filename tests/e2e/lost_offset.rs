@@ -67,3 +67,46 @@ fn latest_goes_on_with_what_comes_next() {
     stop(&mut sluice);
     assert_eq!(kafka.read(&pipeline.output).texts(), numbers(100..120));
 }
+
+/// A copy that has read 50 records of a topic, which is then deleted, created again and fed 100 others at once.
+fn recreate_under(kafka: &Kafka, on_lost_offset: &str, go_on: impl FnOnce(&mut Sluice, &Pipeline)) -> Pipeline {
+    let folder = Folder::new();
+    let mut pipeline = Pipeline::with_topics(kafka, "recreated", 1);
+    pipeline.remove("dlq").set_in("input", "on_lost_offset", json!(on_lost_offset));
+    let (feeder, group) = (Feeder::new(kafka, &[]), Group::new(kafka, &pipeline.name));
+    feeder.feed(&pipeline.input, &records(0, 50, |n| n.to_string()));
+    let mut sluice = Sluice::run(&[&pipeline.write(&folder)]);
+    sluice.wait_until_caught_up(&group, &pipeline.input);
+    kafka.delete_topic(&pipeline.input);
+    kafka.create_topic(&pipeline.input, 1, &[]);
+    // The one that fed before may still know the old topic.
+    Feeder::new(kafka, &[]).feed(&pipeline.input, &records(1_000, 100, |n| n.to_string()));
+    go_on(&mut sluice, &pipeline);
+    pipeline
+}
+
+#[test]
+fn a_topic_that_is_created_again_while_it_is_read_stops_and_says_so() {
+    let kafka = Kafka::shared();
+    recreate_under(&kafka, "stop", |sluice, pipeline| {
+        assert_eq!(sluice.wait_for_end(STOP), 1);
+        let errors = sluice.errors().join("\n");
+        for part in [&pipeline.input, "created again", "on_lost_offset"] {
+            assert!(errors.contains(part), "{part} in {errors}");
+        }
+    });
+}
+
+#[test]
+fn a_topic_that_is_created_again_while_it_is_read_is_read_from_its_beginning_with_earliest() {
+    let kafka = Kafka::shared();
+    let pipeline = recreate_under(&kafka, "earliest", |sluice, pipeline| {
+        sluice.wait_for_line("that the topic was created again", |line| line.text.contains("created again"));
+        sluice.wait_until_caught_up(&Group::new(&kafka, &pipeline.name), &pipeline.input);
+        stop(sluice);
+    });
+    // What was delivered before it was noticed may come twice.
+    let (reading, expected) = (kafka.read(&pipeline.output), [numbers(0..50), numbers(1_000..1_100)].concat());
+    let texts = reading.texts();
+    assert!(expected.iter().all(|text| texts.contains(&text.as_str())), "{texts:?}");
+}

@@ -1,9 +1,10 @@
 //! SIGHUP: the files are read again, and what has changed in them is carried out.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 
 use serde_json::json;
-use sluicebox_tests::{Feeder, Folder, Group, Kafka, Pipeline, Sluice};
+use sluicebox_tests::{Feeder, Folder, Group, Kafka, Pipeline, Sluice, plugin};
 
 use crate::{records, stop};
 
@@ -74,5 +75,43 @@ fn a_hang_up_leaves_a_pipeline_at_work_whose_file_is_broken() {
     assert_works(&kafka, &mut sluice, &pipeline, 30);
     let restarted = sluice.lines()[seen..].iter().any(|line| line.message() == "started");
     assert!(!restarted);
+    stop(&mut sluice);
+}
+
+#[test]
+fn a_watch_reloads_when_a_file_a_plugin_or_a_mounted_secret_changes() {
+    let (kafka, folder) = (Kafka::shared(), Folder::new());
+    let mut pipeline = Pipeline::with_topics(&kafka, "watched", 1);
+    let secret = |version: &str, text: &str| {
+        let directory = folder.path().join(version);
+        fs::create_dir(&directory).unwrap();
+        fs::write(directory.join("client"), text).unwrap();
+        symlink(version, folder.path().join("..tmp")).unwrap();
+        fs::rename(folder.path().join("..tmp"), folder.path().join("..data")).unwrap();
+    };
+    secret("..1", "first");
+    symlink("..data/client", folder.path().join("client")).unwrap();
+    fs::copy(plugin("identity"), folder.path().join("stage.wasm")).unwrap();
+    pipeline.stage("./stage.wasm", json!({})).set_in("kafka", "client.id", json!("${file:client}"));
+    pipeline.write(&folder);
+    let mut sluice = Sluice::run_with(&[folder.path()], |command| _ = command.arg("--watch"));
+    assert_works(&kafka, &mut sluice, &pipeline, 10);
+
+    let restarts = |sluice: &mut Sluice, what: &str, seen: usize| {
+        sluice.wait_for_line_from(seen, what, |line| line.message() == "started");
+    };
+    let seen = sluice.lines().len();
+    secret("..2", "second");
+    restarts(&mut sluice, "a start with the other secret", seen);
+    let seen = sluice.lines().len();
+    fs::copy(plugin("jq"), folder.path().join("stage.tmp")).unwrap();
+    pipeline.set_stage("config", json!({ "program": "." }));
+    fs::rename(folder.path().join("stage.tmp"), folder.path().join("stage.wasm")).unwrap();
+    pipeline.write(&folder);
+    restarts(&mut sluice, "a start with the other plugin", seen);
+    let seen = sluice.lines().len();
+    pipeline.set("commit_interval", json!("500ms"));
+    pipeline.write(&folder);
+    restarts(&mut sluice, "a start with the other file", seen);
     stop(&mut sluice);
 }

@@ -46,6 +46,7 @@ impl Trial {
                 "sasl.username": secure.login.user,
                 "sasl.password": secure.login.password,
                 "ssl.ca.location": secure.ca_pem,
+                "topic.metadata.refresh.interval.ms": 500,
             }),
         );
         // A group that may not be used forgets its members soon.
@@ -107,7 +108,7 @@ fn patience_has_an_end_and_a_topic_of_a_pattern_is_passed_over() {
     let (hidden, pattern) = (format!("{}.hidden", trial.pipeline.input), format!("^{}", trial.pipeline.input));
     trial.kafka.create_topic(&hidden, 1, &[]);
     trial.kafka.forbid(USER, Guarded::Topic(&hidden), Forbidden::Read);
-    trial.pipeline.set("input", json!({ "topics": [pattern] })).set("kafka_patience", json!("2s"));
+    trial.pipeline.set("input", json!({ "topics": [pattern] })).set("kafka_patience", json!("3s"));
     let (kafka, pipeline) = (&trial.kafka, &trial.pipeline);
     let (feeder, group) = (Feeder::new(kafka, &[]), Group::new(kafka, &pipeline.name));
     let records = records(0, 200, |n| n.to_string());

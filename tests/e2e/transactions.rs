@@ -32,3 +32,29 @@ fn markers_leave_no_lag_and_aborted_records_are_not_read() {
     let expected = [first, second, last].concat();
     audit(&expected, &kafka.read(&pipeline.output).records(), by_timestamp).assert_exact();
 }
+
+#[test]
+fn a_partition_that_waits_for_an_open_transaction_is_named_with_its_offset() {
+    let (kafka, folder) = (Kafka::shared(), Folder::new());
+    let mut pipeline = Pipeline::with_topics(&kafka, "open", 1);
+    pipeline.remove("dlq");
+    let (feeder, before) = (Feeder::new(&kafka, &[]), records(0, 10, |n| n.to_string()));
+    feeder.feed(&pipeline.input, &before);
+    let group = Group::new(&kafka, &pipeline.name);
+    let mut sluice = Sluice::run(&[&pipeline.write(&folder)]);
+    sluice.wait_until_caught_up(&group, &pipeline.input);
+    let other = Feeder::new(&kafka, &[("transactional.id", &unique("other"))]);
+    other.init_transactions();
+    let (open, behind) = (records(100, 10, |n| n.to_string()), records(200, 10, |n| n.to_string()));
+    other.begin_transaction(&pipeline.input, 0, &open);
+    feeder.feed(&pipeline.input, &behind);
+    sluice.wait_for_line("which partition waits, and where", |line| {
+        line.text.contains(&format!("{}/0 is not read beyond offset 10", pipeline.input))
+    });
+    other.end_transaction(true);
+    kafka.wait_until_no_transaction_is_open(&pipeline.input);
+    sluice.wait_until_caught_up(&group, &pipeline.input);
+    stop(&mut sluice);
+    let expected = [before, open, behind].concat();
+    audit(&expected, &kafka.read(&pipeline.output).records(), by_timestamp).assert_exact();
+}

@@ -100,8 +100,24 @@ impl Feeder {
     /// # Panics
     /// The transaction fails.
     pub fn transaction(&self, topic: &str, partition: i32, records: &[Record], commit: bool) {
+        self.begin_transaction(topic, partition, records);
+        self.end_transaction(commit);
+    }
+
+    /// Begins a transaction, and writes records to a partition in it.
+    ///
+    /// # Panics
+    /// A record is not delivered.
+    pub fn begin_transaction(&self, topic: &str, partition: i32, records: &[Record]) {
         self.producer.begin_transaction().expect("a transaction");
         self.feed_partition(topic, partition, records);
+    }
+
+    /// Commits or aborts the transaction.
+    ///
+    /// # Panics
+    /// That fails.
+    pub fn end_transaction(&self, commit: bool) {
         let ended =
             if commit { self.producer.commit_transaction(FLUSH) } else { self.producer.abort_transaction(FLUSH) };
         ended.unwrap_or_else(|error| panic!("ending a transaction: {error}"));

@@ -33,6 +33,10 @@ pub struct Run {
     /// File to create once every pipeline has its partitions assigned
     #[arg(long, value_name = "FILE")]
     ready_file: Option<PathBuf>,
+    /// Read the files again when one of them changes, as at SIGHUP: pipeline files, plugins, certificates, keys, and
+    /// files that `${file:PATH}` names
+    #[arg(long)]
+    watch: bool,
     #[command(flatten)]
     plugin_path: PluginPath,
 }
@@ -52,14 +56,14 @@ impl Run {
         if !loaded.broken.is_empty() {
             return Ok(WRONG_USE);
         }
-        let Run { paths, on_failure, ready_file, .. } = self;
+        let Run { paths, on_failure, ready_file, watch, .. } = self;
         if let Some(path) = &ready_file {
             // One of an earlier run would say too much; and whether it can be written is better known now.
             std::fs::write(path, "")
                 .and_then(|()| std::fs::remove_file(path))
                 .map_err(|error| WrongUse(format!("--ready-file {}: {error}", path.display())))?;
         }
-        let daemon = Daemon { paths, options, on_failure, ready_file };
+        let daemon = Daemon { paths, options, on_failure, ready_file, watch };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let all_well = runtime.block_on(daemon.run(engine, loaded.ready))?;
         Ok(if all_well { 0 } else { FAILED })

@@ -1,6 +1,7 @@
 //! What a plan carries beside what it means: places and texts of its file.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use super::error::Position;
 
@@ -38,6 +39,8 @@ pub struct AsWritten {
     pub destinations: Vec<Destination>,
     /// The text of values that came by a `${...}`, and of paths, by their keys: `stages.0.limits.time`.
     pub values: BTreeMap<String, String>,
+    /// The files and directories that properties and `${file:PATH}` name.
+    pub files: Vec<PathBuf>,
     /// The `config` of each stage as YAML, without what `${...}` stands for.
     pub configs: Vec<Option<String>>,
 }

@@ -60,6 +60,11 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// Returns whether records of open and aborted transactions are left out of what is read.
+    pub fn reads_committed(&self) -> bool {
+        self.consumer.get("isolation.level").is_none_or(|level| level != "read_uncommitted")
+    }
+
     /// Properties of a client (`consumer` or `producer`) as a log may show them.
     fn redacted<'p>(&'p self, client: &str, properties: &'p BTreeMap<String, String>) -> BTreeMap<&'p str, &'p str> {
         let values = &self.as_written.0.values;

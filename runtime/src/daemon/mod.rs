@@ -3,6 +3,7 @@
 mod fleet;
 mod ready_file;
 mod restart;
+mod watched;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,6 +16,8 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use self::fleet::Fleet;
 use self::ready_file::ReadyFile;
+use self::watched::WatchedFiles;
+use crate::config::plan::Plan;
 use crate::config::{Errors, PlanOptions};
 use crate::plugin::Engine;
 use crate::ready::{Loaded, Ready, load_all};
@@ -47,6 +50,8 @@ pub struct Daemon {
     pub on_failure: OnFailure,
     /// A file that is there exactly while every pipeline is ready.
     pub ready_file: Option<PathBuf>,
+    /// Whether files are read again when one of them changes.
+    pub watch: bool,
 }
 
 struct Signals {
@@ -76,10 +81,17 @@ impl Daemon {
             hang_up: signal(SignalKind::hangup())?,
             stop_asked: None,
         };
+        let mut watched = match self.watch {
+            true => {
+                let plans: Vec<&Plan> = pipelines.iter().map(|ready| &*ready.plan).collect();
+                Some(WatchedFiles::start(&self.paths, &self.options, &plans)?)
+            }
+            false => None,
+        };
         for pipeline in pipelines {
             fleet.start(pipeline)?;
         }
-        let result = self.supervise(&engine, &mut fleet, &mut signals, &mut endings, &changed, &mut ready_file).await;
+        let result = self.supervise(&engine, &mut fleet, &mut signals, &mut endings, &changed, &mut ready_file, &mut watched).await;
         if let Some(file) = &mut ready_file {
             file.set(false)?;
         }
@@ -95,6 +107,7 @@ impl Daemon {
         endings: &mut UnboundedReceiver<Arc<str>>,
         changed: &Notify,
         ready_file: &mut Option<ReadyFile>,
+        watched: &mut Option<WatchedFiles>,
     ) -> anyhow::Result<()> {
         let mut status = every(STATUS_INTERVAL);
         status.tick().await;
@@ -115,13 +128,22 @@ impl Daemon {
                 _ = signals.interrupt.recv() => signals.on_stop("SIGINT", fleet),
                 _ = signals.hang_up.recv() => {
                     if reloading.ask() {
-                        self.load_beside(engine, &loaded);
+                        self.load_beside("SIGHUP", engine, &loaded);
+                    }
+                }
+                () = change_of(watched) => {
+                    if reloading.ask() {
+                        self.load_beside("a file has changed", engine, &loaded);
                     }
                 }
                 Some(result) = reloads.recv() => {
+                    if let (Some(watched), Ok(loaded)) = (&mut *watched, &result) {
+                        let plans: Vec<&Plan> = loaded.ready.iter().map(|ready| &*ready.plan).collect();
+                        watched.set(&self.paths, &self.options, &plans);
+                    }
                     fleet.on_reloaded(result)?;
                     if reloading.done() {
-                        self.load_beside(engine, &loaded);
+                        self.load_beside("something has changed meanwhile", engine, &loaded);
                     }
                 }
                 () = changed.notified() => {}
@@ -132,8 +154,8 @@ impl Daemon {
         Ok(())
     }
 
-    fn load_beside(&self, engine: &Engine, loaded: &tokio::sync::mpsc::UnboundedSender<Reloaded>) {
-        tracing::info!(target: "daemon", "SIGHUP: reading the pipeline files again");
+    fn load_beside(&self, why: &str, engine: &Engine, loaded: &tokio::sync::mpsc::UnboundedSender<Reloaded>) {
+        tracing::info!(target: "daemon", "{why}: reading the pipeline files again");
         let (engine, paths, options, loaded) =
             (engine.clone(), self.paths.clone(), self.options.clone(), loaded.clone());
         tokio::task::spawn_blocking(move || {
@@ -179,6 +201,14 @@ impl Signals {
         }
         tracing::info!(target: "daemon", "{name}: draining");
         fleet.stop();
+    }
+}
+
+/// Waits until a watched file has changed; for ever where none is watched.
+async fn change_of(watched: &mut Option<WatchedFiles>) {
+    match watched {
+        Some(watched) => watched.changed().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -87,6 +87,8 @@ struct Wait {
     // What a broker or the client has said.
     cause: String,
     missing: Vec<MissingRight>,
+    // What was refused is not a topic of a pattern, which would be passed over.
+    is_sure: bool,
     is_said: bool,
     say_at: Instant,
     // None: asked, and not answered.
@@ -118,6 +120,7 @@ impl Authorization {
             since: same.unwrap_or(now),
             cause: String::new(),
             missing: Vec::new(),
+            is_sure: false,
             is_said: same.is_some(),
             say_at: now + SAY_WITHIN,
             // What the brokers did not call missing is tried again a little later.
@@ -128,6 +131,7 @@ impl Authorization {
         });
         wait.cause.clone_from(&error.text);
         wait.is_over = false;
+        wait.is_sure |= is_sure;
         if is_sure && (self.options.patience.is_zero() || (is_new && wait.since + self.options.patience <= now)) {
             return actions.push(Action::Fail(wait.error(now)));
         }
@@ -162,6 +166,7 @@ impl Authorization {
             }
         }
         wait.is_over = missing.is_empty();
+        wait.is_sure |= !missing.is_empty();
         wait.missing = missing;
         if !wait.is_over && self.options.patience.is_zero() {
             actions.push(Action::Fail(wait.error(now)));
@@ -190,13 +195,13 @@ impl Authorization {
         if wait.is_over {
             return self.finish(now, partitions, actions);
         }
-        if now >= wait.since + self.options.patience {
+        if wait.is_sure && now >= wait.since + self.options.patience {
             let error = wait.error(now);
             return actions.push(Action::Fail(error));
         }
         if (!wait.missing.is_empty() && !wait.is_said) || now >= wait.say_at {
             (wait.is_said, wait.say_at) = (true, now + SAY_EVERY);
-            let left = (wait.since + self.options.patience - now).as_secs();
+            let left = (wait.since + self.options.patience).saturating_duration_since(now).as_secs();
             tracing::warn!(
                 target: "source", pipeline = %self.options.pipeline,
                 "the brokers do not allow it: {}; waiting {left} s longer for the right (`kafka_patience`), then the pipeline \
@@ -226,8 +231,8 @@ impl Authorization {
     /// When there is something to do next, whatever happens.
     pub fn deadline(&self) -> Option<Instant> {
         let wait = self.wait.as_ref()?;
-        let end = wait.since + self.options.patience;
-        Some(wait.ask_at.map_or(end, |at| at.min(end)).min(wait.say_at))
+        let end = wait.is_sure.then_some(wait.since + self.options.patience);
+        [end, wait.ask_at, Some(wait.say_at)].into_iter().flatten().min()
     }
 }
 

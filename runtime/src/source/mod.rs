@@ -14,6 +14,7 @@ mod intake;
 mod lookahead;
 mod lost_offset;
 mod note;
+mod open_transactions;
 mod partition;
 mod partitions;
 mod pause;
@@ -42,6 +43,7 @@ use self::commits::Commits;
 pub use self::event::{Command, Event, Events};
 use self::intake::Intake;
 use self::lost_offset::LostOffsets;
+use self::open_transactions::OpenTransactions;
 use self::partitions::OwnedPartitions;
 use self::placement::Placement;
 use self::question::{Asker, Question};
@@ -102,6 +104,7 @@ pub struct Source {
     revocations: Revocations,
     lost_offsets: LostOffsets,
     topic_ids: TopicIdWatch,
+    open_transactions: OpenTransactions,
     commits: Commits,
     // Under exactly_once, with the way to whoever makes the calls.
     transactions: Option<(Transactions, Sender<TransactionCommand>)>,
@@ -126,7 +129,7 @@ impl Source {
         let now = rt::now();
         let name = plan.name.clone();
         let sink = context.sink.clone();
-        let asker = Asker::new(name.clone(), consumer.queries(), sink, &plan.input, sender.clone());
+        let asker = Asker::new(consumer.queries(), sink, &plan, sender.clone());
         let mut actions = Actions::new();
         let options = TransactionOptions {
             pipeline: name.clone(),
@@ -149,6 +152,7 @@ impl Source {
             revocations: Revocations::new(name.clone(), plan.drain),
             lost_offsets: LostOffsets::new(name.clone(), plan.input.on_lost_offset),
             topic_ids: TopicIdWatch::new(name.clone(), now),
+            open_transactions: OpenTransactions::new(name.clone(), plan.reads_committed(), now),
             commits: Commits::new(name.clone(), plan.commit_interval, now),
             transactions,
             breaker: CircuitBreaker::new(name.clone(), plan.breaker.map(|breaker| breaker.on_break)),
@@ -213,6 +217,7 @@ impl Source {
             self.revocations.deadline(),
             self.lost_offsets.deadline(),
             self.topic_ids.deadline(&self.partitions),
+            self.open_transactions.deadline(&self.partitions),
             self.breaker.deadline(),
             self.authorization.deadline(),
             self.shutdown.deadline(),
@@ -302,6 +307,7 @@ impl Source {
         any |= self.perform(std::mem::take(&mut actions), now);
         let (is_ending, may_reassign) = (self.shutdown.has_begun(), self.may_reassign());
         if !is_ending {
+            self.open_transactions.step(now, &self.partitions, |at| self.consumer.cached_high_watermark(at));
             self.topic_ids.step(now, &self.partitions, &mut actions);
             self.lost_offsets.step(now, may_reassign, &mut self.partitions, &self.intake, &mut actions);
             any |= self.perform(std::mem::take(&mut actions), now);

@@ -115,6 +115,11 @@ impl OwnedPartition {
         }
     }
 
+    /// The end of the partition, once it was read, until another record comes.
+    pub fn end(&self) -> Option<Offset> {
+        self.end
+    }
+
     fn settle_end(&mut self) {
         if let Some(end) = self.end {
             self.tracker.ended_at(end);

@@ -10,7 +10,7 @@ use super::event::{Event, Events};
 use super::partitions::{OwnedPartitions, Start};
 use super::start_position::{FirstStarts, InputTopics, TopicIds};
 use crate::batch::Offset;
-use crate::config::plan::{self, Start as FirstStart};
+use crate::config::plan::{Plan, Start as FirstStart};
 use crate::kafka::{CommittedOf, Described, ErrorKind, GroupQueries, KafkaError, Rights, TopicPartition};
 use crate::rt;
 use crate::sink::Sink;
@@ -122,19 +122,15 @@ pub struct Asker {
     sink: Arc<Sink>,
     topics: Arc<[String]>,
     start: FirstStart,
+    is_embedded: bool,
     events: Events,
 }
 
 impl Asker {
     /// Asks by `queries` and by the producer of `sink`, and sends answers to `events`.
-    pub fn new(
-        pipeline: Arc<str>,
-        queries: Arc<dyn GroupQueries>,
-        sink: Arc<Sink>,
-        input: &plan::Input,
-        events: Events,
-    ) -> Asker {
-        Asker { pipeline, queries, sink, topics: input.topics.as_slice().into(), start: input.start, events }
+    pub fn new(queries: Arc<dyn GroupQueries>, sink: Arc<Sink>, plan: &Plan, events: Events) -> Asker {
+        let (topics, start, is_embedded) = (plan.input.topics.as_slice().into(), plan.input.start, plan.embedded);
+        Asker { pipeline: plan.name.clone(), queries, sink, topics, start, is_embedded, events }
     }
 
     /// Asks. One answer comes in any case; to [`Question::Starts`] one or more that together name every partition.
@@ -159,22 +155,21 @@ impl Asker {
                 self.send(Answer::Watermarks { at, generation, watermarks });
             }
             Question::TopicIds(topics) => {
-                // What is not known now is asked again.
-                self.send(Answer::TopicIds(self.topic_ids(&topics).unwrap_or_default()));
+                let ids = self.topic_ids(&topics);
+                self.send(Answer::TopicIds(ids));
             }
             Question::Missing { read } => self.send(Answer::Missing(self.missing(&read))),
         }
     }
 
-    /// The ids of topics; nothing of those of which the brokers say nothing.
-    fn topic_ids(&self, topics: &[Arc<str>]) -> Result<TopicIds, KafkaError> {
-        let described = match self.queries.describe(topics, ASK) {
-            Ok(described) => described,
-            Err(error) if matches!(error.kind, ErrorKind::TimedOut | ErrorKind::Unavailable) => return Err(error),
-            // Brokers that cannot say it.
-            Err(_) => return Ok(TopicIds::new()),
-        };
-        Ok(described.into_iter().filter_map(|(topic, description)| Some((topic, description.ok()?.id?))).collect())
+    /// The ids of topics; nothing of those of which the brokers say nothing. It is asked again from time to time.
+    fn topic_ids(&self, topics: &[Arc<str>]) -> TopicIds {
+        if self.is_embedded {
+            // The embedded broker never answers this.
+            return TopicIds::new();
+        }
+        let described = self.queries.describe(topics, ASK).unwrap_or_default();
+        described.into_iter().filter_map(|(topic, description)| Some((topic, description.ok()?.id?))).collect()
     }
 
     fn missing(&self, read: &[Arc<str>]) -> Result<Vec<MissingRight>, KafkaError> {
@@ -195,9 +190,9 @@ impl Asker {
     fn answer_starts(&self, partitions: &[TopicPartition], ticket: u64) {
         let topics: BTreeSet<_> = partitions.iter().map(|at| at.topic.clone()).collect();
         let topics: Vec<_> = topics.into_iter().collect();
-        let known = self.topic_ids(&topics).and_then(|ids| Ok((ids, self.queries.committed(partitions, ASK)?)));
-        let (ids, committed) = match known {
-            Ok(known) => known,
+        let ids = self.topic_ids(&topics);
+        let committed = match self.queries.committed(partitions, ASK) {
+            Ok(committed) => committed,
             Err(error) => return self.fail(Question::Starts { partitions: partitions.to_vec(), ticket }, &error),
         };
         let (starts, first) = InputTopics::new(&self.topics, self.start).of_committed(committed, &ids);

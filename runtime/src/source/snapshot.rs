@@ -84,6 +84,7 @@ impl Source {
             position: partition.position().map(|offset| offset.0),
             committed: partition.committed_offset().map(|offset| offset.0),
             lag: high_watermark.and_then(|end| partition.lag(end)),
+            blocked_at: self.open_transactions.blocked_at(partition.at()).map(|offset| offset.0),
             is_retrying: partition.is_retrying(),
             paused_for: partition.pauses().iter().map(super::pause::PauseReason::as_str).collect(),
         }
