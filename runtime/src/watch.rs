@@ -140,15 +140,18 @@ impl Watch {
 }
 
 impl Watch {
-    /// Returns whether a path is listed, or is the link by which Kubernetes exchanges all files of a mounted ConfigMap or
-    /// Secret at once: they are links into the directory that `..data` is a link to.
+    /// Returns whether a path is listed, or is the link by which Kubernetes exchanges all files of a mounted ConfigMap
+    /// or Secret at once: they are links into the directory that `..data` is a link to.
     fn is_of_a_set(&self, path: &Path) -> bool {
         let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { return false };
         let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
         let is_listed = |(listed, extensions): &(PathBuf, &'static [&'static str])| {
             listed == folder && extensions.contains(&extension)
         };
-        let has_ours = || self.files.iter().any(|file| file.parent() == Some(folder)) || self.listings.iter().any(|(listed, _)| listed == folder);
+        let has_ours = || {
+            self.files.iter().any(|file| file.parent() == Some(folder))
+                || self.listings.iter().any(|(listed, _)| listed == folder)
+        };
         self.listings.iter().any(is_listed) || (name == DATA_LINK && has_ours())
     }
 }

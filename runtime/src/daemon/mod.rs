@@ -62,6 +62,12 @@ struct Signals {
     stop_asked: Option<Instant>,
 }
 
+/// Files that the daemon keeps an eye on.
+struct Files {
+    ready: Option<ReadyFile>,
+    watched: Option<WatchedFiles>,
+}
+
 /// What a reload has found.
 type Reloaded = Result<Loaded, Errors>;
 
@@ -74,14 +80,14 @@ impl Daemon {
         let (ended, mut endings) = unbounded_channel();
         let changed = Arc::new(Notify::new());
         let mut fleet = Fleet::new(self.on_failure, ended, changed.clone());
-        let mut ready_file = self.ready_file.clone().map(ReadyFile::new);
+        let ready_file = self.ready_file.clone().map(ReadyFile::new);
         let mut signals = Signals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             hang_up: signal(SignalKind::hangup())?,
             stop_asked: None,
         };
-        let mut watched = match self.watch {
+        let watched = match self.watch {
             true => {
                 let plans: Vec<&Plan> = pipelines.iter().map(|ready| &*ready.plan).collect();
                 Some(WatchedFiles::start(&self.paths, &self.options, &plans)?)
@@ -91,8 +97,9 @@ impl Daemon {
         for pipeline in pipelines {
             fleet.start(pipeline)?;
         }
-        let result = self.supervise(&engine, &mut fleet, &mut signals, &mut endings, &changed, &mut ready_file, &mut watched).await;
-        if let Some(file) = &mut ready_file {
+        let mut files = Files { ready: ready_file, watched };
+        let result = self.supervise(&engine, &mut fleet, &mut signals, &mut endings, &changed, &mut files).await;
+        if let Some(file) = &mut files.ready {
             file.set(false)?;
         }
         result?;
@@ -106,8 +113,7 @@ impl Daemon {
         signals: &mut Signals,
         endings: &mut UnboundedReceiver<Arc<str>>,
         changed: &Notify,
-        ready_file: &mut Option<ReadyFile>,
-        watched: &mut Option<WatchedFiles>,
+        files: &mut Files,
     ) -> anyhow::Result<()> {
         let mut status = every(STATUS_INTERVAL);
         status.tick().await;
@@ -115,7 +121,7 @@ impl Daemon {
         let (loaded, mut reloads) = unbounded_channel::<Reloaded>();
         let mut reloading = Reloading::No;
         while fleet.is_alive() {
-            if let Some(file) = ready_file
+            if let Some(file) = &mut files.ready
                 && let Err(error) = file.set(fleet.is_ready())
             {
                 // Without the file whoever waits for it waits for ever, so everything is stopped in order.
@@ -131,13 +137,13 @@ impl Daemon {
                         self.load_beside("SIGHUP", engine, &loaded);
                     }
                 }
-                () = change_of(watched) => {
+                () = change_of(&mut files.watched) => {
                     if reloading.ask() {
                         self.load_beside("a file has changed", engine, &loaded);
                     }
                 }
                 Some(result) = reloads.recv() => {
-                    if let (Some(watched), Ok(loaded)) = (&mut *watched, &result) {
+                    if let (Some(watched), Ok(loaded)) = (&mut files.watched, &result) {
                         let plans: Vec<&Plan> = loaded.ready.iter().map(|ready| &*ready.plan).collect();
                         watched.set(&self.paths, &self.options, &plans);
                     }

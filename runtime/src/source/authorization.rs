@@ -1,7 +1,7 @@
 //! Rights that are taken away while the pipeline runs. It is waited for them as for brokers that are away, but no
 //! longer than `kafka_patience`.
 //!
-//! What an error says is not relied on: the brokers are asked what may be done with each topic and with the group, until
+//! What an error says is not relied on: the brokers are asked what may be done with each topic and the group, until
 //! nothing is missing. While an output may not be written to, intake is paused, and partitions go back to what is
 //! delivered (under exactly_once the abort of the transaction takes them there).
 

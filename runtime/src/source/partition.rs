@@ -180,19 +180,25 @@ impl OwnedPartition {
         self.tracker.has_gap()
     }
 
+    /// What may be committed. Of a topic that was created again nothing is, before it is known where to go on: an
+    /// offset would be taken for one of the new topic.
+    fn to_commit(&self) -> Option<Offset> {
+        self.position().filter(|_| !self.is_recreated)
+    }
+
     /// Returns whether something is delivered that is not committed.
     pub fn has_uncommitted(&self) -> bool {
-        self.position().is_some_and(|position| self.committed.is_none_or(|committed| committed < position))
+        self.to_commit().is_some_and(|position| self.committed.is_none_or(|committed| committed < position))
     }
 
     /// Returns whether everything that is delivered is committed.
     pub fn is_committed(&self) -> bool {
-        self.position().is_none_or(|position| self.committed >= Some(position))
+        self.to_commit().is_none_or(|position| self.committed >= Some(position))
     }
 
     /// What to commit, where that is more than was asked for before. It counts as asked for from now on.
     pub fn request_commit(&mut self) -> Option<Committed> {
-        let offset = self.position()?;
+        let offset = self.to_commit()?;
         if self.requested.is_some_and(|requested| requested >= offset) {
             return None;
         }
