@@ -52,7 +52,12 @@ fn a_pipeline_works_with_tls_and_scram_and_never_shows_its_password() {
     let wrong = check(&folder.write("wrong.yaml", wrong));
     assert_eq!(wrong.code, Some(2));
     assert!(wrong.err.contains("security.protocol"), "{}", wrong.err);
-    for shown in [right.out, right.err, wrong.out, wrong.err, list.err, replay.out, replay.err] {
+    // A wrong password is named as such.
+    let wrong_login = pipeline.yaml().replace("${SECURE_PASSWORD}", "not-this-one");
+    let login = check(&folder.write("login.yaml", wrong_login));
+    assert_eq!(login.code, Some(1), "{}", login.err);
+    assert!(login.err.contains("the login at"), "{}", login.err);
+    for shown in [login.out, login.err, right.out, right.err, wrong.out, wrong.err, list.err, replay.out, replay.err] {
         assert!(!shown.contains(PASSWORD), "{shown}");
     }
 }

@@ -63,7 +63,8 @@ impl Check {
             {
                 tell(format_args!("{file}: {error:#}"));
                 // Brokers that do not answer say nothing about the file.
-                let is_away = matches!(error.downcast_ref(), Some(TopicError::NoBroker { .. }));
+                let is_away =
+                    matches!(error.downcast_ref(), Some(TopicError::NoBroker { .. } | TopicError::Login { .. }));
                 code = code.max(if is_away { FAILED } else { WRONG_USE });
                 continue;
             }

@@ -52,6 +52,18 @@ pub enum TopicError {
         /// What the client says.
         cause: String,
     },
+    /// The brokers refuse the login, or the connection is not trusted: that may pass where a password or a certificate
+    /// is being exchanged.
+    #[error(
+        "the login at {servers} fails: {cause}; check `security.protocol`, `sasl.mechanism`, the user and its password, \
+         and certificates"
+    )]
+    Login {
+        /// Where.
+        servers: String,
+        /// What the client says.
+        cause: String,
+    },
     /// The topic itself.
     #[error("{0}")]
     Topic(String),

@@ -19,7 +19,9 @@ const OFFSETS: Duration = Duration::from_secs(10);
 const SLICE: Duration = Duration::from_millis(500);
 /// How long to wait before a call that was refused for now is made again.
 const AGAIN: Duration = Duration::from_millis(100);
-/// How often it is logged that nobody answers.
+/// After which time it is first logged that nobody answers.
+const FIRST_COMPLAINT: Duration = Duration::from_secs(5);
+/// How often it is logged after that.
 const COMPLAINT_INTERVAL: Duration = Duration::from_secs(30);
 /// How long to wait before a transactional id that was refused is tried again.
 const REFUSED_AGAIN: Duration = Duration::from_millis(500);
@@ -79,8 +81,8 @@ pub struct Committer {
 }
 
 impl Committer {
-    /// Returns a committer for a sink; `timeout` is the producer's transaction.timeout.ms, `patience` how long the right
-    /// to use the transactional id is waited for, and `ended` is set when nothing is to be waited for any more.
+    /// Returns a committer for a sink; `timeout` is the producer's transaction.timeout.ms, `patience` how long the
+    /// right to use the transactional id is waited for, and `ended` is set when nothing is to be waited for any more.
     pub fn new(
         pipeline: Arc<str>,
         sink: Arc<Sink>,
@@ -150,8 +152,15 @@ impl Committer {
     }
 
     fn flush(&self) -> TransactionOutcome {
-        let deadline = rt::now() + self.timeout;
+        let (deadline, mut say_at) = (rt::now() + self.timeout, rt::now() + FIRST_COMPLAINT);
         while !self.sink.producer(|producer| producer.flush(SLICE)) {
+            if rt::now() >= say_at {
+                say_at = rt::now() + COMPLAINT_INTERVAL;
+                tracing::warn!(
+                    target: "transactions", pipeline = %self.pipeline,
+                    "what was written in this transaction is not acknowledged yet; waiting until it times out"
+                );
+            }
             if rt::now() > deadline || self.ended() {
                 return TransactionOutcome::Failed(KafkaError::timed_out("not everything was acknowledged in time"));
             }
@@ -233,7 +242,7 @@ impl Committer {
         patience: Option<Duration>,
         call: impl Fn() -> Result<(), TransactionError>,
     ) -> Result<(), TransactionError> {
-        let (begun, mut said) = (rt::now(), rt::now());
+        let (begun, mut say_at) = (rt::now(), rt::now() + FIRST_COMPLAINT);
         loop {
             let asked = rt::now();
             let cause = match call() {
@@ -247,8 +256,8 @@ impl Committer {
             if self.ended() || patience.is_some_and(|patience| rt::now() - begun > patience) {
                 return Err(TransactionError::Fatal(cause));
             }
-            if rt::now() - said > COMPLAINT_INTERVAL {
-                said = rt::now();
+            if rt::now() >= say_at {
+                say_at = rt::now() + COMPLAINT_INTERVAL;
                 tracing::warn!(target: "transactions", pipeline = %self.pipeline, "no transaction yet: {cause}; trying again");
             }
             // A call that was not over in time has waited already.

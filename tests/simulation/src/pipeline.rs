@@ -74,6 +74,7 @@ fn failure(error: &PipelineError) -> Failure {
         PipelineError::Kafka(error) | PipelineError::Transactions(error) if error.kind == ErrorKind::Authorization => {
             FailureKind::Rights
         }
+        PipelineError::Unauthorized { .. } => FailureKind::Rights,
         PipelineError::Kafka(_)
         | PipelineError::Transactions(_)
         | PipelineError::Fenced(_)

@@ -66,6 +66,9 @@ impl NativeAdmin {
     }
 
     fn no_broker(&self, error: &rdkafka::error::KafkaError) -> TopicError {
+        if let Some(cause) = self.client.inner().context().login_failure() {
+            return TopicError::Login { servers: self.servers.clone(), cause };
+        }
         let cause = error.rdkafka_error_code().map_or_else(|| error.to_string(), |code| code.to_string());
         TopicError::NoBroker { servers: self.servers.clone(), cause }
     }

@@ -17,12 +17,18 @@ pub struct Logging {
     pipeline: Arc<str>,
     // When each kind of line was last logged.
     said: Arc<Mutex<HashMap<String, Instant>>>,
+    // What was last said of a login that failed.
+    login_failure: Arc<Mutex<Option<String>>>,
 }
+
+/// What librdkafka's lines about a login that failed have in common; a metadata request that waits for the login only
+/// times out.
+const LOGIN_FAILURES: [&str; 3] = ["authentication error", "Authentication failed", "SSL handshake failed"];
 
 impl Logging {
     /// Of a client of this pipeline.
     pub fn new(pipeline: &Arc<str>) -> Logging {
-        Logging { pipeline: pipeline.clone(), said: Arc::default() }
+        Logging { pipeline: pipeline.clone(), said: Arc::default(), login_failure: Arc::default() }
     }
 
     /// One line of librdkafka; `level` is syslog's. Its "error" is what we call a warning: it goes on by itself, and
@@ -33,6 +39,17 @@ impl Logging {
             0..=4 if self.is_news(fac) => tracing::warn!(target: "kafka", pipeline, "{fac}: {message}"),
             5 | 6 if self.is_news(fac) => tracing::info!(target: "kafka", pipeline, "{fac}: {message}"),
             _ => tracing::debug!(target: "kafka", pipeline, "{fac}: {message}"),
+        }
+    }
+
+    /// Returns why the last login failed, where one has.
+    pub fn login_failure(&self) -> Option<String> {
+        self.login_failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn note_login_failure(&self, message: &str) {
+        if LOGIN_FAILURES.iter().any(|failure| message.contains(failure)) {
+            *self.login_failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(message.to_owned());
         }
     }
 
@@ -51,10 +68,12 @@ impl Logging {
 
 impl ClientContext for Logging {
     fn log(&self, level: RDKafkaLogLevel, fac: &str, message: &str) {
+        self.note_login_failure(message);
         self.write(level as i32, fac, message);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
+        self.note_login_failure(reason);
         let kind = error.to_string();
         // Its level is syslog's for a warning.
         self.write(4, &kind, reason);
@@ -64,6 +83,16 @@ impl ClientContext for Logging {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_login_that_failed_is_remembered() {
+        let logging = Logging::new(&"p".into());
+        logging.log(RDKafkaLogLevel::Error, "FAIL", "[thrd:x]: Connect to x failed: Connection refused");
+        assert_eq!(logging.login_failure(), None);
+        let refused = "[thrd:sasl_ssl://x]: SASL authentication error: Authentication failed during authentication";
+        logging.log(RDKafkaLogLevel::Error, "FAIL", refused);
+        assert_eq!(logging.login_failure().as_deref(), Some(refused));
+    }
 
     #[test]
     fn one_kind_of_warning_is_news_once_in_a_while() {

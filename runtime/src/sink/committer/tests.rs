@@ -123,3 +123,23 @@ fn what_is_open_when_nobody_asks_any_more_is_aborted() {
     assert!(matches!(bench.events.try_recv(), Some(SinkEvent::Transaction(TransactionOutcome::Begun { .. }))));
     assert_eq!(bench.kafka.script().calls, ["init", "begin", "abort"]);
 }
+
+#[test]
+fn a_transactional_id_that_is_not_allowed_is_tried_again_with_a_new_producer() {
+    let bench = Bench::new();
+    bench.then([Err(TransactionError::Fatal(error(ErrorKind::Authorization))), Ok(()), Ok(())]);
+    let (outcome, calls) = bench.ask(TransactionCommand::Begin);
+    assert!(matches!(outcome, TransactionOutcome::Begun { .. }));
+    assert_eq!(calls, ["init", "init", "begin"]);
+    assert_eq!(bench.kafka.script().producers.len(), 2);
+}
+
+#[test]
+fn a_transactional_id_that_is_not_allowed_ends_the_pipeline_where_nothing_is_waited_for() {
+    let mut bench = Bench::new();
+    bench.committer.patience = Duration::ZERO;
+    bench.then([Err(TransactionError::Fatal(error(ErrorKind::Authorization)))]);
+    let (outcome, calls) = bench.ask(TransactionCommand::Begin);
+    assert!(matches!(outcome, TransactionOutcome::Broken(cause) if cause.kind == ErrorKind::Authorization));
+    assert_eq!(calls, ["init"]);
+}
