@@ -10,8 +10,6 @@ mod notes;
 mod recorder;
 mod run;
 mod show;
-#[cfg(test)]
-mod tests;
 mod write;
 
 pub use self::explanation::{
