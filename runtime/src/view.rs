@@ -4,6 +4,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::taps::Taps;
+
 /// A pipeline at one moment.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PipelineView {
@@ -136,12 +138,18 @@ pub type OnChange = Box<dyn Fn() + Send + Sync>;
 pub struct ViewCell {
     view: Mutex<Arc<PipelineView>>,
     on_change: Option<OnChange>,
+    taps: Taps,
 }
 
 impl ViewCell {
     /// A cell that tells of every change of phase, and of how many partitions there are.
     pub fn new(on_change: OnChange) -> ViewCell {
-        ViewCell { view: Mutex::default(), on_change: Some(on_change) }
+        ViewCell { on_change: Some(on_change), ..ViewCell::default() }
+    }
+
+    /// Returns the taps on the pipeline's stages.
+    pub fn taps(&self) -> &Taps {
+        &self.taps
     }
 
     /// Returns the latest view.

@@ -10,6 +10,7 @@ mod relocation;
 pub mod retry_budget;
 mod retry_queue;
 mod split;
+mod tap;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -111,6 +112,7 @@ pub struct PipelineContext {
 impl PipelineContext {
     /// Returns what a worker's chain needs of it.
     fn chain_context(&self, worker: usize) -> ChainContext<'_> {
+        let taps = self.view.taps();
         ChainContext {
             worker,
             breakers: &self.breakers,
@@ -120,7 +122,7 @@ impl PipelineContext {
             tripped: &self.tripped,
             cut_off: &self.cut_off,
             outcomes: self.outcomes.as_ref(),
-            trace: None,
+            trace: taps.any().then_some(taps as &dyn StageTrace),
         }
     }
 
