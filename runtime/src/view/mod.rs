@@ -8,6 +8,7 @@ use std::time::Duration;
 
 pub use self::pauses::{OperatorPauses, PauseTarget};
 use crate::counters::CountersSnapshot;
+use crate::taps::Taps;
 
 /// A pipeline at one moment.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -92,6 +93,23 @@ pub struct PartitionView {
     pub paused_for: Vec<&'static str>,
 }
 
+impl PartitionView {
+    /// Returns how old the oldest record is that is not committed, in seconds; 0 where there is none, none where that is
+    /// not known. `now` is in milliseconds since the epoch.
+    pub fn lag_seconds(&self, now: i64) -> Option<f64> {
+        match (self.lag, self.oldest_uncommitted) {
+            (Some(0), _) => Some(0.0),
+            (_, Some(oldest)) => Some((now.saturating_sub(oldest)).max(0) as f64 / 1e3),
+            (_, None) => None,
+        }
+    }
+
+    /// Returns whether an operator has paused it.
+    pub fn is_paused(&self) -> bool {
+        self.paused_for.contains(&"operator")
+    }
+}
+
 /// A worker.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct WorkerView {
@@ -165,12 +183,18 @@ pub struct ViewCell {
     on_change: Option<OnChange>,
     /// What an operator has paused. The loop obeys it, and it outlives the loop.
     pub pauses: OperatorPauses,
+    taps: Taps,
 }
 
 impl ViewCell {
     /// A cell that tells of every change of phase, and of how many partitions there are.
     pub fn new(on_change: OnChange) -> ViewCell {
         ViewCell { on_change: Some(on_change), ..ViewCell::default() }
+    }
+
+    /// Returns the taps on the pipeline's stages.
+    pub fn taps(&self) -> &Taps {
+        &self.taps
     }
 
     /// Returns the latest view.

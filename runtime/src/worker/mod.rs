@@ -10,10 +10,12 @@ mod relocation;
 pub mod retry_budget;
 mod retry_queue;
 mod split;
+mod tap;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;
+pub mod trace;
 pub mod trial;
 
 use std::sync::Arc;
@@ -26,6 +28,7 @@ use self::in_flight::InFlightBatch;
 use self::outcome::{ReplayOutcome, ReplayOutcomes};
 use self::retry_budget::RetryBudget;
 use self::retry_queue::{Advanced, RetryQueue};
+use self::trace::StageTrace;
 use crate::batch::Batch;
 use crate::counters::{Activity, PlanCounters, WorkerClock};
 use crate::lease::Lease;
@@ -109,6 +112,7 @@ pub struct PipelineContext {
 impl PipelineContext {
     /// Returns what a worker's chain needs of it.
     fn chain_context(&self, worker: usize) -> ChainContext<'_> {
+        let taps = self.view.taps();
         ChainContext {
             worker,
             breakers: &self.breakers,
@@ -118,6 +122,7 @@ impl PipelineContext {
             tripped: &self.tripped,
             cut_off: &self.cut_off,
             outcomes: self.outcomes.as_ref(),
+            trace: taps.any().then_some(taps as &dyn StageTrace),
         }
     }
 
@@ -143,6 +148,8 @@ struct ChainContext<'a> {
     tripped: &'a AtomicBool,
     cut_off: &'a AtomicBool,
     outcomes: Option<&'a ReplayOutcomes>,
+    // Whoever wants to see what each stage does.
+    trace: Option<&'a dyn StageTrace>,
 }
 
 impl ChainContext<'_> {
