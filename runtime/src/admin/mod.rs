@@ -6,13 +6,19 @@
 pub mod access;
 pub mod address;
 pub mod api;
+mod bottleneck;
+pub mod client;
 mod guard;
+mod history;
+pub mod metrics;
+mod openapi;
 pub mod page;
 pub mod problem;
 pub mod registry;
 pub mod route;
 pub mod routes;
 mod server;
+mod state;
 mod views;
 
 pub use self::access::{Right, TokenFiles};
