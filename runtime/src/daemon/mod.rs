@@ -5,7 +5,7 @@ mod ready_file;
 mod restart;
 mod watched;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,11 +16,13 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use self::fleet::Fleet;
 use self::ready_file::ReadyFile;
+use crate::admin::api::Problem;
+use crate::admin::{AdminOptions, AdminServer, Registry, Request};
 use self::watched::WatchedFiles;
 use crate::config::plan::Plan;
 use crate::config::{Errors, PlanOptions};
 use crate::plugin::Engine;
-use crate::ready::{Loaded, Ready, load_all};
+use crate::ready::{Loaded, Ready, load_all, load_one};
 
 /// How often each pipeline's status is logged.
 const STATUS_INTERVAL: Duration = Duration::from_secs(5);
@@ -52,6 +54,8 @@ pub struct Daemon {
     pub ready_file: Option<PathBuf>,
     /// Whether files are read again when one of them changes.
     pub watch: bool,
+    /// The admin endpoint; none: nothing listens.
+    pub admin: Option<AdminOptions>,
 }
 
 struct Signals {
@@ -77,7 +81,7 @@ impl Daemon {
     /// # Errors
     /// Signal handlers or threads that cannot be made; a ready file that cannot be written.
     pub async fn run(&self, engine: Engine, pipelines: Vec<Ready>) -> anyhow::Result<bool> {
-        let (ended, mut endings) = unbounded_channel();
+        let (ended, endings) = unbounded_channel();
         let changed = Arc::new(Notify::new());
         let mut fleet = Fleet::new(self.on_failure, ended, changed.clone());
         let ready_file = self.ready_file.clone().map(ReadyFile::new);
@@ -87,6 +91,10 @@ impl Daemon {
             hang_up: signal(SignalKind::hangup())?,
             stop_asked: None,
         };
+        let (sender, requests) = unbounded_channel();
+        let registry = Registry::new(engine.clone(), sender);
+        // Before anything runs: an address that is taken starts nothing.
+        let admin = self.admin.as_ref().map(|options| AdminServer::start(options, registry.clone())).transpose()?;
         let watched = match self.watch {
             true => {
                 let plans: Vec<&Plan> = pipelines.iter().map(|ready| &*ready.plan).collect();
@@ -98,7 +106,11 @@ impl Daemon {
             fleet.start(pipeline)?;
         }
         let mut files = Files { ready: ready_file, watched };
-        let result = self.supervise(&engine, &mut fleet, &mut signals, &mut endings, &changed, &mut files).await;
+        let mut inbox = Inbox { endings, requests, changed: &changed };
+        let result =
+            self.supervise(&engine, &mut fleet, &mut signals, &mut inbox, &registry, admin.as_ref(), &mut files);
+        let result = result.await;
+        drop(admin);
         if let Some(file) = &mut files.ready {
             file.set(false)?;
         }
@@ -111,16 +123,19 @@ impl Daemon {
         engine: &Engine,
         fleet: &mut Fleet,
         signals: &mut Signals,
-        endings: &mut UnboundedReceiver<Arc<str>>,
-        changed: &Notify,
+        inbox: &mut Inbox<'_>,
+        registry: &Registry,
+        admin: Option<&AdminServer>,
         files: &mut Files,
     ) -> anyhow::Result<()> {
         let mut status = every(STATUS_INTERVAL);
         status.tick().await;
         // Loading may take minutes of compiling, so it runs beside this loop.
         let (loaded, mut reloads) = unbounded_channel::<Reloaded>();
+        let (one_loaded, mut one_reloads) = unbounded_channel::<OneReloaded>();
         let mut reloading = Reloading::No;
         while fleet.is_alive() {
+            registry.replace(fleet.entries());
             if let Some(file) = &mut files.ready
                 && let Err(error) = file.set(fleet.is_ready())
             {
@@ -129,10 +144,22 @@ impl Daemon {
             }
             let restart_due = fleet.next_restart();
             tokio::select! {
-                Some(name) = endings.recv() => fleet.on_ended(&name)?,
+                Some(name) = inbox.endings.recv() => fleet.on_ended(&name)?,
+                Some(request) = inbox.requests.recv() => self.on_request(engine, request, registry, &one_loaded),
+                Some((result, reply)) = one_reloads.recv() => {
+                    let applied = result.map(|ready| fleet.on_reloaded_one(ready));
+                    let _ = reply.send(match applied {
+                        Ok(Ok(())) => Ok(()),
+                        Ok(Err(error)) => return Err(error),
+                        Err(problem) => Err(problem),
+                    });
+                }
                 _ = signals.terminate.recv() => signals.on_stop("SIGTERM", fleet),
                 _ = signals.interrupt.recv() => signals.on_stop("SIGINT", fleet),
                 _ = signals.hang_up.recv() => {
+                    if let Some(admin) = admin {
+                        admin.read_tokens_again();
+                    }
                     if reloading.ask() {
                         self.load_beside("SIGHUP", engine, &loaded);
                     }
@@ -152,12 +179,34 @@ impl Daemon {
                         self.load_beside("something has changed meanwhile", engine, &loaded);
                     }
                 }
-                () = changed.notified() => {}
+                () = inbox.changed.notified() => {}
                 () = sleep_until(restart_due), if restart_due.is_some() => fleet.restart_due()?,
                 _ = status.tick() => fleet.log_status(),
             }
         }
         Ok(())
+    }
+
+    /// Somebody asks for something over the admin endpoint.
+    fn on_request(
+        &self,
+        engine: &Engine,
+        request: Request,
+        registry: &Registry,
+        loaded: &tokio::sync::mpsc::UnboundedSender<OneReloaded>,
+    ) {
+        let Request::Reload { pipeline, reply } = request;
+        tracing::info!(target: "daemon", pipeline = %pipeline, "reload: reading the pipeline file again");
+        let (engine, options, loaded) = (engine.clone(), self.options.clone(), loaded.clone());
+        let entry = registry.get(&pipeline);
+        tokio::task::spawn_blocking(move || {
+            let ready = entry.and_then(|entry| {
+                let loaded = load_named(&engine, &entry.file, &options, &pipeline);
+                loaded.inspect_err(|_| entry.counters.reloads("failed").add(1))
+            });
+            // The daemon has ended where nobody listens.
+            let _ = loaded.send((ready, reply));
+        });
     }
 
     fn load_beside(&self, why: &str, engine: &Engine, loaded: &tokio::sync::mpsc::UnboundedSender<Reloaded>) {
@@ -169,6 +218,29 @@ impl Daemon {
             let _ = loaded.send(load_all(&engine, &paths, &options));
         });
     }
+}
+
+/// What the daemon is told.
+struct Inbox<'a> {
+    endings: UnboundedReceiver<Arc<str>>,
+    requests: UnboundedReceiver<Request>,
+    changed: &'a Notify,
+}
+
+/// What the reload of one pipeline has found, and who waits for it.
+type OneReloaded = (Result<Ready, Problem>, tokio::sync::oneshot::Sender<Result<(), Problem>>);
+
+fn load_named(engine: &Engine, file: &Path, options: &PlanOptions, name: &str) -> Result<Ready, Problem> {
+    let broken = |detail: String| Problem::new(axum::http::StatusCode::CONFLICT, detail);
+    let (ready, _) = load_one(engine, file, options)
+        .map_err(|errors| broken(format!("the file is broken, the pipeline goes on as it was: {errors}")))?;
+    if &*ready.plan.name != name {
+        return Err(broken(format!(
+            "the file names the pipeline \"{}\" now: send SIGHUP to have all files read again",
+            ready.plan.name
+        )));
+    }
+    Ok(ready)
 }
 
 /// Whether files are being read again, and whether that was asked for once more meanwhile.

@@ -23,6 +23,13 @@ pub struct Outgoing<'a> {
     pub timestamp: i64,
 }
 
+impl Outgoing<'_> {
+    /// Returns the bytes of its key and value, as [`Producer::reported_bytes`] counts them.
+    pub fn queue_bytes(&self) -> u64 {
+        (self.key.map_or(0, <[u8]>::len) + self.value.map_or(0, <[u8]>::len)) as u64
+    }
+}
+
 /// What became of a call to [`Producer::send`].
 pub enum Sent<R> {
     /// Enqueued; a report will come.
@@ -98,5 +105,10 @@ pub trait Producer<R>: Send + Sync {
     fn describe(&self, topics: &[Arc<str>], timeout: Duration) -> Result<Described, KafkaError> {
         let _ = (topics, timeout);
         Ok(Vec::new())
+    }
+
+    /// Returns the bytes of the keys and values of all records that had their report; none where nobody counts them.
+    fn reported_bytes(&self) -> Option<u64> {
+        None
     }
 }

@@ -22,8 +22,8 @@ use self::receipt::{LargeRecord, OpenSpan, OversizeRecord, Receipt, Span};
 use self::refused::RefusedRecords;
 pub use self::session::{Destined, WriteSession};
 use self::write_gate::WriteGate;
-pub use self::writer::Known;
 use self::writer::{Destination, KnownTopics, QUEUE_KBYTES, Refusal, Writer, refusal, size};
+pub use self::writer::{Forecast, Known};
 use crate::config::plan::{self, Delivery};
 use crate::failure::Class;
 use crate::kafka::{ErrorKind, Kafka, Outgoing, Producer, Properties, Sent, TopicLimits};
@@ -164,6 +164,13 @@ impl Sink {
     pub fn begin(&self, given_up: impl Fn() -> bool) -> Option<WriteSession<'_>> {
         let permit = self.write_gate.enter(|| self.cut_off.load(Ordering::Acquire) || given_up())?;
         Some(WriteSession::new(self, self.writer(), permit))
+    }
+
+    /// Returns the bytes of keys and values that are enqueued at the producer and had no report yet.
+    pub fn queued_bytes(&self) -> u64 {
+        let writer = self.writer();
+        let enqueued = writer.enqueued.load(Ordering::Relaxed);
+        writer.producer.reported_bytes().map_or(0, |reported| enqueued.saturating_sub(reported))
     }
 
     /// Returns whether an output writes anywhere.

@@ -1,10 +1,11 @@
 //! The writer: the producer as it is now, and the topics that it writes to, with what each takes.
 
 use std::fmt;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
 
 use super::receipt::Receipt;
-use crate::batch::NO_TIMESTAMP;
+use crate::batch::{Arena, NO_TIMESTAMP, Record};
 use crate::config::plan::{Delivery, Plan};
 use crate::kafka::{DEFAULT_MAX_MESSAGE_BYTES, Kafka, Outgoing, Producer, Properties, TopicLimits};
 
@@ -23,6 +24,30 @@ pub struct Known {
     pub name: String,
     /// What it refuses.
     pub limits: TopicLimits,
+}
+
+/// What a topic makes of a record, as far as that is known beforehand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Forecast {
+    /// Nothing is known against it.
+    Taken,
+    /// The topic does not take it: why.
+    Refused(String),
+    /// It has so many bytes, which are more than the topic takes. It may fit all the same when it is compressed.
+    Large(usize),
+}
+
+impl Known {
+    /// Returns what the topic makes of a record at this time, in milliseconds since the epoch.
+    pub fn forecast(&self, arena: &Arena, record: &Record, now: i64) -> Forecast {
+        let (key, value) = (arena.get(record.key), arena.get(record.value));
+        if let Some(reason) = refusal(&self.limits, key, record.timestamp, now) {
+            return Forecast::Refused(format!("topic \"{}\": {reason}", self.name));
+        }
+        let headers = arena.headers(record.headers);
+        let size = size(&Outgoing { key, value, headers, more_headers: &[], timestamp: record.timestamp });
+        if size > self.limits.max_message_bytes { Forecast::Large(size) } else { Forecast::Taken }
+    }
 }
 
 /// A topic and what it takes.
@@ -101,6 +126,8 @@ pub(super) struct Writer {
     pub(super) properties: Properties,
     /// The bytes of values that the producer's queue holds at most.
     pub(super) queue_bytes: usize,
+    /// Bytes of keys and values that were enqueued.
+    pub(super) enqueued: Arc<AtomicU64>,
 }
 
 impl Writer {
@@ -119,14 +146,16 @@ impl Writer {
         let producer = kafka.producer(pipeline, &properties, &names, Receipt::report)?;
         let queue_bytes = queue_kbytes(&properties).saturating_mul(1024);
         let (outputs, dlq) = topics.destinations();
-        Ok(Writer { producer, outputs, dlq, properties, queue_bytes })
+        let enqueued = Arc::default();
+        Ok(Writer { producer, outputs, dlq, properties, queue_bytes, enqueued })
     }
 
     /// Returns the same producer with what is known of its topics now.
     pub(super) fn with_topics(&self, topics: &KnownTopics) -> Writer {
         let (outputs, dlq) = topics.destinations();
         let (producer, properties) = (self.producer.clone(), self.properties.clone());
-        Writer { producer, outputs, dlq, properties, queue_bytes: self.queue_bytes }
+        let enqueued = self.enqueued.clone();
+        Writer { producer, outputs, dlq, properties, queue_bytes: self.queue_bytes, enqueued }
     }
 
     /// Returns whether a producer for these topics needs other properties.

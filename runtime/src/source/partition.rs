@@ -2,7 +2,9 @@
 //! what is committed, why it is paused) is owned here, behind methods.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
+use super::flights::Flights;
 use super::note::Note;
 use super::pause::{PauseReason, Pauses};
 use crate::batch::Offset;
@@ -48,8 +50,13 @@ pub struct OwnedPartition {
     is_recreated: bool,
     // Why the offset to read next cannot be read, until that is dealt with.
     out_of_range: Option<String>,
+    // How many records wait for a retry.
+    waiting: usize,
     is_retrying: bool,
     pauses: Pauses,
+    flights: Flights,
+    // The first record that was fetched and not accepted because of a pause, and when it was written.
+    refused: Option<(Offset, i64)>,
 }
 
 impl OwnedPartition {
@@ -215,6 +222,7 @@ impl OwnedPartition {
     /// An offset is committed.
     pub fn committed(&mut self, offset: Offset) {
         self.committed = self.committed.max(Some(offset));
+        self.flights.committed(offset);
     }
 
     /// A commit has failed: the next one asks for the offset again.
@@ -272,9 +280,37 @@ impl OwnedPartition {
         self.out_of_range.as_deref()
     }
 
-    /// Records of it wait for a retry, or no longer do.
-    pub fn set_retrying(&mut self, is_retrying: bool) {
-        self.is_retrying = is_retrying;
+    /// So many records of it wait for a retry; none: no longer any.
+    pub fn set_retrying(&mut self, waiting: Option<usize>) {
+        (self.is_retrying, self.waiting) = (waiting.is_some(), waiting.unwrap_or(0));
+    }
+
+    /// Returns how many records of it wait for a retry.
+    pub fn waiting(&self) -> u64 {
+        (self.waiting as u64).min(self.flights.count())
+    }
+
+    /// Returns where its records are.
+    pub fn flights(&self) -> &Flights {
+        &self.flights
+    }
+
+    /// Changes where its records are.
+    pub fn flights_mut(&mut self) -> &mut Flights {
+        &mut self.flights
+    }
+
+    /// Returns when the oldest record that is not committed was written, where that is known.
+    pub fn oldest_uncommitted(&self) -> Option<i64> {
+        let refused = self.refused.filter(|(offset, _)| Some(*offset) == self.next).map(|(_, timestamp)| timestamp);
+        self.flights.oldest(self.committed).or(refused)
+    }
+
+    /// A record was fetched and not accepted.
+    pub fn refused(&mut self, offset: Offset, timestamp: Option<i64>) {
+        if self.pauses.any() && Some(offset) == self.next {
+            self.refused = timestamp.map(|timestamp| (offset, timestamp));
+        }
     }
 
     /// Returns whether records of it wait for a retry.
@@ -326,8 +362,11 @@ impl OwnedPartition {
             note,
             is_recreated,
             out_of_range: is_recreated.then(|| RECREATED.to_owned()),
+            waiting: 0,
             is_retrying: false,
             pauses: Pauses::default(),
+            flights: Flights::default(),
+            refused: None,
         }
     }
 
@@ -339,7 +378,7 @@ impl OwnedPartition {
         (self.first, self.next, self.end) = (None, position, None);
         self.out_of_range = self.is_recreated.then(|| RECREATED.to_owned());
         // A retry of the old generation is over.
-        self.is_retrying = false;
+        self.set_retrying(None);
         self.pauses.set(PauseReason::RetryPending, false);
         self.pauses.set(PauseReason::Rewinding, false);
     }
