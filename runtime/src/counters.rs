@@ -69,6 +69,21 @@ pub struct PipelineCounters {
     inputs: ByName<TrafficCounters>,
     outputs: ByName<TrafficCounters>,
     stages: ByName<StageCounters>,
+    /// Questions to the schema registry.
+    pub registry: Arc<RegistryCounters>,
+}
+
+/// Questions to a schema registry, by what came of them.
+#[derive(Debug, Default)]
+pub struct RegistryCounters {
+    /// It has answered.
+    pub answered: Counter,
+    /// It knows no such schema.
+    pub unknown: Counter,
+    /// It refuses what was asked.
+    pub refused: Counter,
+    /// No registry has answered.
+    pub absent: Counter,
 }
 
 impl PipelineCounters {

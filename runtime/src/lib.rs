@@ -20,6 +20,7 @@ pub mod pipeline;
 pub mod plugin;
 pub mod ready;
 pub mod record_text;
+pub mod registry;
 pub mod rt;
 pub mod sink;
 pub mod source;
