@@ -347,7 +347,7 @@ pub struct PlanCounters {
 
 impl PlanCounters {
     /// Returns the counters of a pipeline with these stages and outputs. A dead letter of a pipeline without stages is
-    /// counted under a stage without a name.
+    /// counted under a stage without a name, and so is one of a format.
     pub fn new<'n>(
         pipeline: Arc<PipelineCounters>,
         stages: impl Iterator<Item = &'n Arc<str>>,
@@ -374,9 +374,12 @@ impl PlanCounters {
             }
         }
         for letters in &tally.dead_letters {
-            if let Some(counters) = self.stages.get(letters.stage).or(self.stages.last()) {
-                counters.dead_letters[letters.class as usize].add(letters.count);
-            }
+            let counters = match self.stages.get(letters.stage) {
+                Some(counters) => counters.clone(),
+                // No stage has failed, but a format.
+                None => self.pipeline.stage(&"".into()),
+            };
+            counters.dead_letters[letters.class as usize].add(letters.count);
         }
     }
 }

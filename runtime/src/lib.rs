@@ -13,6 +13,7 @@ pub mod error;
 pub mod event_sender;
 pub mod failpoint;
 pub mod failure;
+pub mod formats;
 pub mod kafka;
 pub mod lease;
 pub mod limits;
