@@ -66,6 +66,11 @@ pub struct HeaderList {
 impl HeaderList {
     /// No headers.
     pub const EMPTY: HeaderList = HeaderList { at: 0, len: 0, count: 0, utf8: true };
+
+    /// The headers, where their encoded form lies by itself in `bytes`.
+    pub fn over(self, bytes: &[u8]) -> Headers<'_> {
+        Headers { bytes, left: self.count }
+    }
 }
 
 /// One record: fields that lie in its batch's arena, and where it came from.

@@ -1,5 +1,7 @@
 //! Failures: the classes of what can go wrong with one record, and one failure as a dead letter tells of it.
 
+use std::sync::Arc;
+
 /// How much of a reason is kept, in bytes.
 const MAX_REASON: usize = 1024;
 
@@ -24,11 +26,15 @@ pub enum Class {
     Oversize,
     /// The topic cannot take what came of it.
     Refused,
+    /// It does not fit the format of the input.
+    Decode,
+    /// What came of it does not fit the format of its output.
+    Encode,
 }
 
 impl Class {
     /// All classes, in the order of their numbers.
-    pub const ALL: [Class; 9] = [
+    pub const ALL: [Class; 11] = [
         Class::Reject,
         Class::Trap,
         Class::Time,
@@ -38,11 +44,18 @@ impl Class {
         Class::Answer,
         Class::Oversize,
         Class::Refused,
+        Class::Decode,
+        Class::Encode,
     ];
 
     /// Returns the class that this word stands for.
     pub fn parse(word: &str) -> Option<Class> {
         Class::ALL.into_iter().find(|class| class.as_str() == word)
+    }
+
+    /// Returns whether a stage has failed, and not a format.
+    pub fn has_stage(self) -> bool {
+        !matches!(self, Class::Decode | Class::Encode)
     }
 
     /// Returns the word for it in headers and logs.
@@ -57,6 +70,8 @@ impl Class {
             Class::Answer => "answer",
             Class::Oversize => "oversize",
             Class::Refused => "refused",
+            Class::Decode => "decode",
+            Class::Encode => "encode",
         }
     }
 }
@@ -68,12 +83,14 @@ pub struct Failure {
     pub class: Class,
     /// In whose words: the plugin's, the host's or the broker's.
     pub reason: String,
-    /// The number of the stage; the number of stages where it failed behind the last one.
+    /// The number of the stage; the number of stages where it failed before the first or behind the last one.
     pub stage: usize,
     /// Which emitted record of each earlier stage it was, e.g. `0/2`.
     pub path: String,
     /// How often the record was given to the plugin.
     pub attempts: u32,
+    /// The output that it could not be encoded for.
+    pub output: Option<Arc<str>>,
 }
 
 impl Failure {

@@ -50,6 +50,12 @@ impl Diagnostic {
         self
     }
 
+    /// Quotes nothing of the file: the line holds what is not to be shown.
+    pub fn without_quote(mut self) -> Self {
+        self.quote = None;
+        self
+    }
+
     /// Where it is; none: the file as a whole.
     pub fn position(&self) -> Option<Position> {
         self.at

@@ -11,6 +11,7 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::error::Position;
+use super::file_format::{InputFormat, OutputFormat, SchemaRegistry};
 use super::json::Json;
 use super::plan::{Delivery, Hold, OnBreak, OnLostOffset, Oversize, Start, Then};
 use super::scalar::{Choice, FromText, Mismatch, Size};
@@ -37,6 +38,8 @@ pub struct Pipeline {
     /// librdkafka properties of the producer alone, over those of `kafka`.
     #[serde(default)]
     pub producer: Map<Written<Property>>,
+    /// Where schemas of formats are kept.
+    pub schema_registry: Option<SchemaRegistry>,
     /// What is read.
     pub input: Input,
     /// What is promised. Default: `at_least_once`.
@@ -108,6 +111,10 @@ pub struct Input {
     pub on_lost_offset: Option<Written<OnLostOffset>>,
     /// Whether the pipeline may read what it writes. Default: false.
     pub allow_loop: Option<Written<bool>>,
+    /// How keys are decoded. Default: not at all.
+    pub key: Option<InputFormat>,
+    /// How values are decoded. Default: not at all.
+    pub value: Option<InputFormat>,
 }
 
 /// When a batch is full: whichever comes first.
@@ -201,6 +208,10 @@ pub struct Output {
     pub create: Option<Create>,
     /// `true`: what goes to this output is dropped, and that is meant.
     pub drop: Option<Written<bool>>,
+    /// How keys are encoded. Default: not at all.
+    pub key: Option<OutputFormat>,
+    /// How values are encoded. Default: not at all.
+    pub value: Option<OutputFormat>,
 }
 
 /// How to create a topic.

@@ -11,8 +11,12 @@ use super::beside::{AsWritten, Beside};
 use super::error::{Diagnostic, Errors, Position, Source, Warning};
 use super::expand::Env;
 use super::file;
+use super::file_format;
 use super::fingerprint::fingerprint;
-use super::plan::{BatchLimits, Breaker, Delivery, Input, OnBreak, OnLostOffset, Plan, Start};
+use super::formats::{self, FormatContext};
+use super::plan::{
+    BatchLimits, Breaker, Delivery, Input, KeyValue, OnBreak, OnLostOffset, Plan, SchemaRegistry, Start,
+};
 use super::planner::Planner;
 use super::plugins::PluginPath;
 use super::print;
@@ -110,16 +114,26 @@ fn plan(
     let instance = instance(planner, pipeline.instance.as_ref(), options.instance.as_deref());
     let resolved = (!options.without_plugins).then_some(plugins);
     let stages = stages::stages(planner, &pipeline.stages, resolved, delivery);
-    let (outputs, mut destinations) = topics::outputs(planner, &pipeline.outputs);
+    let connects = !options.embedded && !options.offline;
+    let registry = pipeline.schema_registry.as_ref();
+    let schema_registry = registry.map(|written| formats::registry(planner, written, plugins.beside(), connects));
+    let context = FormatContext { folder: plugins.beside(), has_registry: schema_registry.is_some() };
+    let mut decoded =
+        |key: &str, written: Option<&file_format::InputFormat>| formats::input(planner, key, written?, &context);
+    let key = decoded("input.key", pipeline.input.key.as_ref());
+    let value = decoded("input.value", pipeline.input.value.as_ref());
+    let decoded = KeyValue { key, value };
+    let (outputs, mut destinations) = topics::outputs(planner, &pipeline.outputs, &decoded, &context);
     let dlq = pipeline.dlq.as_ref().map(|dlq| topics::dlq(planner, dlq, &mut destinations));
     if let (None, Some((stage, at))) = (&dlq, stages.first_to_dlq) {
         let message = format!("stage {stage} sends what fails to the DLQ, and there is none");
         let help = "add dlq: { topic: NAME }, or on_error: { then: drop } or { then: stop } to the stage";
         planner.error_with_help(at, message, help);
     }
+    formats::needs_dlq(planner, pipeline, &decoded, &outputs);
     let allow_loop = planner.read_or("input.allow_loop", pipeline.input.allow_loop.as_ref(), false);
     let checked = if allow_loop { &[] } else { &destinations[..] };
-    let input = input(planner, &pipeline.input, checked, &name);
+    let input = Input { formats: decoded, ..input(planner, &pipeline.input, checked, &name) };
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let workers = planner.within_or("workers", pipeline.workers.as_ref(), 1..=1024, cores);
     let period = PERIOD.0..=PERIOD.1;
@@ -141,7 +155,7 @@ fn plan(
         group: &input.group,
         instance: instance.as_deref(),
         delivery,
-        connects: !options.embedded && !options.offline,
+        connects,
     };
     // Last, since what librdkafka says of all properties together is only asked where nothing else is wrong.
     let clients = properties::clients(planner, pipeline, &about);
@@ -151,6 +165,7 @@ fn plan(
     }
     topics::warn_of_shared_dlq(planner, &destinations);
     let (values, mut files) = planner.written();
+    files.extend(schema_registry.iter().flat_map(SchemaRegistry::files));
     for properties in [&clients.consumer, &clients.producer] {
         files.extend(PATHS.iter().filter_map(|name| properties.get(*name)).map(PathBuf::from));
     }
@@ -169,6 +184,7 @@ fn plan(
         name: name.as_str().into(),
         consumer: clients.consumer,
         producer: clients.producer,
+        schema_registry,
         input,
         delivery,
         instance,
@@ -254,6 +270,7 @@ fn input(
         group,
         start: planner.read_or("input.start", input.start.as_ref(), Start::Earliest),
         on_lost_offset: planner.read_or("input.on_lost_offset", input.on_lost_offset.as_ref(), OnLostOffset::Stop),
+        formats: KeyValue::default(),
     }
 }
 

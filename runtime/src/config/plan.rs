@@ -1,5 +1,7 @@
 //! The plan: a pipeline file resolved, validated and typed. After the plan nothing is checked again.
 
+mod format;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::num::NonZeroUsize;
@@ -10,6 +12,10 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use self::format::{
+    Format, IdIn, InputFormat, KeyValue, Logical, Login, OutputFormat, OutputSchema, SchemaFile, SchemaRegistry,
+    SubjectName, UnknownFields,
+};
 use super::beside::{AsWritten, Beside};
 use super::error::Position;
 use super::secret::redact;
@@ -25,6 +31,8 @@ pub struct Plan {
     pub consumer: BTreeMap<String, String>,
     /// librdkafka properties of the producer: `kafka:`, then `producer:`, over our defaults.
     pub producer: BTreeMap<String, String>,
+    /// Where schemas are kept.
+    pub schema_registry: Option<SchemaRegistry>,
     /// What is read.
     pub input: Input,
     /// What is promised.
@@ -67,6 +75,11 @@ impl Plan {
         self.consumer.get("isolation.level").is_none_or(|level| level != "read_uncommitted")
     }
 
+    /// Returns whether records are decoded or encoded.
+    pub fn has_formats(&self) -> bool {
+        !self.input.formats.is_empty() || self.outputs.iter().any(|output| !output.formats.is_empty())
+    }
+
     /// Properties of a client (`consumer` or `producer`) as a log may show them.
     fn redacted<'p>(&'p self, client: &str, properties: &'p BTreeMap<String, String>) -> BTreeMap<&'p str, &'p str> {
         let values = &self.as_written.0.values;
@@ -97,6 +110,8 @@ pub struct Input {
     pub start: Start,
     /// What to do where the committed offset is gone.
     pub on_lost_offset: OnLostOffset,
+    /// How keys and values are decoded.
+    pub formats: KeyValue<InputFormat>,
 }
 
 /// Where to start where the group has no offset.
@@ -229,6 +244,8 @@ pub struct Output {
     pub name: Arc<str>,
     /// Where it goes.
     pub target: Target,
+    /// How keys and values are encoded.
+    pub formats: KeyValue<OutputFormat>,
 }
 
 /// Where an output goes.

@@ -81,6 +81,11 @@ impl<'a> Planner<'a> {
         self.errors.push(self.source.diagnostic(at, message).with_help(help));
     }
 
+    /// Reports an error in a line that is not to be shown, and says what to do.
+    pub fn error_unquoted(&mut self, at: Position, message: impl Into<String>, help: impl Into<String>) {
+        self.errors.push(self.source.diagnostic(at, message).with_help(help).without_quote());
+    }
+
     /// Reports an error that has no place in the file.
     pub fn error_of_file(&mut self, message: impl Into<String>) {
         self.errors.push(Diagnostic::of_file(self.source.file(), message));

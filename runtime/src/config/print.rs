@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::json::Json;
 use super::plan::{Plan, Stage, Target, Topic};
+use super::print_format;
 use super::property_defaults::refusal;
 use super::scalar::{FromText, Size};
 use super::secret::{self, HIDDEN, names_secret};
@@ -31,6 +32,7 @@ pub fn print(plan: &Plan) -> String {
             }
         });
     }
+    print_format::registry(&mut page, plan);
     page.section("input", |page| input(page, plan));
     page.entry("delivery", "delivery", word(&plan.delivery));
     if let Some(instance) = &plan.instance {
@@ -74,6 +76,7 @@ fn input(page: &mut Page<'_>, plan: &Plan) {
     page.entry("input.start", "start", word(&plan.input.start));
     page.entry("input.on_lost_offset", "on_lost_offset", word(&plan.input.on_lost_offset));
     page.entry("input.allow_loop", "allow_loop", plan.as_written.0.allow_loop);
+    print_format::input(page, &plan.input.formats);
 }
 
 fn stage(page: &mut Page<'_>, plan: &Plan, number: usize, stage: &Stage) {
@@ -109,9 +112,12 @@ fn stage(page: &mut Page<'_>, plan: &Plan, number: usize, stage: &Stage) {
 fn outputs(page: &mut Page<'_>, plan: &Plan) {
     for output in &plan.outputs {
         let key = format!("outputs.{}", output.name);
-        page.section(&output.name, |page| match &output.target {
-            Target::Topic(own) => topic(page, &key, own),
-            Target::Drop => page.entry(&format!("{key}.drop"), "drop", true),
+        page.section(&output.name, |page| {
+            match &output.target {
+                Target::Topic(own) => topic(page, &key, own),
+                Target::Drop => page.entry(&format!("{key}.drop"), "drop", true),
+            }
+            print_format::output(page, &key, &output.formats);
         });
     }
 }
@@ -137,13 +143,13 @@ fn breaker(page: &mut Page<'_>, plan: &Plan) {
 }
 
 /// The word that a file has for one of several.
-fn word(choice: &impl Serialize) -> String {
+pub(super) fn word(choice: &impl Serialize) -> String {
     let word = serde_json::to_value(choice).ok();
     word.as_ref().and_then(serde_json::Value::as_str).unwrap_or_default().to_owned()
 }
 
 /// YAML that grows.
-struct Page<'a> {
+pub(super) struct Page<'a> {
     text: String,
     indent: usize,
     // The next line begins an item of a list.
@@ -170,7 +176,7 @@ impl Page<'_> {
         self.indent -= 1;
     }
 
-    fn section(&mut self, name: &str, content: impl FnOnce(&mut Self)) {
+    pub(super) fn section(&mut self, name: &str, content: impl FnOnce(&mut Self)) {
         let begin = self.text.len();
         self.line(&format!("{}:", scalar(name)));
         let (header, indent) = (self.text.len(), self.indent);
@@ -183,7 +189,7 @@ impl Page<'_> {
     }
 
     /// An entry whose value is known by a key of the whole file.
-    fn entry(&mut self, key: &str, name: &str, value: impl Display) {
+    pub(super) fn entry(&mut self, key: &str, name: &str, value: impl Display) {
         let value = self.values.get(key).map_or_else(|| scalar(&value.to_string()), |text| scalar(text));
         self.line(&format!("{}: {value}", scalar(name)));
     }
@@ -198,7 +204,7 @@ impl Page<'_> {
         self.line(&format!("{name}: {}", scalar(shown)));
     }
 
-    fn list(&mut self, key: &str, name: &str, items: &[String]) {
+    pub(super) fn list(&mut self, key: &str, name: &str, items: &[String]) {
         let item =
             |(number, item): (usize, &String)| quoted(self.values.get(&format!("{key}.{number}")).unwrap_or(item));
         let items: Vec<String> = items.iter().enumerate().map(item).collect();

@@ -30,7 +30,7 @@ const TESTS: &str = "cases";
 const LIST: &str = "a list";
 
 /// What other programs call our keys.
-const SYNONYMS: [(&str, &str); 14] = [
+const SYNONYMS: [(&str, &str); 18] = [
     ("processors", "stages"),
     ("transforms", "stages"),
     ("steps", "stages"),
@@ -45,10 +45,14 @@ const SYNONYMS: [(&str, &str); 14] = [
     ("group_id", "group"),
     ("auto_offset_reset", "start"),
     ("circuit_breaker", "breaker"),
+    ("registry", "schema_registry"),
+    ("schema.registry.url", "schema_registry"),
+    ("urls", "url"),
+    ("user", "username"),
 ];
 
 /// What is written for keys whose values are lists or mappings.
-const EXAMPLES: [(&str, &str); 12] = [
+const EXAMPLES: [(&str, &str); 15] = [
     ("batch", "{ max_records: 1024 }"),
     ("breaker", "{ share: 0.5, min_records: 100 }"),
     ("create", "{ partitions: 4, replication: 3 }"),
@@ -57,10 +61,13 @@ const EXAMPLES: [(&str, &str); 12] = [
     ("grants", "{ clock: true }"),
     ("input", "{ topics: [NAME] }"),
     ("kafka", "{ bootstrap.servers: HOST:PORT }"),
+    ("key", "{ format: avro }"),
     ("limits", "{ time: 1s, memory: 256MiB }"),
     ("on_error", "{ then: dlq }"),
     ("outputs", "{ default: { topic: NAME } }"),
+    ("schema_registry", "{ url: http://HOST:8081 }"),
     ("topics", "[NAME]"),
+    ("value", "{ format: avro }"),
 ];
 
 /// Parses a file to its shape.

@@ -3,8 +3,10 @@
 use super::beside;
 use super::error::Position;
 use super::file;
+use super::file_format::OutputFormat;
+use super::formats::{self, FormatContext};
 use super::pattern::{self, TopicPattern};
-use super::plan::{CreateTopic, Dlq, Output, Oversize, Target, Topic};
+use super::plan::{self, CreateTopic, Dlq, KeyValue, Output, Oversize, Target, Topic};
 use super::planner::{Planner, Value};
 use super::written::{Located, Map, Written};
 
@@ -112,10 +114,12 @@ fn pattern(planner: &mut Planner<'_>, key: &str, pattern: Value<String>) -> Opti
     Some(pattern)
 }
 
-/// Reads `outputs`, in the order of the file.
+/// Reads `outputs`, in the order of the file. `input`: how records come in.
 pub(super) fn outputs(
     planner: &mut Planner<'_>,
     outputs: &Located<Map<file::Output>>,
+    input: &KeyValue<plan::InputFormat>,
+    context: &FormatContext<'_>,
 ) -> (Vec<Output>, Vec<Destination>) {
     let (mut read, mut destinations) = (Vec::new(), Vec::new());
     for (written, output) in &outputs.value.entries {
@@ -125,7 +129,19 @@ pub(super) fn outputs(
         let Some(name) = legal_name(planner, "outputs", name) else { continue };
         let key = format!("outputs.{}", name.value);
         let target = target(planner, &key, name.at, output, &mut destinations);
-        read.push(Output { name: name.value.into(), target });
+        let mut encoded = |part: &str, written: Option<&OutputFormat>, input: Option<&plan::InputFormat>| {
+            let (key, written) = (format!("{key}.{part}"), written?);
+            if matches!(target, Target::Drop) {
+                planner.error(written.format.at, format!("{key}: with `drop: true` nothing is encoded"));
+            }
+            formats::output(planner, &key, written, input, context)
+        };
+        let key = encoded("key", output.key.as_ref(), input.key.as_ref());
+        let value = encoded("value", output.value.as_ref(), input.value.as_ref());
+        if input.value.is_some() && matches!(target, Target::Topic(_)) && output.value.is_none() {
+            formats::warn_of_text(planner, name.at, &name.value);
+        }
+        read.push(Output { name: name.value.into(), target, formats: KeyValue { key, value } });
     }
     if !outputs.value.entries.iter().any(|(name, _)| name.text == DEFAULT) {
         planner.error_with_help(

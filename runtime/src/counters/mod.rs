@@ -101,6 +101,21 @@ pub struct PipelineCounters {
     inputs: ByName<TrafficCounters>,
     outputs: ByName<TrafficCounters>,
     stages: ByName<StageCounters>,
+    /// Questions to the schema registry.
+    pub registry: Arc<RegistryCounters>,
+}
+
+/// Questions to a schema registry, by what came of them.
+#[derive(Debug, Default)]
+pub struct RegistryCounters {
+    /// It has answered.
+    pub answered: Counter,
+    /// It knows no such schema.
+    pub unknown: Counter,
+    /// It refuses what was asked.
+    pub refused: Counter,
+    /// No registry has answered.
+    pub absent: Counter,
 }
 
 impl PipelineCounters {
@@ -293,7 +308,7 @@ pub struct PlanCounters {
 
 impl PlanCounters {
     /// Returns the counters of a pipeline with these stages and outputs. A dead letter of a pipeline without stages is
-    /// counted under a stage without a name.
+    /// counted under a stage without a name, and so is one of a format.
     pub fn new<'n>(
         pipeline: Arc<PipelineCounters>,
         stages: impl Iterator<Item = &'n Arc<str>>,
@@ -320,9 +335,12 @@ impl PlanCounters {
             }
         }
         for letters in &tally.dead_letters {
-            if let Some(counters) = self.stages.get(letters.stage).or(self.stages.last()) {
-                counters.dead_letters[letters.class as usize].add(letters.count);
-            }
+            let counters = match self.stages.get(letters.stage) {
+                Some(counters) => counters.clone(),
+                // No stage has failed, but a format.
+                None => self.pipeline.stage(&"".into()),
+            };
+            counters.dead_letters[letters.class as usize].add(letters.count);
         }
     }
 }

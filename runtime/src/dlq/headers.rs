@@ -22,7 +22,7 @@ pub struct DeadLetterHeaders {
     pub class: Class,
     /// In whose words it failed.
     pub reason: String,
-    /// The stage; empty where the pipeline had none.
+    /// The stage; empty where the pipeline had none, and where a format has failed.
     pub stage: String,
     /// The stage's plugin, as the file had it.
     pub plugin: String,
@@ -46,6 +46,8 @@ pub struct DeadLetterHeaders {
     pub attempts: u32,
     /// When it failed.
     pub failed_at: Timestamp,
+    /// The output that it could not be encoded for.
+    pub output: Option<String>,
     /// How often it has been replayed and has failed again.
     pub replays: u32,
     /// Whether its value was left out, because the dead letter would have been too large.
@@ -87,6 +89,7 @@ impl DeadLetterHeaders {
         let text = |name| required(headers.clone(), name);
         let class = text("sluice.error.class")?;
         let class = Class::parse(class).ok_or(wrong("sluice.error.class", "a class that is known"))?;
+        let of_stage = |name| if class.has_stage() { text(name) } else { Ok("") };
         let chain: Vec<String> = list(text("sluice.error.chain")?, ',').map(str::to_owned).collect();
         let path: Result<Vec<u32>, _> = list(text("sluice.error.path")?, '/').map(str::parse).collect();
         let path = path.map_err(|_| wrong("sluice.error.path", "numbers with slashes"))?;
@@ -103,9 +106,10 @@ impl DeadLetterHeaders {
         Ok(DeadLetterHeaders {
             class,
             reason: text("sluice.error.reason")?.to_owned(),
-            stage: text("sluice.error.stage")?.to_owned(),
-            plugin: text("sluice.error.plugin")?.to_owned(),
-            digest: text("sluice.error.digest")?.to_owned(),
+            stage: of_stage("sluice.error.stage")?.to_owned(),
+            plugin: of_stage("sluice.error.plugin")?.to_owned(),
+            digest: of_stage("sluice.error.digest")?.to_owned(),
+            output: optional(headers.clone(), "sluice.error.output")?.map(str::to_owned),
             pipeline: text("sluice.error.pipeline")?.to_owned(),
             path,
             chain,
@@ -147,6 +151,7 @@ impl DeadLetterHeaders {
             offset: Offset(1),
             timestamp: 1,
             attempts: 1,
+            output: None,
             failed_at: Timestamp::UNIX_EPOCH,
             replays: 0,
             value_dropped: false,

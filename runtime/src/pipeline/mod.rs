@@ -1,5 +1,6 @@
 //! A pipeline: puts source, workers and sink together, runs them, and takes them apart again.
 
+pub(crate) mod formats;
 pub(crate) mod topics;
 pub(crate) mod workers;
 
@@ -9,8 +10,10 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 
+pub(crate) use self::formats::{Formatted, registry};
+use self::formats::wait_for_formats;
 use self::topics::wait_for_topics;
-use self::workers::{PanicGuard, default_output, origin, plan_counters, setup, start_workers};
+use self::workers::{PanicGuard, breakers, default_output, origin, plan_counters, setup, start_workers};
 use crate::config::Position;
 use crate::config::plan::{self, Delivery, Plan};
 use crate::counters::PipelineCounters;
@@ -23,7 +26,6 @@ use crate::sink::committer::{Committer, TransactionCommand};
 use crate::sink::event::SinkEvents;
 use crate::sink::receipt::Receipt;
 use crate::source::{Command, Event, Events, Source, SourceParts, time_to_leave};
-use crate::stage::breaker::Breaker;
 use crate::stage::timeouts::StageTimeouts;
 use crate::view::{Phase, ViewCell};
 use crate::worker::PipelineContext;
@@ -240,20 +242,22 @@ impl<P: StartPlugin> Starting<P> {
     fn start(self) -> Result<Option<Running>, PipelineError> {
         let Starting { kafka, plan, plugins, counters, view, inbox } = self;
         let begun = rt::now();
+        let registry = registry(&plan, &counters)?;
         let Some((outputs, dlq)) = wait_for_topics(&*kafka, &plan, &inbox.receiver)? else { return Ok(None) };
+        let Some(formats) = wait_for_formats(&plan, registry, &inbox.receiver)? else { return Ok(None) };
         let cut_off = CutOff(Arc::default());
         let Inbox { sender, receiver, wakeup } = inbox;
         let origin = origin(&plan, &plugins);
         let sink_events = SinkEvents::new(sender.clone(), wakeup.clone());
         let sink = Sink::new(kafka.clone(), &plan, outputs, dlq, origin, cut_off.0.clone(), sink_events.clone())?;
-        let breakers = plan.breaker.iter().flat_map(|breaker| plan.stages.iter().map(|_| Breaker::new(*breaker)));
         let context = Arc::new(PipelineContext {
             sink: Arc::new(sink),
-            breakers: breakers.collect(),
+            breakers: breakers(&plan, plan.breaker),
             timeouts: StageTimeouts::default(),
             counters: plan_counters(&plan, counters),
             view,
             retry_budget: RetryBudget::of_process(),
+            formats,
             stages: plan.stages.len(),
             default_output: default_output(&plan)?,
             cut_off: cut_off.0.clone(),

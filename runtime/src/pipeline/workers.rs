@@ -11,8 +11,9 @@ use crate::plugin::{StageSetup, StartPlugin};
 use crate::rt::{self, JoinHandle, Sender, Turn, Wakeup};
 use crate::sink::dead_letter::DeadLetterOrigin;
 use crate::stage::Stage;
+use crate::stage::breaker::Breaker;
 use crate::worker::event::{WorkerEvent, WorkerEvents};
-use crate::worker::{PipelineContext, Worker, WorkerMessage};
+use crate::worker::{FORMAT_BREAKERS, PipelineContext, Worker, WorkerMessage};
 
 /// What an instance of a stage is started with.
 pub(crate) fn setup(plan: &Plan, stage: &plan::Stage) -> StageSetup {
@@ -41,6 +42,12 @@ pub(crate) fn origin<P: StartPlugin>(plan: &Plan, plugins: &[P]) -> DeadLetterOr
 pub(crate) fn default_output(plan: &Plan) -> anyhow::Result<u32> {
     let default = plan.outputs.iter().position(|output| &*output.name == "default");
     Ok(default.context("a plan has an output `default`")? as u32)
+}
+
+/// The circuit breakers of a plan's stages and formats.
+pub(crate) fn breakers(plan: &Plan, rules: Option<plan::Breaker>) -> Vec<Breaker> {
+    let count = plan.stages.len() + if plan.has_formats() { FORMAT_BREAKERS } else { 0 };
+    rules.map(|rules| (0..count).map(|_| Breaker::new(rules)).collect()).unwrap_or_default()
 }
 
 /// The counters of a pipeline that runs this plan.

@@ -36,9 +36,6 @@ impl DeadLetterOrigin {
         let mut headers = vec![
             ("sluice.error.class", failure.class.as_str().to_owned()),
             ("sluice.error.reason", reason.clone()),
-            ("sluice.error.stage", stage.clone()),
-            ("sluice.error.plugin", plugin.clone()),
-            ("sluice.error.digest", digest.clone()),
             ("sluice.error.pipeline", self.pipeline.clone()),
             ("sluice.error.path", failure.path.clone()),
             ("sluice.error.chain", chain.join(",")),
@@ -49,6 +46,16 @@ impl DeadLetterOrigin {
             ("sluice.error.attempts", failure.attempts.to_string()),
             ("sluice.error.failed_at", jiff::Timestamp::now().to_string()),
         ];
+        if failure.class.has_stage() {
+            headers.extend([
+                ("sluice.error.stage", stage.clone()),
+                ("sluice.error.plugin", plugin.clone()),
+                ("sluice.error.digest", digest.clone()),
+            ]);
+        }
+        if let Some(output) = &failure.output {
+            headers.push(("sluice.error.output", output.to_string()));
+        }
         if let Some(replay) = &source.replay {
             headers.push((REPLAYS, replay.number.to_string()));
         }
@@ -147,7 +154,7 @@ mod tests {
         let source = Source { topic: "in".into(), topic_field: Field::NULL, partition: Partition(3), replay: None };
         let origin = DeadLetterOrigin { pipeline: "p".into(), stages: vec![], connect_headers: false };
         let failure =
-            Failure { class: Class::Refused, reason: "no".into(), stage: 0, path: String::new(), attempts: 1 };
+            Failure { class: Class::Refused, reason: "no".into(), stage: 0, path: String::new(), attempts: 1, output: None };
         let letter = DeadLetter::new(&arena, &record, origin.headers(&record, &source, &failure));
         let kept: Vec<_> = letter.headers().collect();
         assert_eq!(kept, [(&b"trace"[..], None), (&b"\xff"[..], Some(&b"bytes"[..]))]);

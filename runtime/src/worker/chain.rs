@@ -1,17 +1,20 @@
 //! The chain: takes a batch through the stages, and sorts what leaves each.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::ChainContext;
 use super::event::WorkerEvent;
+use super::format_steps::FormatSteps;
 use super::in_flight::{ChainOutput, InFlightBatch, Origin, apply};
 use super::observer::{BatchObserver, discard_revoked};
 use super::outcome::ReplayOutcome;
 use super::trace::StageStep;
 use crate::batch::Record;
-use crate::config::plan::Then;
+use crate::config::plan::{Hold, Then};
 use crate::error::PipelineError;
 use crate::failure::Failure;
+use crate::formats::Formats;
 use crate::plugin::{OutputName, StartError};
 use crate::rt;
 use crate::stage::{Failed, Progress, RecordState, Round, Stage, StageError, StageInput};
@@ -20,8 +23,14 @@ use crate::stage::{Failed, Progress, RecordState, Round, Stage, StageError, Stag
 pub(super) enum Step {
     /// It is through all stages.
     Completed,
-    /// A stage wants to be called again with the records that are pending.
-    RetryLater,
+    /// The records that are pending are to be taken up again later: a stage wants to be called again with them, or they
+    /// cannot be decoded yet.
+    RetryLater {
+        /// What waits behind them.
+        hold: Hold,
+        /// How long.
+        backoff: Duration,
+    },
     /// It is a probe, and the stage that it was sent for is no better.
     ProbeFailed,
     /// It is a probe that looks ahead, and has left the stage that it was meant for.
@@ -33,6 +42,7 @@ pub(super) enum Step {
 /// The stages of one worker.
 pub(super) struct Chain {
     stages: Vec<Stage>,
+    formats: Option<FormatSteps>,
     // Reused lists for what goes on to the next stage.
     next: (Vec<Record>, Vec<Origin>),
 }
@@ -40,12 +50,14 @@ pub(super) struct Chain {
 impl Chain {
     /// Returns a chain of these stages.
     pub(super) fn new(stages: Vec<Stage>) -> Chain {
-        Chain { stages, next: Default::default() }
+        Chain { stages, formats: None, next: Default::default() }
     }
 
-    /// Returns the stage with this number.
-    pub(super) fn stage(&self, number: usize) -> &Stage {
-        &self.stages[number]
+    /// Has records decoded before the first stage and encoded after the last, where there are formats.
+    #[must_use]
+    pub(super) fn with_formats(self, formats: Option<Arc<Formats>>) -> Chain {
+        let stages = self.stages.len();
+        Chain { formats: formats.map(|formats| FormatSteps::new(formats, stages)), ..self }
     }
 
     /// Returns all stages, in order.
@@ -60,6 +72,11 @@ impl Chain {
 
     /// Takes a batch as far as it goes now.
     pub(super) fn advance(&mut self, batch: &mut InFlightBatch, ctx: &ChainContext<'_>) -> Step {
+        if let Some(formats) = self.formats.as_mut().filter(|_| !batch.decoded)
+            && let Err(step) = formats.decode(batch, ctx)
+        {
+            return step;
+        }
         while batch.stage < self.stages.len() {
             if !batch.waiting {
                 batch.progress.reset(batch.records.len());
@@ -70,7 +87,11 @@ impl Chain {
                 match self.settle(batch, ctx) {
                     Ok(Round::Done) => {}
                     Ok(Round::Again) if batch.probe.is_some() => return Step::ProbeFailed,
-                    Ok(Round::Again) => return Step::RetryLater,
+                    Ok(Round::Again) => {
+                        let stage = &self.stages[batch.stage];
+                        let (hold, rounds) = (stage.on_error().hold, batch.progress.rounds());
+                        return Step::RetryLater { hold, backoff: stage.backoff(rounds) };
+                    }
                     Err(step) => return step,
                 }
             }
@@ -90,7 +111,7 @@ impl Chain {
         for (record, origin) in batch.records.drain(..).zip(batch.origins.drain(..)) {
             batch.leaving.push(ChainOutput::Output { output, record, origin, stage });
         }
-        Step::Completed
+        self.formats.as_mut().map_or(Step::Completed, |formats| formats.encode(batch, ctx))
     }
 
     fn observer<'a>(&self, batch: &'a InFlightBatch, ctx: &'a ChainContext<'a>) -> BatchObserver<'a> {
@@ -200,7 +221,7 @@ impl Chain {
             Then::Drop => batch.dropped += 1,
             Then::Dlq => {
                 let path = batch.path(origin, batch.stage);
-                batch.failures.push(Failure { class, reason, stage: batch.stage, path, attempts });
+                batch.failures.push(Failure { class, reason, stage: batch.stage, path, attempts, output: None });
                 let failure = batch.failures.len() as u32 - 1;
                 batch.leaving.push(ChainOutput::DeadLetter { input: origin.input, failure });
             }

@@ -115,7 +115,7 @@ impl Delivery<'_> {
                 let stage = (*stage).min(context.stages.saturating_sub(1));
                 let failure = |class, reason| {
                     let path = batch.path(*origin, (stage + 1).min(context.stages));
-                    Failure { class, reason, stage, path, attempts: 1 }
+                    Failure { class, reason, stage, path, attempts: 1, output: None }
                 };
                 let fallback = || letter(batch, context, origin.input, &failure(Class::Oversize, TOO_LARGE.to_owned()));
                 let destined = Destined { output: number, stage, arena: &batch.batch.arena, record, now: self.now };

@@ -81,6 +81,8 @@ pub struct InFlightBatch {
     pub failures: Vec<Failure>,
     /// How many records stages have dropped.
     pub dropped: u64,
+    /// Whether its records are decoded; never, where the pipeline has no formats.
+    pub decoded: bool,
     /// The stage that comes next, or that it waits in.
     pub stage: usize,
     /// Whether it waits in the middle of that stage.
@@ -121,7 +123,7 @@ impl InFlightBatch {
         self.leaving.clear();
         self.failures.clear();
         self.paths.clear();
-        (self.dropped, self.stage, self.waiting) = (0, 0, false);
+        (self.dropped, self.decoded, self.stage, self.waiting) = (0, false, 0, false);
         self.stage_time = Duration::ZERO;
         (self.moved, self.copied) = (0, 0);
         (self.probe, self.probed, self.ahead) = (None, false, false);

@@ -3,6 +3,7 @@
 mod chain;
 mod deliver;
 pub mod event;
+mod format_steps;
 mod in_flight;
 mod observer;
 pub mod outcome;
@@ -31,6 +32,7 @@ use self::retry_queue::{Advanced, RetryQueue};
 use self::trace::StageTrace;
 use crate::batch::Batch;
 use crate::counters::{Activity, PlanCounters, WorkerClock};
+use crate::formats::Formats;
 use crate::lease::Lease;
 use crate::rt::{self, Receiver, Turn};
 use crate::sink::Sink;
@@ -40,6 +42,9 @@ use crate::stage::Stage;
 use crate::stage::breaker::Breaker;
 use crate::stage::timeouts::StageTimeouts;
 use crate::view::ViewCell;
+
+/// Circuit breakers behind those of the stages: for decoding, and for encoding.
+pub const FORMAT_BREAKERS: usize = 2;
 
 /// A batch for a worker.
 pub struct Job {
@@ -83,7 +88,8 @@ impl WorkerMessage {
 pub struct PipelineContext {
     /// Where results go.
     pub sink: Arc<Sink>,
-    /// One circuit breaker for each stage; empty where they are off.
+    /// One circuit breaker for each stage, and behind these, where there are formats, one for decoding and one for
+    /// encoding; empty where they are off.
     pub breakers: Vec<Breaker>,
     /// Stages that do not answer in time just now.
     pub timeouts: StageTimeouts,
@@ -93,6 +99,8 @@ pub struct PipelineContext {
     pub counters: PlanCounters,
     /// What may wait for retries.
     pub retry_budget: Arc<RetryBudget>,
+    /// How records are decoded and encoded, where they are.
+    pub formats: Option<Arc<Formats>>,
     /// How many stages there are.
     pub stages: usize,
     /// The number of the output `default`.
@@ -187,7 +195,8 @@ impl Worker {
     /// Returns a worker with its stages started.
     pub fn new(number: usize, stages: Vec<Stage>, context: Arc<PipelineContext>) -> Worker {
         let retries = RetryQueue::new(context.retry_budget.clone());
-        let (chain, clock) = (Chain::new(stages), context.counters.pipeline.worker(number));
+        let chain = Chain::new(stages).with_formats(context.formats.clone());
+        let clock = context.counters.pipeline.worker(number);
         Worker { number, chain, context, retries, spare: InFlightBatch::default(), clock }
     }
 
@@ -261,11 +270,7 @@ fn advance(worker: usize, chain: &mut Chain, batch: &mut InFlightBatch, context:
     match chain.advance(batch, &context.chain_context(worker)) {
         Step::Completed if batch.ahead => probe_ended(ProbeResult::Unclear),
         Step::Completed => deliver(worker, batch, context),
-        Step::RetryLater => {
-            let stage = chain.stage(batch.stage);
-            let wake = rt::now() + stage.backoff(batch.progress.rounds());
-            return Advanced::RetryAt { hold: stage.on_error().hold, wake };
-        }
+        Step::RetryLater { hold, backoff } => return Advanced::RetryAt { hold, wake: rt::now() + backoff },
         Step::LookaheadDone => probe_ended(seen(batch)),
         Step::ProbeFailed => probe_ended(ProbeResult::Failed),
         Step::Abandoned => {}

@@ -62,16 +62,21 @@ impl BatchObserver<'_> {
         let RecordState::Failed(number) = progress.states()[index] else { return };
         let (failure, record) = (&progress.failed()[number as usize], &self.records[index]);
         let Some(span) = &self.spans[record.source as usize] else { return };
-        if self.ctx.trip() {
-            self.ctx.events.send_and_wake(WorkerEvent::BreakerOpened(BreakerTrip {
-                stage: self.stage,
-                name: self.name.clone(),
-                failed: last.failed,
-                total: last.total,
-                record: (span.lease().clone(), record.offset),
-                reason: format!("{}: {}", failure.class.as_str(), failure.reason),
-            }));
-        }
+        trip(self.ctx, || BreakerTrip {
+            stage: self.stage,
+            name: self.name.clone(),
+            failed: last.failed,
+            total: last.total,
+            record: (span.lease().clone(), record.offset),
+            reason: format!("{}: {}", failure.class.as_str(), failure.reason),
+        });
+    }
+}
+
+/// Opens the circuit breaker, where it is closed.
+pub(super) fn trip(ctx: &ChainContext<'_>, why: impl FnOnce() -> BreakerTrip) {
+    if ctx.trip() {
+        ctx.events.send_and_wake(WorkerEvent::BreakerOpened(why()));
     }
 }
 
@@ -135,7 +140,7 @@ pub fn discard_revoked(spans: &[Option<OpenSpan>], records: &[Record], progress:
 }
 
 /// Returns, for each source, how many of its records there are and how many have failed.
-fn count_by_source(records: &[Record], progress: &Progress, sources: usize) -> Vec<SettledCount> {
+pub(super) fn count_by_source(records: &[Record], progress: &Progress, sources: usize) -> Vec<SettledCount> {
     let mut counts = vec![SettledCount::default(); sources];
     for (record, state) in records.iter().zip(progress.states()) {
         let count = &mut counts[record.source as usize];

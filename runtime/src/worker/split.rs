@@ -69,8 +69,8 @@ impl InFlightBatch {
         let mut relocations = Vec::with_capacity(members.len());
         let mut indices = Vec::with_capacity(members.len());
         for (members, source) in members.into_iter().zip(&split.sources) {
-            let (stage, waiting, probe) = (self.stage, self.waiting, self.probe);
-            let mut part = InFlightBatch { stage, waiting, probe, ..InFlightBatch::default() };
+            let (stage, decoded, waiting, probe) = (self.stage, self.decoded, self.waiting, self.probe);
+            let mut part = InFlightBatch { stage, decoded, waiting, probe, ..InFlightBatch::default() };
             let relocation = members.needed.copy(&self.batch.arena, &mut part.batch.arena);
             self.copied += part.batch.arena.len();
             let mut kept = self.batch.sources[*source as usize].clone();
@@ -280,6 +280,7 @@ mod tests {
             stage: 0,
             path: String::new(),
             attempts: 1,
+            output: None,
         };
         batch.failures = vec![failure("stays"), failure("goes")];
         batch.leaving.push(ChainOutput::DeadLetter { input: 0, failure: 0 });

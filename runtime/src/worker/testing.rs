@@ -119,6 +119,7 @@ pub(super) fn pipeline(delivery: &str, stages: &[&str], limits: TopicLimits) -> 
         view: Arc::default(),
         counters: PlanCounters::new(Arc::default(), names.iter(), outputs.iter()),
         retry_budget: Arc::new(RetryBudget::default()),
+        formats: None,
         stages: stages.len(),
         default_output: 0,
         cut_off,

@@ -133,7 +133,7 @@ impl Trial {
             match self.chain.advance(batch, &ctx) {
                 Step::Completed => return true,
                 // Nothing else is there that it could hold up.
-                Step::RetryLater => {}
+                Step::RetryLater { .. } => {}
                 Step::Abandoned | Step::ProbeFailed | Step::LookaheadDone => return false,
             }
         }

@@ -40,7 +40,7 @@ fn any_failure() -> impl Strategy<Value = (Failure, usize)> {
         let stages = path.len() + more;
         let stage = path.len().min(stages.saturating_sub(1));
         let path = path.iter().map(u32::to_string).collect::<Vec<_>>().join("/");
-        (Failure { class, reason, stage, path, attempts }, stages)
+        (Failure { class, reason, stage, path, attempts, output: None }, stages)
     })
 }
 
@@ -113,7 +113,7 @@ proptest! {
 }
 
 fn plain() -> Owned {
-    let failure = Failure { class: Class::Reject, reason: "no".into(), stage: 1, path: "0".into(), attempts: 1 };
+    let failure = Failure { class: Class::Reject, reason: "no".into(), stage: 1, path: "0".into(), attempts: 1, output: None };
     written(&failure, 2, 5, 0, false)
 }
 

@@ -17,9 +17,10 @@ use crate::dlq::select::Selection;
 use crate::kafka::librdkafka::Librdkafka;
 use crate::kafka::reader::Ends;
 use crate::kafka::{Create, Kafka, TopicLimits};
-use crate::pipeline::Clients;
+use crate::formats::Formats;
+use crate::pipeline::{Clients, registry};
 use crate::pipeline::topics::topics;
-use crate::pipeline::workers::{default_output, origin, plan_counters, start_workers};
+use crate::pipeline::workers::{breakers, default_output, origin, plan_counters, start_workers};
 use crate::plugin::Plugin;
 use crate::ready::Ready;
 use crate::rt::{self, Wakeup};
@@ -27,7 +28,6 @@ use crate::sink::event::SinkEvents;
 use crate::sink::receipt::Receipt;
 use crate::sink::{Known, Sink};
 use crate::source::{Event, Events};
-use crate::stage::breaker::Breaker;
 use crate::stage::timeouts::StageTimeouts;
 use crate::worker::PipelineContext;
 use crate::worker::event::WorkerEvents;
@@ -126,6 +126,8 @@ fn shared(
     sender: &rt::Sender<Event>,
     cut_off: &Arc<AtomicBool>,
 ) -> anyhow::Result<PipelineContext> {
+    let registry = registry(plan, &Arc::default())?;
+    let formats = Formats::new(plan, registry.as_ref()).map_err(anyhow::Error::msg)?;
     let clients: Clients = Arc::new(Librdkafka);
     let sink_events = SinkEvents::new(sender.clone(), Wakeup::default());
     let (mut outputs, dlq) = topics(&*clients, plan)?;
@@ -139,11 +141,12 @@ fn shared(
     let breaker = plan.breaker.filter(|_| !options.dry_run);
     Ok(PipelineContext {
         sink: Arc::new(if options.dry_run { sink.dry() } else { sink }),
-        breakers: breaker.iter().flat_map(|breaker| plan.stages.iter().map(|_| Breaker::new(*breaker))).collect(),
+        breakers: breakers(plan, breaker),
         timeouts: StageTimeouts::default(),
         view: Arc::default(),
         counters: plan_counters(plan, Arc::default()),
         retry_budget: RetryBudget::of_process(),
+        formats,
         stages: plan.stages.len(),
         default_output: default_output(plan)?,
         cut_off: cut_off.clone(),

@@ -1,0 +1,115 @@
+//! Decoding a record of the input.
+
+use std::sync::Arc;
+
+use super::schema::{Decoder, KnownSchema};
+use super::wire::{self, Framed, Part};
+use super::{Decoded, Formats, MOST_DECODED, Scratch};
+use crate::batch::{Arena, Field, Record};
+use crate::config::plan::InputFormat;
+use crate::registry::{Lookup, SchemaId};
+
+/// A part of a record that can be decoded now.
+enum Found<'f> {
+    /// By a schema of the registry.
+    Known(Arc<KnownSchema>, SchemaId),
+    /// By what all records are decoded with.
+    Fixed(&'f Decoder),
+}
+
+impl Formats {
+    /// Decodes a record: `raw` is how it came, `record` how it goes into the chain. Both lie in `arena`. Where it is
+    /// not [`Decoded::Done`], `record` is left as it is.
+    pub fn decode(&self, scratch: &mut Scratch, arena: &mut Arena, raw: &Record, record: &mut Record) -> Decoded {
+        let parts = [(Part::Key, &self.input.key, raw.key), (Part::Value, &self.input.value, raw.value)];
+        let mut found = [None, None];
+        for (part, format, field) in parts {
+            let (Some(_), false) = (format, field.is_null()) else { continue };
+            match self.find(scratch, arena, raw, part, field) {
+                Ok(Ok(schema)) => found[part as usize] = Some(schema),
+                Ok(Err(id)) => return Decoded::Waits(id),
+                Err(why) => return Decoded::Failed(format!("{}: {why}", part.as_str())),
+            }
+        }
+        let mut decoded = *record;
+        for ((part, format, field), found) in parts.into_iter().zip(found) {
+            let (Some(format), Some(found)) = (format, found) else { continue };
+            match decode_part(scratch, arena, raw, part, format, field, &found) {
+                Ok(field) if part == Part::Key => decoded.key = field,
+                Ok(field) => decoded.value = field,
+                Err(why) => return Decoded::Failed(format!("{}: {why}", part.as_str())),
+            }
+        }
+        *record = decoded;
+        Decoded::Done
+    }
+
+    /// Finds what a part is decoded with, or the id that is being asked for.
+    fn find(
+        &self,
+        scratch: &mut Scratch,
+        arena: &Arena,
+        raw: &Record,
+        part: Part,
+        field: Field,
+    ) -> Result<Result<Found<'_>, SchemaId>, String> {
+        if let Some(fixed) = &self.fixed[part as usize] {
+            return fixed.as_ref().map(|decoder| Ok(Found::Fixed(decoder))).map_err(Clone::clone);
+        }
+        let bytes = arena.get(field).unwrap_or_default();
+        let Framed { id, .. } = wire::read(part, arena.headers(raw.headers), bytes)?;
+        Ok(match self.schema(scratch, part, id)? {
+            Some(schema) => Ok(Found::Known(schema, id)),
+            None => Err(id),
+        })
+    }
+
+    /// Looks a schema up; none while it is being asked for.
+    pub(super) fn schema(
+        &self,
+        scratch: &mut Scratch,
+        part: Part,
+        id: SchemaId,
+    ) -> Result<Option<Arc<KnownSchema>>, String> {
+        let last = &mut scratch.last[part as usize];
+        if let Some((_, schema)) = last.as_ref().filter(|(own, _)| *own == id) {
+            return Ok(Some(schema.clone()));
+        }
+        let Some(schemas) = &self.schemas else { return Err("there is no registry".to_owned()) };
+        match schemas.get(id) {
+            Lookup::Known(schema) => {
+                *last = Some((id, schema.clone()));
+                Ok(Some(schema))
+            }
+            Lookup::Unusable(why) => Err(why.to_string()),
+            Lookup::Open => Ok(None),
+        }
+    }
+}
+
+fn decode_part(
+    scratch: &mut Scratch,
+    arena: &mut Arena,
+    raw: &Record,
+    part: Part,
+    format: &InputFormat,
+    field: Field,
+    found: &Found<'_>,
+) -> Result<Field, String> {
+    let bytes = arena.get(field).unwrap_or_default();
+    scratch.bytes.clear();
+    match found {
+        Found::Fixed(decoder) => decoder.decode(bytes, &mut scratch.bytes)?,
+        Found::Known(schema, id) => {
+            let about = |why: &str| format!("schema {id}: {why}");
+            let decoder = schema.decoder(part, format).map_err(about)?;
+            let framed = wire::read(part, arena.headers(raw.headers), bytes)?;
+            decoder.decode(framed.payload, &mut scratch.bytes).map_err(|why| about(&why))?;
+        }
+    }
+    scratch.decoded += scratch.bytes.len();
+    if scratch.decoded > MOST_DECODED {
+        return Err(format!("the records of its batch take more than {MOST_DECODED} bytes decoded"));
+    }
+    Ok(arena.push(&scratch.bytes))
+}

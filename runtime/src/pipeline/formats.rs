@@ -1,0 +1,57 @@
+//! The formats of a pipeline: before it starts, the schemas of its outputs are known.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::config::plan::Plan;
+use crate::counters::PipelineCounters;
+use crate::error::PipelineError;
+use crate::formats::Formats;
+use crate::registry::{HttpRegistry, Registry};
+use crate::rt::{self, Receiver};
+use crate::source::Event;
+
+/// How long to wait before the registry is asked again; also how late a stop is noticed then.
+const RETRY_WAIT: Duration = Duration::from_millis(500);
+/// How long it is asked in vain before that is logged, and how often then.
+const COMPLAINT_INTERVAL: Duration = Duration::from_secs(30);
+
+/// Returns the registry of a plan, where it has one.
+///
+/// # Errors
+/// A file of certificates cannot be read.
+pub(crate) fn registry(
+    plan: &Plan,
+    counters: &Arc<PipelineCounters>,
+) -> anyhow::Result<Option<Arc<dyn Registry>>> {
+    let Some(registry) = &plan.schema_registry else { return Ok(None) };
+    Ok(Some(Arc::new(HttpRegistry::new(registry, counters.registry.clone())?)))
+}
+
+/// The formats of a plan; none where it has none.
+pub(crate) type Formatted = Option<Arc<Formats>>;
+
+/// Asks until the schemas of all outputs are known; none where the pipeline is told to stop meanwhile.
+pub(super) fn wait_for_formats(
+    plan: &Plan,
+    registry: Option<Arc<dyn Registry>>,
+    events: &Receiver<Event>,
+) -> Result<Option<Formatted>, PipelineError> {
+    let mut said = None;
+    loop {
+        match Formats::new(plan, registry.as_ref()) {
+            Ok(formats) => return Ok(Some(formats)),
+            Err(why) if registry.is_none() => return Err(PipelineError::Plugin(why)),
+            Err(why) => {
+                if said.is_none_or(|at| rt::now() - at > COMPLAINT_INTERVAL) {
+                    tracing::warn!(target: "formats", pipeline = %plan.name, "{why}; nothing is read until it is known");
+                    said = Some(rt::now());
+                }
+            }
+        }
+        // Nothing but a stop can come before anything has started.
+        if events.recv_timeout(RETRY_WAIT).is_ok() {
+            return Ok(None);
+        }
+    }
+}
