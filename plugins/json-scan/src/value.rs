@@ -156,7 +156,10 @@ pub fn escape(text: &str, json: &mut Vec<u8>) {
             Some(b'\n') => json.extend_from_slice(b"\\n"),
             Some(b'\r') => json.extend_from_slice(b"\\r"),
             Some(b'\t') => json.extend_from_slice(b"\\t"),
-            Some(control) => json.extend_from_slice(format!("\\u{control:04x}").as_bytes()),
+            Some(control) => {
+                let digit = |number: u8| b"0123456789abcdef"[usize::from(number)];
+                json.extend_from_slice(&[b'\\', b'u', b'0', b'0', digit(control >> 4), digit(control & 15)]);
+            }
         }
         written = at + 1;
     }

@@ -10,7 +10,7 @@ use crate::target::{Kind, Memory, Seen, Target};
 /// The most that an input may become.
 const LIMITS: Limits = Limits { bytes: 64 << 10, depth: 128 };
 /// The result twice, since a buffer that grows doubles and is copied, and both ways.
-const MEMORY: Memory = Memory { fixed: 1 << 20, per_byte: 64 };
+const MEMORY: Memory = Memory { fixed: 512 << 10, per_byte: 64 };
 
 pub const DECODE: Kind = Kind {
     name: "avro-decode",

@@ -20,7 +20,7 @@ impl<'a> Run<'a> {
                 self.at += size;
                 Ok(number)
             }
-            None => Err(self.no_number("a long")),
+            None => Err(self.no_number()),
         }
     }
 
@@ -33,10 +33,10 @@ impl<'a> Run<'a> {
     }
 
     #[cold]
-    fn no_number(&self, expected: &str) -> Fault {
+    fn no_number(&self) -> Fault {
         let rest = self.bytes.get(self.at..).unwrap_or_default();
         let found = if rest.len() < 10 { "the end of the data" } else { "a number of more than 64 bits" };
-        Fault::new(format!("expected {expected}, found {found}"))
+        Fault::new(format!("expected a number, found {found}"))
     }
 
     pub(super) fn boolean(&mut self) -> Result<bool, Fault> {

@@ -219,7 +219,7 @@ fn an_error_names_the_field_and_what_was_expected_and_found() {
         assert_eq!(encode(&of, &order(line)), Err(expected.to_owned()));
     }
     let error = decode(&of, &[4, 2, 0]).expect_err("it is cut");
-    assert_eq!(error, "customer.lines[1].price: expected a long, found the end of the data");
+    assert_eq!(error, "customer.lines[1].price: expected a number, found the end of the data");
     let error = decode(&of, &[2, 2, 2, 2, b'k', 2, 7, 0, 0]).expect_err("7 is no boolean");
     assert_eq!(error, r#"customer.lines[0].tags["k"]: expected a boolean, found the byte 0x07"#);
     let error = decode(&of, &[0, 0]).expect_err("a byte is left");
