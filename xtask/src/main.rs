@@ -12,6 +12,7 @@ mod languages;
 mod peers;
 mod plugins;
 mod profile;
+mod python;
 mod run;
 mod sdks;
 mod simulate;

@@ -10,6 +10,7 @@ use sluicebox_test_broker::java_program;
 
 use crate::fingerprint;
 use crate::kafka;
+use crate::python;
 use crate::run;
 use crate::workspace::Workspace;
 
@@ -38,7 +39,8 @@ impl Peers {
         let (programs, folder) = (workspace.root.join("bench/peers"), workspace.target.join("peers"));
         let mut peers = Peers::default();
         if needs("python") {
-            peers.python = Some(python(&programs.join("python"), &folder.join("python"))?);
+            let requirements = programs.join("python/requirements.txt");
+            peers.python = Some(python::environment(&requirements, &folder.join("python"), NO_PYTHON)?);
         }
         if needs("streams") {
             peers.class_path = Some(streams(&programs.join("kafka-streams"), &folder.join("kafka-streams"))?);
@@ -55,25 +57,6 @@ impl Peers {
             command.env("SLUICE_BENCH_CLASS_PATH", class_path).env("SLUICE_BENCH_JAVA", java_program("java"));
         }
     }
-}
-
-/// A virtual environment with the clients, in the versions that the program's folder names.
-fn python(programs: &Path, folder: &Path) -> Result<PathBuf> {
-    let requirements = programs.join("requirements.txt");
-    let wanted = fs::read_to_string(&requirements).context("cannot read the clients' versions")?;
-    let (python, stamp) = (folder.join("bin/python"), folder.join("installed.txt"));
-    if fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
-        return Ok(python);
-    }
-    if !run::succeeds(Command::new("python3").args(["-c", "import ensurepip, venv"])) {
-        bail!(NO_PYTHON);
-    }
-    run::say("peers", &wanted.split_whitespace().collect::<Vec<_>>().join(", "));
-    run::run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(folder))?;
-    let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"];
-    run::run(Command::new(&python).args(install).arg(&requirements))?;
-    fs::write(&stamp, wanted).with_context(|| format!("cannot write {}", stamp.display()))?;
-    Ok(python)
 }
 
 /// Kafka Streams' jars, and the program compiled against them: the compiler's work is not to be measured.

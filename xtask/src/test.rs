@@ -9,6 +9,7 @@ use sluicebox_test_broker::Machine;
 use crate::faults;
 use crate::kafka::{Kafka, SharedBroker};
 use crate::plugins::{self, Scope};
+use crate::python;
 use crate::run;
 use crate::sdks;
 use crate::steps::Steps;
@@ -17,6 +18,9 @@ use crate::workspace::Workspace;
 /// The host's packages. One profile for everything, because a second one would build wasmtime and librdkafka once
 /// more; xtask stays in the profile that it runs in.
 pub const HOST: [&str; 4] = ["--release", "--workspace", "--exclude", "xtask"];
+
+const NO_PYTHON: &str = "no Python 3 with venv: install Python 3.10 or newer (Debian: apt-get install python3 python3-venv); the \
+                         Avro codec is tested against fastavro";
 
 /// End-to-end tests that no broker takes part in: the kind of delivery is nothing to them.
 const WITHOUT_BROKER: [&str; 5] = ["dev::", "languages::", "pipeline_tests::", "streams::", "usage::"];
@@ -76,5 +80,8 @@ fn exactly_once_command(workspace: &Workspace, filter: Option<&OsStr>) -> Comman
 
 fn host_tests(workspace: &Workspace, broker: &SharedBroker, mut command: Command) -> Result<()> {
     broker.export(&mut command);
+    let requirements = workspace.root.join("runtime/tests/fastavro/requirements.txt");
+    let fastavro = python::environment(&requirements, &workspace.target.join("fastavro"), NO_PYTHON)?;
+    command.env("SLUICE_FASTAVRO_PYTHON", fastavro);
     with_all_needs(workspace, &mut command)
 }

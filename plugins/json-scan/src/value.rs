@@ -74,10 +74,22 @@ impl<'a> Value<'a> {
 }
 
 impl<'a> Quoted<'a> {
+    /// Appends what the string says.
+    pub fn append_to(&self, plain: &mut String) {
+        let text = String::from_utf8_lossy(self.bytes);
+        if self.escaped { unescape(&text, plain) } else { plain.push_str(&text) }
+    }
+
     /// What the string says. Allocates only where there is an escape.
     pub fn text(&self) -> Cow<'a, str> {
         let text = String::from_utf8_lossy(self.bytes);
         if self.escaped { unescaped(&text).into() } else { text }
+    }
+
+    /// What the string says, as bytes of UTF-8, where it is written without an escape.
+    #[inline]
+    pub fn plain(&self) -> Option<&'a [u8]> {
+        (!self.escaped).then_some(self.bytes)
     }
 
     /// Whether the string says this.
@@ -144,7 +156,10 @@ pub fn escape(text: &str, json: &mut Vec<u8>) {
             Some(b'\n') => json.extend_from_slice(b"\\n"),
             Some(b'\r') => json.extend_from_slice(b"\\r"),
             Some(b'\t') => json.extend_from_slice(b"\\t"),
-            Some(control) => json.extend_from_slice(format!("\\u{control:04x}").as_bytes()),
+            Some(control) => {
+                let digit = |number: u8| b"0123456789abcdef"[usize::from(number)];
+                json.extend_from_slice(&[b'\\', b'u', b'0', b'0', digit(control >> 4), digit(control & 15)]);
+            }
         }
         written = at + 1;
     }

@@ -1,5 +1,6 @@
 //! Everything that reads what others wrote.
 
+mod avro;
 mod headers;
 mod json;
 mod letters;
@@ -11,7 +12,7 @@ mod typed;
 use crate::target::Kind;
 
 /// All targets, in the order in which they are run.
-pub static ALL: [Kind; 8] = [
+pub static ALL: [Kind; 10] = [
     packed::KIND,
     typed::KIND,
     letters::KIND,
@@ -20,4 +21,6 @@ pub static ALL: [Kind; 8] = [
     pipeline::PIPELINE,
     records::KIND,
     json::KIND,
+    avro::DECODE,
+    avro::ENCODE,
 ];
