@@ -2,7 +2,9 @@
 //! something of a pipeline reads this, and never touches the loop.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use crate::rt;
 
 /// A pipeline at one moment.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -135,13 +137,14 @@ pub type OnChange = Box<dyn Fn() + Send + Sync>;
 #[derive(Default)]
 pub struct ViewCell {
     view: Mutex<Arc<PipelineView>>,
+    turned: Mutex<Option<Instant>>,
     on_change: Option<OnChange>,
 }
 
 impl ViewCell {
     /// A cell that tells of every change of phase, and of how many partitions there are.
     pub fn new(on_change: OnChange) -> ViewCell {
-        ViewCell { view: Mutex::default(), on_change: Some(on_change) }
+        ViewCell { view: Mutex::default(), turned: Mutex::default(), on_change: Some(on_change) }
     }
 
     /// Returns the latest view.
@@ -149,8 +152,19 @@ impl ViewCell {
         self.view.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// The loop says that it turns. To publish a view says so, too.
+    pub fn turn(&self) {
+        *self.turned.lock().unwrap_or_else(PoisonError::into_inner) = Some(rt::now());
+    }
+
+    /// Returns when the loop last turned, as far as it has said so; none: it has never turned.
+    pub fn last_turn(&self) -> Option<Instant> {
+        *self.turned.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Publishes a view.
     pub fn publish(&self, view: PipelineView) {
+        self.turn();
         let view = Arc::new(view);
         let before = std::mem::replace(&mut *self.view.lock().unwrap_or_else(PoisonError::into_inner), view.clone());
         if let Some(on_change) = self.on_change.as_ref().filter(|_| view.differs_in_kind(&before)) {

@@ -21,6 +21,7 @@ mod pipeline_tests;
 mod reload;
 mod retries;
 mod secure;
+mod service_manager;
 mod signals;
 mod sizes;
 mod slow_stage;

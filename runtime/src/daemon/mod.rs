@@ -3,6 +3,7 @@
 mod fleet;
 mod ready_file;
 mod restart;
+mod service_manager;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use self::fleet::Fleet;
 use self::ready_file::ReadyFile;
+use self::service_manager::ServiceManager;
 use crate::config::{Errors, PlanOptions};
 use crate::plugin::Engine;
 use crate::ready::{Loaded, Ready, load_all};
@@ -49,6 +51,12 @@ pub struct Daemon {
     pub ready_file: Option<PathBuf>,
 }
 
+/// Whoever is told how the daemon stands.
+struct Outside {
+    ready_file: Option<ReadyFile>,
+    service_manager: ServiceManager,
+}
+
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
@@ -64,12 +72,16 @@ impl Daemon {
     /// Runs until it is told to stop or nothing is left to run. Returns whether no pipeline has failed.
     ///
     /// # Errors
-    /// Signal handlers or threads that cannot be made; a ready file that cannot be written.
+    /// Signal handlers or threads that cannot be made; a ready file that cannot be written; a `NOTIFY_SOCKET` that is
+    /// no socket of this machine.
     pub async fn run(&self, engine: Engine, pipelines: Vec<Ready>) -> anyhow::Result<bool> {
         let (ended, mut endings) = unbounded_channel();
         let changed = Arc::new(Notify::new());
         let mut fleet = Fleet::new(self.on_failure, ended, changed.clone());
-        let mut ready_file = self.ready_file.clone().map(ReadyFile::new);
+        let mut outside = Outside {
+            ready_file: self.ready_file.clone().map(ReadyFile::new),
+            service_manager: ServiceManager::from_environment()?,
+        };
         let mut signals = Signals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
@@ -79,8 +91,11 @@ impl Daemon {
         for pipeline in pipelines {
             fleet.start(pipeline)?;
         }
-        let result = self.supervise(&engine, &mut fleet, &mut signals, &mut endings, &changed, &mut ready_file).await;
-        if let Some(file) = &mut ready_file {
+        // Brokers are not waited for: that nothing is assigned yet is no reason to restart the service.
+        outside.service_manager.ready();
+        let result = self.supervise(&engine, &mut fleet, &mut signals, &mut endings, &changed, &mut outside).await;
+        outside.service_manager.stopping();
+        if let Some(file) = &mut outside.ready_file {
             file.set(false)?;
         }
         result?;
@@ -94,26 +109,23 @@ impl Daemon {
         signals: &mut Signals,
         endings: &mut UnboundedReceiver<Arc<str>>,
         changed: &Notify,
-        ready_file: &mut Option<ReadyFile>,
+        outside: &mut Outside,
     ) -> anyhow::Result<()> {
         let mut status = every(STATUS_INTERVAL);
         status.tick().await;
+        let mut keep_alive = outside.service_manager.keep_alive_interval().map(every);
         // Loading may take minutes of compiling, so it runs beside this loop.
         let (loaded, mut reloads) = unbounded_channel::<Reloaded>();
         let mut reloading = Reloading::No;
         while fleet.is_alive() {
-            if let Some(file) = ready_file
-                && let Err(error) = file.set(fleet.is_ready())
-            {
-                // Without the file whoever waits for it waits for ever, so everything is stopped in order.
-                fleet.fail(&format!("{error}: draining"));
-            }
+            outside.tell(fleet);
             let restart_due = fleet.next_restart();
             tokio::select! {
                 Some(name) = endings.recv() => fleet.on_ended(&name)?,
                 _ = signals.terminate.recv() => signals.on_stop("SIGTERM", fleet),
                 _ = signals.interrupt.recv() => signals.on_stop("SIGINT", fleet),
                 _ = signals.hang_up.recv() => {
+                    outside.service_manager.reloading();
                     if reloading.ask() {
                         self.load_beside(engine, &loaded);
                     }
@@ -122,11 +134,18 @@ impl Daemon {
                     fleet.on_reloaded(result)?;
                     if reloading.done() {
                         self.load_beside(engine, &loaded);
+                    } else {
+                        outside.service_manager.ready();
                     }
                 }
                 () = changed.notified() => {}
                 () = sleep_until(restart_due), if restart_due.is_some() => fleet.restart_due()?,
                 _ = status.tick() => fleet.log_status(),
+                () = tick(&mut keep_alive) => {
+                    if fleet.turns() {
+                        outside.service_manager.keep_alive();
+                    }
+                }
             }
         }
         Ok(())
@@ -140,6 +159,22 @@ impl Daemon {
             // The daemon has ended where nobody listens.
             let _ = loaded.send(load_all(&engine, &paths, &options));
         });
+    }
+}
+
+impl Outside {
+    /// Tells how the pipelines stand, where that has changed.
+    fn tell(&mut self, fleet: &mut Fleet) {
+        if let Some(file) = &mut self.ready_file
+            && let Err(error) = file.set(fleet.is_ready())
+        {
+            // Without the file whoever waits for it waits indefinitely, so everything is stopped in order.
+            fleet.fail(&format!("{error}: draining"));
+        }
+        if fleet.is_stopping() {
+            self.service_manager.stopping();
+        }
+        self.service_manager.set_status(fleet.summary());
     }
 }
 
@@ -185,6 +220,14 @@ impl Signals {
 async fn sleep_until(deadline: Option<Instant>) {
     if let Some(deadline) = deadline {
         tokio::time::sleep_until(deadline.into()).await;
+    }
+}
+
+/// The next tick; never where there is no interval.
+async fn tick(interval: &mut Option<Interval>) {
+    match interval {
+        Some(interval) => _ = interval.tick().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -220,7 +220,7 @@ impl<P: StartPlugin> Starting<P> {
     fn start(self) -> Result<Option<Running>, PipelineError> {
         let Starting { kafka, plan, plugins, counters, view, inbox } = self;
         let begun = rt::now();
-        let Some((outputs, dlq)) = wait_for_topics(&*kafka, &plan, &inbox.receiver)? else { return Ok(None) };
+        let Some((outputs, dlq)) = wait_for_topics(&*kafka, &plan, &inbox.receiver, &view)? else { return Ok(None) };
         let cut_off = CutOff(Arc::default());
         let Inbox { sender, receiver, wakeup } = inbox;
         let origin = origin(&plan, &plugins);
