@@ -5,8 +5,8 @@
 //! bash for the whole document, with the program, its plugins and Kafka's own tools at hand; `terminal` gives a command
 //! a terminal, `unordered` lets its lines come in any order, `cluster` says that it needs Kafka. In output a line `...`
 //! stands for any lines and `…` for any text. A language with a path (`yaml first.yaml`) is a file: one of the
-//! repository must be the same there, any other is written for the commands behind it. What is `not-run` is listed
-//! here, with why.
+//! repository must be the same there, any other is written for the commands behind it; `part` of one must be in it, at
+//! any indentation. What is `not-run` is listed here, with why.
 
 mod document;
 mod kafka_tools;
@@ -65,7 +65,7 @@ fn nothing_is_left_out_but_what_is_listed() {
     let left_out: BTreeSet<&str> = blocks
         .filter_map(|block| match block {
             Block::Console(console) if console.not_run => Some(&console.commands),
-            Block::Console(_) | Block::File(_) | Block::Shown => None,
+            Block::Console(_) | Block::File(_) | Block::Part(_) | Block::Shown => None,
         })
         .flatten()
         .map(|command| command.text.as_str())
