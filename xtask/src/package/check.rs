@@ -1,0 +1,213 @@
+//! `cargo xtask package --check`: every package is unpacked and run where no toolchain is, and what describes it is
+//! looked at by the tools of its field.
+
+use std::fs;
+use std::os::unix::fs::{chroot, symlink};
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use super::stage::Stage;
+use super::tools::Tools;
+use super::{Packages, version};
+use crate::run;
+use crate::steps::Steps;
+use crate::system;
+use crate::workspace::Workspace;
+
+/// An image larger than this is pulled too slowly, in bytes.
+const LARGEST_IMAGE: u64 = 60 << 20;
+/// The Kubernetes version that manifests are checked against.
+const KUBERNETES: &str = "1.33";
+/// Debian's packages that checks are made with.
+const DEBIAN: [&str; 2] = ["lintian", "systemd"];
+
+/// Settings of the chart that are rendered and checked, by `--set`.
+const CHARTS: [&[&str]; 3] = [
+    &[],
+    &["instance.enabled=true", "replicas=3"],
+    &["keda.enabled=true", "podMonitor.enabled=true", "networkPolicy.enabled=true", "podDisruptionBudget.enabled=true"],
+];
+/// Kinds that are not Kubernetes' own, for which there is no schema.
+const FOREIGN: [&str; 2] = ["ScaledObject", "PodMonitor"];
+
+/// Runs all checks; one that fails does not keep the others from running.
+pub fn all(workspace: &Workspace, tools: &Tools, stage: &Stage, packages: &Packages) -> Result<()> {
+    if !system::apt_has(&DEBIAN) {
+        system::require_install_rights("no lintian", "apt-get install lintian systemd")?;
+        system::apt_install(&DEBIAN)?;
+    }
+    let mut steps = Steps::default();
+    steps.run("glibc", || glibc(&stage.root().join("bin/sluice")));
+    steps.run("tarball", || tarball(&packages.tarball, stage.name()));
+    steps.run("Debian package", || debian(&packages.debian));
+    steps.run("lintian", || {
+        run::run(Command::new("lintian").args(["--fail-on", "error,warning", "--allow-root"]).arg(&packages.debian))
+    });
+    steps.run("systemd unit", || unit(workspace, stage));
+    steps.run("image", || image(packages));
+    steps.run("Helm chart", || chart(workspace, tools));
+    steps.run("compose file", || {
+        let mut python = Command::new(tools.program("python"));
+        python.args(["-c", "import sys, yaml; yaml.safe_load(open(sys.argv[1]))"]);
+        run::run(python.arg(workspace.root.join("deploy/compose.yaml")))
+    });
+    steps.finish()
+}
+
+/// The program asks for no symbol of a newer C library.
+fn glibc(program: &Path) -> Result<()> {
+    let symbols = run::output(Command::new("objdump").arg("--dynamic-syms").arg(program))?;
+    let versions = symbols.split("GLIBC_").skip(1).filter_map(|rest| rest.split([')', ' ', '\n']).next());
+    let number = |version: &str| -> Option<(u32, u32)> {
+        let mut parts = version.split('.');
+        Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
+    };
+    let newest = versions.filter_map(number).max().context("the program has no symbols of glibc")?;
+    run::say("glibc", &format!("{}.{}", newest.0, newest.1));
+    if newest > (2, 28) {
+        bail!("the program needs glibc {}.{}", newest.0, newest.1);
+    }
+    Ok(())
+}
+
+/// A root directory with a C library, a shell's few commands and nothing else, in which a package is tried.
+struct Bare {
+    folder: tempfile::TempDir,
+}
+
+impl Bare {
+    /// What is on every Debian system, from this machine.
+    fn new() -> Result<Bare> {
+        let folder = tempfile::tempdir()?;
+        let root = folder.path();
+        for name in ["usr/lib/x86_64-linux-gnu", "usr/lib64", "usr/bin", "tmp", "proc", "dev"] {
+            fs::create_dir_all(root.join(name))?;
+        }
+        for name in ["lib", "lib64", "bin"] {
+            symlink(Path::new("usr").join(name), root.join(name))?;
+        }
+        for name in ["libc.so.6", "libm.so.6", "libpthread.so.0", "libdl.so.2", "librt.so.1", "libgcc_s.so.1"] {
+            let from = PathBuf::from("/lib/x86_64-linux-gnu").join(name);
+            fs::copy(&from, root.join("usr/lib/x86_64-linux-gnu").join(name)).with_context(|| name)?;
+        }
+        fs::copy("/lib64/ld-linux-x86-64.so.2", root.join("usr/lib64/ld-linux-x86-64.so.2"))?;
+        Ok(Bare { folder })
+    }
+
+    fn root(&self) -> &Path {
+        self.folder.path()
+    }
+}
+
+/// Runs the program of a root directory on an example: it says its version, checks, tests and runs a new pipeline.
+fn try_program(root: &Path, program: &str) -> Result<()> {
+    let home = root.join("tmp/home");
+    fs::create_dir_all(&home)?;
+    let sluice = |arguments: &[&str], folder: &str| run::output(&mut enter(root, folder, program, arguments));
+    let says = sluice(&["--version"], "/tmp/home")?;
+    if !says.starts_with(&format!("sluice {}", version())) {
+        bail!("--version says {says}");
+    }
+    sluice(&["new", "orders"], "/tmp/home")?;
+    sluice(&["check", "orders.yaml"], "/tmp/home/orders")?;
+    sluice(&["test", "."], "/tmp/home/orders")?;
+    let out = sluice(&["dev", "orders.yaml", "--records", "samples.jsonl"], "/tmp/home/orders")?;
+    if out.lines().count() != 3 {
+        bail!("dev did not print two results and a dead letter:\n{out}");
+    }
+    fs::remove_dir_all(home)?;
+    Ok(())
+}
+
+/// The program of a root directory as a command, with a working directory and an empty environment.
+fn enter(root: &Path, folder: &str, program: &str, arguments: &[&str]) -> Command {
+    let mut command = Command::new(program);
+    command.args(arguments).env_clear().env("SLUICE_CACHE_DIR", "/tmp/cache");
+    let (root, folder) = (root.to_owned(), PathBuf::from(folder));
+    // SAFETY: between fork and exec there are two system calls by way of the standard library, which allocates for
+    // their paths; this program has no other thread that could hold the allocator's lock.
+    unsafe {
+        command.pre_exec(move || {
+            chroot(&root)?;
+            std::env::set_current_dir(&folder)
+        });
+    }
+    command
+}
+
+fn tarball(file: &Path, name: &str) -> Result<()> {
+    let bare = Bare::new()?;
+    run::run(Command::new("tar").arg("--extract").arg("--file").arg(file).arg("--directory").arg(bare.root()))?;
+    let mut sums = Command::new("sha256sum");
+    run::run(sums.current_dir(bare.root().join(name)).args(["--check", "--quiet", "--strict", "SHA256SUMS"]))?;
+    try_program(bare.root(), &format!("/{name}/bin/sluice"))
+}
+
+fn debian(file: &Path) -> Result<()> {
+    let bare = Bare::new()?;
+    run::run(Command::new("dpkg-deb").arg("--extract").arg(file).arg(bare.root()))?;
+    for expected in ["etc/sluicebox/environment", "usr/lib/systemd/system/sluicebox.service"] {
+        if !bare.root().join(expected).exists() {
+            bail!("{expected} is missing");
+        }
+    }
+    try_program(bare.root(), "/usr/bin/sluice")
+}
+
+/// The unit as it is installed, with the program where the unit says.
+fn unit(workspace: &Workspace, stage: &Stage) -> Result<()> {
+    let root = tempfile::tempdir()?;
+    let unit = root.path().join("usr/lib/systemd/system");
+    fs::create_dir_all(&unit)?;
+    fs::create_dir_all(root.path().join("usr/bin"))?;
+    let source = workspace.root.join("deploy/systemd/sluicebox.service");
+    fs::copy(&source, unit.join("sluicebox.service"))?;
+    fs::copy(stage.root().join("bin/sluice"), root.path().join("usr/bin/sluice"))?;
+    let mut verify = Command::new("systemd-analyze");
+    verify.args(["verify", "--man=no", "--root"]).arg(root.path()).arg("sluicebox.service");
+    run::run(&mut verify)?;
+    let mut security = Command::new("systemd-analyze");
+    // Exposure in tenths: 0 is nothing, 100 is everything.
+    security.args(["security", "--no-pager", "--offline=true", "--threshold=20"]).arg(source);
+    run::output(&mut security).map(|_| ())
+}
+
+fn image(packages: &Packages) -> Result<()> {
+    let size = fs::metadata(&packages.image.archive)?.len();
+    if size > LARGEST_IMAGE {
+        bail!("the image has {size} bytes, which is more than {LARGEST_IMAGE}");
+    }
+    // On a copy: what is tried must not lie in what was packed.
+    let copy = tempfile::tempdir()?;
+    let root = copy.path().join("root");
+    run::run(Command::new("cp").arg("--archive").arg(&packages.image.root).arg(&root))?;
+    try_program(&root, "/usr/bin/sluice")
+}
+
+/// Every way to set the chart up is a set of valid manifests.
+fn chart(workspace: &Workspace, tools: &Tools) -> Result<()> {
+    let helm = tools.helm()?;
+    let chart = workspace.root.join("deploy/helm/sluicebox");
+    run::run(Command::new(&helm).args(["lint", "--strict"]).arg(&chart))?;
+    for settings in CHARTS {
+        let mut template = Command::new(&helm);
+        template.args(["template", "orders"]).arg(&chart);
+        for setting in settings {
+            template.args(["--set", setting]);
+        }
+        let manifests = run::output(&mut template)?;
+        let own: Vec<&str> = manifests.split("\n---\n").filter(|text| !is_foreign(text)).collect();
+        let file = tempfile::NamedTempFile::new()?;
+        fs::write(file.path(), own.join("\n---\n"))?;
+        let mut validate = Command::new(tools.program("kubernetes-validate"));
+        run::run(validate.args(["--strict", "--version", KUBERNETES]).arg(file.path()))?;
+    }
+    Ok(())
+}
+
+fn is_foreign(manifest: &str) -> bool {
+    FOREIGN.iter().any(|kind| manifest.lines().any(|line| line == format!("kind: {kind}")))
+}
