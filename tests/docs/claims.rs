@@ -60,24 +60,7 @@ fn every_message_of_the_troubleshooting_page_is_one_of_the_program() {
     let mut sources = String::new();
     collect(&repository().join("runtime/src"), &mut sources);
     // As a message is written: without the line breaks of the source, quotation marks and escapes.
-    let mut written = String::new();
-    let mut lines = sources.lines();
-    while let Some(line) = lines.next() {
-        match line.strip_suffix('\\') {
-            Some(line) => {
-                written.push_str(line);
-                let rest = lines.next().unwrap_or_default().trim_start();
-                written.push_str(rest.trim_end_matches('\\'));
-                if rest.ends_with('\\') {
-                    written.push_str(lines.next().unwrap_or_default().trim_start());
-                }
-            }
-            None => {
-                written.push_str(line);
-                written.push('\n');
-            }
-        }
-    }
+    let written: String = sources.split("\\\n").map(str::trim_start).collect();
     let written = written.replace(['`', '\\'], "");
     let page = read("docs/troubleshooting.md").text;
     let mut found = 0;
