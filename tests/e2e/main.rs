@@ -16,6 +16,7 @@ mod lost_offset;
 mod membership;
 mod misbehave;
 mod missing_topics;
+mod new;
 mod order_status;
 mod pipeline_tests;
 mod reload;
