@@ -2,8 +2,7 @@
 //! looked at by the tools of its field.
 
 use std::fs;
-use std::os::unix::fs::{chroot, symlink};
-use std::os::unix::process::CommandExt as _;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -11,7 +10,7 @@ use anyhow::{Context, Result, bail};
 
 use super::stage::Stage;
 use super::tools::Tools;
-use super::{Packages, version};
+use super::{GLIBC, Packages, version};
 use crate::run;
 use crate::steps::Steps;
 use crate::system;
@@ -30,6 +29,9 @@ const CHARTS: [&[&str]; 3] = [
     &["instance.enabled=true", "replicas=3"],
     &["keda.enabled=true", "podMonitor.enabled=true", "networkPolicy.enabled=true", "podDisruptionBudget.enabled=true"],
 ];
+/// What the program may be linked with.
+const C_LIBRARY: [&str; 7] =
+    ["libc.so.6", "libm.so.6", "libpthread.so.0", "libdl.so.2", "librt.so.1", "libgcc_s.so.1", "ld-linux-x86-64.so.2"];
 /// Kinds that are not Kubernetes' own, for which there is no schema.
 const FOREIGN: [&str; 2] = ["ScaledObject", "PodMonitor"];
 
@@ -40,7 +42,7 @@ pub fn all(workspace: &Workspace, tools: &Tools, stage: &Stage, packages: &Packa
         system::apt_install(&DEBIAN)?;
     }
     let mut steps = Steps::default();
-    steps.run("glibc", || glibc(&stage.root().join("bin/sluice")));
+    steps.run("shared libraries", || libraries(&stage.root().join("bin/sluice")));
     steps.run("tarball", || tarball(&packages.tarball, stage.name()));
     steps.run("Debian package", || debian(&packages.debian));
     steps.run("lintian", || {
@@ -57,20 +59,29 @@ pub fn all(workspace: &Workspace, tools: &Tools, stage: &Stage, packages: &Packa
     steps.finish()
 }
 
-/// The program asks for no symbol of a newer C library.
-fn glibc(program: &Path) -> Result<()> {
+/// The program asks for no library but those of the C library and its unwinder, and for no symbol of a newer one.
+fn libraries(program: &Path) -> Result<()> {
+    let dynamic = run::output(Command::new("objdump").arg("--private-headers").arg(program))?;
+    let needed = dynamic.lines().filter_map(|line| line.trim().strip_prefix("NEEDED"));
+    for library in needed.map(str::trim) {
+        if !C_LIBRARY.contains(&library) {
+            bail!("the program needs {library}");
+        }
+    }
     let symbols = run::output(Command::new("objdump").arg("--dynamic-syms").arg(program))?;
     let versions = symbols.split("GLIBC_").skip(1).filter_map(|rest| rest.split([')', ' ', '\n']).next());
-    let number = |version: &str| -> Option<(u32, u32)> {
-        let mut parts = version.split('.');
-        Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
-    };
-    let newest = versions.filter_map(number).max().context("the program has no symbols of glibc")?;
+    let newest = versions.filter_map(version_number).max().context("the program has no symbols of glibc")?;
     run::say("glibc", &format!("{}.{}", newest.0, newest.1));
-    if newest > (2, 28) {
+    if Some(newest) > version_number(GLIBC) {
         bail!("the program needs glibc {}.{}", newest.0, newest.1);
     }
     Ok(())
+}
+
+/// The first two numbers of a version.
+fn version_number(version: &str) -> Option<(u32, u32)> {
+    let mut parts = version.split('.');
+    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
 }
 
 /// A root directory with a C library, a shell's few commands and nothing else, in which a package is tried.
@@ -89,9 +100,9 @@ impl Bare {
         for name in ["lib", "lib64", "bin"] {
             symlink(Path::new("usr").join(name), root.join(name))?;
         }
-        for name in ["libc.so.6", "libm.so.6", "libpthread.so.0", "libdl.so.2", "librt.so.1", "libgcc_s.so.1"] {
+        for name in C_LIBRARY.iter().filter(|name| !name.starts_with("ld-")) {
             let from = PathBuf::from("/lib/x86_64-linux-gnu").join(name);
-            fs::copy(&from, root.join("usr/lib/x86_64-linux-gnu").join(name)).with_context(|| name)?;
+            fs::copy(&from, root.join("usr/lib/x86_64-linux-gnu").join(name)).with_context(|| (*name).to_owned())?;
         }
         fs::copy("/lib64/ld-linux-x86-64.so.2", root.join("usr/lib64/ld-linux-x86-64.so.2"))?;
         Ok(Bare { folder })
@@ -122,19 +133,13 @@ fn try_program(root: &Path, program: &str) -> Result<()> {
     Ok(())
 }
 
-/// The program of a root directory as a command, with a working directory and an empty environment.
+/// The program of a root directory as a command, in namespaces of its own: no root, no other process, an empty
+/// environment.
 fn enter(root: &Path, folder: &str, program: &str, arguments: &[&str]) -> Command {
-    let mut command = Command::new(program);
-    command.args(arguments).env_clear().env("SLUICE_CACHE_DIR", "/tmp/cache");
-    let (root, folder) = (root.to_owned(), PathBuf::from(folder));
-    // SAFETY: between fork and exec there are two system calls by way of the standard library, which allocates for
-    // their paths; this program has no other thread that could hold the allocator's lock.
-    unsafe {
-        command.pre_exec(move || {
-            chroot(&root)?;
-            std::env::set_current_dir(&folder)
-        });
-    }
+    let mut command = Command::new("unshare");
+    command.args(["--user", "--map-user=65532", "--map-group=65532", "--mount", "--pid", "--fork", "--mount-proc"]);
+    command.arg("--root").arg(root).args(["--wd", folder]).arg(program).args(arguments);
+    command.env_clear().env("PATH", "/usr/bin:/bin").env("SLUICE_CACHE_DIR", "/tmp/home/cache");
     command
 }
 

@@ -2,7 +2,7 @@
 //! layout in a tar file, which `podman load`, `docker load`, `skopeo` and `crane` read.
 
 use std::fs::{self, File};
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -107,8 +107,13 @@ fn merge_usr(root: &Path) -> Result<()> {
 
 /// The program, its plugins, and the folders that are mounted over.
 fn program(stage: &Stage, root: &Path) -> Result<()> {
-    for folder in ["usr/bin", "usr/lib", "etc/sluicebox/pipelines", "tmp", "var/cache/sluicebox"] {
+    for folder in ["usr/bin", "usr/lib", "etc/sluicebox/pipelines", "proc", "sys", "dev"] {
         fs::create_dir_all(root.join(folder))?;
+    }
+    // Whoever the program runs as: volumes that are mounted here take these rights over.
+    for folder in ["tmp", "var/cache/sluicebox"] {
+        fs::create_dir_all(root.join(folder))?;
+        fs::set_permissions(root.join(folder), fs::Permissions::from_mode(0o1777))?;
     }
     fs::copy(stage.root().join("bin/sluice"), root.join("usr/bin/sluice"))?;
     let (from, to) = (stage.root().join("lib/sluicebox"), root.join("usr/lib"));
@@ -134,7 +139,7 @@ fn write_layout(root: &Path, layout: &Path) -> Result<()> {
     let config = format!(
         "{{\"architecture\":\"amd64\",\"os\":\"linux\",\"config\":{{\"User\":\"{USER}\",\
          \"Entrypoint\":[\"/usr/bin/sluice\"],\"Cmd\":[\"run\",\"/etc/sluicebox/pipelines\"],\
-         \"Env\":[\"PATH=/usr/bin\",\"SLUICE_CACHE_DIR=/var/cache/sluicebox\",\
+         \"Env\":[\"PATH=/usr/bin\",\"SLUICE_CACHE_DIR=/var/cache/sluicebox/compiled\",\
          \"SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt\"],\"StopSignal\":\"SIGTERM\",\"WorkingDir\":\"/\",\
          \"Labels\":{{\"org.opencontainers.image.title\":\"sluicebox\",\"org.opencontainers.image.version\":\"{}\",\
          \"org.opencontainers.image.licenses\":\"Apache-2.0\"}}}},\

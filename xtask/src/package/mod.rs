@@ -70,6 +70,8 @@ fn build(workspace: &Workspace, tools: &Tools) -> Result<PathBuf> {
     let target = workspace.target.join("package-build");
     let mut cargo = workspace.cargo();
     cargo.env("CARGO_TARGET_DIR", &target).env("PATH", tools.path()?);
+    // Else the zlib of this machine is linked dynamically.
+    cargo.env("LIBZ_SYS_STATIC", "1");
     cargo.args(["zigbuild", "--release", "--locked", "--package", "sluicebox", "--bin", "sluice"]);
     cargo.args(["--target", &format!("{TARGET}.{GLIBC}")]);
     run::run(&mut cargo)?;
