@@ -25,7 +25,8 @@ use crate::session::{Place, Session};
 
 /// Commands that no test runs, by why.
 ///
-/// They would build and test everything within a test; what the demo shows is shown and run in `pipelines/README.md`, too.
+/// They would build and test everything within a test; what the demo shows is shown and run in `pipelines/README.md`,
+/// too.
 const TOO_LARGE: [&str; 3] = ["cargo xtask demo", "cargo xtask test", "cargo xtask setup"];
 /// They set up a reader's shell, or a broker, which here are set up by the session.
 const SET_UP: [&str; 6] = [
