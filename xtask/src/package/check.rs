@@ -162,18 +162,16 @@ fn debian(file: &Path) -> Result<()> {
     try_program(bare.root(), "/usr/bin/sluice")
 }
 
-/// The unit as it is installed, with the program where the unit says.
+/// The unit is right, and leaves the service as little as it can do with.
 fn unit(workspace: &Workspace, stage: &Stage) -> Result<()> {
-    let root = tempfile::tempdir()?;
-    let unit = root.path().join("usr/lib/systemd/system");
-    fs::create_dir_all(&unit)?;
-    fs::create_dir_all(root.path().join("usr/bin"))?;
     let source = workspace.root.join("deploy/systemd/sluicebox.service");
-    fs::copy(&source, unit.join("sluicebox.service"))?;
-    fs::copy(stage.root().join("bin/sluice"), root.path().join("usr/bin/sluice"))?;
-    let mut verify = Command::new("systemd-analyze");
-    verify.args(["verify", "--man=no", "--root"]).arg(root.path()).arg("sluicebox.service");
-    run::run(&mut verify)?;
+    let folder = tempfile::tempdir()?;
+    let unit = folder.path().join("sluicebox.service");
+    // The program does not lie where it is installed.
+    let program = stage.root().join("bin/sluice");
+    let text = fs::read_to_string(&source)?.replace("/usr/bin/sluice", &program.display().to_string());
+    fs::write(&unit, text)?;
+    run::run(Command::new("systemd-analyze").args(["verify", "--man=no"]).arg(&unit))?;
     let mut security = Command::new("systemd-analyze");
     // Exposure in tenths: 0 is nothing, 100 is everything.
     security.args(["security", "--no-pager", "--offline=true", "--threshold=20"]).arg(source);

@@ -26,7 +26,7 @@ Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
 Upstream-Name: sluicebox
 
 Files: *
-Copyright: the Sluicebox contributors
+Copyright: 2026 the Sluicebox contributors
 License: Apache-2.0
  On Debian systems the text of the Apache License 2.0 is in
  /usr/share/common-licenses/Apache-2.0. What is linked into the program, with
@@ -45,14 +45,15 @@ pub fn package(workspace: &Workspace, stage: &Stage, out: &Path) -> Result<PathB
         run::run(Command::new("cp").arg("--recursive").arg(stage.root().join(folder)).arg(&usr))?;
     }
     move_completions(&usr)?;
-    documents(workspace, &usr.join("share"))?;
+    let maintainer = maintainer(workspace)?;
+    documents(workspace, &usr.join("share"), &maintainer)?;
     configuration(workspace, &root)?;
-    control(workspace, &root)?;
+    control(workspace, &root, &maintainer)?;
     let file = out.join(format!("sluicebox_{}_amd64.deb", version()));
     let mut build = Command::new("dpkg-deb");
     build.args(["--root-owner-group", "-Zxz", "--build"]).arg(&root).arg(&file);
-    // The same files make the same package.
-    run::run(build.env("SOURCE_DATE_EPOCH", "0"))?;
+    // The same commit makes the same package.
+    run::run(build.env("SOURCE_DATE_EPOCH", last_commit(workspace, "%ct")?))?;
     Ok(file)
 }
 
@@ -63,11 +64,16 @@ fn move_completions(usr: &Path) -> Result<()> {
 }
 
 /// Documents as Debian wants them: compressed manual pages and changelog, a copyright file.
-fn documents(workspace: &Workspace, share: &Path) -> Result<()> {
+fn documents(workspace: &Workspace, share: &Path, maintainer: &str) -> Result<()> {
     let folder = share.join("doc/sluicebox");
     fs::remove_file(folder.join("LICENSE"))?;
     fs::write(folder.join("copyright"), COPYRIGHT)?;
-    fs::rename(folder.join("CHANGELOG.md"), folder.join("changelog"))?;
+    let date = last_commit(workspace, "%aD")?;
+    let changelog = format!(
+        "sluicebox ({}) unstable; urgency=medium\n\n  * See CHANGELOG.md.\n\n -- {maintainer}  {date}\n",
+        version()
+    );
+    fs::write(folder.join("changelog"), changelog)?;
     let mut compress = Command::new("gzip");
     compress.args(["-n", "-9"]).arg(folder.join("changelog"));
     for page in fs::read_dir(share.join("man/man1"))? {
@@ -99,14 +105,13 @@ fn configuration(workspace: &Workspace, root: &Path) -> Result<()> {
 }
 
 /// What dpkg reads.
-fn control(workspace: &Workspace, root: &Path) -> Result<()> {
+fn control(workspace: &Workspace, root: &Path, maintainer: &str) -> Result<()> {
     let folder = root.join("DEBIAN");
     fs::create_dir_all(&folder)?;
     let control = format!(
-        "Package: sluicebox\nVersion: {}\nArchitecture: amd64\nMaintainer: {}\nSection: net\nPriority: optional\n\
+        "Package: sluicebox\nVersion: {}\nArchitecture: amd64\nMaintainer: {maintainer}\nSection: net\nPriority: optional\n\
          Depends: libc6 (>= {GLIBC}), libgcc-s1\nRecommends: ca-certificates\nDescription:{DESCRIPTION}",
-        version(),
-        maintainer(workspace)?
+        version()
     );
     fs::write(folder.join("control"), control)?;
     fs::write(folder.join("conffiles"), "/etc/sluicebox/environment\n")?;
@@ -123,8 +128,12 @@ fn maintainer(workspace: &Workspace) -> Result<String> {
     if let (Ok(name), Ok(address)) = (env::var("DEBFULLNAME"), env::var("DEBEMAIL")) {
         return Ok(format!("{name} <{address}>"));
     }
+    last_commit(workspace, "%an <%ae>").context("set DEBFULLNAME and DEBEMAIL to name the package's maintainer")
+}
+
+/// Something of the last commit, in git's format.
+fn last_commit(workspace: &Workspace, format: &str) -> Result<String> {
     let mut log = Command::new("git");
-    log.current_dir(&workspace.root).args(["log", "-1", "--format=%an <%ae>"]);
-    let author = run::output(&mut log).context("set DEBFULLNAME and DEBEMAIL to name the package's maintainer")?;
-    Ok(author.trim().to_owned())
+    log.current_dir(&workspace.root).args(["log", "-1", &format!("--format={format}")]);
+    Ok(run::output(&mut log)?.trim().to_owned())
 }
