@@ -19,7 +19,7 @@ use crate::workspace::Workspace;
 /// An image larger than this is pulled too slowly, in bytes.
 const LARGEST_IMAGE: u64 = 60 << 20;
 /// The Kubernetes version that manifests are checked against.
-const KUBERNETES: &str = "1.33";
+const KUBERNETES: &str = "1.33.0";
 /// Debian's packages that checks are made with.
 const DEBIAN: [&str; 2] = ["lintian", "systemd"];
 
@@ -197,7 +197,7 @@ fn chart(workspace: &Workspace, tools: &Tools) -> Result<()> {
     run::run(Command::new(&helm).args(["lint", "--strict"]).arg(&chart))?;
     for settings in CHARTS {
         let mut template = Command::new(&helm);
-        template.args(["template", "orders"]).arg(&chart);
+        template.args(["template", "orders", "--kube-version", KUBERNETES]).arg(&chart);
         for setting in settings {
             template.args(["--set", setting]);
         }
@@ -206,7 +206,7 @@ fn chart(workspace: &Workspace, tools: &Tools) -> Result<()> {
         let file = tempfile::NamedTempFile::new()?;
         fs::write(file.path(), own.join("\n---\n"))?;
         let mut validate = Command::new(tools.program("kubernetes-validate"));
-        run::run(validate.args(["--strict", "--version", KUBERNETES]).arg(file.path()))?;
+        run::run(validate.args(["--strict", "--kubernetes-version", KUBERNETES]).arg(file.path()))?;
     }
     Ok(())
 }

@@ -61,6 +61,10 @@ spec:
       env:
         - name: POD_NAME
           valueFrom: { fieldRef: { fieldPath: metadata.name } }
+        {{- if .Values.plugins.volume }}
+        - name: SLUICE_PLUGIN_PATH
+          value: /etc/sluicebox/plugins
+        {{- end }}
         {{- with .Values.env }}
         {{- toYaml . | nindent 8 }}
         {{- end }}
