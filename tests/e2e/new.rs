@@ -1,7 +1,10 @@
 //! `sluice new`: every example makes a pipeline that passes its checks and tests, and runs on its samples. No Kafka is
 //! needed.
 
-use sluicebox_tests::{Finished, Folder, sluice};
+use std::fs;
+use std::process::Command;
+
+use sluicebox_tests::{Finished, Folder, plugin, program, sluice};
 
 /// The examples, and how many results and dead letters come of their sample records.
 const EXAMPLES: [(&str, usize); 4] = [("first", 3), ("order-status", 16), ("fan-out", 8), ("sql", 7)];
@@ -28,4 +31,21 @@ fn every_example_makes_a_pipeline_that_works() {
         let words: Vec<&str> = ["dev"].into_iter().chain(dev.split(' ')).collect();
         assert_eq!(run(&words).lines().count(), results, "{example}");
     }
+}
+
+#[test]
+fn plugins_that_were_installed_with_the_program_are_found_beside_it() {
+    let folder = Folder::new();
+    let (bin, plugins) = (folder.path().join("bin"), folder.path().join("lib/sluicebox/plugins"));
+    fs::create_dir_all(&bin).unwrap();
+    fs::create_dir_all(&plugins).unwrap();
+    fs::copy(program(), bin.join("sluice")).unwrap();
+    fs::copy(plugin("filter-json"), plugins.join("filter-json.wasm")).unwrap();
+    let list = |program: &std::path::Path| {
+        let mut command = Command::new(program);
+        let command = command.args(["plugin", "list", "--json"]).current_dir(folder.path());
+        Finished::of(command.env_remove("SLUICE_PLUGIN_PATH")).out
+    };
+    assert!(list(&bin.join("sluice")).contains("\"installed\""));
+    assert!(!list(&program()).contains("\"installed\""));
 }
