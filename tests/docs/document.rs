@@ -19,6 +19,8 @@ pub enum Block {
     Console(Console),
     /// A file.
     File(File),
+    /// A part of a file of the repository.
+    Part(File),
     /// For people alone.
     Shown,
 }
@@ -95,9 +97,11 @@ impl Fenced<'_> {
         match (language, words) {
             ("console", words) => Block::Console(self.console(words, document)),
             // The plugin's own tests run the statements of SQL on the records that are with them.
-            ("python" | "text" | "sql" | "json" | "jsonl", "") => Block::Shown,
-            (_, path) if path.contains('.') => {
-                Block::File(File { line: self.line, path: path.to_owned(), text: self.text.join("\n") + "\n" })
+            ("python" | "text" | "sql" | "json" | "jsonl" | "properties", "") => Block::Shown,
+            (_, words) if words.contains('.') => {
+                let (path, text) = (words.trim_start_matches("part "), self.text.join("\n") + "\n");
+                let file = File { line: self.line, path: path.to_owned(), text };
+                if words.starts_with("part ") { Block::Part(file) } else { Block::File(file) }
             }
             _ => panic!("{}:{}: what is to be done with ```{}?", document.display(), self.line, self.info),
         }

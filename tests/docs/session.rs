@@ -77,6 +77,13 @@ impl Session {
                     Ok(there) => assert_eq!(there, file.text, "{}:{}", document.path.display(), file.line),
                     Err(_) => self.write(&file.path, &file.text),
                 },
+                Block::Part(part) => {
+                    let path = repository().join(&part.path);
+                    let whole = fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+                    // Indentation may differ: a page shows a part by itself.
+                    let found = unindented(&whole).contains(&unindented(&part.text));
+                    assert!(found, "{}:{}: this is not in {}", document.path.display(), part.line, part.path);
+                }
                 Block::Console(_) | Block::Shown => {}
             }
         }
@@ -128,6 +135,10 @@ impl Session {
         let output = bash.output().expect("bash, script and timeout are there");
         shown::plain(&String::from_utf8_lossy(&output.stdout))
     }
+}
+
+fn unindented(text: &str) -> String {
+    text.lines().map(|line| line.trim_start().to_owned() + "\n").collect()
 }
 
 fn plugin_path() -> PathBuf {

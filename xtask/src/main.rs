@@ -9,6 +9,7 @@ mod fuzz;
 mod jq_suite;
 mod kafka;
 mod languages;
+mod package;
 mod peers;
 mod plugins;
 mod profile;
@@ -49,6 +50,8 @@ Usage: cargo xtask COMMAND
                   [--seed S] [--histories N] [--scenario NAME]
   jq-suite FILES  jq's own test cases on the plugin `jq`; those that differ have to stand in the plugin's README
   deny [CHECK]    licences, duplicate versions and sources of all dependencies; `advisories` where GitHub can be reached
+  package         a tarball, a Debian package and an OCI image of the program and its plugins, in target/package; with
+                  --check each is tried where no toolchain is, and unit, chart and manifests are validated
   help            this text
 
 Everything that is made lies in the target folder (CARGO_TARGET_DIR, else target/).
@@ -69,6 +72,7 @@ enum Command {
     Simulate { arguments: Vec<OsString> },
     JqSuite { files: Vec<OsString> },
     Deny { arguments: Vec<OsString> },
+    Package { arguments: Vec<OsString> },
     Help,
 }
 
@@ -115,6 +119,9 @@ fn parse(mut arguments: lexopt::Parser) -> Result<Command, lexopt::Error> {
             Value(word) if words.is_empty() && word == "deny" => {
                 return Ok(Command::Deny { arguments: arguments.raw_args()?.collect() });
             }
+            Value(word) if words.is_empty() && word == "package" => {
+                return Ok(Command::Package { arguments: arguments.raw_args()?.collect() });
+            }
             Value(word) if words.is_empty() && word == "simulate" => {
                 return Ok(Command::Simulate { arguments: arguments.raw_args()?.collect() });
             }
@@ -155,6 +162,7 @@ fn execute(command: Command) -> Result<()> {
         Command::Simulate { arguments } => simulate::run(&workspace, &arguments),
         Command::JqSuite { files } => jq_suite::run(&workspace, &files),
         Command::Deny { arguments } => deny::run(&workspace, &arguments),
+        Command::Package { arguments } => package::run(&workspace, &arguments),
         Command::Help => {
             print!("{HELP}");
             Ok(())

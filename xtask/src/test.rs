@@ -23,7 +23,7 @@ const NO_PYTHON: &str = "no Python 3 with venv: install Python 3.10 or newer (De
                          Avro codec is tested against fastavro";
 
 /// End-to-end tests that no broker takes part in: the kind of delivery is nothing to them.
-const WITHOUT_BROKER: [&str; 5] = ["dev::", "languages::", "pipeline_tests::", "streams::", "usage::"];
+const WITHOUT_BROKER: [&str; 6] = ["dev::", "languages::", "new::", "pipeline_tests::", "streams::", "usage::"];
 
 /// Runs the tests whose names contain `filter`, or all. Tests go on after a failure; the summary names what failed.
 pub fn run(workspace: &Workspace, filter: Option<&OsStr>) -> Result<()> {

@@ -11,12 +11,13 @@ use wasmparser::{Parser, Payload};
 
 use super::inspect::size;
 use super::{VERSION_SECTION, usage};
+use crate::config::installed_plugins;
 
 /// The variable that names folders of plugins, separated as in `PATH`.
 const PATH_VARIABLE: &str = "SLUICE_PLUGIN_PATH";
 /// Characters of a version that are shown.
 const LONGEST_VERSION: usize = 64;
-/// The folder beside a pipeline file that is searched last.
+/// The folder beside a pipeline file that is searched after those that were named.
 const BESIDE: &str = "plugins";
 
 /// A plugin that a pipeline can name. The keys of its JSON are stable.
@@ -30,7 +31,7 @@ pub struct Listed {
     pub size: u64,
     /// The component.
     pub file: PathBuf,
-    /// What named the folder: `--plugin-path`, `SLUICE_PLUGIN_PATH` or `plugins/`.
+    /// What named the folder: `--plugin-path`, `SLUICE_PLUGIN_PATH`, `plugins/`, or `installed` with the program.
     pub found_by: &'static str,
     /// Why it cannot be used, as far as a look at the file shows it.
     pub error: Option<String>,
@@ -41,13 +42,15 @@ pub struct Listed {
 pub struct PluginFolders(Vec<(&'static str, PathBuf)>);
 
 impl PluginFolders {
-    /// The folders of the command line, then those of the environment, then `plugins/` beside a pipeline file.
+    /// The folders of the command line, then those of the environment, then `plugins/` beside a pipeline file, then the
+    /// plugins that were installed with the program.
     pub fn new(given: &[PathBuf], beside: &Path) -> PluginFolders {
         let mut folders: Vec<_> = given.iter().map(|folder| ("--plugin-path", folder.clone())).collect();
         let variable = env::var_os(PATH_VARIABLE).unwrap_or_default();
         let named = env::split_paths(&variable).filter(|folder| !folder.as_os_str().is_empty());
         folders.extend(named.map(|folder| (PATH_VARIABLE, folder)));
         folders.push(("plugins/", beside.join(BESIDE)));
+        folders.extend(installed_plugins().map(|folder| ("installed", folder)));
         PluginFolders(folders)
     }
 

@@ -1,4 +1,5 @@
-//! What plugin authors need, in any language: new projects, builds, and a description of a built plugin.
+//! What authors need: new pipelines, and for plugins in any language new projects, builds, and a description of a
+//! built plugin.
 //!
 //! A language is a row in [`Language`] and a file in `build/`. What follows a language's own tools is the same for all.
 
@@ -7,6 +8,7 @@ mod component;
 mod inspect;
 mod language;
 mod list;
+mod pipeline_project;
 mod project;
 mod schema;
 mod tool;
@@ -17,6 +19,7 @@ pub use component::Real;
 pub use inspect::{Inspection, inspect, size};
 pub use language::Language;
 pub use list::{Listed, PluginFolders, table};
+pub use pipeline_project::{Example, create_pipeline};
 pub use project::{Kind, create};
 pub use usage::{WrongUse, wrong_use};
 

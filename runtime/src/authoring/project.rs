@@ -56,7 +56,7 @@ impl Language {
 /// # Errors
 /// [`WrongUse`](super::WrongUse): the name is not one for a plugin, or exists. Otherwise a file cannot be written.
 pub fn create(parent: &Path, name: &str, language: Language, kind: Kind) -> Result<PathBuf> {
-    check_name(name)?;
+    check_name(name, "plugin", "mask-email")?;
     let (templates, sdk) = language.folders().context("there is no template for this language")?;
     let folder = parent.join(name);
     if folder.exists() {
@@ -75,13 +75,14 @@ pub fn create(parent: &Path, name: &str, language: Language, kind: Kind) -> Resu
     Ok(folder)
 }
 
-/// A plugin's name becomes the name of a file, of a package and of a module in every language.
-fn check_name(name: &str) -> Result<()> {
+/// A name becomes that of a file, and a plugin's that of a package and of a module in every language. `what` it names,
+/// with an example of such a name.
+pub(super) fn check_name(name: &str, what: &str, example: &str) -> Result<()> {
     let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     let is_name = name.starts_with(|c: char| c.is_ascii_lowercase()) && name.chars().all(is_plain);
     if !is_name || name.ends_with('-') || name.contains("--") {
-        let message = "use lower-case letters, digits and single hyphens, and begin with a letter, as in mask-email";
-        return Err(wrong_use(format!("{name:?} is not a name for a plugin: {message}")));
+        let message = "use lower-case letters, digits and single hyphens, and begin with a letter, as in";
+        return Err(wrong_use(format!("{name:?} is not a name for a {what}: {message} {example}")));
     }
     Ok(())
 }
@@ -122,7 +123,8 @@ fn below<'a>(
     files.iter().filter_map(move |(path, bytes)| Some((path.strip_prefix(folder)?.strip_prefix('/')?, *bytes)))
 }
 
-fn write(file: &Path, bytes: &[u8]) -> Result<()> {
+/// Writes a file, and makes the folder that it lies in.
+pub(super) fn write(file: &Path, bytes: &[u8]) -> Result<()> {
     let folder = file.parent().context("a file lies in a folder")?;
     fs::create_dir_all(folder)
         .and_then(|()| fs::write(file, bytes))

@@ -7,6 +7,7 @@ mod dev;
 mod dlq;
 mod explain;
 mod logging;
+mod new;
 mod output;
 mod plugin;
 #[cfg(test)]
@@ -73,6 +74,8 @@ enum Command {
     /// No broker is contacted unless --broker is given.
     #[command(visible_aliases = ["validate", "lint"])]
     Check(check::Check),
+    /// Create a pipeline with tests, sample records and a README
+    New(new::New),
     /// Run one pipeline on sample records, without Kafka
     ///
     /// The pipeline runs on a broker that is part of this program. Its results go to standard output: as readable text
@@ -153,6 +156,7 @@ fn execute(command: Command) -> anyhow::Result<u8> {
     match command {
         Command::Run(run) => run.execute(),
         Command::Check(check) => check.execute(),
+        Command::New(new) => new.execute(),
         Command::Dev(dev) => dev.execute(),
         Command::Test(test) => test.execute(),
         Command::Plugin(plugin) => plugin.execute(),

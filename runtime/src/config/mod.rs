@@ -47,6 +47,7 @@ pub(crate) use load::{read, source};
 pub use native::{librdkafka_version, sasl_mechanisms};
 pub use pattern::TopicPattern;
 pub(crate) use planner::Planner;
+pub use plugins::installed_plugins;
 pub use print::print;
 pub(crate) use shape::{Kind, parse};
 pub(crate) use stages::{grants, limits};

@@ -7,12 +7,23 @@ use super::expand::Env;
 
 /// The variable that names folders of plugins, separated as in `PATH`.
 const PATH_VARIABLE: &str = "SLUICE_PLUGIN_PATH";
-/// The directory beside a pipeline file that is searched last.
+/// The directory beside a pipeline file that is searched after those that were named.
 const BESIDE: &str = "plugins";
 /// The folder of a project that `sluice plugin build` puts the component into.
 const BUILD: &str = "build";
 /// How a component's file ends.
 const EXTENSION: &str = "wasm";
+
+/// The folder of the plugins that were installed with the program, seen from the folder that the program's own lies in.
+const INSTALLED: &str = "lib/sluicebox/plugins";
+
+/// The plugins that were installed with the program: `../lib/sluicebox/plugins` beside its folder. None where there are
+/// none.
+pub fn installed_plugins() -> Option<PathBuf> {
+    let program = std::env::current_exe().ok()?;
+    let folder = program.parent()?.parent()?.join(INSTALLED);
+    folder.is_dir().then_some(folder)
+}
 
 /// Where plugins are looked for.
 pub(super) struct PluginPath {
@@ -31,13 +42,15 @@ pub(super) struct NoPlugin {
 }
 
 impl PluginPath {
-    /// The folders given, then those of the environment, then `plugins/` beside the file.
+    /// The folders given, then those of the environment, then `plugins/` beside the file, then those installed with the
+    /// program.
     pub fn new(file: &Path, given: &[PathBuf], env: Env<'_>) -> Self {
         let beside = file.parent().unwrap_or(Path::new("")).to_owned();
         let mut folders = given.to_vec();
         let variable = env(PATH_VARIABLE).unwrap_or_default();
         folders.extend(std::env::split_paths(&variable).filter(|folder| !folder.as_os_str().is_empty()));
         folders.push(beside.join(BESIDE));
+        folders.extend(installed_plugins());
         PluginPath { beside, folders }
     }
 

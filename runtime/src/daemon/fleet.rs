@@ -18,6 +18,9 @@ use crate::pipeline::Pipeline;
 use crate::ready::Ready;
 use crate::view::{Phase, PipelineView, ViewCell};
 
+/// A loop that has not turned for so long, although it was asked to, hangs.
+const TURN_LIMIT: Duration = Duration::from_secs(30);
+
 /// All pipelines of a process.
 pub(super) struct Fleet {
     on_failure: OnFailure,
@@ -52,6 +55,13 @@ enum State {
 }
 
 impl Member {
+    /// Returns whether its loop turned lately, or does not run. At its end a loop waits for the workers, which may be
+    /// in a call of a plugin.
+    fn turns(&self, now: Instant) -> bool {
+        let longest_call = self.ready.plan.stages.iter().map(|stage| stage.limits.time).max().unwrap_or_default();
+        self.pipeline().is_none() || turned_lately(self.view.last_turn(), longest_call, now)
+    }
+
     fn pipeline(&self) -> Option<&Pipeline> {
         match &self.state {
             State::Running(pipeline, _) | State::Draining(pipeline, _) => Some(pipeline),
@@ -317,6 +327,24 @@ impl Fleet {
         !self.is_stopping && self.members.values().all(is_ready)
     }
 
+    /// Returns whether it was told to stop.
+    pub(super) fn is_stopping(&self) -> bool {
+        self.is_stopping
+    }
+
+    /// Returns whether the loop of every pipeline turned lately, and asks those that are idle to turn for the next
+    /// time.
+    pub(super) fn turns(&self) -> bool {
+        self.members.values().filter_map(Member::pipeline).for_each(Pipeline::refresh);
+        let now = Instant::now();
+        self.members.values().all(|member| member.turns(now))
+    }
+
+    /// Returns one line on all pipelines: how many are in which phase, what they have and how far behind they are.
+    pub(super) fn summary(&self) -> String {
+        summary(self.members.values().map(|member| member.view.get()))
+    }
+
     /// Logs a status line for each pipeline, and asks each to publish how it stands for the next time.
     pub(super) fn log_status(&self) {
         for (name, member) in &self.members {
@@ -328,6 +356,24 @@ impl Fleet {
             }
         }
     }
+}
+
+fn turned_lately(last_turn: Option<Instant>, longest_call: Duration, now: Instant) -> bool {
+    last_turn.is_none_or(|turned| now.saturating_duration_since(turned) <= TURN_LIMIT + longest_call)
+}
+
+fn summary(views: impl Iterator<Item = Arc<PipelineView>>) -> String {
+    let (mut phases, mut partitions, mut lag) = (BTreeMap::<&str, usize>::new(), 0, Some(0));
+    for view in views {
+        *phases.entry(view.phase.as_str()).or_default() += 1;
+        partitions += view.partitions.len();
+        if !view.partitions.is_empty() {
+            lag = lag.zip(view.lag()).map(|(sum, lag)| sum + lag);
+        }
+    }
+    let phases: Vec<String> = phases.iter().map(|(phase, count)| format!("{count} {phase}")).collect();
+    let lag = lag.map_or_else(|| "unknown".to_owned(), |lag| lag.to_string());
+    format!("Pipelines: {}; partitions assigned: {partitions}; lag: {lag}", phases.join(", "))
 }
 
 fn in_words(wait: Duration) -> String {
@@ -344,4 +390,26 @@ fn log_status(pipeline: &str, view: &PipelineView, totals: &Totals) {
         records_in = records, records_out = out, dead_letters, dropped, held = view.retrying(),
         "{}", said.unwrap_or("status")
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_loop_hangs_when_it_has_not_turned_for_longer_than_any_call_of_a_plugin_takes() {
+        let (turned, call) = (Instant::now(), Duration::from_secs(5));
+        let later = |seconds| turned + Duration::from_secs(seconds);
+        assert!(turned_lately(None, call, later(60)));
+        assert!(turned_lately(Some(turned), call, later(35)));
+        assert!(!turned_lately(Some(turned), call, later(36)));
+    }
+
+    #[test]
+    fn the_summary_counts_pipelines_by_phase() {
+        let view = |phase| Arc::new(PipelineView { phase, ..PipelineView::default() });
+        let views = [Phase::Running, Phase::Failed, Phase::Running].map(view);
+        let expected = "Pipelines: 1 failed, 2 running; partitions assigned: 0; lag: 0";
+        assert_eq!(summary(views.into_iter()), expected);
+    }
 }

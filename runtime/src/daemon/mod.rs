@@ -3,6 +3,7 @@
 mod fleet;
 mod ready_file;
 mod restart;
+mod service_manager;
 mod watched;
 
 use std::path::{Path, PathBuf};
@@ -16,9 +17,10 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use self::fleet::Fleet;
 use self::ready_file::ReadyFile;
+use self::service_manager::ServiceManager;
+use self::watched::WatchedFiles;
 use crate::admin::api::Problem;
 use crate::admin::{AdminOptions, AdminServer, Registry, Request};
-use self::watched::WatchedFiles;
 use crate::config::plan::Plan;
 use crate::config::{Errors, PlanOptions};
 use crate::plugin::Engine;
@@ -58,18 +60,19 @@ pub struct Daemon {
     pub admin: Option<AdminOptions>,
 }
 
+/// Whoever is told how the daemon stands, and the files that it depends on.
+struct Outside {
+    ready_file: Option<ReadyFile>,
+    service_manager: ServiceManager,
+    watched: Option<WatchedFiles>,
+}
+
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hang_up: Signal,
     // When one first asked for a stop.
     stop_asked: Option<Instant>,
-}
-
-/// Files that the daemon keeps an eye on.
-struct Files {
-    ready: Option<ReadyFile>,
-    watched: Option<WatchedFiles>,
 }
 
 /// What a reload has found.
@@ -79,12 +82,14 @@ impl Daemon {
     /// Runs until it is told to stop or nothing is left to run. Returns whether no pipeline has failed.
     ///
     /// # Errors
-    /// Signal handlers or threads that cannot be made; a ready file that cannot be written.
+    /// Signal handlers or threads that cannot be made; a ready file that cannot be written; a `NOTIFY_SOCKET` that is
+    /// no socket of this machine.
     pub async fn run(&self, engine: Engine, pipelines: Vec<Ready>) -> anyhow::Result<bool> {
         let (ended, endings) = unbounded_channel();
         let changed = Arc::new(Notify::new());
         let mut fleet = Fleet::new(self.on_failure, ended, changed.clone());
         let ready_file = self.ready_file.clone().map(ReadyFile::new);
+        let service_manager = ServiceManager::from_environment()?;
         let mut signals = Signals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
@@ -105,13 +110,16 @@ impl Daemon {
         for pipeline in pipelines {
             fleet.start(pipeline)?;
         }
-        let mut files = Files { ready: ready_file, watched };
+        let mut outside = Outside { ready_file, service_manager, watched };
         let mut inbox = Inbox { endings, requests, changed: &changed };
+        // Brokers are not waited for: that nothing is assigned yet is no reason to restart the service.
+        outside.service_manager.ready();
         let result =
-            self.supervise(&engine, &mut fleet, &mut signals, &mut inbox, &registry, admin.as_ref(), &mut files);
+            self.supervise(&engine, &mut fleet, &mut signals, &mut inbox, &registry, admin.as_ref(), &mut outside);
         let result = result.await;
         drop(admin);
-        if let Some(file) = &mut files.ready {
+        outside.service_manager.stopping();
+        if let Some(file) = &mut outside.ready_file {
             file.set(false)?;
         }
         result?;
@@ -126,22 +134,18 @@ impl Daemon {
         inbox: &mut Inbox<'_>,
         registry: &Registry,
         admin: Option<&AdminServer>,
-        files: &mut Files,
+        outside: &mut Outside,
     ) -> anyhow::Result<()> {
         let mut status = every(STATUS_INTERVAL);
         status.tick().await;
+        let mut keep_alive = outside.service_manager.keep_alive_interval().map(every);
         // Loading may take minutes of compiling, so it runs beside this loop.
         let (loaded, mut reloads) = unbounded_channel::<Reloaded>();
         let (one_loaded, mut one_reloads) = unbounded_channel::<OneReloaded>();
         let mut reloading = Reloading::No;
         while fleet.is_alive() {
             registry.replace(fleet.entries());
-            if let Some(file) = &mut files.ready
-                && let Err(error) = file.set(fleet.is_ready())
-            {
-                // Without the file whoever waits for it waits for ever, so everything is stopped in order.
-                fleet.fail(&format!("{error}: draining"));
-            }
+            outside.tell(fleet);
             let restart_due = fleet.next_restart();
             tokio::select! {
                 Some(name) = inbox.endings.recv() => fleet.on_ended(&name)?,
@@ -160,28 +164,36 @@ impl Daemon {
                     if let Some(admin) = admin {
                         admin.read_tokens_again();
                     }
+                    outside.service_manager.reloading();
                     if reloading.ask() {
                         self.load_beside("SIGHUP", engine, &loaded);
                     }
                 }
-                () = change_of(&mut files.watched) => {
+                () = change_of(&mut outside.watched) => {
                     if reloading.ask() {
                         self.load_beside("a file has changed", engine, &loaded);
                     }
                 }
                 Some(result) = reloads.recv() => {
-                    if let (Some(watched), Ok(loaded)) = (&mut files.watched, &result) {
+                    if let (Some(watched), Ok(loaded)) = (&mut outside.watched, &result) {
                         let plans: Vec<&Plan> = loaded.ready.iter().map(|ready| &*ready.plan).collect();
                         watched.set(&self.paths, &self.options, &plans);
                     }
                     fleet.on_reloaded(result)?;
                     if reloading.done() {
                         self.load_beside("something has changed meanwhile", engine, &loaded);
+                    } else {
+                        outside.service_manager.ready();
                     }
                 }
                 () = inbox.changed.notified() => {}
                 () = sleep_until(restart_due), if restart_due.is_some() => fleet.restart_due()?,
                 _ = status.tick() => fleet.log_status(),
+                () = tick(&mut keep_alive) => {
+                    if fleet.turns() {
+                        outside.service_manager.keep_alive();
+                    }
+                }
             }
         }
         Ok(())
@@ -241,6 +253,20 @@ fn load_named(engine: &Engine, file: &Path, options: &PlanOptions, name: &str) -
         )));
     }
     Ok(ready)
+impl Outside {
+    /// Tells how the pipelines stand, where that has changed.
+    fn tell(&mut self, fleet: &mut Fleet) {
+        if let Some(file) = &mut self.ready_file
+            && let Err(error) = file.set(fleet.is_ready())
+        {
+            // Without the file whoever waits for it waits indefinitely, so everything is stopped in order.
+            fleet.fail(&format!("{error}: draining"));
+        }
+        if fleet.is_stopping() {
+            self.service_manager.stopping();
+        }
+        self.service_manager.set_status(fleet.summary());
+    }
 }
 
 /// Whether files are being read again, and whether that was asked for once more meanwhile.
@@ -293,6 +319,14 @@ async fn change_of(watched: &mut Option<WatchedFiles>) {
 async fn sleep_until(deadline: Option<Instant>) {
     if let Some(deadline) = deadline {
         tokio::time::sleep_until(deadline.into()).await;
+    }
+}
+
+/// The next tick; never where there is no interval.
+async fn tick(interval: &mut Option<Interval>) {
+    match interval {
+        Some(interval) => _ = interval.tick().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -10,6 +10,7 @@ use crate::rt::{self, Receiver};
 use crate::sink::Known;
 use crate::sink::receipt::Receipt;
 use crate::source::Event;
+use crate::view::ViewCell;
 
 /// How long the brokers have to answer one question about topics.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
@@ -50,9 +51,11 @@ pub(super) fn wait_for_topics(
     kafka: &dyn Kafka<Receipt>,
     plan: &Plan,
     events: &Receiver<Event>,
+    view: &ViewCell,
 ) -> Result<Option<Topics>, PipelineError> {
     let mut said = None;
     loop {
+        view.turn();
         match topics(kafka, plan) {
             Ok(topics) => return Ok(Some(topics)),
             Err(error @ TopicError::Topic(_)) => return Err(PipelineError::Topic(error.to_string())),

@@ -109,6 +109,7 @@ pub(crate) fn start_workers<P: StartPlugin>(
     drop(ready);
     while let Ok(result) = started.recv_until(None) {
         result?;
+        shared.view.turn();
     }
     Ok((jobs, workers))
 }

@@ -4,7 +4,9 @@
 mod pauses;
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use crate::rt;
 
 pub use self::pauses::{OperatorPauses, PauseTarget};
 use crate::counters::CountersSnapshot;
@@ -180,6 +182,7 @@ pub type OnChange = Box<dyn Fn() + Send + Sync>;
 #[derive(Default)]
 pub struct ViewCell {
     view: Mutex<Arc<PipelineView>>,
+    turned: Mutex<Option<Instant>>,
     on_change: Option<OnChange>,
     /// What an operator has paused. The loop obeys it, and it outlives the loop.
     pub pauses: OperatorPauses,
@@ -202,8 +205,19 @@ impl ViewCell {
         self.view.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// The loop says that it turns. To publish a view says so, too.
+    pub fn turn(&self) {
+        *self.turned.lock().unwrap_or_else(PoisonError::into_inner) = Some(rt::now());
+    }
+
+    /// Returns when the loop last turned, as far as it has said so; none: it has never turned.
+    pub fn last_turn(&self) -> Option<Instant> {
+        *self.turned.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Publishes a view.
     pub fn publish(&self, view: PipelineView) {
+        self.turn();
         let view = Arc::new(view);
         let before = std::mem::replace(&mut *self.view.lock().unwrap_or_else(PoisonError::into_inner), view.clone());
         if let Some(on_change) = self.on_change.as_ref().filter(|_| view.differs_in_kind(&before)) {
