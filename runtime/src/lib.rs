@@ -18,11 +18,13 @@ pub mod limits;
 pub mod log;
 pub mod pipeline;
 pub mod plugin;
+pub mod read_progress;
 pub mod ready;
 pub mod record_text;
 pub mod rt;
 pub mod sink;
 pub mod source;
+pub mod sql;
 pub mod stage;
 
 pub mod testing;

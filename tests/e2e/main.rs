@@ -24,6 +24,7 @@ mod secure;
 mod signals;
 mod sizes;
 mod slow_stage;
+mod sql;
 mod stall;
 mod streams;
 mod transactions;

@@ -10,6 +10,7 @@ mod plugin;
 #[cfg(test)]
 mod reference;
 mod run;
+mod sql;
 mod suggest;
 mod test;
 mod version;
@@ -86,6 +87,7 @@ enum Command {
     Plugin(plugin::Plugin),
     /// Inspect and replay dead letters
     Dlq(Box<dlq::Dlq>),
+    Sql(sql::Sql),
     /// Generate shell completions
     Completions(completions::Completions),
     /// Write man pages into a directory
@@ -143,6 +145,7 @@ fn execute(command: Command) -> anyhow::Result<u8> {
         Command::Test(test) => test.execute(),
         Command::Plugin(plugin) => plugin.execute(),
         Command::Dlq(dlq) => dlq.execute(),
+        Command::Sql(sql) => sql.execute(),
         Command::Completions(completions) => completions.execute(),
         Command::Man(man) => man.execute(),
     }

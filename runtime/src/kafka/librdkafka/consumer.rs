@@ -52,7 +52,7 @@ pub(super) struct NativeConsumer {
 /// The client itself, which questions on other threads keep alive.
 pub(super) struct Client {
     // Dropped only once it has ended: its own drop would wait for that without a deadline.
-    base: ManuallyDrop<BaseConsumer<Logging>>,
+    pub(super) base: ManuallyDrop<BaseConsumer<Logging>>,
     has_ended: AtomicBool,
 }
 
