@@ -23,6 +23,7 @@ pub mod log;
 pub mod pipeline;
 pub mod plugin;
 pub mod readable;
+pub mod read_progress;
 pub mod ready;
 pub mod record_text;
 pub mod registry;
@@ -30,6 +31,7 @@ pub mod rt;
 pub mod show;
 pub mod sink;
 pub mod source;
+pub mod sql;
 pub mod stage;
 pub mod taps;
 

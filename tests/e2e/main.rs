@@ -28,6 +28,7 @@ mod service_manager;
 mod signals;
 mod sizes;
 mod slow_stage;
+mod sql;
 mod stall;
 mod streams;
 mod transactions;

@@ -14,7 +14,7 @@ const MAX_SCALE: u32 = 200;
 const MIN_SIGNIFICANT: i32 = 16;
 
 /// A number `digits / 10^scale`. It is written with all digits of its scale: `1.50` is not `1.5`, but equal to it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Decimal {
     /// The digits in two halves, so that the type needs no more alignment than a word.
     high: i64,

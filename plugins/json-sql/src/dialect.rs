@@ -87,6 +87,10 @@ impl Dialect for JsonSqlDialect {
         true
     }
 
+    fn supports_filter_during_aggregation(&self) -> bool {
+        true
+    }
+
     fn supports_nested_comments(&self) -> bool {
         true
     }

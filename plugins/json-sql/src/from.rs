@@ -5,7 +5,7 @@ use sqlparser::ast::{
     TableFactor,
 };
 
-use crate::error::{QueryError, suggestion};
+use crate::error::{Place, QueryError, suggestion};
 use crate::tokens::place;
 
 /// The one table that there is.
@@ -14,6 +14,8 @@ const INPUT: &str = "input";
 /// What FROM says.
 #[derive(Default)]
 pub(crate) struct From<'q> {
+    /// The table, as it is written, and where it stands.
+    pub table: (String, Place),
     /// What the record may be called in front of a field.
     pub names: Vec<String>,
     /// An array, and what its elements are called.
@@ -79,16 +81,23 @@ pub(crate) fn read(select: &Select) -> Result<From<'_>, QueryError> {
 }
 
 impl From<'_> {
+    /// Refuses every table but `input`, the one that a stage has.
+    pub fn only_input(&self) -> Result<(), QueryError> {
+        let (written, here) = &self.table;
+        if written.eq_ignore_ascii_case(INPUT) {
+            return Ok(());
+        }
+        let help = suggestion(written, [INPUT]).unwrap_or_else(|| "write FROM input: what the stage gets".into());
+        Err(QueryError::new(*here, format!("there is no table {written}")).help(help))
+    }
+
     fn table(&mut self, factor: &TableFactor) -> Result<(), QueryError> {
         let here = place(factor.span().start);
         match factor {
             TableFactor::Table { name, alias, args: None, .. } => {
                 let written = name.to_string();
-                if !written.eq_ignore_ascii_case(INPUT) {
-                    let help =
-                        suggestion(&written, [INPUT]).unwrap_or_else(|| "write FROM input: what the stage gets".into());
-                    return Err(QueryError::new(here, format!("there is no table {written}")).help(help));
-                }
+                let plain = name.0.first().and_then(|part| part.as_ident()).filter(|_| name.0.len() == 1);
+                self.table = (plain.map_or(written.clone(), |ident| ident.value.clone()), here);
                 self.names = vec![alias.as_ref().map_or(written, |alias| alias.name.value.clone())];
                 Ok(())
             }

@@ -34,6 +34,7 @@ mod query;
 mod refuse;
 mod row;
 mod statement;
+mod table;
 mod time;
 mod tokens;
 mod types;
@@ -48,6 +49,7 @@ pub use failure::Failure;
 pub use input::{Input, Needs};
 pub use query::{Nulls, Query};
 pub use row::{Change, Memory, Row};
+pub use table::{Flow, RowError, TableQuery};
 pub use time::interval::Interval;
 pub use value::{Kind, Value};
 

@@ -102,6 +102,33 @@ impl Program {
 }
 
 impl Constant {
+    /// Any number as a double.
+    pub fn number(&self) -> Option<f64> {
+        match self {
+            Constant::Plain(value) => value.float().ok(),
+            _ => None,
+        }
+    }
+
+    /// Bytes that it takes, roughly.
+    pub fn size(&self) -> usize {
+        size_of::<Constant>()
+            + match self {
+                Constant::Plain(_) => 0,
+                Constant::Text(text) | Constant::Json(text) => text.len(),
+                Constant::Bytes(bytes) => bytes.len(),
+                Constant::Array(items) => items.iter().map(Constant::size).sum(),
+            }
+    }
+
+    /// A text.
+    pub fn into_text(self) -> Option<String> {
+        match self {
+            Constant::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
     pub fn of(value: &Value<'_>) -> Constant {
         match value {
             Value::Text(text) => Constant::Text((*text).to_owned()),

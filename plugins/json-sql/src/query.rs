@@ -1,10 +1,11 @@
 //! A query: its statements, run on one record after the other.
 
+use sqlparser::ast::Statement as SqlStatement;
 use sqlparser::parser::{Parser, ParserError};
 
 use crate::arena::Arena;
 use crate::cache::Cache;
-use crate::columns::Columns;
+use crate::columns::{Cells, Columns, Field};
 use crate::dialect::JsonSqlDialect;
 use crate::error::{Place, QueryError, suggestion};
 use crate::functions::Scope;
@@ -43,7 +44,7 @@ pub struct Query {
     pub(crate) statements: Vec<Statement>,
     pub(crate) columns: Columns,
     pub(crate) nulls: Nulls,
-    needs: Needs,
+    pub(crate) needs: Needs,
 }
 
 impl Query {
@@ -80,19 +81,7 @@ impl Query {
         memory.clear();
         let Memory { arena, cache, out, rows, fields, headers } = memory;
         let arena = &*arena;
-        let cells = arena.fill(self.columns.len(), None);
-        let mut json = "";
-        if self.needs.value {
-            let value = input.value.ok_or("the value is null")?;
-            let copies = self.statements.iter().any(Statement::copies_fields);
-            let is_object =
-                self.columns.read(value, cells, copies.then_some(&mut *fields)).map_err(|e| e.to_string())?;
-            // The reader has checked that it is UTF-8; large texts are not checked twice for nothing but copies.
-            json = if copies { std::str::from_utf8(value).map_err(|error| error.to_string())? } else { "" };
-            if !is_object && (copies || self.columns.has_fields()) {
-                return Err("the value is JSON, but no object: a query reads the fields of an object".into());
-            }
-        }
+        let (cells, json) = self.read(input, arena, fields)?;
         let scope = Scope { arena, cache };
         let mut frame = Frame { scope, cells, input, elements: Vec::new() };
         let mut writer = Writer { query: self, json, fields, out, rows, headers };
@@ -100,6 +89,29 @@ impl Query {
             writer.statement(number, &mut frame)?;
         }
         Ok(())
+    }
+
+    /// Reads the columns of a record, and the places of all fields where they are copied. Returns the text that these
+    /// lie in beside the columns.
+    pub(crate) fn read<'a>(
+        &self,
+        input: &Input<'a>,
+        arena: &'a Arena,
+        fields: &mut Vec<Field>,
+    ) -> Result<(&'a Cells<'a>, &'a str), String> {
+        let cells = arena.fill(self.columns.len(), None);
+        if !self.needs.value {
+            return Ok((cells, ""));
+        }
+        let value = input.value.ok_or("the value is null")?;
+        let copies = self.statements.iter().any(Statement::copies_fields);
+        let is_object = self.columns.read(value, cells, copies.then_some(fields)).map_err(|e| e.to_string())?;
+        if !is_object && (copies || self.columns.has_fields()) {
+            return Err("the value is JSON, but no object: a query reads the fields of an object".into());
+        }
+        // The reader has checked that it is UTF-8; large texts are not checked twice for nothing but copies.
+        let json = if copies { std::str::from_utf8(value).map_err(|error| error.to_string())? } else { "" };
+        Ok((cells, json))
     }
 }
 
@@ -112,7 +124,8 @@ pub(crate) fn constant(program: &Program) -> Option<Constant> {
     Some(Constant::of(&value))
 }
 
-fn compile(text: &str, nulls: Nulls) -> Result<Query, QueryError> {
+/// The statements of a query, as the parser reads them.
+pub(crate) fn parse(text: &str) -> Result<Vec<SqlStatement>, QueryError> {
     let tokens = tokens::read(text)?;
     let dialect = JsonSqlDialect::default();
     let parser = Parser::new(&dialect).with_recursion_limit(MAX_BRACKETS);
@@ -125,6 +138,11 @@ fn compile(text: &str, nulls: Nulls) -> Result<Query, QueryError> {
         let message = format!("there are {} statements; there may be {MAX_STATEMENTS}", parsed.len());
         return Err(QueryError::new(Place::default(), message));
     }
+    Ok(parsed)
+}
+
+fn compile(text: &str, nulls: Nulls) -> Result<Query, QueryError> {
+    let parsed = parse(text)?;
     let (mut columns, mut needs, mut statements) = (Columns::default(), Needs::default(), Vec::new());
     for statement in &parsed {
         statements.push(statement::compile(statement, &mut columns, &mut needs)?);

@@ -92,8 +92,24 @@ fn refused(at: Place, what: &str, help: &str) -> QueryError {
     QueryError::new(at, format!("{what} not available")).help(help)
 }
 
-/// The one SELECT of a query; what else it has is refused.
+/// The one SELECT of a query that sees one record at a time; what needs more is refused.
 pub(crate) fn select(query: &Query) -> Result<&Select, QueryError> {
+    let select = body(query)?;
+    let at = place(query.span().start);
+    let from = |clause: Option<sqlparser::tokenizer::Span>| {
+        clause.filter(|span| span.start.line > 0).map_or(at, |span| place(span.start))
+    };
+    if let Some(order) = &query.order_by {
+        return Err(refused(from(Some(order.span())), "ORDER BY is", "records keep the order of their partition"));
+    }
+    if let Some(limit) = &query.limit_clause {
+        return Err(refused(from(Some(limit.span())), "LIMIT is", "a stream has no end; filter with WHERE"));
+    }
+    stateless(select, at)
+}
+
+/// The one SELECT of a query; what no query has here is refused.
+pub(crate) fn body(query: &Query) -> Result<&Select, QueryError> {
     let at = place(query.span().start);
     if query.with.is_some() {
         return Err(refused(
@@ -116,22 +132,13 @@ pub(crate) fn select(query: &Query) -> Result<&Select, QueryError> {
         SetExpr::Values(_) => return Err(refused(at, "VALUES is", "write SELECT ... FROM input")),
         _ => return Err(refused(at, "this statement is", "write SELECT ... FROM input")),
     };
-    let from = |clause: Option<sqlparser::tokenizer::Span>| {
-        clause.filter(|span| span.start.line > 0).map_or(at, |span| place(span.start))
-    };
-    if let Some(order) = &query.order_by {
-        return Err(refused(from(Some(order.span())), "ORDER BY is", "records keep the order of their partition"));
-    }
-    if let Some(limit) = &query.limit_clause {
-        return Err(refused(from(Some(limit.span())), "LIMIT is", "a stream has no end; filter with WHERE"));
-    }
     if query.fetch.is_some() || query.for_clause.is_some() || !query.locks.is_empty() {
         return Err(refused(at, "FETCH, FOR UPDATE and the like are", "leave it out"));
     }
     plain(select, at)
 }
 
-fn plain(select: &Select, at: Place) -> Result<&Select, QueryError> {
+fn stateless(select: &Select, at: Place) -> Result<&Select, QueryError> {
     if select.distinct.is_some() {
         return Err(refused(at, "DISTINCT needs state, which is", STATE));
     }
@@ -146,6 +153,10 @@ fn plain(select: &Select, at: Place) -> Result<&Select, QueryError> {
     if let Some(having) = &select.having {
         return Err(refused(place(having.span().start), "HAVING needs state, which is", STATE));
     }
+    Ok(select)
+}
+
+fn plain(select: &Select, at: Place) -> Result<&Select, QueryError> {
     if !select.named_window.is_empty() || select.qualify.is_some() {
         return Err(refused(at, "WINDOW needs state, which is", STATE));
     }

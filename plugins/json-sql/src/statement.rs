@@ -16,7 +16,7 @@ use crate::refuse;
 use crate::tokens::{header_of, place};
 
 /// The most results of a statement.
-const MAX_ITEMS: usize = 1000;
+pub(crate) const MAX_ITEMS: usize = 1000;
 
 /// A statement that has been compiled.
 #[derive(Debug, Default)]
@@ -34,6 +34,8 @@ pub(crate) struct Statement {
     pub key: Option<Program>,
     pub timestamp: Option<Program>,
     pub headers: Vec<(String, Program)>,
+    /// Whether each row is an object of its own, also where it copies all fields.
+    pub is_table: bool,
 }
 
 /// A part of the result.
@@ -66,7 +68,8 @@ impl Named {
 impl Statement {
     /// Whether the value goes on as it came.
     pub fn keeps_value(&self) -> bool {
-        matches!(self.items.as_slice(),
+        !self.is_table
+            && matches!(self.items.as_slice(),
             [Item::All { of_element: false, without, replaced }] if without.is_empty() && replaced.is_empty())
     }
 
@@ -123,13 +126,14 @@ fn select(
 ) -> Result<Statement, QueryError> {
     let select = refuse::select(query)?;
     let from = from::read(select)?;
+    from.only_input()?;
     let mut statement = Statement {
         output: output.map(|name| name.value.clone()),
         place: output.map(|name| place(name.span.start)).unwrap_or_default(),
         ..Statement::default()
     };
     let names = Names { table: &from.names, element: None };
-    let mut context = Context { names, columns, needs };
+    let mut context = Context { names, columns, needs, grouping: None };
     if let Some((array, name)) = &from.unfolded {
         statement.from = Some(expression(array, &mut context)?.0);
         context.names.element = Some(name);
@@ -141,7 +145,7 @@ fn select(
     Ok(statement)
 }
 
-fn condition(filter: &Expr, context: &mut Context<'_>) -> Result<Program, QueryError> {
+pub(crate) fn condition(filter: &Expr, context: &mut Context<'_>) -> Result<Program, QueryError> {
     let (program, operand) = expression(filter, context)?;
     match operand.kind {
         None | Some(crate::Kind::Bool) => Ok(program),
@@ -247,7 +251,7 @@ fn unfolded(expr: &Expr) -> Option<&Function> {
 }
 
 /// `*`, with EXCEPT and REPLACE.
-fn all(options: &WildcardAdditionalOptions, of_element: bool, context: &mut Context<'_>) -> Result<Item, QueryError> {
+pub(crate) fn all(options: &WildcardAdditionalOptions, of_element: bool, context: &mut Context<'_>) -> Result<Item, QueryError> {
     let here = place(options.wildcard_token.0.span.start);
     if options.opt_ilike.is_some()
         || options.opt_exclude.is_some()
@@ -273,7 +277,7 @@ fn all(options: &WildcardAdditionalOptions, of_element: bool, context: &mut Cont
 }
 
 /// Whether `x.*` means the element that FROM unfolds.
-fn qualified(
+pub(crate) fn qualified(
     kind: &SelectItemQualifiedWildcardKind,
     options: &WildcardAdditionalOptions,
     context: &Context<'_>,
@@ -293,7 +297,7 @@ fn qualified(
 }
 
 /// The name that a result has without AS.
-fn name_of(expr: &Expr) -> Option<String> {
+pub(crate) fn name_of(expr: &Expr) -> Option<String> {
     match expr {
         Expr::Identifier(name) => Some(name.value.clone()).filter(|name| !name.starts_with("__")),
         Expr::CompoundIdentifier(names) => names.last().map(|name| name.value.clone()),

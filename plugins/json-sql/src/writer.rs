@@ -42,7 +42,7 @@ fn refusal(what: &str, program: &Program, fault: &Fault) -> String {
     }
 }
 
-fn evaluate<'a>(what: &str, program: &'a Program, frame: &Frame<'a>) -> Result<Value<'a>, String> {
+pub(crate) fn evaluate<'a>(what: &str, program: &'a Program, frame: &Frame<'a>) -> Result<Value<'a>, String> {
     program.run(frame).map_err(|fault| refusal(what, program, &fault))
 }
 
@@ -64,7 +64,7 @@ impl<'a> Writer<'_, 'a> {
     }
 
     /// The elements of an array; none of NULL.
-    fn elements(&self, what: &str, program: &'a Program, frame: &Frame<'a>) -> Result<&'a [Value<'a>], String> {
+    pub fn elements(&self, what: &str, program: &'a Program, frame: &Frame<'a>) -> Result<&'a [Value<'a>], String> {
         let value = evaluate(what, program, frame)?;
         if value.is_null() {
             return Ok(&[]);
@@ -72,7 +72,8 @@ impl<'a> Writer<'_, 'a> {
         array::items(&frame.scope, &value).map_err(|failure| format!("{what}: {failure}"))
     }
 
-    fn filtered(&mut self, number: usize, statement: &'a Statement, frame: &mut Frame<'a>) -> Result<(), String> {
+    /// Writes the rows of one element, or of the record where nothing is unfolded.
+    pub fn filtered(&mut self, number: usize, statement: &'a Statement, frame: &mut Frame<'a>) -> Result<(), String> {
         if let Some(filter) = &statement.filter {
             match evaluate("WHERE", filter, frame)? {
                 Value::Bool(true) => {}

@@ -13,6 +13,7 @@ mod plugin;
 #[cfg(test)]
 mod reference;
 mod run;
+mod sql;
 mod suggest;
 mod test;
 mod version;
@@ -96,6 +97,7 @@ enum Command {
     /// The record goes through the chain again, outside of any consumer group, and nothing is written. Each stage's
     /// verdict, time and changes are shown, and what comes out: outputs, or a dead letter.
     Explain(explain::Explain),
+    Sql(sql::Sql),
     /// Stop fetching in a running pipeline, until it is resumed
     ///
     /// What is in flight is processed and committed. The pause lasts over rebalances, reloads and restarts of the
@@ -164,6 +166,7 @@ fn execute(command: Command) -> anyhow::Result<u8> {
         Command::Explain(explain) => explain.execute(),
         Command::Pause(control) => control.execute("pause"),
         Command::Resume(control) => control.execute("resume"),
+        Command::Sql(sql) => sql.execute(),
         Command::Completions(completions) => completions.execute(),
         Command::Man(man) => man.execute(),
     }

@@ -1,7 +1,6 @@
 //! Going through a dead-letter topic: every record that is meant, up to the ends that the topic had at the start.
 
-use std::io::{IsTerminal as _, Write as _};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context as _, bail};
 
@@ -11,11 +10,7 @@ use crate::config::plan::Plan;
 use crate::kafka::FetchedRecord;
 use crate::kafka::librdkafka::Librdkafka;
 use crate::kafka::reader::{Ends, Extent, Next, POLL, Reader};
-
-/// How often progress is shown on a terminal.
-const SHOW_INTERVAL: Duration = Duration::from_millis(500);
-/// How often progress is logged where there is no terminal.
-const LOG_INTERVAL: Duration = Duration::from_secs(10);
+use crate::read_progress::ReadProgress;
 
 /// A record of the dead-letter topic.
 pub struct Found<'a> {
@@ -41,7 +36,7 @@ pub struct Scan {
     reader: Reader,
     topic: String,
     extents: Vec<Extent>,
-    progress: Option<Progress>,
+    progress: Option<ReadProgress>,
 }
 
 /// The dead-letter topic: the pipeline's own, or another that is asked for.
@@ -68,7 +63,7 @@ impl Scan {
         let Some(extents) = extents else {
             bail!("the dead-letter topic \"{topic}\" does not exist on {servers}, or may not be read");
         };
-        Ok(Scan { reader, topic: topic.to_owned(), extents, progress: Some(Progress::new()) })
+        Ok(Scan { reader, topic: topic.to_owned(), extents, progress: Some(ReadProgress::new()) })
     }
 
     /// Returns the same, which shows nobody how far it is.
@@ -145,45 +140,4 @@ fn meant(extent: &Extent, selection: &Selection) -> Option<Extent> {
     let offsets = selection.offsets(extent.partition)?;
     let (from, to) = (extent.from.max(offsets.from), extent.to.min(offsets.to));
     (from < to).then_some(Extent { from, to, ..*extent })
-}
-
-/// How far it is, on standard error: one line that changes on a terminal, log lines elsewhere.
-struct Progress {
-    terminal: bool,
-    due: Instant,
-    shown: bool,
-}
-
-impl Progress {
-    fn new() -> Progress {
-        let terminal = std::io::stderr().is_terminal();
-        let mut progress = Progress { terminal, due: Instant::now(), shown: false };
-        progress.due += progress.interval();
-        progress
-    }
-
-    fn interval(&self) -> Duration {
-        if self.terminal { SHOW_INTERVAL } else { LOG_INTERVAL }
-    }
-
-    fn show(&mut self, topic: &str, read: u64, total: i64) {
-        let now = Instant::now();
-        if now < self.due {
-            return;
-        }
-        self.due = now + self.interval();
-        if self.terminal {
-            self.shown = true;
-            // Nothing depends on it.
-            let _ = write!(std::io::stderr(), "\r\x1b[Kreading {topic}: {read} of at most {total}");
-        } else {
-            tracing::info!(target: "dlq", topic, read, total, "reading the dead-letter topic");
-        }
-    }
-
-    fn clear(&self) {
-        if self.shown {
-            let _ = write!(std::io::stderr(), "\r\x1b[K");
-        }
-    }
 }

@@ -279,6 +279,19 @@ pub trait PartitionReader: Send {
     /// The broker's, or no answer within `timeout`.
     fn watermarks(&self, of: &TopicPartition, timeout: Duration) -> Result<(Offset, Offset), KafkaError>;
 
+    /// Returns the names of all topics that may be seen.
+    ///
+    /// # Errors
+    /// The broker's, or no answer within `timeout`.
+    fn topics(&self, timeout: Duration) -> Result<Vec<String>, KafkaError>;
+
+    /// Returns the offset of a partition's first record of this time (milliseconds since the epoch) or later; none
+    /// where there is no such record.
+    ///
+    /// # Errors
+    /// The broker's, or no answer within `timeout`.
+    fn offset_at(&self, of: &TopicPartition, time: i64, timeout: Duration) -> Result<Option<Offset>, KafkaError>;
+
     /// Ends the client, waiting up to `timeout`.
     fn close(self: Box<Self>, timeout: Duration);
 }

@@ -67,6 +67,8 @@ pub struct Reader {
     moved: Instant,
     lookout: Lookout,
     complaint: Option<KafkaError>,
+    // Whether it is no error that nothing comes.
+    follows: bool,
 }
 
 impl Reader {
@@ -101,7 +103,7 @@ impl Reader {
         };
         let moved = Instant::now();
         let lookout = Lookout { last: moved, missed: 0 };
-        Ok(Reader { client, asked, topic: topic.into(), open: Vec::new(), moved, lookout, complaint: None })
+        Ok(Reader { client, asked, topic: topic.into(), open: Vec::new(), moved, lookout, complaint: None, follows: false })
     }
 
     /// What each partition of the topic holds; none where there is no such topic.
@@ -119,6 +121,30 @@ impl Reader {
         };
         let extents = (0..count).map(extent).collect::<Result<Vec<Extent>, KafkaError>>()?;
         Ok((!extents.is_empty()).then_some(extents))
+    }
+
+    /// Returns the first offset of each partition that is of this time (milliseconds since the epoch) or later: where
+    /// the partition ends, if there is none.
+    ///
+    /// # Errors
+    /// The broker's, or no answer in time.
+    pub fn since(&self, extents: &[Extent], time: i64) -> Result<Vec<Extent>, KafkaError> {
+        let from = |extent: &Extent| {
+            let at = TopicPartition { topic: self.topic.clone(), partition: extent.partition };
+            let from = self.client.offset_at(&at, time, ANSWER_TIMEOUT)?;
+            Ok(Extent { from: from.unwrap_or(extent.to).max(extent.from), ..*extent })
+        };
+        extents.iter().map(from).collect()
+    }
+
+    /// Goes on behind the ends, without an end.
+    ///
+    /// # Errors
+    /// What librdkafka refuses.
+    pub fn follow(&mut self, extents: &[Extent]) -> Result<(), KafkaError> {
+        self.follows = true;
+        let on = |extent: &Extent| Extent { from: extent.to, to: Offset(i64::MAX), ..*extent };
+        self.begin(&extents.iter().map(on).collect::<Vec<_>>())
     }
 
     /// Begins to read.
@@ -140,12 +166,24 @@ impl Reader {
     /// # Errors
     /// The topic may not be read, or for a while nothing has come.
     pub fn next(&mut self, take: &mut dyn FnMut(FetchedRecord<'_>)) -> Result<Next, KafkaError> {
+        self.next_within(POLL, take)
+    }
+
+    /// Hands the next record to `take`, or waits for so long.
+    ///
+    /// # Errors
+    /// As [`Reader::next`].
+    pub fn next_within(
+        &mut self,
+        wait: Duration,
+        take: &mut dyn FnMut(FetchedRecord<'_>),
+    ) -> Result<Next, KafkaError> {
         if self.open.is_empty() {
             return Ok(Next::End);
         }
         let Reader { client, open, moved, complaint, .. } = self;
         let (mut next, mut failed) = (Next::Nothing, None);
-        client.poll(POLL, &mut |fetched| {
+        client.poll(wait, &mut |fetched| {
             match fetched {
                 Fetched::Record(record) => {
                     *moved = Instant::now();
@@ -170,7 +208,9 @@ impl Reader {
         }
         if next == Next::Nothing {
             self.lookout.look(&*self.client, &self.topic, self.moved)?;
-            give_up_after_patience(&self.topic, self.moved, &mut self.complaint)?;
+            if !self.follows {
+                give_up_after_patience(&self.topic, self.moved, &mut self.complaint)?;
+            }
         }
         Ok(next)
     }

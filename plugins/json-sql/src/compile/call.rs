@@ -7,6 +7,7 @@ use crate::error::{QueryError, suggestion};
 use crate::functions::{self, MANY};
 use crate::program::{Constant, Step};
 use crate::refuse;
+use crate::table::aggregate;
 use crate::tokens::place;
 use crate::value::Kind;
 
@@ -22,6 +23,9 @@ impl Compiler<'_, '_> {
             return Err(unavailable(expr, "a function with a schema is"));
         };
         let (name, here) = (ident.value.to_ascii_lowercase(), place(ident.span.start));
+        if self.context.grouping.is_some() && aggregate::is_aggregate(&name) {
+            return self.aggregate(&name, function, expr);
+        }
         refuse::function(&name, here)?;
         if function.over.is_some() || function.filter.is_some() || !function.within_group.is_empty() {
             let error = QueryError::new(here, "OVER, FILTER and WITHIN GROUP need state, which is not available");

@@ -15,6 +15,7 @@ use crate::error::{Place, QueryError};
 use crate::functions::{Function, find};
 use crate::input::Needs;
 use crate::program::{Constant, Label, Program, Step};
+use crate::table::grouping::Grouping;
 use crate::tokens::place;
 use crate::value::Kind;
 
@@ -44,6 +45,8 @@ pub(crate) struct Context<'q> {
     pub names: Names<'q>,
     pub columns: &'q mut Columns,
     pub needs: &'q mut Needs,
+    /// What the rows are grouped by, where an expression sees a group and not a record.
+    pub grouping: Option<Grouping>,
 }
 
 /// A program that is being written.
@@ -94,12 +97,14 @@ pub(crate) fn shown(expr: &impl std::fmt::Display) -> String {
     short.0
 }
 
-impl Compiler<'_, '_> {
+impl<'c, 'q> Compiler<'c, 'q> {
     /// Compiles an expression, whose value is then on the stack. What an operator has on its left is taken off in a
     /// loop: only brackets take recursion, and those are few.
     fn expression(&mut self, expr: &Expr) -> Result<Operand, QueryError> {
         let (mut spine, mut leaf) = (Vec::new(), expr);
-        while let Some(left) = operator::left_of(leaf) {
+        while self.group_key(leaf).is_none()
+            && let Some(left) = operator::left_of(leaf)
+        {
             spine.push(leaf);
             leaf = left;
         }
@@ -115,6 +120,10 @@ impl Compiler<'_, '_> {
 
     /// An expression that does not begin with another one.
     fn leaf(&mut self, expr: &Expr) -> Result<Operand, QueryError> {
+        if let Some((element, kind)) = self.group_key(expr) {
+            self.element(element);
+            return Ok(Operand::of(kind));
+        }
         match expr {
             Expr::Value(_) | Expr::TypedString(_) | Expr::Interval(_) => self.literal(expr),
             Expr::Identifier(_) | Expr::CompoundIdentifier(_) | Expr::CompoundFieldAccess { .. } => self.name(expr),
@@ -123,6 +132,11 @@ impl Compiler<'_, '_> {
             Expr::Function(function) => self.function(function, expr),
             _ => self.special(expr),
         }
+    }
+
+    /// The element that holds an expression which the rows are grouped by.
+    fn group_key(&self, expr: &Expr) -> Option<(u32, Option<Kind>)> {
+        self.context.grouping.as_ref()?.key(expr)
     }
 
     fn unary(&mut self, op: UnaryOperator, inner: &Expr, expr: &Expr) -> Result<Operand, QueryError> {
@@ -156,6 +170,20 @@ impl Compiler<'_, '_> {
         }
         let kind = self.call(name, 1, expr).kind;
         Ok(Operand::of(kind.or(operand.kind)))
+    }
+
+    /// What the expressions of the query share.
+    pub(crate) fn context<'s>(&'s mut self) -> &'s mut Context<'q>
+    where
+        'c: 's,
+    {
+        self.context
+    }
+
+    /// Pushes an element.
+    pub(crate) fn element(&mut self, element: u32) {
+        self.push(Step::Element(element));
+        self.grow();
     }
 
     fn push(&mut self, step: Step) {

@@ -23,6 +23,10 @@ const SPECIAL: [&str; 7] = ["__key", "__timestamp", "__topic", "__partition", "_
 
 impl Compiler<'_, '_> {
     pub(super) fn name(&mut self, expr: &Expr) -> Result<Operand, QueryError> {
+        if self.context.grouping.is_some() {
+            let message = format!("{} is neither in GROUP BY nor in an aggregate", super::shown(expr));
+            return Err(QueryError::new(at(expr), message).help("add it to GROUP BY, or say which one: min(..), max(..)"));
+        }
         match expr {
             Expr::Identifier(name) => self.path(std::slice::from_ref(name), &[], expr),
             Expr::CompoundIdentifier(names) => self.path(names, &[], expr),
@@ -46,8 +50,7 @@ impl Compiler<'_, '_> {
             return self.path(rest, chain, expr);
         }
         if self.context.names.element == Some(first.value.as_str()) {
-            self.push(Step::Element(0));
-            self.grow();
+            self.element(0);
             return self.steps(Operand::default(), rest, chain, expr);
         }
         if plain && first.value.starts_with("__") {

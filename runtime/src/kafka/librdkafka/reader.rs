@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use rdkafka::consumer::Consumer as _;
+use rdkafka::{Offset as KafkaOffset, TopicPartitionList};
+
 use super::consumer::NativeConsumer;
 use crate::batch::Offset;
 use crate::kafka::{
@@ -71,6 +74,21 @@ impl PartitionReader for NativeReader {
 
     fn watermarks(&self, of: &TopicPartition, timeout: Duration) -> Result<(Offset, Offset), KafkaError> {
         self.consumer.client().watermarks(of, timeout)
+    }
+
+    fn topics(&self, timeout: Duration) -> Result<Vec<String>, KafkaError> {
+        let metadata = self.consumer.client().base.fetch_metadata(None, timeout)?;
+        Ok(metadata.topics().iter().map(|topic| topic.name().to_owned()).collect())
+    }
+
+    fn offset_at(&self, of: &TopicPartition, time: i64, timeout: Duration) -> Result<Option<Offset>, KafkaError> {
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(&of.topic, of.partition.0, KafkaOffset::Offset(time))?;
+        let found = self.consumer.client().base.offsets_for_times(list, timeout)?;
+        Ok(match found.elements().first().map(|element| element.offset()) {
+            Some(KafkaOffset::Offset(offset)) => Some(Offset(offset)),
+            _ => None,
+        })
     }
 
     fn close(self: Box<Self>, timeout: Duration) {

@@ -117,6 +117,33 @@ pub(super) fn partition_count(topic: &str, timeout: Duration) -> Result<i32, Kaf
     )
 }
 
+/// The names of all topics.
+pub(super) fn topics(timeout: Duration) -> Result<Vec<String>, KafkaError> {
+    ask_until(
+        "metadata",
+        timeout,
+        |world| world.cluster.any_up(),
+        |world, _| Served::Answer(Ok(world.cluster.topics.keys().map(|name| name.to_string()).collect())),
+    )
+}
+
+/// The offset of the first record of a partition that is of this time or later.
+pub(super) fn offset_at(of: &TopicPartition, time: i64, timeout: Duration) -> Result<Option<Offset>, KafkaError> {
+    let (at, asked) = (of.clone(), of.clone());
+    let leader = move |world: &World| world.cluster.leader(&at).unwrap_or_else(|| world.cluster.any_up());
+    ask_until("offsets", timeout, leader, move |world, broker| match world.cluster.leader(&asked) {
+        None => Served::Answer(Err(codes::UNKNOWN_TOPIC)),
+        Some(leader) if leader != broker => Served::Again,
+        Some(_) => {
+            let log = world.cluster.log_of(&asked).ok_or(codes::UNKNOWN_TOPIC);
+            Served::Answer(log.map(|log| {
+                let mut records = log.records(log.start(), log.end());
+                records.find(|(_, message)| message.timestamp >= time).map(|(offset, _)| Offset(offset))
+            }))
+        }
+    })
+}
+
 /// The first offset of a partition and the end for a reader of this kind.
 pub(super) fn watermarks(
     of: &TopicPartition,

@@ -9,7 +9,7 @@ use sluicebox::kafka::{
 use sluicebox::rt::{self, Wakeup};
 
 use super::consumer::SimulatedConsumer;
-use super::queries::{partition_count, watermarks};
+use super::queries::{offset_at, partition_count, topics, watermarks};
 
 /// A consumer that subscribes to nothing.
 pub(super) struct SimulatedReader {
@@ -71,6 +71,14 @@ impl PartitionReader for SimulatedReader {
 
     fn watermarks(&self, of: &TopicPartition, timeout: Duration) -> Result<(Offset, Offset), KafkaError> {
         watermarks(of, timeout, self.reads_committed)
+    }
+
+    fn topics(&self, timeout: Duration) -> Result<Vec<String>, KafkaError> {
+        topics(timeout)
+    }
+
+    fn offset_at(&self, of: &TopicPartition, time: i64, timeout: Duration) -> Result<Option<Offset>, KafkaError> {
+        offset_at(of, time, timeout)
     }
 
     fn close(self: Box<Self>, timeout: Duration) {
