@@ -27,6 +27,7 @@ pub fn play(scenario: &Scenario, program: Rc<dyn Program>) -> Outcome {
         sleep(scenario.quiet_at);
         world::with(|world| {
             world.calm_down();
+            world.scheduler.thaw();
             world.instances.be_quiet();
         });
         wait_until_all_is_read(&scenario);
@@ -125,8 +126,8 @@ fn ending(world: &World, scenario: &Scenario) -> Ending {
         inputs: scenario.inputs(),
         all_is_read: !world.instances.is_any_over(),
         // What is written behind a record that waits for a retry comes again where its partition changes hands.
-        may_repeat: scenario.setup.script.retries > 0
-            || scenario.faults.iter().any(|timed| timed.fault.loses_offsets()),
+        may_repeat: scenario.setup.script.retries > 0,
+        loses_offsets: scenario.faults.iter().any(|timed| timed.fault.loses_offsets()),
     }
 }
 

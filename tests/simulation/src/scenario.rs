@@ -172,7 +172,7 @@ impl Scenario {
     /// What it runs in.
     pub fn surroundings(&self) -> Surroundings {
         let (task, style, network, brokers) = (self.task(), self.style, self.network, self.brokers);
-        Surroundings { task, style, network, brokers, most_steps: 2_000_000 }
+        Surroundings { task, style, network, brokers, most_steps: 300_000 }
     }
 
     /// The topics that are read.

@@ -265,6 +265,12 @@ impl Scheduler {
         }
     }
 
+    /// Frozen threads may run again.
+    pub fn thaw(&self) {
+        let inner = &mut *self.inner.borrow_mut();
+        inner.threads.iter_mut().for_each(|thread| thread.not_before = thread.not_before.min(inner.now));
+    }
+
     /// How late a thread may be for no fault of its own.
     pub fn stalls(&self) -> Nanos {
         let style = self.inner.borrow().style;
@@ -477,6 +483,8 @@ impl Simulation for Scheduler {
     fn yield_point(&self) {
         let switches = {
             let inner = &mut *self.inner.borrow_mut();
+            // Whoever turns in a circle takes time too.
+            inner.now += 1 + inner.rng.u64(..=inner.style.longest_slice);
             inner.current.is_some() && inner.rng.u8(..4) == 0
         };
         if switches {

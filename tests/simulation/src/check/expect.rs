@@ -91,6 +91,19 @@ impl Input<'_> {
     }
 }
 
+/// Whether one and the same record may come to something else when it is read again.
+pub(super) fn varies(task: &Task, path: &str, stage: usize) -> bool {
+    if stage == task.script.stages {
+        return false;
+    }
+    match task.script.act(path, stage) {
+        Act::Retry(times) if times > task.retries => true,
+        Act::Keep | Act::Retry(_) => varies(task, path, stage + 1),
+        Act::Emit(count) => (0..count).any(|number| varies(task, &child(path, number), stage + 1)),
+        _ => false,
+    }
+}
+
 fn with(mut alternatives: Alternatives, one: Vec<Leaf>) -> Alternatives {
     alternatives.push(one);
     alternatives

@@ -91,6 +91,14 @@ impl Index {
         all.iter().filter(move |written| counts(cluster, written, producer))
     }
 
+    /// Whether a dead letter has come of an input record.
+    pub(super) fn has_letter(&self, at: &TopicPartition, offset: i64) -> bool {
+        let first = LetterKey { topic: at.topic.to_string(), partition: at.partition.0, offset, path: String::new() };
+        let next = self.results.range(Key::Letter(first)..).next();
+        matches!(next, Some((Key::Letter(letter), _))
+            if *letter.topic == *at.topic && letter.partition == at.partition.0 && letter.offset == offset)
+    }
+
     /// All results that count.
     pub(super) fn all<'i>(&'i self, cluster: &'i Cluster) -> impl Iterator<Item = (&'i Key, Vec<&'i Written>)> {
         self.results.iter().filter_map(|(key, all)| {

@@ -71,7 +71,12 @@ impl Setting {
     }
 
     fn end(&mut self, all_is_read: bool) {
-        self.world.check_end(&Ending { inputs: vec!["in".into()], all_is_read, may_repeat: false });
+        self.world.check_end(&Ending {
+            inputs: vec!["in".into()],
+            all_is_read,
+            may_repeat: false,
+            loses_offsets: false,
+        });
     }
 
     fn finds(&self, what: &str) {

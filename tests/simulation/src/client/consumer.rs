@@ -10,7 +10,7 @@ use sluicebox::kafka::{
     Committed, ConsumerEvent, ErrorKind, Fetched, FetchedRecord, GroupConsumer, GroupMetadata, GroupQueries,
     KafkaError, Properties, RecordOrigin, StartPosition, TopicPartition,
 };
-use sluicebox::rt::Wakeup;
+use sluicebox::rt::{self, Wakeup};
 
 use super::membership::Membership;
 use super::queries::Queries;
@@ -167,6 +167,8 @@ impl GroupConsumer for SimulatedConsumer {
     }
 
     fn next_event(&mut self) -> Option<ConsumerEvent> {
+        // Whoever asks again and again without a wait takes time.
+        rt::yield_point();
         let id = self.id;
         let event = self.with(|world, state| {
             state.polled = world.now();

@@ -47,6 +47,8 @@ struct Lane {
     batches: u64,
     // When the first of the queue came.
     since: Nanos,
+    // It is looked at again when it has lingered.
+    is_waited_for: bool,
 }
 
 /// What the client keeps of a producer.
@@ -271,13 +273,12 @@ impl World {
         };
         let partition = message.key.as_deref().map_or(spread, |key| murmur2(key) as usize & 0x7fff_ffff) % partitions;
         let at = TopicPartition { topic, partition: sluicebox::batch::Partition(partition as i32) };
-        let linger = state.linger;
         let lane = state.lanes.entry(at.clone()).or_default();
         if lane.queue.is_empty() {
             lane.since = now;
         }
         lane.queue.push_back((number, Arc::new(message)));
-        self.after(linger, move |world| world.drain(id, &at));
+        self.drain(id, &at);
         Ok(())
     }
 
@@ -293,8 +294,20 @@ impl World {
         let now = self.now();
         let Some(state) = self.clients.producers.get_mut(&id) else { return };
         let Some(lane) = state.lanes.get_mut(at) else { return };
-        let is_due = state.flushing > 0 || now >= lane.since + state.linger;
-        if lane.queue.is_empty() || lane.on_its_way.is_some() || !is_due {
+        if lane.queue.is_empty() || lane.on_its_way.is_some() {
+            return;
+        }
+        let due = lane.since + state.linger;
+        if state.flushing == 0 && now < due {
+            if !std::mem::replace(&mut lane.is_waited_for, true) {
+                let at = at.clone();
+                self.after(due - now, move |world| {
+                    if let Some(lane) = world.producer(id).and_then(|state| state.lanes.get_mut(&at)) {
+                        lane.is_waited_for = false;
+                        world.drain(id, &at);
+                    }
+                });
+            }
             return;
         }
         if state.transaction.as_ref().is_some_and(|transaction| !transaction.has(at)) {
