@@ -10,6 +10,7 @@ mod circuit_breaker;
 mod commits;
 pub mod event;
 mod intake;
+mod limits;
 mod lookahead;
 mod lost_offset;
 mod partition;
@@ -37,6 +38,7 @@ use self::circuit_breaker::CircuitBreaker;
 use self::commits::Commits;
 pub use self::event::{Command, Event, Events};
 use self::intake::Intake;
+use self::limits::{LimitReader, Limits};
 use self::lost_offset::LostOffsets;
 use self::partitions::OwnedPartitions;
 use self::placement::Placement;
@@ -96,6 +98,7 @@ pub struct Source {
     assignment: Assignment,
     revocations: Revocations,
     lost_offsets: LostOffsets,
+    limits: Limits,
     commits: Commits,
     // Under exactly_once, with the way to whoever makes the calls.
     transactions: Option<(Transactions, Sender<TransactionCommand>)>,
@@ -118,7 +121,9 @@ impl Source {
         let SourceParts { plan, kafka, consumer, context, events, sender, workers, transactions } = parts;
         let now = rt::now();
         let name = plan.name.clone();
-        let asker = Asker::new(name.clone(), consumer.queries(), plan.input.start, sender.clone());
+        let limits = LimitReader::new(kafka.clone(), &plan, context.sink.clone());
+        let (queries, start) = (consumer.queries(), plan.input.start);
+        let asker = Asker { pipeline: name.clone(), queries, start, limits, events: sender.clone() };
         let mut actions = Actions::new();
         let options = TransactionOptions {
             pipeline: name.clone(),
@@ -140,6 +145,7 @@ impl Source {
             assignment: Assignment::new(name.clone()),
             revocations: Revocations::new(name.clone(), plan.drain),
             lost_offsets: LostOffsets::new(name.clone(), plan.input.on_lost_offset),
+            limits: Limits::new(name.clone(), transactions.is_some(), now),
             commits: Commits::new(name.clone(), plan.commit_interval, now),
             transactions,
             breaker: CircuitBreaker::new(name.clone(), plan.breaker.map(|breaker| breaker.on_break)),
@@ -197,6 +203,7 @@ impl Source {
             self.assignment.deadline(),
             self.revocations.deadline(),
             self.lost_offsets.deadline(),
+            self.limits.deadline().filter(|_| !self.shutdown.has_begun()),
             self.breaker.deadline(),
             self.shutdown.deadline(),
             self.transactions.as_ref().and_then(|(transactions, _)| transactions.deadline(&self.partitions)),
@@ -239,6 +246,7 @@ impl Source {
             }
             let Source { consumer, partitions, intake, breaker, .. } = self;
             let (mut left, mut failed, mut complaints) = (BURST, None, Vec::new());
+            let mut is_lost = false;
             let has_more = consumer.read(worker, &mut |fetched| {
                 left -= 1;
                 match fetched {
@@ -258,13 +266,15 @@ impl Source {
                     Fetched::OffsetOutOfRange(at, why) => {
                         if let Some(partition) = partitions.of_mut(&at) {
                             partition.set_out_of_range(why);
+                            is_lost = true;
                         }
                     }
                     Fetched::Failed(error) => complaints.push(error),
                 }
                 left > 0
             });
-            any |= left < BURST && has_more && self.intake.has_room(worker);
+            // What the log holds is asked in the next turn, and nobody else might wake the loop for that.
+            any |= is_lost || left < BURST && has_more && self.intake.has_room(worker);
             self.intake.set_quiet(worker, !has_more);
             complaints.into_iter().for_each(|error| self.on_failed(error, now));
             if let Some(error) = failed {
@@ -286,6 +296,9 @@ impl Source {
         let (is_ending, may_reassign) = (self.shutdown.has_begun(), self.may_reassign());
         if !is_ending {
             self.lost_offsets.step(now, may_reassign, &mut self.partitions, &self.intake, &mut actions);
+            any |= self.perform(std::mem::take(&mut actions), now);
+            let may_reassign = self.may_reassign();
+            self.limits.step(now, may_reassign, &mut self.partitions, &self.intake, &mut actions);
             any |= self.perform(std::mem::take(&mut actions), now);
         }
         let may_reassign = self.may_reassign();

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::event::{Event, Events};
+use super::limits::LimitReader;
 use super::partitions::Start;
 use super::start_position;
 use crate::batch::Offset;
 use crate::config::plan::Start as FirstStart;
-use crate::kafka::{CommittedOf, GroupQueries, KafkaError, TopicPartition};
+use crate::kafka::{CommittedOf, ErrorKind, GroupQueries, KafkaError, TopicPartition};
 use crate::rt;
 
 /// How long one question to a broker may take before it is asked again.
@@ -43,6 +44,11 @@ pub enum Question {
         /// Its generation. Comes back with the answer.
         generation: u64,
     },
+    /// What the topics that are written to refuse now, which the sink takes over.
+    Limits {
+        /// As what a broker has refused a record; none: it is asked from time to time.
+        refused: Option<ErrorKind>,
+    },
 }
 
 /// The answer to a [`Question`].
@@ -71,24 +77,27 @@ pub enum Answer {
         /// The two offsets.
         watermarks: Result<(Offset, Offset), KafkaError>,
     },
+    /// The sink has taken over what topics refuse: whether a record that was refused may fare better, or why it is not
+    /// known.
+    Limits(Result<bool, KafkaError>),
 }
 
 /// Asks for one pipeline.
 #[derive(Clone)]
 pub struct Asker {
-    pipeline: Arc<str>,
-    queries: Arc<dyn GroupQueries>,
-    start: FirstStart,
-    events: Events,
+    /// The pipeline.
+    pub pipeline: Arc<str>,
+    /// Answers questions about the group and its partitions.
+    pub queries: Arc<dyn GroupQueries>,
+    /// Where the group begins with what it has no offset of.
+    pub start: FirstStart,
+    /// Reads and takes over what the topics that are written to refuse.
+    pub limits: LimitReader,
+    /// Takes the answers.
+    pub events: Events,
 }
 
 impl Asker {
-    /// Asks by `queries`, and sends answers to `events`. `start` is where the group begins with what it has no offset
-    /// of.
-    pub fn new(pipeline: Arc<str>, queries: Arc<dyn GroupQueries>, start: FirstStart, events: Events) -> Asker {
-        Asker { pipeline, queries, start, events }
-    }
-
     /// Asks. One answer comes in any case; to [`Question::Starts`] one or more that together name every partition.
     pub fn ask(&self, question: Question) {
         let name = format!("{}/ask", self.pipeline);
@@ -109,6 +118,10 @@ impl Asker {
             Question::Watermarks { at, generation } => {
                 let watermarks = self.queries.watermarks(&at, ASK);
                 self.send(Answer::Watermarks { at, generation, watermarks });
+            }
+            Question::Limits { refused } => {
+                let taken = self.limits.take_over(refused);
+                self.send(Answer::Limits(taken.map_err(|error| KafkaError::timed_out(&format!("{error:#}")))));
             }
         }
     }
@@ -147,6 +160,7 @@ impl Asker {
             Question::Watermarks { at, generation } => {
                 Answer::Watermarks { at, generation, watermarks: Err(error.clone()) }
             }
+            Question::Limits { .. } => Answer::Limits(Err(error.clone())),
         });
     }
 
