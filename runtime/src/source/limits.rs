@@ -90,8 +90,8 @@ impl Limits {
         }
     }
 
-    /// Asks where that is due, and tries partitions again. `may_reassign`: partitions may be given up and assigned again
-    /// now.
+    /// Asks where that is due, and tries partitions again. `may_reassign`: partitions may be given up and assigned
+    /// again now.
     pub fn step(
         &mut self,
         now: Instant,
@@ -131,8 +131,8 @@ impl Limits {
         }
     }
 
-    /// The sink has taken over what topics refuse now: whether a record that was refused may fare better, or why that is
-    /// not known. `is_outdated`: the producer has to be replaced for that, which an abort does.
+    /// The sink has taken over what topics refuse now: whether a record that was refused may fare better, or why that
+    /// is not known. `is_outdated`: the producer has to be replaced for that, which an abort does.
     pub fn on_answer(
         &mut self,
         changed: Result<bool, KafkaError>,
@@ -156,8 +156,8 @@ impl Limits {
         for refusal in asked {
             any = true;
             let Span { lease, first, .. } = &refusal.span;
-            // The limits may have been the same all the while, and the record have waited too long for its topic: what is
-            // refused a second time, though it is known what the topic takes, would be refused for ever.
+            // The limits may have been the same all the while, and the record have waited too long for its topic: what
+            // is refused a second time, though it is known what the topic takes, would be refused for ever.
             let is_again = !changed && self.tried.get(&lease.at).is_some_and(|tried| first <= tried);
             if is_again {
                 actions.push(Action::Fail(undeliverable(&refusal.span, refusal.error.clone())));
@@ -184,7 +184,8 @@ impl Limits {
     pub fn deadline(&self) -> Option<Instant> {
         match self.state {
             State::AskAt(at) if !self.refused.is_empty() => Some(at),
-            // From time to time is soon enough when something else wakes the loop: an idle pipeline keeps no thread for it.
+            // From time to time is soon enough when something else wakes the loop: an idle pipeline keeps no thread for
+            // it.
             State::AskAt(_) | State::Asked => None,
         }
     }

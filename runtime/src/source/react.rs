@@ -183,8 +183,8 @@ impl Source {
         }
     }
 
-    /// Something was not delivered. That the transaction or its producer has failed says nothing of the record, and what
-    /// its topic refuses may have changed; anything else would come again, so the pipeline stops.
+    /// Something was not delivered. That the transaction or its producer has failed says nothing of the record, and
+    /// what its topic refuses may have changed; anything else would come again, so the pipeline stops.
     fn on_not_delivered(&mut self, span: &Span, error: KafkaError, now: Instant, actions: &mut Actions) {
         if self.transactions.is_some() {
             actions.push(Action::Abort(error.text.clone()));
