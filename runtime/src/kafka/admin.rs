@@ -42,7 +42,7 @@ pub struct Create {
 }
 
 /// Why a topic cannot be used.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum TopicError {
     /// No broker answers: that may pass.
     #[error("no broker answers at {servers} ({cause})")]
@@ -84,8 +84,9 @@ pub trait TopicAdmin: Send {
     /// No broker answers.
     fn replication(&self, name: &str) -> Result<Option<i32>, TopicError>;
 
-    /// Returns what topics refuse, in the order of `names`; for what may not be read, the brokers' defaults.
-    fn limits(&self, names: &[&str]) -> Vec<TopicLimits>;
+    /// Returns what topics refuse, in the order of `names`. Each may be unknown for a reason of its own: it may not be
+    /// read, or no broker answers.
+    fn limits(&self, names: &[&str]) -> Vec<Result<TopicLimits, TopicError>>;
 
     /// Ends the connection, without waiting for that.
     fn close(self: Box<Self>);

@@ -27,7 +27,8 @@ pub enum ErrorKind {
     FencedProducer,
     /// A record is larger than its topic, or the client, takes.
     TooLarge,
-    /// The topic refuses the record itself: a null key where it is compacted, a timestamp outside of its bounds.
+    /// The topic refuses the record, or another one of its batch: a null key where it is compacted, a timestamp outside
+    /// of its bounds.
     InvalidRecord,
     /// The group is rebalancing, or we are no longer its member in this generation.
     Rebalance,

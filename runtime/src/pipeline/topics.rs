@@ -101,7 +101,7 @@ pub(crate) fn topics(kafka: &dyn Kafka<Receipt>, plan: &Plan) -> Result<Topics, 
         }
         let mut names: Vec<&str> = written.iter().map(|(_, topic)| topic.name.as_str()).collect();
         names.extend(plan.input.topics.iter().map(String::as_str).filter(|topic| !topic.starts_with('^')));
-        let mut limits = admin.limits(&names);
+        let mut limits: Vec<_> = admin.limits(&names).into_iter().map(or_default).collect();
         let inputs = limits.split_off(written.len());
         warn_of_tight_dlq(plan, limits.last(), &inputs);
         admin.close();
@@ -140,6 +140,14 @@ fn known(plan: &Plan, all: Vec<Option<(String, &plan::Topic)>>, limits: Vec<Topi
         .collect();
     let dlq = plan.dlq.as_ref().and_then(|_| known.pop().flatten());
     (known, dlq)
+}
+
+/// What a topic refuses; where that is not known, the brokers' defaults.
+fn or_default(limits: Result<TopicLimits, TopicError>) -> TopicLimits {
+    limits.unwrap_or_else(|error| {
+        tracing::warn!("the limits of a topic cannot be read ({error}): assuming the brokers' defaults");
+        TopicLimits::default()
+    })
 }
 
 /// A dead letter is its input record and our headers: a DLQ that takes no more than the input may not take it.

@@ -14,6 +14,7 @@ pub mod event;
 mod flights;
 mod intake;
 mod ledger;
+mod limits;
 mod lookahead;
 mod lost_offset;
 mod note;
@@ -46,6 +47,7 @@ use self::commits::Commits;
 pub use self::event::{Command, Event, Events, Reply};
 use self::intake::Intake;
 use self::ledger::Ledger;
+use self::limits::{LimitReader, Limits};
 use self::lost_offset::LostOffsets;
 use self::open_transactions::OpenTransactions;
 use self::partitions::OwnedPartitions;
@@ -108,6 +110,7 @@ pub struct Source {
     lost_offsets: LostOffsets,
     topic_ids: TopicIdWatch,
     open_transactions: OpenTransactions,
+    limits: Limits,
     commits: Commits,
     // Under exactly_once, with the way to whoever makes the calls.
     transactions: Option<(Transactions, Sender<TransactionCommand>)>,
@@ -133,8 +136,8 @@ impl Source {
         let SourceParts { plan, kafka, consumer, context, events, sender, workers, transactions } = parts;
         let now = rt::now();
         let name = plan.name.clone();
-        let sink = context.sink.clone();
-        let asker = Asker::new(consumer.queries(), sink, &plan, sender.clone());
+        let limits = LimitReader::new(kafka.clone(), &plan, context.sink.clone());
+        let asker = Asker::new(consumer.queries(), context.sink.clone(), limits, &plan, sender.clone());
         let mut actions = Actions::new();
         let options = TransactionOptions {
             pipeline: name.clone(),
@@ -158,6 +161,7 @@ impl Source {
             lost_offsets: LostOffsets::new(name.clone(), plan.input.on_lost_offset),
             topic_ids: TopicIdWatch::new(name.clone(), now),
             open_transactions: OpenTransactions::new(name.clone(), plan.reads_committed(), now),
+            limits: Limits::new(name.clone(), transactions.is_some(), now),
             commits: Commits::new(name.clone(), plan.commit_interval, now),
             transactions,
             breaker: CircuitBreaker::new(name.clone(), plan.breaker.map(|breaker| breaker.on_break)),
@@ -225,6 +229,7 @@ impl Source {
             self.lost_offsets.deadline(),
             self.topic_ids.deadline(&self.partitions),
             self.open_transactions.deadline(&self.partitions),
+            self.limits.deadline().filter(|_| !self.shutdown.has_begun()),
             self.breaker.deadline(),
             self.authorization.deadline(),
             self.shutdown.deadline(),
@@ -266,6 +271,7 @@ impl Source {
             }
             let Source { consumer, partitions, intake, breaker, .. } = self;
             let (mut left, mut failed, mut complaints) = (BURST, None, Vec::new());
+            let mut is_lost = false;
             let has_more = consumer.read(worker, &mut |fetched| {
                 left -= 1;
                 match fetched {
@@ -285,13 +291,15 @@ impl Source {
                     Fetched::OffsetOutOfRange(at, why) => {
                         if let Some(partition) = partitions.of_mut(&at) {
                             partition.set_out_of_range(why);
+                            is_lost = true;
                         }
                     }
                     Fetched::Failed(error) => complaints.push(error),
                 }
                 left > 0
             });
-            any |= left < BURST && has_more && self.intake.has_room(worker);
+            // What the log holds is asked in the next turn, and nobody else might wake the loop for that.
+            any |= is_lost || left < BURST && has_more && self.intake.has_room(worker);
             self.intake.set_quiet(worker, !has_more);
             complaints.into_iter().for_each(|error| self.on_failed(error, now));
             if let Some(error) = failed {
@@ -315,6 +323,9 @@ impl Source {
             self.open_transactions.step(now, &self.partitions, |at| self.consumer.cached_high_watermark(at));
             self.topic_ids.step(now, &self.partitions, &mut actions);
             self.lost_offsets.step(now, may_reassign, &mut self.partitions, &self.intake, &mut actions);
+            any |= self.perform(std::mem::take(&mut actions), now);
+            let may_reassign = self.may_reassign();
+            self.limits.step(now, may_reassign, &mut self.partitions, &self.intake, &mut actions);
             any |= self.perform(std::mem::take(&mut actions), now);
         }
         let may_reassign = self.may_reassign();

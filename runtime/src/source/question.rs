@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::authorization::MissingRight;
 use super::event::{Event, Events};
+use super::limits::LimitReader;
 use super::partitions::{OwnedPartitions, Start};
 use super::start_position::{FirstStarts, InputTopics, TopicIds};
 use crate::batch::Offset;
@@ -53,6 +54,11 @@ pub enum Question {
         /// The topics that are read.
         read: Vec<Arc<str>>,
     },
+    /// What the topics that are written to refuse now, which the sink takes over.
+    Limits {
+        /// As what a broker has refused a record; none: it is asked from time to time.
+        refused: Option<ErrorKind>,
+    },
 }
 
 impl Question {
@@ -95,6 +101,9 @@ pub enum Answer {
     TopicIds(TopicIds),
     /// The rights that are missing; what the brokers do not say is not.
     Missing(Result<Vec<MissingRight>, KafkaError>),
+    /// The sink has taken over what topics refuse: whether a record that was refused may fare better, or why it is not
+    /// known.
+    Limits(Result<bool, KafkaError>),
 }
 
 impl Answer {
@@ -108,7 +117,7 @@ impl Answer {
             }
             Answer::Committed { committed: Err(error), .. } => errors.push(error),
             Answer::Watermarks { watermarks, .. } => errors.extend(watermarks.as_ref().err()),
-            Answer::TopicIds(_) | Answer::Missing(_) => {}
+            Answer::TopicIds(_) | Answer::Missing(_) | Answer::Limits(_) => {}
         }
         errors.into_iter().find(|error| error.kind == ErrorKind::Authorization)
     }
@@ -120,6 +129,7 @@ pub struct Asker {
     pipeline: Arc<str>,
     queries: Arc<dyn GroupQueries>,
     sink: Arc<Sink>,
+    limits: LimitReader,
     topics: Arc<[String]>,
     start: FirstStart,
     is_embedded: bool,
@@ -127,10 +137,17 @@ pub struct Asker {
 }
 
 impl Asker {
-    /// Asks by `queries` and by the producer of `sink`, and sends answers to `events`.
-    pub fn new(queries: Arc<dyn GroupQueries>, sink: Arc<Sink>, plan: &Plan, events: Events) -> Asker {
+    /// Asks by `queries` and by the producer of `sink`, reads what topics refuse by `limits`, and sends answers to
+    /// `events`.
+    pub fn new(
+        queries: Arc<dyn GroupQueries>,
+        sink: Arc<Sink>,
+        limits: LimitReader,
+        plan: &Plan,
+        events: Events,
+    ) -> Asker {
         let (topics, start, is_embedded) = (plan.input.topics.as_slice().into(), plan.input.start, plan.embedded);
-        Asker { pipeline: plan.name.clone(), queries, sink, topics, start, is_embedded, events }
+        Asker { pipeline: plan.name.clone(), queries, sink, limits, topics, start, is_embedded, events }
     }
 
     /// Asks. One answer comes in any case; to [`Question::Starts`] one or more that together name every partition.
@@ -159,6 +176,10 @@ impl Asker {
                 self.send(Answer::TopicIds(ids));
             }
             Question::Missing { read } => self.send(Answer::Missing(self.missing(&read))),
+            Question::Limits { refused } => {
+                let taken = self.limits.take_over(refused);
+                self.send(Answer::Limits(taken.map_err(|error| KafkaError::timed_out(&format!("{error:#}")))));
+            }
         }
     }
 
@@ -227,6 +248,7 @@ impl Asker {
             }
             Question::TopicIds(_) => Answer::TopicIds(TopicIds::new()),
             Question::Missing { .. } => Answer::Missing(Err(error.clone())),
+            Question::Limits { .. } => Answer::Limits(Err(error.clone())),
         });
     }
 

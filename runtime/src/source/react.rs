@@ -95,7 +95,7 @@ impl Source {
             Event::Sink(SinkEvent::NotDelivered { span, error }) => {
                 self.count_error(&error);
                 self.abandon(&span);
-                self.on_not_delivered(&span, error, &mut actions);
+                self.on_not_delivered(&span, error, now, &mut actions);
             }
             Event::Sink(SinkEvent::TooLarge(oversize)) if self.transactions.is_some() => {
                 self.context.sink.remember_refused(&oversize);
@@ -180,6 +180,15 @@ impl Source {
             Answer::Watermarks { at, generation, watermarks } => {
                 self.lost_offsets.on_watermarks(&at, generation, watermarks, now);
             }
+            Answer::Limits(taken) => {
+                let mut actions = Actions::new();
+                let is_outdated = self.context.sink.is_producer_outdated();
+                self.limits.on_answer(taken, is_outdated, now, &mut actions);
+                // While it ends nothing is tried again.
+                if !self.shutdown.has_begun() {
+                    self.perform(actions, now);
+                }
+            }
         }
     }
 
@@ -187,9 +196,9 @@ impl Source {
         self.partitions.abandoned(span);
     }
 
-    /// Something was not delivered. That the transaction or its producer has failed says nothing of the record;
-    /// anything else would come again, so the pipeline stops.
-    fn on_not_delivered(&mut self, span: &Span, error: KafkaError, actions: &mut Actions) {
+    /// Something was not delivered. That the transaction or its producer has failed says nothing of the record, and
+    /// what its topic refuses may have changed; anything else would come again, so the pipeline stops.
+    fn on_not_delivered(&mut self, span: &Span, error: KafkaError, now: Instant, actions: &mut Actions) {
         if self.transactions.is_some() {
             actions.push(Action::Abort(error.text.clone()));
             if is_of_transaction(error.kind) {
@@ -200,10 +209,12 @@ impl Source {
             ErrorKind::Authorization => return actions.push(Action::Refused(Refused::Output, error)),
             // Because something before it was refused: it is read again with that.
             ErrorKind::Purged if self.authorization.is_writing_refused() => return,
+            ErrorKind::TooLarge | ErrorKind::InvalidRecord if !self.shutdown.has_begun() => {
+                return self.limits.on_refused(span, error, now, &mut self.partitions, actions);
+            }
             _ => {}
         }
-        let (from, offset) = (span.lease.at.clone(), span.first.0);
-        actions.push(Action::Fail(PipelineError::Undeliverable { from, offset, cause: error.text }));
+        actions.push(Action::Fail(undeliverable(span, error)));
     }
 
     /// So many records of a partition wait for a retry, or none do any more. `full`: no more of it may come.
@@ -220,6 +231,11 @@ impl Source {
             actions.push(Action::AbandonRetries { worker, lease });
         }
     }
+}
+
+/// Returns the error of a span of which something cannot be written.
+pub(super) fn undeliverable(span: &Span, error: KafkaError) -> PipelineError {
+    PipelineError::Undeliverable { from: span.lease.at.clone(), offset: span.first.0, cause: error.text }
 }
 
 /// Returns whether a report says that a transaction or its producer has failed, and nothing of the record.

@@ -75,6 +75,14 @@ fn deny_transactions(rng: &mut Rng, _: &Setup, _: usize) -> Fault {
     Fault::DenyTransactions { time: time(rng) }
 }
 
+fn shrink(rng: &mut Rng, setup: &Setup, _: usize) -> Fault {
+    Fault::Shrink { output: rng.usize(..=setup.more_outputs), bytes: rng.usize(200..500) }
+}
+
+fn compact(rng: &mut Rng, setup: &Setup, _: usize) -> Fault {
+    Fault::Compact { output: rng.usize(..=setup.more_outputs) }
+}
+
 fn partition(rng: &mut Rng, setup: &Setup) -> (usize, usize) {
     let topic = rng.usize(..setup.topics.len());
     (topic, rng.usize(..setup.topics[topic]))
@@ -146,6 +154,10 @@ fn with_limits(setup: &mut Setup, rng: &mut Rng) {
     setup.producer_queue = rng.usize(2..8);
 }
 
+fn with_large_records(setup: &mut Setup, rng: &mut Rng) {
+    setup.script.oversize = rng.u32(10..200);
+}
+
 fn named(setup: &mut Setup, _: &mut Rng) {
     setup.named = true;
 }
@@ -156,7 +168,7 @@ fn that_goes_on(setup: &mut Setup, rng: &mut Rng) {
 }
 
 /// All kinds.
-pub const KINDS: [Kind; 13] = [
+pub const KINDS: [Kind; 14] = [
     Kind {
         name: "clean",
         about: "rebalances, stops and growth alone, after which nothing comes twice",
@@ -219,6 +231,13 @@ pub const KINDS: [Kind; 13] = [
         faults: &[(rebalance, 3), (broker, 2), (stop, 2), (expel, 1)],
         most_faults: 4,
         shape: with_limits,
+    },
+    Kind {
+        name: "refusals",
+        about: "output topics that refuse more than they did at the start",
+        faults: &[(shrink, 4), (compact, 3), (rebalance, 1), (stop, 1), (broker, 1)],
+        most_faults: 4,
+        shape: with_large_records,
     },
     Kind {
         name: "rights",

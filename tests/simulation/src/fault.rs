@@ -35,6 +35,10 @@ pub enum Fault {
     DenyGroup { time: Nanos },
     /// Transactional ids may not be used for a while.
     DenyTransactions { time: Nanos },
+    /// An output topic takes no more than so many bytes from now on.
+    Shrink { output: usize, bytes: usize },
+    /// An output topic is compacted from now on.
+    Compact { output: usize },
     /// A partition loses its newest records.
     Truncate { topic: usize, partition: usize, records: i64 },
     /// Retention removes a partition's oldest records, down to so many.
@@ -73,6 +77,11 @@ impl Fault {
     /// Whether records are taken away that may not be read yet.
     pub fn loses_offsets(self) -> bool {
         matches!(self, Fault::Truncate { .. } | Fault::Retain { .. } | Fault::Recreate { .. })
+    }
+
+    /// Whether an output topic refuses more than it did.
+    pub fn is_refusal(self) -> bool {
+        matches!(self, Fault::Shrink { .. } | Fault::Compact { .. })
     }
 
     /// Whether a right is missing for a while.
@@ -123,6 +132,16 @@ impl World {
             Fault::DenyTransactions { time } => {
                 self.cluster.denied.transactions = true;
                 self.after(time, |world| world.cluster.denied.transactions = false);
+            }
+            Fault::Shrink { output: number, bytes } => {
+                if let Some(topic) = self.cluster.topics.get_mut(&*output(number)) {
+                    topic.limits.max_message_bytes = bytes;
+                }
+            }
+            Fault::Compact { output: number } => {
+                if let Some(topic) = self.cluster.topics.get_mut(&*output(number)) {
+                    topic.limits.compacted = true;
+                }
             }
             Fault::Truncate { topic, partition, records } => {
                 let at = at(topic, partition);

@@ -88,7 +88,7 @@ pub struct Instances {
     allowed: Vec<FailureKind>,
     // Those that come again with each start.
     lasting: Vec<FailureKind>,
-    is_quiet: bool,
+    quiet_since: Option<Nanos>,
     is_ending: bool,
 }
 
@@ -104,7 +104,7 @@ impl Instances {
         let down = || Instance { state: State::Down, process: Process(0), stop: None };
         let all = (0..count).map(|_| down()).collect();
         let (program, setup) = (Some(program), Some(setup));
-        Instances { all, program, setup, processes: 0, allowed, lasting, is_quiet: false, is_ending: false }
+        Instances { all, program, setup, processes: 0, allowed, lasting, quiet_since: None, is_ending: false }
     }
 
     /// From here on none is started.
@@ -122,9 +122,9 @@ impl Instances {
         self.all.iter().any(|instance| instance.state == State::Over)
     }
 
-    /// From here on no failure has a reason.
-    pub fn be_quiet(&mut self) {
-        self.is_quiet = true;
+    /// From this moment on no failure has a reason.
+    pub fn be_quiet(&mut self, now: Nanos) {
+        self.quiet_since = Some(now);
     }
 }
 
@@ -230,7 +230,10 @@ impl World {
                 self.count("instance failed");
                 self.checker.excuse("an instance failed");
                 let may_fail = self.instances.allowed.contains(&failure.kind);
-                let is_late = self.instances.is_quiet && failure.kind == FailureKind::Drain;
+                // One that was told to stop while something went wrong may end badly when that is over.
+                let since = if let State::Stopping { since, .. } = state { since } else { self.now() };
+                let quiet_since = self.instances.quiet_since;
+                let is_late = failure.kind == FailureKind::Drain && quiet_since.is_some_and(|quiet| since >= quiet);
                 if !may_fail || is_late {
                     self.checker.violate(format!("instance {number} failed without a reason: {}", failure.text));
                 }

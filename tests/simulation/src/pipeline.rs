@@ -12,7 +12,7 @@ use sluicebox::config::plan::{self, Delivery, OnBreak, OnLostOffset, Plan, Start
 use sluicebox::error::PipelineError;
 use sluicebox::kafka::ErrorKind;
 use sluicebox::pipeline::Pipeline;
-use sluicebox::rt;
+use sluicebox::rt::{self, RecvTimeoutError};
 
 use crate::check::Then;
 use crate::client::Simulated;
@@ -23,6 +23,8 @@ use crate::scenario::{DLQ, GROUP, OnLost, Setup, input};
 
 /// What the pipeline is called.
 const NAME: &str = "pipeline";
+/// How often it is asked for its view.
+const STATUS_INTERVAL: Duration = Duration::from_secs(5);
 
 /// The pipeline of this repository.
 #[derive(Clone, Copy, Debug, Default)]
@@ -47,8 +49,12 @@ impl Program for Real {
                     }
                 });
                 let join = move || {
-                    // It says so in any case, and can be told to stop until then.
-                    let _ = end.recv_until(None);
+                    // It says so in any case, and can be told to stop until then. As the daemon does, for its status.
+                    while end.recv_timeout(STATUS_INTERVAL) == Err(RecvTimeoutError::Timeout) {
+                        if let Some(pipeline) = &*pipeline.borrow() {
+                            pipeline.refresh();
+                        }
+                    }
                     let pipeline = pipeline.take();
                     pipeline.map_or(Ok(()), |pipeline| pipeline.join().map_err(|error| failure(&error)))
                 };

@@ -28,7 +28,8 @@ pub fn play(scenario: &Scenario, program: Rc<dyn Program>) -> Outcome {
         world::with(|world| {
             world.calm_down();
             world.scheduler.thaw();
-            world.instances.be_quiet();
+            let now = world.now();
+            world.instances.be_quiet(now);
         });
         wait_until_all_is_read(&scenario);
         world::with(|world| {
@@ -159,5 +160,6 @@ fn lasting(scenario: &Scenario) -> Vec<FailureKind> {
 
 /// Whether there are records that can neither be written nor become dead letters.
 fn is_refused(scenario: &Scenario) -> bool {
-    scenario.setup.script.oversize > 0 && !scenario.setup.has_dlq
+    let is_refused = scenario.faults.iter().any(|timed| timed.fault.is_refusal());
+    (is_refused || scenario.setup.script.oversize > 0) && !scenario.setup.has_dlq
 }

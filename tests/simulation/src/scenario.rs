@@ -156,7 +156,9 @@ impl Scenario {
     /// What the pipeline is to do, for the checker.
     pub fn task(&self) -> Task {
         let Setup { script, then, retries, exactly_once, starts_at_end, has_dlq, .. } = self.setup.clone();
+        let is_refusal = self.faults.iter().any(|timed| timed.fault.is_refusal());
         Task {
+            may_be_refused: script.oversize > 0 || is_refusal,
             script,
             group: GROUP.into(),
             outputs: self.setup.outputs(),

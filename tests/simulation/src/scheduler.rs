@@ -27,6 +27,8 @@ pub const SCENARIO: Process = Process(0);
 pub const EPOCH_MS: i64 = 1_767_225_600_000;
 /// What a thread's stack holds. The pages that are not touched cost nothing.
 const STACK: usize = 256 << 10;
+/// How often a thread may turn without a wait.
+const MOST_TURNS: u32 = 20_000;
 
 type Body = Coroutine<(), (), (), DefaultStack>;
 type Action = Box<dyn FnOnce()>;
@@ -80,6 +82,8 @@ struct Thread {
     body: Option<Body>,
     state: State,
     not_before: Nanos,
+    // Turns that it has taken without a wait.
+    turns: u32,
 }
 
 struct Timer {
@@ -212,6 +216,7 @@ impl Scheduler {
             body: Some(body),
             state: State::Ready,
             not_before,
+            turns: 0,
         });
     }
 
@@ -435,6 +440,19 @@ impl Scheduler {
     }
 }
 
+impl Scheduler {
+    /// The thread that runs has turned once more, or waits. The history ends where it never does.
+    fn count_turns(&self, count: impl Fn(u32) -> u32) {
+        let inner = &mut *self.inner.borrow_mut();
+        let Some(thread) = inner.current.map(|current| &mut inner.threads[current]) else { return };
+        thread.turns = count(thread.turns);
+        if thread.turns == MOST_TURNS {
+            inner.panics.push(format!("{} turns in a circle without a wait", thread.name));
+            self.is_stopped.set(true);
+        }
+    }
+}
+
 impl Thread {
     /// When it can run; none while it waits without a deadline, and after its end.
     fn next_turn(&self) -> Option<Nanos> {
@@ -467,6 +485,7 @@ impl Simulation for Scheduler {
     }
 
     fn wait(&self, point: WaitPoint, deadline: Option<Instant>) -> bool {
+        self.count_turns(|_| 0);
         self.suspend(Point::Runtime(point), deadline.map(|deadline| self.nanos_of(deadline)))
     }
 
@@ -481,6 +500,7 @@ impl Simulation for Scheduler {
     }
 
     fn yield_point(&self) {
+        self.count_turns(|turns| turns + 1);
         let switches = {
             let inner = &mut *self.inner.borrow_mut();
             // Whoever turns in a circle takes time too.

@@ -73,30 +73,18 @@ impl NativeAdmin {
         TopicError::NoBroker { servers: self.servers.clone(), cause }
     }
 
-    fn ask_limits(&self, names: &[&str]) -> Vec<TopicLimits> {
+    fn ask_limits(&self, names: &[&str]) -> Vec<Result<TopicLimits, TopicError>> {
         let asked: Vec<_> = names.iter().map(|name| ResourceSpecifier::Topic(name)).collect();
         let options = AdminOptions::new().request_timeout(Some(self.timeout));
         let answers = match self.runtime.block_on(self.client.describe_configs(&asked, &options)) {
             Ok(answers) => answers,
-            Err(error) => {
-                tracing::warn!("the limits of topics cannot be read ({error}): assuming the brokers' defaults");
-                return vec![TopicLimits::default(); names.len()];
-            }
+            Err(error) => return vec![Err(self.no_broker(&error)); names.len()],
         };
-        names
-            .iter()
-            .zip(answers)
-            .map(|(name, answer)| match answer {
-                Ok(resource) => parse_limits(&resource),
-                Err(code) => {
-                    tracing::warn!(
-                        topic = name,
-                        "the topic's limits cannot be read ({code}): assuming the brokers' defaults"
-                    );
-                    TopicLimits::default()
-                }
-            })
-            .collect()
+        let unread = |name: &str, code| TopicError::Topic(format!("topic \"{name}\": {code}"));
+        let answer = |(name, answer): (&&str, Result<ConfigResource, _>)| {
+            answer.map(|resource| parse_limits(&resource)).map_err(|code| unread(name, code))
+        };
+        names.iter().zip(answers).map(answer).collect()
     }
 }
 
@@ -123,11 +111,12 @@ impl TopicAdmin for NativeAdmin {
         Ok(partition.map(|partition| partition.replicas().len() as i32))
     }
 
-    fn limits(&self, names: &[&str]) -> Vec<TopicLimits> {
+    fn limits(&self, names: &[&str]) -> Vec<Result<TopicLimits, TopicError>> {
         // Brokers refuse a question that names a topic twice.
         let distinct: Vec<&str> = BTreeSet::from_iter(names.iter().copied()).into_iter().collect();
-        let limits: BTreeMap<&str, TopicLimits> = distinct.iter().copied().zip(self.ask_limits(&distinct)).collect();
-        names.iter().map(|name| limits.get(name).copied().unwrap_or_default()).collect()
+        let limits: BTreeMap<&str, _> = distinct.iter().copied().zip(self.ask_limits(&distinct)).collect();
+        let no_answer = || Err(TopicError::Topic("the brokers do not say what it refuses".to_owned()));
+        names.iter().map(|name| limits.get(name).cloned().unwrap_or_else(no_answer)).collect()
     }
 
     fn close(self: Box<Self>) {

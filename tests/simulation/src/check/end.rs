@@ -23,7 +23,7 @@ pub struct Ending {
     pub all_is_read: bool,
     /// Whether results may come twice for a reason that the checker was not told.
     pub may_repeat: bool,
-    /// Whether records were taken away, after which what is left may be read again, or passed over.
+    /// Whether records were taken away, of which results may be left.
     pub loses_offsets: bool,
 }
 
@@ -37,7 +37,7 @@ impl World {
         }
         let places = places(cluster, &ending.inputs);
         checker.check_results(cluster, ending);
-        checker.check_order(cluster, &places);
+        checker.check_order(cluster, &places, checker.may_repeat(ending));
         if let Some(unknown) = checker.index.unknown.first() {
             let what = format!("nothing tells what {unknown} came of");
             checker.violate(what);
@@ -94,6 +94,11 @@ impl Checker {
         }
     }
 
+    /// Whether results may come twice.
+    fn may_repeat(&self, ending: &Ending) -> bool {
+        !self.task.exactly_once && (ending.may_repeat || self.has_excuse())
+    }
+
     /// Every result that is there was to come, and where that is promised once alone.
     fn check_results(&mut self, cluster: &Cluster, ending: &Ending) {
         let mut allowed: BTreeMap<Key, LogId> = BTreeMap::new();
@@ -112,25 +117,28 @@ impl Checker {
                         allowed.insert(key.clone(), id.clone());
                     }
                 }
-                if (from..to).contains(&offset) && !self.is_exempt(&id, offset) {
+                let is_sure = !self.cut.contains(&id) && !self.lost.contains(&id);
+                if (from..to).contains(&offset) && is_sure && !self.is_exempt(&id, offset) {
                     once.push((at.clone(), offset, alternatives));
                 }
             }
         }
-        let may_repeat =
-            ending.loses_offsets || !self.task.exactly_once && (ending.may_repeat || !self.excuses.is_empty());
+        let may_repeat = self.may_repeat(ending);
+        // Of a log that was cut short, or whose next offset was gone, records may be read again or passed over.
+        let is_broken = |id: &LogId| self.cut.contains(id) || self.lost.contains(id);
         let mut found = Vec::new();
         for (key, written) in self.index.all(cluster) {
             let is_gone = !allowed.contains_key(key) && ending.loses_offsets;
             if !allowed.contains_key(key) && !is_gone {
                 found.push(format!("{} offset {}: no input leads to {key:?}", written[0].at, written[0].offset));
             }
-            if written.len() > 1 && !may_repeat && !is_gone {
+            let is_of_broken = allowed.get(key).is_some_and(is_broken);
+            if written.len() > 1 && !may_repeat && !is_of_broken && !is_gone {
                 let places = written.iter().map(|one| format!("{} {}", one.at, one.offset)).collect::<Vec<_>>();
                 found.push(format!("{key:?} is there {} times: {}", written.len(), places.join(", ")));
             }
         }
-        for (at, offset, alternatives) in once.iter().filter(|_| self.task.exactly_once && !ending.loses_offsets) {
+        for (at, offset, alternatives) in once.iter().filter(|_| self.task.exactly_once) {
             let mut keys: Vec<&Key> = Vec::new();
             for leaf in alternatives.iter().flatten() {
                 if let Leaf::Output(key) | Leaf::Letter(key, _) = leaf

@@ -54,8 +54,10 @@ impl Input<'_> {
         }
         let written = vec![Leaf::Output(Key::Output(number, path.to_owned()))];
         match self.task.dlq {
-            Some(_) => vec![written, vec![Leaf::Letter(self.letter(trail), &["oversize", "refused"])]],
-            None => vec![written],
+            Some(_) if self.task.may_be_refused => {
+                vec![written, vec![Leaf::Letter(self.letter(trail), &["oversize", "refused"])]]
+            }
+            Some(_) | None => vec![written],
         }
     }
 

@@ -13,7 +13,8 @@ use sluicebox::kafka::{StartPosition, TopicPartition};
 
 use self::index::Index;
 use crate::cluster::Cluster;
-use crate::script::Script;
+use crate::cluster::log::Message;
+use crate::script::{Script, path_of};
 use crate::world::World;
 
 /// What becomes of a record that a stage could not process.
@@ -46,6 +47,8 @@ pub struct Task {
     pub exactly_once: bool,
     /// Partitions of which nothing is committed are read from the newest record on.
     pub starts_at_end: bool,
+    /// An output may be refused by its topic.
+    pub may_be_refused: bool,
     /// What a stage refused or wanted again may have been another record's fault, or have passed: either is right.
     pub is_unsteady: bool,
 }
@@ -67,6 +70,8 @@ pub struct Checker {
     // The offset to read from was gone: from where it goes on then is the configuration's to say.
     lost: BTreeSet<LogId>,
     excuses: BTreeSet<&'static str>,
+    // The paths of records in batches that were refused.
+    refused: BTreeSet<String>,
     violations: Vec<String>,
 }
 
@@ -87,6 +92,7 @@ impl Checker {
             cut: BTreeSet::new(),
             lost: BTreeSet::new(),
             excuses: BTreeSet::new(),
+            refused: BTreeSet::new(),
             violations: Vec::new(),
         }
     }
@@ -99,6 +105,16 @@ impl Checker {
     /// Something happened after which records may come twice.
     pub fn excuse(&mut self, why: &'static str) {
         self.excuses.insert(why);
+    }
+
+    /// Whether anything happened after which records may come twice.
+    pub fn has_excuse(&self) -> bool {
+        !self.excuses.is_empty()
+    }
+
+    /// A broker has refused a batch that holds this record, for what the topic refuses: others may come before it.
+    pub fn refused(&mut self, message: &Message) {
+        self.refused.insert(path_of(message.value.as_deref().unwrap_or_default()).to_owned());
     }
 
     /// These offsets of a log may be passed over.

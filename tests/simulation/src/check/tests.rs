@@ -18,6 +18,7 @@ struct Setting {
 
 fn task(script: Script, exactly_once: bool) -> Task {
     Task {
+        may_be_refused: false,
         then: vec![Then::Letter; script.stages],
         script,
         group: GROUP.into(),

@@ -55,7 +55,7 @@ impl TopicAdmin for SimulatedAdmin {
         Ok((self.count(name)? > 0).then_some(1))
     }
 
-    fn limits(&self, names: &[&str]) -> Vec<TopicLimits> {
+    fn limits(&self, names: &[&str]) -> Vec<Result<TopicLimits, TopicError>> {
         let asked: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         let answer = ask_until(
             "limits",
@@ -64,10 +64,16 @@ impl TopicAdmin for SimulatedAdmin {
             move |world, _| {
                 let limits =
                     |name: &String| world.cluster.topics.get(&**name).map_or_else(TopicLimits::default, |t| t.limits);
-                Served::Answer(Ok(asked.iter().map(limits).collect()))
+                Served::Answer(Ok(asked.iter().map(limits).collect::<Vec<_>>()))
             },
         );
-        answer.unwrap_or_else(|_| vec![TopicLimits::default(); names.len()])
+        match answer {
+            Ok(limits) => limits.into_iter().map(Ok).collect(),
+            Err(error) => {
+                let no_broker = TopicError::NoBroker { servers: self.servers.clone(), cause: error.text };
+                vec![Err(no_broker); names.len()]
+            }
+        }
     }
 
     fn close(self: Box<Self>) {}

@@ -51,6 +51,8 @@ pub struct Membership {
     state: State,
     // What the group has assigned, whether the application has taken it or not.
     owned: BTreeSet<TopicPartition>,
+    // Under KIP-848: one heartbeat at a time is on its way.
+    is_beating: bool,
     // To be taken when others are given up.
     then_take: Option<Vec<TopicPartition>>,
     rejoins: bool,
@@ -82,6 +84,7 @@ impl Membership {
             topics: Vec::new(),
             state: State::Out,
             owned: BTreeSet::new(),
+            is_beating: false,
             then_take: None,
             rejoins: false,
             gives_up: None,
@@ -440,12 +443,20 @@ impl World {
     fn beat_consumer(&mut self, id: ClientId) {
         let Some(state) = self.consumer(id) else { return };
         let (name, membership) = (state.group.clone(), &state.membership);
-        let is_taken = matches!(membership.state, State::Steady);
-        // What is to be given up counts as given up when the application has done so.
-        let owned = if is_taken { membership.owned.iter().cloned().collect() } else { state.assigned() };
+        if membership.is_beating {
+            return;
+        }
+        // What is to be taken may be taken at any moment, and what is to be given up counts as given up when the
+        // application has done so.
+        let mut owned = membership.owned.clone();
+        owned.extend(state.assigned());
+        let owned = owned.into_iter().collect();
         let topics = membership.topics.iter().map(|(topic, _)| topic.clone()).collect();
         let beat = Beat { epoch: membership.generation, owned, join: membership.join(topics) };
         let (coordinator, turn) = (self.cluster.group(&name).coordinator, self.turn(id));
+        if let Some(state) = self.consumer(id) {
+            state.membership.is_beating = true;
+        }
         let serve = move |world: &mut World| {
             if world.cluster.group(&name).coordinator != coordinator {
                 return Err(codes::COORDINATOR_NOT_AVAILABLE);
@@ -454,6 +465,9 @@ impl World {
         };
         self.request(coordinator, serve, move |world, answer| {
             let now = world.now();
+            if let Some(state) = world.consumer(id) {
+                state.membership.is_beating = false;
+            }
             let Some(state) = world.consumer(id).filter(|state| state.membership.turn == turn) else { return };
             match answer {
                 Ok(Ok(beaten)) => {
@@ -475,6 +489,10 @@ impl World {
     /// The application has not asked for anything for too long: the member leaves until it does.
     fn leave_unpolled(&mut self, id: ClientId) {
         self.count("poll interval exceeded");
+        if !self.checker.has_excuse() {
+            self.checker.violate(format!("client {id} was not polled for longer than it may be"));
+            self.stop_if_violated();
+        }
         let Some(state) = self.consumer(id) else { return };
         state.push(ConsumerEvent::Failed(codes::MAX_POLL_EXCEEDED.into()));
         let name = state.group.clone();

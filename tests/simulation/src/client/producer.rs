@@ -361,10 +361,10 @@ impl World {
         }
         let now = rt::unix_ms();
         let topic = self.cluster.topics.get(&*at.topic).ok_or(codes::UNKNOWN_TOPIC)?;
-        if topic.is_too_large(messages.iter().map(|message| &**message)) {
-            return Err(codes::TOO_LARGE);
-        }
-        if let Some(code) = messages.iter().find_map(|message| topic.refusal(message, now)) {
+        let too_large = topic.is_too_large(messages.iter().map(|message| &**message)).then_some(codes::TOO_LARGE);
+        let refusal = too_large.or_else(|| messages.iter().find_map(|message| topic.refusal(message, now)));
+        if let Some(code) = refusal {
+            messages.iter().for_each(|message| self.checker.refused(message));
             return Err(code);
         }
         let log = self.cluster.log(at).ok_or(codes::UNKNOWN_TOPIC)?;

@@ -293,13 +293,18 @@ impl World {
     fn replace_static(&mut self, name: &Arc<str>, join: &Join) -> Option<(MemberId, Option<Vec<TopicPartition>>)> {
         let now = self.now();
         let instance = join.instance.as_ref()?;
+        // What was revoked of a cooperative member that died before it joined again has nobody until the next rebalance,
+        // which no history may have to wait for.
+        let wanted: Vec<TopicPartition> = self.target(name).into_values().flatten().collect();
         let group = self.cluster.group(name);
+        let is_assigned = |at: &TopicPartition| group.members.values().any(|member| member.assignment.contains(at));
+        let is_complete = wanted.iter().all(is_assigned);
         let old = *group.members.iter().find(|(_, member)| member.instance.as_ref() == Some(instance))?.0;
         let mut member = group.members.remove(&old)?;
         let new = group.new_name();
         group.fenced.insert(old);
         let waiting = member.waiting.take();
-        let is_at_rest = group.state == State::Stable && member.topics == join.topics;
+        let is_at_rest = group.state == State::Stable && member.topics == join.topics && is_complete;
         let assignment = member.assignment.clone();
         (member.seen, member.session) = (now, join.session);
         group.members.insert(new, member);
@@ -417,10 +422,12 @@ impl World {
         let share = free.len().div_ceil(members);
         let mut target = BTreeMap::new();
         for (id, member) in &group.members {
-            let mut its: Vec<TopicPartition> =
-                member.assignment.iter().chain(&member.owned).filter(|at| free.contains(at)).cloned().collect();
-            its.dedup();
-            its.truncate(share);
+            let mut its: Vec<TopicPartition> = Vec::new();
+            for at in member.assignment.iter().chain(&member.owned).filter(|at| free.contains(at)) {
+                if its.len() < share && !its.contains(at) {
+                    its.push(at.clone());
+                }
+            }
             free.retain(|at| !its.contains(at));
             target.insert(*id, its);
         }

@@ -1,0 +1,369 @@
+//! What the topics that are written to refuse, while the pipeline runs: it is read again from time to time, and when a
+//! broker has refused a record, which is then tried once more, and dead-lettered where it would be refused again.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::action::{Action, Actions};
+use super::intake::Intake;
+use super::partitions::OwnedPartitions;
+use super::pause::PauseReason;
+use super::question::{ASK_AGAIN, Question};
+use super::react::undeliverable;
+use crate::batch::Offset;
+use crate::config::plan::Plan;
+use crate::kafka::{ErrorKind, Kafka, KafkaError, Properties, TopicError, TopicPartition};
+use crate::sink::Sink;
+use crate::sink::receipt::{Receipt, Span};
+
+/// How often limits are read where nothing is refused.
+const REFRESH: Duration = Duration::from_secs(300);
+/// How long the brokers have to answer.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Decides when limits are read, and what becomes of records that were refused.
+pub struct Limits {
+    pipeline: Arc<str>,
+    // An abort brings partitions back then, and nothing is paused here.
+    has_transactions: bool,
+    state: State,
+    // The first refusal of each partition that is not dealt with.
+    refused: BTreeMap<TopicPartition, Refusal>,
+    // From where partitions were tried again though their topics refuse what they did before.
+    tried: BTreeMap<TopicPartition, Offset>,
+}
+
+enum State {
+    AskAt(Instant),
+    Asked,
+}
+
+struct Refusal {
+    span: Span,
+    error: KafkaError,
+    progress: Progress,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Progress {
+    // Nobody was asked since.
+    New,
+    Asked,
+    // It is tried again when nothing of its partition is on its way.
+    GoesBack,
+}
+
+impl Limits {
+    /// Limits were read just now.
+    pub fn new(pipeline: Arc<str>, has_transactions: bool, now: Instant) -> Limits {
+        let state = State::AskAt(now + REFRESH);
+        Limits { pipeline, has_transactions, state, refused: BTreeMap::new(), tried: BTreeMap::new() }
+    }
+
+    /// A broker has refused a record of a span. Nothing behind it is written; its partition is paused until it is known
+    /// what the topics refuse now.
+    pub fn on_refused(
+        &mut self,
+        span: &Span,
+        error: KafkaError,
+        now: Instant,
+        partitions: &mut OwnedPartitions,
+        actions: &mut Actions,
+    ) {
+        if partitions.of_lease(&span.lease).is_none() && !self.has_transactions {
+            return;
+        }
+        tracing::info!(
+            target: "source", pipeline = %self.pipeline, partition = %span.lease.at, offset = span.first.0,
+            "a broker has refused a record of a batch: {}; reading again what its topic takes", error.text
+        );
+        if !self.has_transactions {
+            let is_its = |p: &super::partitions::OwnedPartition| p.index() == span.lease.index;
+            let (pause, _) = partitions.set_paused(PauseReason::Rewinding, true, is_its);
+            actions.push(Action::Pause(pause));
+        }
+        let refusal = Refusal { span: span.clone(), error, progress: Progress::New };
+        self.refused.entry(span.lease.at.clone()).or_insert(refusal);
+        if let State::AskAt(at) = &mut self.state {
+            *at = now.min(*at);
+        }
+    }
+
+    /// Asks where that is due, and tries partitions again. `may_reassign`: partitions may be given up and assigned
+    /// again now.
+    pub fn step(
+        &mut self,
+        now: Instant,
+        may_reassign: bool,
+        partitions: &mut OwnedPartitions,
+        intake: &Intake,
+        actions: &mut Actions,
+    ) {
+        if !self.has_transactions {
+            // Whoever has the partition next tries it again in any case.
+            self.refused.retain(|_, refusal| partitions.of_lease(&refusal.span.lease).is_some());
+        }
+        if matches!(self.state, State::AskAt(at) if now >= at) {
+            self.state = State::Asked;
+            let kinds = self.refused.values().filter(|refusal| refusal.progress == Progress::New);
+            // A size may have to be guessed.
+            let refused = kinds.map(|refusal| refusal.error.kind).max_by_key(|kind| *kind == ErrorKind::TooLarge);
+            for refusal in self.refused.values_mut().filter(|refusal| refusal.progress == Progress::New) {
+                refusal.progress = Progress::Asked;
+            }
+            actions.push(Action::Ask(Question::Limits { refused }));
+        }
+        if !may_reassign {
+            return;
+        }
+        let mut back = Vec::new();
+        self.refused.retain(|_, refusal| {
+            let lease = &refusal.span.lease;
+            let partition = partitions.of_lease(lease).filter(|p| !p.is_paused_for(PauseReason::Revoking));
+            let ready = partition.filter(|p| p.is_settled() && p.is_drained() && !intake.gathers(lease));
+            let ready = ready.filter(|_| refusal.progress == Progress::GoesBack);
+            back.extend(ready.as_ref().map(|partition| (partition.index(), partition.undelivered())));
+            ready.is_none()
+        });
+        if !back.is_empty() {
+            actions.push(Action::RestartFrom(back));
+        }
+    }
+
+    /// The sink has taken over what topics refuse now: whether a record that was refused may fare better, or why that
+    /// is not known. `is_outdated`: the producer has to be replaced for that, which an abort does.
+    pub fn on_answer(
+        &mut self,
+        changed: Result<bool, KafkaError>,
+        is_outdated: bool,
+        now: Instant,
+        actions: &mut Actions,
+    ) {
+        let asked = self.refused.values_mut().filter(|refusal| refusal.progress == Progress::Asked);
+        let changed = match changed {
+            Ok(changed) => changed,
+            Err(error) => {
+                asked.for_each(|refusal| refusal.progress = Progress::New);
+                tracing::warn!(
+                    target: "source", pipeline = %self.pipeline, "what topics refuse is not known: {error}; asking again"
+                );
+                self.state = State::AskAt(now + ASK_AGAIN);
+                return;
+            }
+        };
+        let mut any = false;
+        for refusal in asked {
+            any = true;
+            let Span { lease, first, .. } = &refusal.span;
+            // The limits may have been the same all the while, and the record have waited too long for its topic: what
+            // is refused a second time, though it is known what the topic takes, would be refused for ever.
+            let is_again = !changed && self.tried.get(&lease.at).is_some_and(|tried| first <= tried);
+            if is_again {
+                actions.push(Action::Fail(undeliverable(&refusal.span, refusal.error.clone())));
+            }
+            if changed {
+                self.tried.remove(&lease.at);
+            } else {
+                self.tried.insert(lease.at.clone(), *first);
+            }
+            refusal.progress = Progress::GoesBack;
+        }
+        if any && self.has_transactions {
+            // The abort that a refusal is brings them back.
+            self.refused.retain(|_, refusal| refusal.progress != Progress::GoesBack);
+            if is_outdated {
+                actions.push(Action::Abort("what a topic takes has changed".to_owned()));
+            }
+        }
+        let is_next_known = self.refused.values().all(|refusal| refusal.progress != Progress::New);
+        self.state = State::AskAt(if is_next_known { now + REFRESH } else { now });
+    }
+
+    /// When there is something to do next, whatever happens.
+    pub fn deadline(&self) -> Option<Instant> {
+        match self.state {
+            State::AskAt(at) if !self.refused.is_empty() => Some(at),
+            // From time to time is soon enough when something else wakes the loop: an idle pipeline keeps no thread for
+            // it.
+            State::AskAt(_) | State::Asked => None,
+        }
+    }
+}
+
+/// Reads limits for one sink.
+#[derive(Clone)]
+pub struct LimitReader {
+    pipeline: Arc<str>,
+    kafka: Arc<dyn Kafka<Receipt>>,
+    properties: Arc<Properties>,
+    sink: Arc<Sink>,
+    // Nobody answers such questions there.
+    is_embedded: bool,
+}
+
+impl LimitReader {
+    /// Reads the limits of the topics of a sink, as a client with the producer's properties of the plan.
+    pub fn new(kafka: Arc<dyn Kafka<Receipt>>, plan: &Plan, sink: Arc<Sink>) -> LimitReader {
+        let properties = Arc::new(plan.producer.clone());
+        LimitReader { pipeline: plan.name.clone(), kafka, properties, sink, is_embedded: plan.embedded }
+    }
+
+    /// Asks the brokers what topics refuse, and lets the sink take that over: see [`Sink::set_limits`]. Waits for both.
+    ///
+    /// # Errors
+    /// No broker answers in time, or the sink cannot take them over at this moment.
+    pub fn take_over(&self, refused: Option<ErrorKind>) -> anyhow::Result<bool> {
+        let names = self.sink.topic_names();
+        if self.is_embedded || names.is_empty() {
+            return Ok(false);
+        }
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let admin = self.kafka.admin(&self.pipeline, &self.properties, ANSWER_TIMEOUT)?;
+        let answers = admin.limits(&names);
+        admin.close();
+        let mut limits = Vec::new();
+        for answer in answers {
+            limits.push(match answer {
+                Ok(limits) => limits,
+                Err(error @ TopicError::NoBroker { .. }) => return Err(error.into()),
+                // The start has said that defaults are assumed.
+                Err(TopicError::Topic(_)) => Default::default(),
+            });
+        }
+        self.sink.set_limits(&limits, refused)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{at, deliver, dispatch, intake, owned, words};
+    use super::*;
+    use crate::rt;
+
+    struct Setting {
+        limits: Limits,
+        partitions: OwnedPartitions,
+        now: Instant,
+        actions: Actions,
+    }
+
+    impl Setting {
+        /// Of partition 0, offsets 0 to 10 are delivered, and a record of those up to 20 was refused.
+        fn refused(has_transactions: bool) -> Setting {
+            let (mut partitions, now) = (owned(2, 1), rt::now());
+            dispatch(&mut partitions, 0, 0, 10);
+            dispatch(&mut partitions, 0, 10, 20);
+            deliver(&mut partitions, 0, 0, 10);
+            let limits = Limits::new("p".into(), has_transactions, now);
+            let mut setting = Setting { limits, partitions, now, actions: Actions::new() };
+            setting.refuse(10, 20);
+            setting
+        }
+
+        fn refuse(&mut self, first: i64, end: i64) {
+            let partition = self.partitions.of_mut(&at(0)).unwrap();
+            partition.abandoned(Offset(first));
+            let span = Span { lease: partition.lease().clone(), first: Offset(first), end: Offset(end) };
+            let error = KafkaError::new(ErrorKind::TooLarge, "too large");
+            self.limits.on_refused(&span, error, self.now, &mut self.partitions, &mut self.actions);
+        }
+
+        fn step(&mut self, may_reassign: bool) -> Vec<String> {
+            let (intake, _workers) = intake(1);
+            self.limits.step(self.now, may_reassign, &mut self.partitions, &intake, &mut self.actions);
+            words(&mut self.actions)
+        }
+
+        fn answer(&mut self, changed: bool) -> Vec<String> {
+            self.limits.on_answer(Ok(changed), changed, self.now, &mut self.actions);
+            words(&mut self.actions)
+        }
+    }
+
+    #[test]
+    fn limits_are_read_from_time_to_time() {
+        let mut setting = Setting::refused(false);
+        setting.limits = Limits::new("p".into(), false, setting.now);
+        setting.actions.clear();
+        assert!(setting.step(true).is_empty());
+        setting.now += REFRESH;
+        assert_eq!(setting.step(true), ["ask"]);
+        assert!(setting.step(true).is_empty(), "one question at a time");
+        assert!(setting.answer(false).is_empty());
+        assert!(setting.step(true).is_empty());
+        setting.now += REFRESH;
+        assert_eq!(setting.step(true), ["ask"]);
+    }
+
+    #[test]
+    fn a_partition_goes_back_to_what_is_delivered_once_it_is_known_what_its_topic_refuses() {
+        let mut setting = Setting::refused(false);
+        assert_eq!(setting.step(true), ["pause 0", "ask"]);
+        assert!(setting.answer(true).is_empty());
+        assert!(setting.step(false).is_empty(), "a rebalance is under way");
+        assert_eq!(setting.step(true), ["restart 0@10"]);
+        assert!(setting.step(true).is_empty());
+    }
+
+    #[test]
+    fn a_partition_goes_back_when_nothing_of_it_is_on_its_way() {
+        let mut setting = Setting::refused(false);
+        setting.partitions.of_mut(&at(0)).unwrap().dispatched(Offset(20), Offset(30));
+        setting.step(true);
+        setting.answer(true);
+        assert!(setting.step(true).is_empty());
+        setting.partitions.of_mut(&at(0)).unwrap().abandoned(Offset(20));
+        assert_eq!(setting.step(true), ["restart 0@10"]);
+    }
+
+    #[test]
+    fn what_is_refused_again_though_the_limits_are_known_ends_the_pipeline() {
+        let mut setting = Setting::refused(false);
+        setting.step(true);
+        assert!(setting.answer(false).is_empty(), "it is tried once more");
+        assert_eq!(setting.step(true), ["restart 0@10"]);
+        setting.partitions.renew(0, Some(Offset(10)));
+        dispatch(&mut setting.partitions, 0, 10, 15);
+        setting.refuse(10, 15);
+        assert_eq!(setting.step(true), ["pause 0", "ask"]);
+        assert!(matches!(&setting.answer(false)[..], [failed] if failed.starts_with("fail ")));
+    }
+
+    #[test]
+    fn another_record_that_is_refused_later_is_tried_again_too() {
+        let mut setting = Setting::refused(false);
+        setting.step(true);
+        setting.answer(false);
+        setting.step(true);
+        setting.partitions.renew(0, Some(Offset(10)));
+        dispatch(&mut setting.partitions, 0, 10, 15);
+        deliver(&mut setting.partitions, 0, 10, 15);
+        dispatch(&mut setting.partitions, 0, 15, 16);
+        setting.refuse(15, 16);
+        setting.step(true);
+        assert!(setting.answer(false).is_empty());
+        assert_eq!(setting.step(true), ["restart 0@15"]);
+    }
+
+    #[test]
+    fn brokers_that_do_not_answer_are_asked_again() {
+        let mut setting = Setting::refused(false);
+        setting.step(true);
+        let away = KafkaError::new(ErrorKind::Unavailable, "away");
+        setting.limits.on_answer(Err(away), false, setting.now, &mut setting.actions);
+        assert!(setting.step(true).is_empty());
+        setting.now += ASK_AGAIN;
+        assert_eq!(setting.step(true), ["ask"]);
+        setting.answer(true);
+        assert_eq!(setting.step(true), ["restart 0@10"]);
+    }
+
+    #[test]
+    fn a_transaction_is_aborted_where_the_producer_has_to_be_replaced() {
+        let mut setting = Setting::refused(true);
+        assert_eq!(setting.step(true), ["ask"], "the abort of the transaction pauses and brings back");
+        assert_eq!(setting.answer(true), ["abort"]);
+        assert!(setting.step(true).is_empty());
+    }
+}
