@@ -1,5 +1,7 @@
 //! Brokers with TLS and SASL/SCRAM.
 
+use std::path::Path;
+
 use serde_json::json;
 use sluicebox_test_broker::{Cluster, ClusterConfig, Login};
 use sluicebox_tests::{Feeder, Finished, Folder, Group, Kafka, Pipeline, Sluice, audit, sluice};
@@ -39,7 +41,8 @@ fn a_pipeline_works_with_tls_and_scram_and_never_shows_its_password() {
     audit(&records, &kafka.read(&pipeline.output).records(), by_timestamp).assert_exact();
     assert!(running.lines().iter().all(|line| !line.text.contains(PASSWORD)));
 
-    let check = |file| Finished::of(sluice().env("SECURE_PASSWORD", PASSWORD).args(["check", "--broker"]).arg(file));
+    let check =
+        |file: &Path| Finished::of(sluice().env("SECURE_PASSWORD", PASSWORD).args(["check", "--broker"]).arg(file));
     let right = check(&file);
     assert_eq!(right.code, Some(0), "{}", right.err);
     let list = Finished::of(sluice().env("SECURE_PASSWORD", PASSWORD).args(["dlq", "list"]).arg(&file));

@@ -1,13 +1,16 @@
 //! The administrator, by rdkafka's own client for that.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ptr::NonNull;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rdkafka::admin::{AdminClient, AdminOptions, ConfigResource, NewTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::bindings as sys;
 use rdkafka::types::{RDKafkaErrorCode, RDKafkaRespErr};
 
 use super::client_config;
+use super::event::Event;
 use super::log::Logging;
 use crate::kafka::{Create, DEFAULT_MAX_MESSAGE_BYTES, TopicAdmin, TopicError, TopicLimits};
 
@@ -66,11 +69,29 @@ impl NativeAdmin {
     }
 
     fn no_broker(&self, error: &rdkafka::error::KafkaError) -> TopicError {
+        self.read_events();
         if let Some(cause) = self.client.inner().context().login_failure() {
             return TopicError::Login { servers: self.servers.clone(), cause };
         }
         let cause = error.rdkafka_error_code().map_or_else(|| error.to_string(), |code| code.to_string());
         TopicError::NoBroker { servers: self.servers.clone(), cause }
+    }
+
+    /// Reads what has happened to the client, which nobody else does: rdkafka polls for answers alone.
+    fn read_events(&self) {
+        let (client, logging) = (self.client.inner().native_ptr(), self.client.inner().context());
+        // SAFETY: the client lives; the queue is a reference of ours, given back once.
+        unsafe {
+            let Some(queue) = NonNull::new(sys::rd_kafka_queue_get_main(client)) else { return };
+            while let Some(event) = Event::next(queue) {
+                match event.kind() {
+                    sys::RD_KAFKA_EVENT_LOG => event.log(logging),
+                    sys::RD_KAFKA_EVENT_ERROR => logging.failed(&event.error()),
+                    _ => {}
+                }
+            }
+            sys::rd_kafka_queue_destroy(queue.as_ptr());
+        }
     }
 
     fn ask_limits(&self, names: &[&str]) -> Vec<Result<TopicLimits, TopicError>> {

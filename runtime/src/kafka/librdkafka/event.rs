@@ -43,7 +43,7 @@ impl Event {
         unsafe { sys::rd_kafka_event_error(self.0.as_ptr()) }
     }
 
-    fn error(&self) -> KafkaError {
+    pub(super) fn error(&self) -> KafkaError {
         // SAFETY: the string lives as long as the event.
         let text = unsafe { text(sys::rd_kafka_event_error_string(self.0.as_ptr())) };
         error_of(self.code(), &text)

@@ -47,6 +47,14 @@ impl Logging {
         self.login_failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// An error of the client.
+    pub fn failed(&self, error: &crate::kafka::KafkaError) {
+        if error.kind == crate::kafka::ErrorKind::Authentication {
+            *self.login_failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.text.clone());
+        }
+        self.write(4, &error.code.to_string(), &error.text);
+    }
+
     fn note_login_failure(&self, message: &str) {
         if LOGIN_FAILURES.iter().any(|failure| message.contains(failure)) {
             *self.login_failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(message.to_owned());
