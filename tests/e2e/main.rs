@@ -9,6 +9,7 @@ mod crash;
 mod dev;
 mod dlq;
 mod failures;
+mod formats;
 mod growth;
 mod hold;
 mod languages;

@@ -10,6 +10,7 @@ mod plugin;
 #[cfg(test)]
 mod reference;
 mod run;
+mod schema;
 mod suggest;
 mod test;
 mod version;
@@ -86,6 +87,8 @@ enum Command {
     Plugin(plugin::Plugin),
     /// Inspect and replay dead letters
     Dlq(Box<dlq::Dlq>),
+    /// Fetch, list and check the schemas of a pipeline
+    Schema(schema::Schema),
     /// Generate shell completions
     Completions(completions::Completions),
     /// Write man pages into a directory
@@ -143,6 +146,7 @@ fn execute(command: Command) -> anyhow::Result<u8> {
         Command::Test(test) => test.execute(),
         Command::Plugin(plugin) => plugin.execute(),
         Command::Dlq(dlq) => dlq.execute(),
+        Command::Schema(schema) => schema.execute(),
         Command::Completions(completions) => completions.execute(),
         Command::Man(man) => man.execute(),
     }

@@ -2,8 +2,10 @@
 //!
 //! Nothing here waits: what a record needs and is not known yet is asked for elsewhere, and the caller comes again.
 
+mod codec;
 mod decode;
 mod encode;
+mod offline;
 mod outputs;
 mod schema;
 #[cfg(test)]
@@ -29,6 +31,8 @@ pub struct Formats {
     fixed: [Option<Fixed>; 2],
     codecs: OutputCodecs,
     schemas: Option<SchemaCache<KnownSchema>>,
+    // Records are JSON text on both sides, and what leaves the chain only has to fit.
+    stays_json: bool,
 }
 
 /// An output's name, and how it is encoded.
@@ -37,8 +41,14 @@ struct FormattedOutput {
     formats: KeyValue<OutputFormat>,
 }
 
+impl FormattedOutput {
+    fn of(output: &Output) -> FormattedOutput {
+        FormattedOutput { name: output.name.clone(), formats: output.formats.clone() }
+    }
+}
+
 /// What a part of the input is decoded with, where records carry no id.
-type Fixed = Result<schema::Decoder, String>;
+type Fixed = Result<codec::Decoder, String>;
 
 /// How far the decoding of a record came.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,9 +103,8 @@ impl Formats {
             let compile = move |resolved: &_| Ok(KnownSchema::new(resolved, count));
             SchemaCache::new(&plan.name, registry.clone(), Box::new(compile))
         });
-        let output = |Output { name, formats, .. }: &Output| FormattedOutput { name: name.clone(), formats: formats.clone() };
-        let outputs = plan.outputs.iter().map(output).collect();
-        Ok(Some(Arc::new(Formats { input, outputs, fixed, codecs, schemas })))
+        let outputs = plan.outputs.iter().map(FormattedOutput::of).collect();
+        Ok(Some(Arc::new(Formats { input, outputs, fixed, codecs, schemas, stays_json: false })))
     }
 
     /// Returns whether the input is decoded.
@@ -116,6 +125,9 @@ impl Formats {
 
 /// Returns what a part of the input is decoded with where its records carry no id.
 fn fixed(format: &InputFormat) -> Option<Fixed> {
+    if let Some(decoder) = codec::Decoder::without_schema(format) {
+        return Some(Ok(decoder));
+    }
     let file = format.schema.as_ref()?;
     let text = SchemaText::of_file(file, format.format)?;
     let about = |why: String| format!("{}: {why}", file.path.display());

@@ -10,6 +10,7 @@ use super::in_flight::{ChainOutput, InFlightBatch};
 use crate::batch::{Arena, Batch, Offset, Partition, Record, Source};
 use crate::error::PipelineError;
 use crate::failure::Failure;
+use crate::formats::Formats;
 use crate::kafka::TopicPartition;
 use crate::lease::Lease;
 use crate::plugin::Counters;
@@ -40,14 +41,14 @@ pub struct Trial {
 }
 
 impl Trial {
-    /// Returns a trial of these stages on partition 0 of a topic, from offset 0 on.
-    pub fn new(stages: Vec<Stage>, default_output: u32, topic: &Arc<str>) -> Trial {
+    /// Returns a trial of these stages, with these formats, on partition 0 of a topic, from offset 0 on.
+    pub fn new(stages: Vec<Stage>, formats: Option<Arc<Formats>>, default_output: u32, topic: &Arc<str>) -> Trial {
         let (sender, told) = rt::channel();
         // What becomes of spans decides nothing where nothing is committed.
         let (ignored, _) = rt::channel::<SinkEvent>();
         let at = TopicPartition { topic: topic.clone(), partition: Partition(0) };
         Trial {
-            chain: Chain::new(stages),
+            chain: Chain::new(stages).with_formats(formats),
             default_output,
             lease: Arc::new(Lease::new(at, 0, 0)),
             next: Offset(0),
