@@ -94,6 +94,37 @@ impl<'a> Scanner<'a> {
         Ok(Quoted { bytes: &self.bytes[at + 1..end - 1], escaped })
     }
 
+    /// Reads a key and its colon if they are written exactly so, quotes included; whether they are.
+    #[inline]
+    pub fn key_written(&mut self, written: &[u8]) -> bool {
+        let at = step::space(self.bytes, self.at);
+        let end = at + written.len();
+        let is_next = self.bytes.get(at..end) == Some(written) && self.bytes.get(end) == Some(&b':');
+        if is_next {
+            self.at = end + 1;
+        }
+        is_next
+    }
+
+    /// The first key of the object that comes next and the first byte of its value, without a step; none of an empty object.
+    pub fn peek_object(&self) -> Result<Option<(Quoted<'a>, Option<u8>)>, Invalid> {
+        let mut ahead = Scanner { ..*self };
+        if !ahead.open(b'}')? {
+            return Ok(None);
+        }
+        let key = ahead.key()?;
+        Ok(Some((key, ahead.peek())))
+    }
+
+    /// Reads a string, which comes next (as [`peek`](Scanner::peek) has told).
+    #[inline]
+    pub fn string(&mut self) -> Result<Quoted<'a>, Invalid> {
+        let (end, escaped) = step::string(self.bytes, self.at)?;
+        let bytes = &self.bytes[self.at + 1..end - 1];
+        self.at = end;
+        Ok(Quoted { bytes, escaped })
+    }
+
     /// Reads over a value.
     pub fn value(&mut self) -> Result<Value<'a>, Invalid> {
         self.space();

@@ -74,10 +74,22 @@ impl<'a> Value<'a> {
 }
 
 impl<'a> Quoted<'a> {
+    /// Appends what the string says.
+    pub fn append_to(&self, plain: &mut String) {
+        let text = String::from_utf8_lossy(self.bytes);
+        if self.escaped { unescape(&text, plain) } else { plain.push_str(&text) }
+    }
+
     /// What the string says. Allocates only where there is an escape.
     pub fn text(&self) -> Cow<'a, str> {
         let text = String::from_utf8_lossy(self.bytes);
         if self.escaped { unescaped(&text).into() } else { text }
+    }
+
+    /// What the string says, as bytes of UTF-8, where it is written without an escape.
+    #[inline]
+    pub fn plain(&self) -> Option<&'a [u8]> {
+        (!self.escaped).then_some(self.bytes)
     }
 
     /// Whether the string says this.

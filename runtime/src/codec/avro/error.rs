@@ -34,20 +34,12 @@ impl DecodeError {
     pub fn path(&self) -> String {
         self.0.path()
     }
-
-    pub(super) fn placeholder() -> DecodeError {
-        DecodeError(Fault::new("expected a codec, found none"))
-    }
 }
 
 impl EncodeError {
     /// The field, as in `customer.lines[3].price`; empty for the whole.
     pub fn path(&self) -> String {
         self.0.path()
-    }
-
-    pub(super) fn placeholder() -> EncodeError {
-        EncodeError(Fault::new("expected a codec, found none"))
     }
 }
 
