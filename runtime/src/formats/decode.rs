@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::codec::{Decoder, IdAt};
 use super::schema::KnownSchema;
 use super::wire::{self, Framed, Part};
-use super::{Decoded, Formats, MOST_DECODED, Scratch};
+use super::{Decoded, Formats, Scratch};
 use crate::batch::{Arena, Field, Record};
 use crate::config::plan::InputFormat;
 use crate::registry::{Lookup, SchemaId};
@@ -108,9 +108,5 @@ fn decode_part(
             decoder.decode(framed.id_at, framed.payload, &mut scratch.bytes).map_err(|why| about(&why))?;
         }
     }
-    scratch.decoded += scratch.bytes.len();
-    if scratch.decoded > MOST_DECODED {
-        return Err(format!("the records of its batch take more than {MOST_DECODED} bytes decoded"));
-    }
-    Ok(arena.push(&scratch.bytes))
+    scratch.move_to(arena)
 }

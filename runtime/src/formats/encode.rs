@@ -89,7 +89,7 @@ impl Formats {
             let codec = self.codecs.get(output, part).ok_or("the output has no schema")?;
             encode_field(scratch, arena, &codec.encoder, field, None, codec.id.map(|id| (id, in_header)))?
         };
-        Ok((arena.push(&scratch.bytes), header))
+        Ok((scratch.move_to(arena)?, header))
     }
 
     /// Takes away the headers that name schemas of these parts, and adds those of what was encoded.

@@ -17,12 +17,12 @@ use std::sync::Arc;
 use self::outputs::OutputCodecs;
 pub use self::schema::{KnownSchema, SchemaText};
 pub use self::wire::Part;
-use crate::batch::Headers;
+use crate::batch::{Arena, Field, Headers};
 use crate::config::plan::{InputFormat, KeyValue, Output, OutputFormat, Plan};
 use crate::registry::{Registry, SchemaCache, SchemaId};
 
-/// Bytes that the decoded records of one batch may take, all together.
-const MOST_DECODED: usize = 1 << 30;
+/// Bytes that decoding, and encoding, may add to one batch: so few that its arena stays far below its own bound.
+const MOST_ADDED: usize = 512 << 20;
 
 /// The formats of a pipeline that runs, shared by its workers.
 pub struct Formats {
@@ -68,14 +68,23 @@ pub struct Scratch {
     headers: Vec<u8>,
     // The schema that was looked up last for the key and for the value.
     last: [Option<(SchemaId, Arc<KnownSchema>)>; 2],
-    // Bytes that were decoded of the batch that is worked on.
-    decoded: usize,
+    // Bytes that were added to the batch that is worked on.
+    added: usize,
 }
 
 impl Scratch {
-    /// Begins with a batch.
+    /// Begins to decode or encode a batch.
     pub fn begin_batch(&mut self) {
-        self.decoded = 0;
+        self.added = 0;
+    }
+
+    /// Moves what was decoded or encoded into the batch.
+    fn move_to(&mut self, arena: &mut Arena) -> Result<Field, String> {
+        self.added += self.bytes.len();
+        if self.added > MOST_ADDED {
+            return Err(format!("the records of its batch become larger than {MOST_ADDED} bytes"));
+        }
+        Ok(arena.push(&self.bytes))
     }
 }
 

@@ -10,7 +10,7 @@ use anyhow::{anyhow, bail};
 use super::attempt::Trouble;
 use super::transaction::register;
 use super::{Options, Replay, Summary};
-use crate::config::plan::{Delivery, Plan, Target};
+use crate::config::plan::{Delivery, KeyValue, Plan, Target};
 use crate::dlq::marks::{Marks, topic_of};
 use crate::dlq::scan::Scan;
 use crate::dlq::select::Selection;
@@ -109,6 +109,10 @@ fn for_replay(plan: &Plan, dry_run: bool) -> Plan {
         }
         if let Some(dlq) = &mut plan.dlq {
             dlq.topic.create = None;
+        }
+        for output in &mut plan.outputs {
+            let KeyValue { key, value } = &mut output.formats;
+            [key, value].into_iter().flatten().for_each(|format| format.register = false);
         }
         return plan;
     }
