@@ -48,8 +48,9 @@ fn a_partition_waits_for_a_schema_in_order_and_others_go_on() {
     let registry = Arc::new(TestRegistry::default());
     let pipeline = formatted(&registry);
     registry.script(SchemaId::Number(2), vec![Err(error(RegistryErrorKind::Absent))]);
-    let (waits, _) = job(0, 0, &[&framed('\u{1}', "1"), &framed('\u{2}', "2"), &framed('\u{1}', "3")]);
-    let (later, _) = job(0, 3, &[&framed('\u{1}', "4")]);
+    let (waits, lease) = job(0, 0, &[&framed('\u{1}', "1"), &framed('\u{2}', "2"), &framed('\u{1}', "3")]);
+    let (mut later, _) = job(0, 3, &[&framed('\u{1}', "4")]);
+    later.spans[0].lease = lease;
     let (other, _) = job(1, 0, &[&framed('\u{1}', "5")]);
     let (sender, receiver) = rt::channel();
     for job in [waits, later, other] {
