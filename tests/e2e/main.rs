@@ -10,6 +10,7 @@ mod dev;
 mod dlq;
 mod explain;
 mod failures;
+mod formats;
 mod growth;
 mod hold;
 mod languages;

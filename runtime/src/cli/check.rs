@@ -2,13 +2,16 @@
 
 use std::io::Write as _;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::output::{Output, tell};
 use super::{FAILED, PluginPath, WRONG_USE, engine};
 use crate::config;
 use crate::config::plan::Plan;
+use crate::formats::Formats;
 use crate::kafka::TopicError;
 use crate::kafka::librdkafka::Librdkafka;
+use crate::pipeline::registry;
 use crate::pipeline::topics::check_topics;
 use crate::ready::load_all;
 
@@ -26,7 +29,7 @@ pub struct Check {
     /// Pipeline files, and directories of them (*.yaml, *.yml)
     #[arg(required_unless_present = "schema")]
     paths: Vec<PathBuf>,
-    /// Also ask the brokers whether the topics exist and may be used
+    /// Also ask the brokers whether the topics exist and may be used, and the registry for the schemas
     #[arg(long)]
     broker: bool,
     /// Print each pipeline as it is understood: with all defaults, and with `${...}` as written
@@ -68,6 +71,13 @@ impl Check {
                 code = code.max(if is_away { FAILED } else { WRONG_USE });
                 continue;
             }
+            if self.broker
+                && let Err(why) = check_schemas(&ready.plan)
+            {
+                tell(format_args!("{file}: {why}"));
+                code = code.max(FAILED);
+                continue;
+            }
             if self.print {
                 print(&ready.plan, out)?;
             } else {
@@ -76,6 +86,23 @@ impl Check {
         }
         Ok(code)
     }
+}
+
+/// Asks the registry for the schemas of the outputs. Registers nothing.
+fn check_schemas(plan: &Plan) -> Result<(), String> {
+    let registry = registry(plan, &Arc::default()).map_err(|error| format!("{error:#}"))?;
+    Formats::new(&without_registration(plan), registry.as_ref()).map(|_| ())
+}
+
+/// Returns a plan that registers no schema: one that is to be registered may be anything that its file holds.
+fn without_registration(plan: &Plan) -> Plan {
+    let mut plan = plan.clone();
+    for output in &mut plan.outputs {
+        for format in [&mut output.formats.key, &mut output.formats.value] {
+            format.take_if(|format| format.register);
+        }
+    }
+    plan
 }
 
 /// Writes a plan as a document of YAML, below the name of its file.

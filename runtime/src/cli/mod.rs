@@ -13,6 +13,7 @@ mod plugin;
 #[cfg(test)]
 mod reference;
 mod run;
+mod schema;
 mod sql;
 mod suggest;
 mod test;
@@ -98,6 +99,8 @@ enum Command {
     /// verdict, time and changes are shown, and what comes out: outputs, or a dead letter.
     Explain(explain::Explain),
     Sql(sql::Sql),
+    /// Fetch, list and check the schemas of a pipeline
+    Schema(schema::Schema),
     /// Stop fetching in a running pipeline, until it is resumed
     ///
     /// What is in flight is processed and committed. The pause lasts over rebalances, reloads and restarts of the
@@ -167,6 +170,7 @@ fn execute(command: Command) -> anyhow::Result<u8> {
         Command::Pause(control) => control.execute("pause"),
         Command::Resume(control) => control.execute("resume"),
         Command::Sql(sql) => sql.execute(),
+        Command::Schema(schema) => schema.execute(),
         Command::Completions(completions) => completions.execute(),
         Command::Man(man) => man.execute(),
     }

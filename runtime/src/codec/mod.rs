@@ -2,3 +2,8 @@
 //! A codec knows bytes and schemas, and nothing of Kafka, plugins or registries.
 
 pub mod avro;
+pub mod csv;
+pub mod json_schema;
+pub mod msgpack;
+pub mod protobuf;
+pub mod text;

@@ -49,8 +49,15 @@ impl Shown {
         let mut line = |name: &str, value: &str| writeln!(out, "  {name:<10} {}", in_a_line(value.as_bytes()));
         line("class", letter.class.as_str())?;
         line("reason", &letter.reason)?;
-        line("stage", &format!("{stage} of pipeline {pipeline}"))?;
-        line("plugin", &format!("{plugin} {digest}"))?;
+        if letter.class.has_stage() {
+            line("stage", &format!("{stage} of pipeline {pipeline}"))?;
+            line("plugin", &format!("{plugin} {digest}"))?;
+        } else {
+            line("pipeline", pipeline)?;
+        }
+        if let Some(output) = &letter.output {
+            line("output", output)?;
+        }
         line("input", &format!("{}, written {}", letter.input(), time(letter.timestamp)))?;
         if !letter.path.is_empty() {
             line("path", &format!("{} (which emitted record of each stage before, from 0)", letter.path_text()))?;

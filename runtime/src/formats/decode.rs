@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use super::schema::{Decoder, KnownSchema};
+use super::codec::{Decoder, IdAt};
+use super::schema::KnownSchema;
 use super::wire::{self, Framed, Part};
-use super::{Decoded, Formats, MOST_DECODED, Scratch};
+use super::{Decoded, Formats, Scratch};
 use crate::batch::{Arena, Field, Record};
 use crate::config::plan::InputFormat;
 use crate::registry::{Lookup, SchemaId};
@@ -99,17 +100,13 @@ fn decode_part(
     let bytes = arena.get(field).unwrap_or_default();
     scratch.bytes.clear();
     match found {
-        Found::Fixed(decoder) => decoder.decode(bytes, &mut scratch.bytes)?,
+        Found::Fixed(decoder) => decoder.decode(IdAt::Nowhere, bytes, &mut scratch.bytes)?,
         Found::Known(schema, id) => {
             let about = |why: &str| format!("schema {id}: {why}");
             let decoder = schema.decoder(part, format).map_err(about)?;
             let framed = wire::read(part, arena.headers(raw.headers), bytes)?;
-            decoder.decode(framed.payload, &mut scratch.bytes).map_err(|why| about(&why))?;
+            decoder.decode(framed.id_at, framed.payload, &mut scratch.bytes).map_err(|why| about(&why))?;
         }
     }
-    scratch.decoded += scratch.bytes.len();
-    if scratch.decoded > MOST_DECODED {
-        return Err(format!("the records of its batch take more than {MOST_DECODED} bytes decoded"));
-    }
-    Ok(arena.push(&scratch.bytes))
+    scratch.move_to(arena)
 }

@@ -1,14 +1,15 @@
 //! Encoding a record for an output.
 
-use super::schema::Encoder;
+use super::codec::{Encoder, indexes};
 use super::wire::{self, HeaderId, Part};
 use super::{Formats, Scratch, has_id, is_id};
 use crate::batch::{Arena, Field, HeaderList, Record};
+use crate::codec::protobuf::MessageIndexes;
 use crate::config::plan::{IdIn, OutputFormat, OutputSchema};
 use crate::registry::SchemaId;
 
-/// A part that is encoded: where it lies, and the id that goes into its header.
-type EncodedPart = (Field, Option<SchemaId>);
+/// A part that is encoded: where it lies, and what goes into its header.
+type EncodedPart = (Field, Option<HeaderId>);
 
 impl Formats {
     /// Encodes a record for an output. `raw` is the record of the input that it came of. Both lie in `arena`.
@@ -24,6 +25,9 @@ impl Formats {
         record: &mut Record,
     ) -> Result<(), String> {
         let formats = &self.outputs[output].formats;
+        if self.stays_json {
+            return self.check(scratch, arena, output, record);
+        }
         let mut ids = [None, None];
         for (part, format) in [(Part::Key, &formats.key), (Part::Value, &formats.value)] {
             let Some(format) = format else { continue };
@@ -44,6 +48,17 @@ impl Formats {
         Ok(())
     }
 
+    /// Checks that a record fits the schemas of an output, as far as they are known.
+    fn check(&self, scratch: &mut Scratch, arena: &Arena, output: usize, record: &Record) -> Result<(), String> {
+        for (part, field) in [(Part::Key, record.key), (Part::Value, record.value)] {
+            if let (Some(codec), false) = (self.codecs.get(output, part), field.is_null()) {
+                encode_field(scratch, arena, &codec.encoder, field, None, None)
+                    .map_err(|why| format!("{}: {why}", part.as_str()))?;
+            }
+        }
+        Ok(())
+    }
+
     #[expect(clippy::too_many_arguments, reason = "one part of one record, and all that says how")]
     fn encode_part(
         &self,
@@ -56,21 +71,25 @@ impl Formats {
         field: Field,
     ) -> Result<EncodedPart, String> {
         let in_header = format.id_in == Some(IdIn::Header);
-        let id = if format.schema == OutputSchema::Input {
+        let header = if format.schema == OutputSchema::Input {
             let came = if part == Part::Key { raw.key } else { raw.value };
             let framed = wire::read(part, arena.headers(raw.headers), arena.get(came).unwrap_or_default());
-            let came_with = framed.map_err(|why| format!("the record came without a schema: {why}"))?.id;
+            let framed = framed.map_err(|why| format!("the record came without a schema: {why}"))?;
+            let came_with = framed.id;
+            let (id_at, payload) = (framed.id_at, framed.payload);
             let schema = self.schema(scratch, part, came_with)?.ok_or("its schema is no longer known")?;
             let id = schema.id(came_with, in_header).ok_or("the registry names its schema by a GUID alone")?;
             let encoder = schema.encoder(part, output, format).map_err(|why| format!("schema {came_with}: {why}"))?;
-            encode_field(scratch, arena, encoder, field, (!in_header).then_some(id))?;
-            Some(id)
+            let indexes = match encoder {
+                Encoder::Protobuf { .. } => indexes(id_at, payload)?.0,
+                _ => None,
+            };
+            encode_field(scratch, arena, encoder, field, indexes, Some((id, in_header)))?
         } else {
             let codec = self.codecs.get(output, part).ok_or("the output has no schema")?;
-            encode_field(scratch, arena, &codec.encoder, field, codec.id.filter(|_| !in_header))?;
-            codec.id
+            encode_field(scratch, arena, &codec.encoder, field, None, codec.id.map(|id| (id, in_header)))?
         };
-        Ok((arena.push(&scratch.bytes), id.filter(|_| in_header)))
+        Ok((scratch.move_to(arena)?, header))
     }
 
     /// Takes away the headers that name schemas of these parts, and adds those of what was encoded.
@@ -79,10 +98,12 @@ impl Formats {
         scratch: &mut Scratch,
         arena: &mut Arena,
         parts: [bool; 2],
-        ids: [Option<SchemaId>; 2],
+        ids: [Option<HeaderId>; 2],
         record: &mut Record,
     ) {
-        if ids == [None, None] && (record.headers.count == 0 || !has_id(arena.headers(record.headers), parts)) {
+        if ids.iter().all(Option::is_none)
+            && (record.headers.count == 0 || !has_id(arena.headers(record.headers), parts))
+        {
             return;
         }
         // The encoded headers are copied out of the arena, for it grows while they are written.
@@ -90,23 +111,29 @@ impl Formats {
         let HeaderList { at, len, .. } = record.headers;
         scratch.headers.extend_from_slice(&arena.bytes()[at as usize..(at + len) as usize]);
         let kept = record.headers.over(&scratch.headers).filter(|(name, _)| !is_id(name, parts));
-        let ids = ids.map(|id| id.map(HeaderId::new).unwrap_or_default());
-        let own = [Part::Key, Part::Value].into_iter().zip(&ids).filter(|(_, id)| !id.bytes().is_empty());
-        let own = own.map(|(part, id)| (part.header().as_bytes(), Some(id.bytes())));
+        let own = [Part::Key, Part::Value].into_iter().zip(&ids);
+        let own = own.filter_map(|(part, id)| Some((part.header().as_bytes(), Some(id.as_ref()?.bytes()))));
         record.headers = arena.push_headers(kept.chain(own));
     }
 }
 
+/// Encodes a field into the scratch buffer, behind its id where that is a prefix. Returns the id where it goes into a
+/// header. `came_with`: the indexes of the message that the record came as.
 fn encode_field(
     scratch: &mut Scratch,
     arena: &Arena,
     encoder: &Encoder,
     field: Field,
-    prefix: Option<SchemaId>,
-) -> Result<(), String> {
+    came_with: Option<MessageIndexes>,
+    id: Option<(SchemaId, bool)>,
+) -> Result<Option<HeaderId>, String> {
     scratch.bytes.clear();
-    if let Some(id) = prefix {
-        wire::write(id, &mut scratch.bytes);
+    let indexes = encoder.indexes(came_with)?;
+    let header = id.map(|(id, in_header)| (HeaderId::new(id, indexes), in_header));
+    if let Some((header, false)) = &header {
+        scratch.bytes.extend_from_slice(header.bytes());
     }
-    encoder.encode(arena.get(field).unwrap_or_default(), &mut scratch.bytes)
+    // Without a registry it is the message that the plan names, and nothing says so.
+    encoder.encode(indexes, arena.get(field).unwrap_or_default(), &mut scratch.bytes)?;
+    Ok(header.filter(|(_, in_header)| *in_header).map(|(header, _)| header))
 }

@@ -2,8 +2,10 @@
 //!
 //! Nothing here waits: what a record needs and is not known yet is asked for elsewhere, and the caller comes again.
 
+mod codec;
 mod decode;
 mod encode;
+mod offline;
 mod outputs;
 mod schema;
 #[cfg(test)]
@@ -15,12 +17,12 @@ use std::sync::Arc;
 use self::outputs::OutputCodecs;
 pub use self::schema::{KnownSchema, SchemaText};
 pub use self::wire::Part;
-use crate::batch::Headers;
+use crate::batch::{Arena, Field, Headers};
 use crate::config::plan::{InputFormat, KeyValue, Output, OutputFormat, Plan};
 use crate::registry::{Registry, SchemaCache, SchemaId};
 
-/// Bytes that the decoded records of one batch may take, all together.
-const MOST_DECODED: usize = 1 << 30;
+/// Bytes that decoding, and encoding, may add to one batch: so few that its arena stays far below its own bound.
+const MOST_ADDED: usize = 512 << 20;
 
 /// The formats of a pipeline that runs, shared by its workers.
 pub struct Formats {
@@ -29,6 +31,8 @@ pub struct Formats {
     fixed: [Option<Fixed>; 2],
     codecs: OutputCodecs,
     schemas: Option<SchemaCache<KnownSchema>>,
+    // Records are JSON text on both sides, and what leaves the chain only has to fit.
+    stays_json: bool,
 }
 
 /// An output's name, and how it is encoded.
@@ -37,8 +41,14 @@ struct FormattedOutput {
     formats: KeyValue<OutputFormat>,
 }
 
+impl FormattedOutput {
+    fn of(output: &Output) -> FormattedOutput {
+        FormattedOutput { name: output.name.clone(), formats: output.formats.clone() }
+    }
+}
+
 /// What a part of the input is decoded with, where records carry no id.
-type Fixed = Result<schema::Decoder, String>;
+type Fixed = Result<codec::Decoder, String>;
 
 /// How far the decoding of a record came.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,14 +68,23 @@ pub struct Scratch {
     headers: Vec<u8>,
     // The schema that was looked up last for the key and for the value.
     last: [Option<(SchemaId, Arc<KnownSchema>)>; 2],
-    // Bytes that were decoded of the batch that is worked on.
-    decoded: usize,
+    // Bytes that were added to the batch that is worked on.
+    added: usize,
 }
 
 impl Scratch {
-    /// Begins with a batch.
+    /// Begins to decode or encode a batch.
     pub fn begin_batch(&mut self) {
-        self.decoded = 0;
+        self.added = 0;
+    }
+
+    /// Moves what was decoded or encoded into the batch.
+    fn move_to(&mut self, arena: &mut Arena) -> Result<Field, String> {
+        self.added += self.bytes.len();
+        if self.added > MOST_ADDED {
+            return Err(format!("the records of its batch become larger than {MOST_ADDED} bytes"));
+        }
+        Ok(arena.push(&self.bytes))
     }
 }
 
@@ -93,9 +112,8 @@ impl Formats {
             let compile = move |resolved: &_| Ok(KnownSchema::new(resolved, count));
             SchemaCache::new(&plan.name, registry.clone(), Box::new(compile))
         });
-        let output = |Output { name, formats, .. }: &Output| FormattedOutput { name: name.clone(), formats: formats.clone() };
-        let outputs = plan.outputs.iter().map(output).collect();
-        Ok(Some(Arc::new(Formats { input, outputs, fixed, codecs, schemas })))
+        let outputs = plan.outputs.iter().map(FormattedOutput::of).collect();
+        Ok(Some(Arc::new(Formats { input, outputs, fixed, codecs, schemas, stays_json: false })))
     }
 
     /// Returns whether the input is decoded.
@@ -116,6 +134,9 @@ impl Formats {
 
 /// Returns what a part of the input is decoded with where its records carry no id.
 fn fixed(format: &InputFormat) -> Option<Fixed> {
+    if let Some(decoder) = codec::Decoder::without_schema(format) {
+        return Some(Ok(decoder));
+    }
     let file = format.schema.as_ref()?;
     let text = SchemaText::of_file(file, format.format)?;
     let about = |why: String| format!("{}: {why}", file.path.display());

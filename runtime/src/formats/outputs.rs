@@ -4,8 +4,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::Part;
-use super::schema::{Encoder, SchemaText, refuse_rules};
-use crate::config::plan::{Format, IdIn, Output, OutputFormat, OutputSchema, SubjectName, Target};
+use super::codec::Encoder;
+use super::schema::{SchemaText, refuse_rules};
+use crate::config::plan::{IdIn, Output, OutputFormat, OutputSchema, Target};
 use crate::registry::{RegisteredSchema, Registry, SchemaId, Version, with_references};
 use crate::rt::{self, Condvar};
 
@@ -38,7 +39,9 @@ impl OutputPart {
         for (number, output) in outputs.iter().enumerate() {
             let Target::Topic(topic) = &output.target else { continue };
             for (part, format) in [(Part::Key, &output.formats.key), (Part::Value, &output.formats.value)] {
-                let Some(format) = format.as_ref().filter(|format| format.schema != OutputSchema::Input) else { continue };
+                let Some(format) = format.as_ref().filter(|format| format.schema != OutputSchema::Input) else {
+                    continue;
+                };
                 let (name, topic) = (output.name.to_string(), topic.name.clone());
                 parts.push(OutputPart { output: number, part, name, topic, format: format.clone() });
             }
@@ -64,7 +67,7 @@ impl OutputPart {
         let (Some(registry), true) = (registry, format.id_in.is_some()) else {
             let encoder = match file {
                 Some(text) => text.encoder(format)?,
-                None => Encoder::without_schema(format)?,
+                None => Encoder::without_schema(format).ok_or("it has no schema")?,
             };
             return Ok(OutputCodec { id: None, encoder });
         };
@@ -101,25 +104,19 @@ impl OutputPart {
         match &self.format.schema {
             OutputSchema::File(file) if !self.format.register => {
                 let file = file.path.display();
-                format!("{file} is not found under the subject \"{subject}\" ({why}); register it, or set `register: true`")
+                format!(
+                    "{file} is not found under the subject \"{subject}\" ({why}); register it, or set `register: true`"
+                )
             }
             _ => format!("subject \"{subject}\": {why}"),
         }
     }
 
     fn subject(&self, file: Option<&SchemaText>) -> Result<String, String> {
-        if let Some(subject) = &self.format.subject {
-            return Ok(subject.clone());
+        match file {
+            Some(text) => text.subject(&self.format, &self.topic, self.part.as_str()),
+            None => Ok(self.format.subject.clone().unwrap_or_else(|| format!("{}-{}", self.topic, self.part.as_str()))),
         }
-        let name = || {
-            let name = file.map_or(Ok(None), SchemaText::name)?;
-            name.ok_or_else(|| "the schema names no record to name a subject by".to_owned())
-        };
-        Ok(match self.format.subject_name {
-            SubjectName::TopicName => format!("{}-{}", self.topic, self.part.as_str()),
-            SubjectName::RecordName => name()?,
-            SubjectName::TopicRecordName => format!("{}-{}", self.topic, name()?),
-        })
     }
 }
 
@@ -149,6 +146,32 @@ impl OutputCodecs {
         for part in OutputPart::all(outputs) {
             let codec = part.resolve(registry)?;
             slots[part.output][part.part as usize] = Some(Arc::new(Mutex::new(Arc::new(codec))));
+        }
+        Ok(OutputCodecs { slots, refresh: None })
+    }
+
+    /// Returns the codecs of files, and of the registry where it answers; `missed` is called with why one is not there.
+    ///
+    /// # Errors
+    /// A file cannot be used: which output, and why.
+    pub(super) fn of_json(
+        outputs: &[Output],
+        registry: Option<&dyn Registry>,
+        missed: &mut dyn FnMut(&str),
+    ) -> Result<OutputCodecs, String> {
+        let mut slots: Vec<[Option<Slot>; 2]> = outputs.iter().map(|_| [None, None]).collect();
+        for mut part in OutputPart::all(outputs) {
+            let is_local = matches!(part.format.schema, OutputSchema::File(_) | OutputSchema::None);
+            if is_local {
+                // Its id is of no use here.
+                part.format.id_in = None;
+            }
+            match part.resolve(registry) {
+                Ok(codec) => slots[part.output][part.part as usize] = Some(Arc::new(Mutex::new(Arc::new(codec)))),
+                Err(why) if is_local => return Err(why),
+                Err(_) if registry.is_none() => {}
+                Err(why) => missed(&why),
+            }
         }
         Ok(OutputCodecs { slots, refresh: None })
     }
@@ -229,14 +252,6 @@ impl Drop for OutputCodecs {
         if let Some(refresh) = &self.refresh {
             *refresh.lock() = true;
             refresh.changed.notify_all();
-        }
-    }
-}
-
-impl Encoder {
-    fn without_schema(format: &OutputFormat) -> Result<Encoder, String> {
-        match format.format {
-            _ => Err("it has no schema".to_owned()),
         }
     }
 }

@@ -1,46 +1,11 @@
-//! Schemas as codecs: what a record is decoded and encoded with.
+//! Schemas: their texts, and what records are decoded and encoded with by them.
 
 use std::sync::OnceLock;
 
-use crate::codec::avro;
-use crate::config::plan::{self, Format, InputFormat, OutputFormat, SchemaFile};
+use super::codec::{Decoder, Encoder, kind_of};
+use crate::codec::{avro, json_schema, protobuf};
+use crate::config::plan::{self, Format, InputFormat, OutputFormat, SchemaFile, SubjectName, UnknownFields};
 use crate::registry::{NewSchema, Resolved, SchemaId, SchemaKind};
-
-/// Decodes one part of records of one schema, or of a format that has none.
-pub enum Decoder {
-    /// Avro.
-    Avro(avro::Decoder),
-}
-
-/// Encodes one part of records of one schema, or of a format that has none.
-pub enum Encoder {
-    /// Avro.
-    Avro(avro::Encoder),
-}
-
-impl Decoder {
-    /// Appends the JSON text of bytes, of which the id is taken off.
-    ///
-    /// # Errors
-    /// They do not fit: the field and why.
-    pub fn decode(&self, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), String> {
-        match self {
-            Decoder::Avro(decoder) => decoder.decode(bytes, out).map_err(|error| error.to_string()),
-        }
-    }
-}
-
-impl Encoder {
-    /// Appends the bytes of JSON text.
-    ///
-    /// # Errors
-    /// It does not fit: the field and why.
-    pub fn encode(&self, json: &[u8], out: &mut Vec<u8>) -> Result<(), String> {
-        match self {
-            Encoder::Avro(encoder) => encoder.encode(json, out).map_err(|error| error.to_string()),
-        }
-    }
-}
 
 /// A schema's text, and those of what it refers to, each after those that it needs.
 #[derive(Clone, Debug)]
@@ -71,6 +36,22 @@ impl SchemaText {
         NewSchema { kind: self.kind, text: self.text.clone(), references: Vec::new() }
     }
 
+    /// Returns the subject of an output's schema in a file.
+    ///
+    /// # Errors
+    /// The subject is named by the record, and the schema has no name.
+    pub fn subject(&self, format: &OutputFormat, topic: &str, part: &str) -> Result<String, String> {
+        if let Some(subject) = &format.subject {
+            return Ok(subject.clone());
+        }
+        let name = || self.name()?.ok_or_else(|| "the schema has no name for its subject".to_owned());
+        Ok(match format.subject_name {
+            SubjectName::TopicName => format!("{topic}-{part}"),
+            SubjectName::RecordName => name()?,
+            SubjectName::TopicRecordName => format!("{topic}-{}", name()?),
+        })
+    }
+
     /// Returns its full name, where it has one.
     ///
     /// # Errors
@@ -78,8 +59,15 @@ impl SchemaText {
     pub fn name(&self) -> Result<Option<String>, String> {
         match self.kind {
             SchemaKind::Avro => Ok(self.avro()?.name().map(str::to_owned)),
-            SchemaKind::Protobuf | SchemaKind::Json => Ok(None),
+            SchemaKind::Protobuf => Ok(Some(self.protobuf(None)?.name().to_owned())),
+            SchemaKind::Json => Ok(self.title()),
         }
+    }
+
+    /// Returns the title of a JSON Schema, which Confluent's serializers take for its name.
+    fn title(&self) -> Option<String> {
+        let schema: serde_json::Value = serde_json::from_str(&self.text).ok()?;
+        schema.get("title")?.as_str().map(str::to_owned)
     }
 
     fn avro(&self) -> Result<avro::Schema, String> {
@@ -90,7 +78,9 @@ impl SchemaText {
 
     fn must_be(&self, format: Format) -> Result<(), String> {
         match kind_of(format) {
-            Some(kind) if kind != self.kind => Err(format!("it is of type {}, and not {}", self.kind.as_str(), kind.as_str())),
+            Some(kind) if kind != self.kind => {
+                Err(format!("it is of type {}, and not {}", self.kind.as_str(), kind.as_str()))
+            }
             Some(_) | None => Ok(()),
         }
     }
@@ -118,7 +108,9 @@ impl SchemaText {
                     .map(Decoder::Avro)
                     .map_err(|error| format!("it cannot be read as the reader's schema: {error}"))
             }
-            SchemaKind::Protobuf | SchemaKind::Json => Err(unsupported(self.kind)),
+            SchemaKind::Protobuf => self.protobuf(format.message.as_deref()).map(Decoder::Protobuf),
+            SchemaKind::Json if format.validate => self.json().map(|schema| Decoder::Json(Some(Box::new(schema)))),
+            SchemaKind::Json => Ok(Decoder::Json(None)),
         }
     }
 
@@ -138,22 +130,20 @@ impl SchemaText {
                     .map(Encoder::Avro)
                     .map_err(|error| error.to_string())
             }
-            SchemaKind::Protobuf | SchemaKind::Json => Err(unsupported(self.kind)),
+            SchemaKind::Protobuf => Ok(Encoder::Protobuf {
+                schema: self.protobuf(format.message.as_deref())?,
+                drop_unknown: format.unknown_fields == UnknownFields::Drop,
+            }),
+            SchemaKind::Json => self.json().map(|schema| Encoder::Json(Box::new(schema))),
         }
     }
-}
 
-fn unsupported(kind: SchemaKind) -> String {
-    format!("schemas of type {} cannot be used", kind.as_str())
-}
+    fn protobuf(&self, message: Option<&str>) -> Result<protobuf::Schema, String> {
+        protobuf::Schema::parse(&self.text, &self.references, message)
+    }
 
-/// Returns the language of a format's schemas; none where they may be of any, or there are none.
-fn kind_of(format: Format) -> Option<SchemaKind> {
-    match format {
-        Format::Avro => Some(SchemaKind::Avro),
-        Format::Protobuf => Some(SchemaKind::Protobuf),
-        Format::JsonSchema => Some(SchemaKind::Json),
-        Format::Bytes | Format::Registry | Format::Csv | Format::Text | Format::Msgpack => None,
+    fn json(&self) -> Result<json_schema::Schema, String> {
+        json_schema::Schema::parse(&self.text, &self.references)
     }
 }
 

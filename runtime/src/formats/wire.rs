@@ -1,6 +1,8 @@
 //! How a record names its schema: by an id before its bytes, or in a header.
 
+use super::codec::IdAt;
 use crate::batch::Headers;
+use crate::codec::protobuf::MessageIndexes;
 use crate::registry::SchemaId;
 
 /// The first byte of an id that is a number.
@@ -36,12 +38,12 @@ impl Part {
 }
 
 /// A part of a record without the id of its schema.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub struct Framed<'a> {
     /// The id.
     pub id: SchemaId,
-    /// What follows the id in a header; nothing where it is a prefix.
-    pub after_id: &'a [u8],
+    /// Where it was.
+    pub id_at: IdAt<'a>,
     /// What follows a prefix, or all bytes where the id is in a header.
     pub payload: &'a [u8],
 }
@@ -55,10 +57,12 @@ pub fn read<'a>(part: Part, headers: Headers<'a>, bytes: &'a [u8]) -> Result<Fra
     if let Some((_, value)) = headers.filter(|(own, _)| *own == name.as_bytes()).last() {
         let value = value.unwrap_or_default();
         return match value.split_first() {
-            Some((&NUMBER, rest)) => number(rest).map(|(id, after_id)| Framed { id, after_id, payload: bytes }),
-            Some((&GUID, rest)) => rest.split_first_chunk::<16>().map(|(guid, after_id)| Framed {
+            Some((&NUMBER, rest)) => {
+                number(rest).map(|(id, after)| Framed { id, id_at: IdAt::Header(after), payload: bytes })
+            }
+            Some((&GUID, rest)) => rest.split_first_chunk::<16>().map(|(guid, after)| Framed {
                 id: SchemaId::Guid(*guid),
-                after_id,
+                id_at: IdAt::Header(after),
                 payload: bytes,
             }),
             Some(_) | None => None,
@@ -66,7 +70,7 @@ pub fn read<'a>(part: Part, headers: Headers<'a>, bytes: &'a [u8]) -> Result<Fra
         .ok_or_else(|| format!("its header {name} holds no id of a schema"));
     }
     let framed = match bytes.split_first() {
-        Some((&NUMBER, rest)) => number(rest).map(|(id, payload)| Framed { id, after_id: &[], payload }),
+        Some((&NUMBER, rest)) => number(rest).map(|(id, payload)| Framed { id, id_at: IdAt::Prefix, payload }),
         Some(_) | None => None,
     };
     framed.ok_or_else(|| match bytes.first() {
@@ -81,31 +85,41 @@ fn number(bytes: &[u8]) -> Option<(SchemaId, &[u8])> {
     Some((SchemaId::Number(u32::from_be_bytes(*id)), rest))
 }
 
-/// Appends an id as it stands before bytes.
-pub fn write(id: SchemaId, out: &mut Vec<u8>) {
-    out.extend_from_slice(HeaderId::new(id).bytes());
-}
+/// The most bytes of an id with the indexes of a message.
+const LONGEST: usize = 17 + 49;
 
-/// An id as it stands in a header.
-#[derive(Default)]
-pub struct HeaderId([u8; 17], usize);
+/// An id as it stands in a header, with the indexes of a message behind it.
+pub struct HeaderId([u8; LONGEST], usize);
+
+impl Default for HeaderId {
+    fn default() -> Self {
+        HeaderId([0; LONGEST], 0)
+    }
+}
 
 impl HeaderId {
     /// Returns an id as it stands in a header.
-    pub fn new(id: SchemaId) -> HeaderId {
+    pub fn new(id: SchemaId, indexes: Option<MessageIndexes>) -> HeaderId {
         let mut header = HeaderId::default();
         match id {
             SchemaId::Number(number) => {
-                header.0[1..5].copy_from_slice(&number.to_be_bytes());
-                header.1 = 5;
+                header.push(&[NUMBER]);
+                header.push(&number.to_be_bytes());
             }
             SchemaId::Guid(guid) => {
-                header.0[0] = GUID;
-                header.0[1..].copy_from_slice(&guid);
-                header.1 = 17;
+                header.push(&[GUID]);
+                header.push(&guid);
             }
         }
+        if let Some(indexes) = indexes {
+            indexes.write(&mut |bytes| header.push(bytes));
+        }
         header
+    }
+
+    fn push(&mut self, bytes: &[u8]) {
+        self.0[self.1..self.1 + bytes.len()].copy_from_slice(bytes);
+        self.1 += bytes.len();
     }
 
     /// Returns its bytes; none where there is no id.
@@ -152,9 +166,9 @@ mod tests {
     #[test]
     fn what_is_written_is_read() {
         for id in [SchemaId::Number(u32::MAX), SchemaId::Guid([7; 16])] {
-            let (mut out, mut arena) = (Vec::new(), Arena::default());
-            write(id, &mut out);
-            let list = headers(&mut arena, &[(b"__key_schema_id", Some(&out))]);
+            let mut arena = Arena::default();
+            let header = HeaderId::new(id, None);
+            let list = headers(&mut arena, &[(b"__key_schema_id", Some(header.bytes()))]);
             assert_eq!(read(Part::Key, arena.headers(list), b"x").unwrap().id, id);
         }
     }

@@ -20,10 +20,7 @@ const COMPLAINT_INTERVAL: Duration = Duration::from_secs(30);
 ///
 /// # Errors
 /// A file of certificates cannot be read.
-pub(crate) fn registry(
-    plan: &Plan,
-    counters: &Arc<PipelineCounters>,
-) -> anyhow::Result<Option<Arc<dyn Registry>>> {
+pub(crate) fn registry(plan: &Plan, counters: &Arc<PipelineCounters>) -> anyhow::Result<Option<Arc<dyn Registry>>> {
     let Some(registry) = &plan.schema_registry else { return Ok(None) };
     Ok(Some(Arc::new(HttpRegistry::new(registry, counters.registry.clone())?)))
 }
@@ -37,6 +34,13 @@ pub(super) fn wait_for_formats(
     registry: Option<Arc<dyn Registry>>,
     events: &Receiver<Event>,
 ) -> Result<Option<Formatted>, PipelineError> {
+    if plan.embedded {
+        // Its records are JSON: nobody writes Avro by hand.
+        let mut missed = |why: &str| {
+            tracing::warn!(target: "formats", pipeline = %plan.name, "{why}; whether records fit it is not checked");
+        };
+        return Formats::of_json(plan, registry.as_ref(), &mut missed).map(Some).map_err(PipelineError::Plugin);
+    }
     let mut said = None;
     loop {
         match Formats::new(plan, registry.as_ref()) {

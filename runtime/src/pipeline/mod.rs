@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 
-pub(crate) use self::formats::{Formatted, registry};
+pub(crate) use self::formats::registry;
 use self::formats::wait_for_formats;
 use self::topics::wait_for_topics;
 use self::workers::{PanicGuard, breakers, default_output, origin, plan_counters, setup, start_workers};
@@ -18,6 +18,7 @@ use crate::config::Position;
 use crate::config::plan::{self, Delivery, Plan};
 use crate::counters::PipelineCounters;
 use crate::error::PipelineError;
+use crate::formats::Formats;
 use crate::kafka::{Kafka, Properties};
 use crate::plugin::{Engine, Plugin, StartPlugin};
 use crate::rt::{self, JoinHandle, Receiver, Sender, Turn, Wakeup};
@@ -78,11 +79,13 @@ impl Pipeline {
         PipelineHandle { events: self.events.clone() }
     }
 
-    /// Loads the plugins of a plan and tries each stage's start: what `check` does, and every start after it.
+    /// Loads the plugins of a plan and tries each stage's start, and reads its schema files: what `check` does, and every
+    /// start after it.
     ///
     /// # Errors
-    /// The first stage of which the plugin does not load or start: where it stands in the file, and why.
+    /// The first schema file that cannot be used, or stage of which the plugin does not load or start: where it stands in the file, and why.
     pub fn load(engine: &Engine, plan: &Plan) -> Result<Vec<Plugin>, (Position, String)> {
+        Formats::check_files(plan)?;
         let load = |stage: &plan::Stage| {
             let plugin = engine
                 .load(&stage.path, &stage.grants)

@@ -17,7 +17,7 @@ use crate::config::plan::{Login, SchemaRegistry};
 
 /// How long one address may take to be connected, and to answer.
 const CONNECT: Duration = Duration::from_secs(2);
-const ANSWER: Duration = Duration::from_secs(4);
+const ANSWER: Duration = Duration::from_secs(5);
 /// The largest answer.
 const LARGEST: u64 = 16 << 20;
 /// Redirects that are followed.

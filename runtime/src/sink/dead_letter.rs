@@ -33,9 +33,16 @@ impl DeadLetterOrigin {
         // -1 is Kafka's own sign for a record without a timestamp.
         let timestamp = if record.timestamp == NO_TIMESTAMP { -1 } else { record.timestamp };
         let reason = failure.kept_reason().to_owned();
-        let mut headers = vec![
-            ("sluice.error.class", failure.class.as_str().to_owned()),
-            ("sluice.error.reason", reason.clone()),
+        let mut headers =
+            vec![("sluice.error.class", failure.class.as_str().to_owned()), ("sluice.error.reason", reason.clone())];
+        if failure.class.has_stage() {
+            headers.extend([
+                ("sluice.error.stage", stage.clone()),
+                ("sluice.error.plugin", plugin.clone()),
+                ("sluice.error.digest", digest.clone()),
+            ]);
+        }
+        headers.extend([
             ("sluice.error.pipeline", self.pipeline.clone()),
             ("sluice.error.path", failure.path.clone()),
             ("sluice.error.chain", chain.join(",")),
@@ -45,14 +52,7 @@ impl DeadLetterOrigin {
             ("sluice.error.timestamp", timestamp.to_string()),
             ("sluice.error.attempts", failure.attempts.to_string()),
             ("sluice.error.failed_at", jiff::Timestamp::now().to_string()),
-        ];
-        if failure.class.has_stage() {
-            headers.extend([
-                ("sluice.error.stage", stage.clone()),
-                ("sluice.error.plugin", plugin.clone()),
-                ("sluice.error.digest", digest.clone()),
-            ]);
-        }
+        ]);
         if let Some(output) = &failure.output {
             headers.push(("sluice.error.output", output.to_string()));
         }
@@ -153,8 +153,14 @@ mod tests {
         };
         let source = Source { topic: "in".into(), topic_field: Field::NULL, partition: Partition(3), replay: None };
         let origin = DeadLetterOrigin { pipeline: "p".into(), stages: vec![], connect_headers: false };
-        let failure =
-            Failure { class: Class::Refused, reason: "no".into(), stage: 0, path: String::new(), attempts: 1, output: None };
+        let failure = Failure {
+            class: Class::Refused,
+            reason: "no".into(),
+            stage: 0,
+            path: String::new(),
+            attempts: 1,
+            output: None,
+        };
         let letter = DeadLetter::new(&arena, &record, origin.headers(&record, &source, &failure));
         let kept: Vec<_> = letter.headers().collect();
         assert_eq!(kept, [(&b"trace"[..], None), (&b"\xff"[..], Some(&b"bytes"[..]))]);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::batch::Offset;
 use crate::config::plan::{OnError, Plan, Target};
 use crate::failure::Class;
+use crate::formats::Formats;
 use crate::pipeline::workers::{default_output, setup};
 use crate::plugin::{Plugin, StageSetup, StartError};
 use crate::record_text::DevRecord;
@@ -21,6 +22,8 @@ pub struct Subject {
     pub stages: Vec<SubjectStage>,
     /// The outputs: their names, and whether what goes there comes out.
     pub outputs: Vec<(Arc<str>, bool)>,
+    /// What its outputs have to fit.
+    pub formats: Option<Arc<Formats>>,
     /// The number of the output `default`.
     pub default_output: u32,
     /// The topic that records come from.
@@ -61,7 +64,7 @@ pub struct CameLetter {
     pub class: Class,
     /// Its reason.
     pub reason: String,
-    /// The name of the stage.
+    /// The name of the stage; empty where a format has failed.
     pub stage: Arc<str>,
     /// The input record.
     pub record: DevRecord,
@@ -71,7 +74,7 @@ impl Subject {
     /// A pipeline's chain, with its limits and retries.
     ///
     /// # Errors
-    /// The plan has no output `default`.
+    /// The plan has no output `default`, or a schema file cannot be used.
     pub fn of_pipeline(plan: &Plan, plugins: &[Plugin]) -> anyhow::Result<Subject> {
         let stages = std::iter::zip(&plan.stages, plugins).map(|(stage, plugin)| SubjectStage {
             plugin: plugin.clone(),
@@ -83,6 +86,7 @@ impl Subject {
         Ok(Subject {
             stages: stages.collect(),
             outputs: outputs.map(|output| (output.name.clone(), output.target != Target::Drop)).collect(),
+            formats: Formats::of_json(plan, None, &mut |_| {}).map_err(anyhow::Error::msg)?,
             default_output: default_output(plan)?,
             topic: topic.map_or(TOPIC, String::as_str).into(),
             max_records: plan.batch.max_records,
@@ -95,6 +99,7 @@ impl Subject {
         let default = outputs.iter().position(|output| &**output == "default").unwrap_or_default();
         Subject {
             outputs: outputs.iter().map(|output| (output.clone(), true)).collect(),
+            formats: None,
             default_output: default as u32,
             topic: TOPIC.into(),
             max_records: usize::MAX,
@@ -116,7 +121,7 @@ impl Subject {
                 return came;
             }
         };
-        let mut trial = Trial::new(stages, self.default_output, &self.topic);
+        let mut trial = Trial::new(stages, self.formats.clone(), self.default_output, &self.topic);
         for records in records.chunks(self.max_records.max(1)) {
             let fill = |batch: &mut _, first: Offset| {
                 for (record, offset) in std::iter::zip(records, first.0..) {
@@ -136,7 +141,7 @@ impl Subject {
                 Left::DeadLetter(record, failure) => came.letters.push(CameLetter {
                     class: failure.class,
                     reason: failure.kept_reason().to_owned(),
-                    stage: self.stages[failure.stage].setup.stage.clone(),
+                    stage: self.stages.get(failure.stage).map_or_else(|| "".into(), |stage| stage.setup.stage.clone()),
                     record: DevRecord::from_batch(arena, record),
                 }),
             });

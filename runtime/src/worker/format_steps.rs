@@ -187,6 +187,7 @@ impl FormatSteps {
     /// Encodes all that has left the chain. What does not fit becomes a dead letter.
     pub(super) fn encode(&mut self, batch: &mut InFlightBatch, ctx: &ChainContext<'_>) -> Step {
         let (step, mut last) = (self.stages + 1, None);
+        self.scratch.begin_batch();
         let mut settled = SettledCount::default();
         for index in 0..batch.leaving.len() {
             let ChainOutput::Output { output, mut record, origin, stage } = batch.leaving[index] else { continue };

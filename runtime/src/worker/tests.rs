@@ -1,6 +1,8 @@
 //! Whole workers over simulated plugins and a simulated producer: what comes out, what is committed and what is
 //! counted.
 
+mod formats;
+
 use std::sync::atomic::AtomicUsize;
 
 use super::testing::{TestPipeline, add_source, batch_of, lease, on_error, pipeline, stage};

@@ -11,6 +11,7 @@ use super::trace::StageTrace;
 use crate::batch::{Arena, Batch, Offset, Partition, Record, Source};
 use crate::error::PipelineError;
 use crate::failure::Failure;
+use crate::formats::Formats;
 use crate::kafka::TopicPartition;
 use crate::lease::Lease;
 use crate::plugin::Counters;
@@ -54,19 +55,25 @@ pub struct Trial {
 }
 
 impl Trial {
-    /// Returns a trial of these stages on partition 0 of a topic, from offset 0 on.
-    pub fn new(stages: Vec<Stage>, default_output: u32, topic: &Arc<str>) -> Trial {
+    /// Returns a trial of these stages, with these formats, on partition 0 of a topic, from offset 0 on.
+    pub fn new(stages: Vec<Stage>, formats: Option<Arc<Formats>>, default_output: u32, topic: &Arc<str>) -> Trial {
         let at = TopicPartition { topic: topic.clone(), partition: Partition(0) };
-        Trial::at(stages, default_output, at, Offset(0))
+        Trial::at(stages, formats, default_output, at, Offset(0))
     }
 
-    /// Returns a trial of these stages on a partition, from this offset on.
-    pub fn at(stages: Vec<Stage>, default_output: u32, at: TopicPartition, next: Offset) -> Trial {
+    /// Returns a trial of these stages, with these formats, on a partition, from this offset on.
+    pub fn at(
+        stages: Vec<Stage>,
+        formats: Option<Arc<Formats>>,
+        default_output: u32,
+        at: TopicPartition,
+        next: Offset,
+    ) -> Trial {
         let (sender, told) = rt::channel();
         // What becomes of spans decides nothing where nothing is committed.
         let (ignored, _) = rt::channel::<SinkEvent>();
         Trial {
-            chain: Chain::new(stages),
+            chain: Chain::new(stages).with_formats(formats),
             default_output,
             lease: Arc::new(Lease::new(at, 0, 0)),
             next,

@@ -1,5 +1,6 @@
 //! What a pipeline file promises, from text to plan.
 
+mod formats;
 mod fuzz;
 mod golden;
 mod schema;

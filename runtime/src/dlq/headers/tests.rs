@@ -113,7 +113,8 @@ proptest! {
 }
 
 fn plain() -> Owned {
-    let failure = Failure { class: Class::Reject, reason: "no".into(), stage: 1, path: "0".into(), attempts: 1, output: None };
+    let failure =
+        Failure { class: Class::Reject, reason: "no".into(), stage: 1, path: "0".into(), attempts: 1, output: None };
     written(&failure, 2, 5, 0, false)
 }
 

@@ -10,17 +10,17 @@ use anyhow::{anyhow, bail};
 use super::attempt::Trouble;
 use super::transaction::register;
 use super::{Options, Replay, Summary};
-use crate::config::plan::{Delivery, Plan, Target};
+use crate::config::plan::{Delivery, KeyValue, Plan, Target};
 use crate::dlq::marks::{Marks, topic_of};
 use crate::dlq::scan::Scan;
 use crate::dlq::select::Selection;
+use crate::formats::Formats;
 use crate::kafka::librdkafka::Librdkafka;
 use crate::kafka::reader::Ends;
 use crate::kafka::{Create, Kafka, TopicLimits};
-use crate::formats::Formats;
-use crate::pipeline::{Clients, registry};
 use crate::pipeline::topics::topics;
 use crate::pipeline::workers::{breakers, default_output, origin, plan_counters, start_workers};
+use crate::pipeline::{Clients, registry};
 use crate::plugin::Plugin;
 use crate::ready::Ready;
 use crate::rt::{self, Wakeup};
@@ -109,6 +109,10 @@ fn for_replay(plan: &Plan, dry_run: bool) -> Plan {
         }
         if let Some(dlq) = &mut plan.dlq {
             dlq.topic.create = None;
+        }
+        for output in &mut plan.outputs {
+            let KeyValue { key, value } = &mut output.formats;
+            [key, value].into_iter().flatten().for_each(|format| format.register = false);
         }
         return plan;
     }
