@@ -1,6 +1,6 @@
-//! The Avro codec against fastavro: random records of random schemas, written by fastavro, go to JSON text and back, and fastavro
-//! reads the same values again. The Python that has fastavro is `SLUICE_FASTAVRO_PYTHON`; `SLUICE_FASTAVRO_RECORDS` says how many
-//! records, over a fiftieth as many schemas.
+//! The Avro codec against fastavro: random records of random schemas, written by fastavro, go to JSON text and back,
+//! and fastavro reads the same values again. The Python that has fastavro is `SLUICE_FASTAVRO_PYTHON`;
+//! `SLUICE_FASTAVRO_RECORDS` says how many records, over a fiftieth as many schemas.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;

@@ -8,8 +8,8 @@ use anyhow::{Context, Result, bail};
 
 use crate::run;
 
-/// The Python of an environment in `folder` that has what `requirements` names, in these versions; made where it is not there
-/// yet. `missing` says what to do where there is no Python that can make one.
+/// The Python of an environment in `folder` that has what `requirements` names, in these versions; made where it is
+/// not there yet. `missing` says what to do where there is no Python that can make one.
 pub fn environment(requirements: &Path, folder: &Path, missing: &str) -> Result<PathBuf> {
     let wanted = fs::read_to_string(requirements)
         .with_context(|| format!("cannot read the versions in {}", requirements.display()))?;

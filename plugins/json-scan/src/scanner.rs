@@ -106,7 +106,8 @@ impl<'a> Scanner<'a> {
         is_next
     }
 
-    /// The first key of the object that comes next and the first byte of its value, without a step; none of an empty object.
+    /// The first key of the object that comes next and the first byte of its value, without a step; none of an empty
+    /// object.
     pub fn peek_object(&self) -> Result<Option<(Quoted<'a>, Option<u8>)>, Invalid> {
         let mut ahead = Scanner { ..*self };
         if !ahead.open(b'}')? {

@@ -1,5 +1,5 @@
-//! Formats of keys and values: each decodes what came from Kafka to JSON text, and encodes JSON text to what goes there.
-//! A codec knows bytes and schemas, and nothing of Kafka, plugins or registries.
+//! Formats of keys and values: each decodes what came from Kafka to JSON text, and encodes JSON text to what goes
+//! there. A codec knows bytes and schemas, and nothing of Kafka, plugins or registries.
 
 pub mod avro;
 pub mod csv;

@@ -85,8 +85,8 @@ fn accepted(schema: &Schema, id: TypeId) -> Kinds {
     }
 }
 
-/// The kinds that a value inside of an object is written as. A union's form need not be known for it: only branches that
-/// are objects make it depend on what is inside of them, and these are objects in either form.
+/// The kinds that a value inside of an object is written as. A union's form need not be known for it: only branches
+/// that are objects make it depend on what is inside of them, and these are objects in either form.
 fn written_inside(schema: &Schema, id: TypeId) -> Kinds {
     let Type::Union(branches) = &schema.types[id] else { return written(&schema.types[id]) };
     let (kinds, overlap) = together(schema, branches);

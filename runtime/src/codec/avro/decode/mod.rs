@@ -35,8 +35,8 @@ impl Decoder {
         Ok(Decoder { plan, root, limits })
     }
 
-    /// Appends the JSON text of one datum, which takes all of `bytes`. What is appended before an error is the caller's to
-    /// take off.
+    /// Appends the JSON text of one datum, which takes all of `bytes`. What is appended before an error is the
+    /// caller's to take off.
     ///
     /// # Errors
     /// The bytes are no datum of the schema, or go beyond the limits; the error names the field.

@@ -205,8 +205,8 @@ impl Compiler<'_> {
     }
 }
 
-/// For each field of the writer's record the reader's that it is read as: the one of its name, or one that was called so
-/// before and has no field of its own name to read.
+/// For each field of the writer's record the reader's that it is read as: the one of its name, or one that was called
+/// so before and has no field of its own name to read.
 fn targets(from: &Record, to: &Record) -> Vec<Option<usize>> {
     let mut targets: Vec<Option<usize>> =
         from.fields.iter().map(|field| to.by_name.get(&field.name).copied()).collect();

@@ -59,7 +59,8 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Reads the rest of an object whose next key is not that of the next field, `done`; the fields before it are written.
+    /// Reads the rest of an object whose next key is not that of the next field, `done`; the fields before it are
+    /// written.
     fn out_of_order(&mut self, record: &Record, done: usize) -> Result<(), Fault> {
         let count = record.fields.len() - done;
         let places = self.scratch.places.len();

@@ -346,7 +346,8 @@ fn uuid(text: &str) -> Result<[u8; 16], Fault> {
     Ok(bytes)
 }
 
-/// Makes the number in two's complement that lies from `start` to the end as long as `size`, which it is not longer than.
+/// Makes the number in two's complement that lies from `start` to the end as long as `size`, which it is not longer
+/// than.
 fn extend_sign(start: usize, size: usize, out: &mut Vec<u8>) {
     let own = out.len() - start;
     let fill = if out[start] >= 0x80 { 0xff } else { 0 };

@@ -24,8 +24,8 @@ impl Run<'_> {
         }
     }
 
-    /// The branch that the first key of the object that comes next names, if its value is of a kind that the branch takes.
-    /// Where that could be a value without tag as well, such unions are written with tags, and so it is none.
+    /// The branch that the first key of the object that comes next names, if its value is of a kind that the branch
+    /// takes. Where that could be a value without tag as well, such unions are written with tags, and so it is none.
     fn tag(&mut self, union: &Union) -> Result<Option<usize>, Fault> {
         let Some((key, first)) = self.scan.peek_object().map_err(invalid)? else { return Ok(None) };
         let text = key.text();
