@@ -1,5 +1,6 @@
 //! Sluicebox: Kafka in, a chain of sandboxed WebAssembly plugins, Kafka out.
 
+pub mod admin;
 pub mod authoring;
 pub mod batch;
 pub mod cli;

@@ -5,12 +5,16 @@ use std::time::Duration;
 
 use super::output::{set_patience, tell};
 use super::{FAILED, PluginPath, WRONG_USE, WrongUse, engine};
+use crate::admin::{Address, AdminOptions, TokenFiles};
 use crate::config::PlanOptions;
 use crate::daemon::{Daemon, OnFailure};
 use crate::ready::load_all;
 
 /// How long a daemon waits for whoever reads its standard error.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// The variable that says where the admin endpoint listens.
+const LISTEN: &str = "SLUICE_ADMIN_LISTEN";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -34,7 +38,55 @@ pub struct Run {
     #[arg(long, value_name = "FILE")]
     ready_file: Option<PathBuf>,
     #[command(flatten)]
+    admin: Admin,
+    #[command(flatten)]
     plugin_path: PluginPath,
+}
+
+/// The admin endpoint.
+#[derive(clap::Args)]
+#[command(next_help_heading = "Admin endpoint")]
+struct Admin {
+    /// Serve health, metrics and the admin API here: IP:PORT or unix:PATH [env: SLUICE_ADMIN_LISTEN]
+    #[arg(long = "admin", value_name = "ADDR")]
+    address: Option<Address>,
+    /// File with the token that gives every right
+    #[arg(long, value_name = "FILE")]
+    admin_token_file: Option<PathBuf>,
+    /// File with the token that gives the right to look
+    #[arg(long, value_name = "FILE")]
+    admin_read_token_file: Option<PathBuf>,
+    /// Let everybody who can reach a loopback address do everything
+    #[arg(long)]
+    admin_unprotected: bool,
+    /// Name that the endpoint answers to, beside those of its address. May be given several times
+    #[arg(long, value_name = "NAME")]
+    admin_host: Vec<String>,
+}
+
+impl Admin {
+    fn options(self) -> Result<Option<AdminOptions>, WrongUse> {
+        let from_environment = || match std::env::var(LISTEN) {
+            Ok(text) if !text.is_empty() => {
+                text.parse().map(Some).map_err(|error| WrongUse(format!("{LISTEN}: {error}")))
+            }
+            _ => Ok(None),
+        };
+        let Some(address) = self.address.map_or_else(from_environment, |address| Ok(Some(address)))? else {
+            return Ok(None);
+        };
+        let tokens = TokenFiles { full: self.admin_token_file, read: self.admin_read_token_file };
+        let unprotected = self.admin_unprotected;
+        let options = AdminOptions { address, tokens, unprotected, hosts: self.admin_host };
+        options.right_without_token().map_err(WrongUse)?;
+        if !options.address.is_local() {
+            tracing::warn!(
+                target: "admin", address = %options.address,
+                "tokens and data cross the network in the clear: put a proxy with TLS in front of it"
+            );
+        }
+        Ok(Some(options))
+    }
 }
 
 impl Run {
@@ -52,14 +104,15 @@ impl Run {
         if !loaded.broken.is_empty() {
             return Ok(WRONG_USE);
         }
-        let Run { paths, on_failure, ready_file, .. } = self;
+        let Run { paths, on_failure, ready_file, admin, .. } = self;
+        let admin = admin.options()?;
         if let Some(path) = &ready_file {
             // One of an earlier run would say too much; and whether it can be written is better known now.
             std::fs::write(path, "")
                 .and_then(|()| std::fs::remove_file(path))
                 .map_err(|error| WrongUse(format!("--ready-file {}: {error}", path.display())))?;
         }
-        let daemon = Daemon { paths, options, on_failure, ready_file };
+        let daemon = Daemon { paths, options, on_failure, ready_file, admin };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let all_well = runtime.block_on(daemon.run(engine, loaded.ready))?;
         Ok(if all_well { 0 } else { FAILED })

@@ -10,6 +10,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::restart::Restarts;
 use super::{OnFailure, Reloaded};
+use crate::admin::Entry;
 use crate::counters::{PipelineCounters, Totals};
 use crate::error::PipelineError;
 use crate::kafka::librdkafka::Librdkafka;
@@ -281,6 +282,27 @@ impl Fleet {
         self.is_broken || self.members.values().any(|member| matches!(member.state, State::Failed))
     }
 
+    /// Returns all pipelines for the admin endpoint.
+    pub(super) fn entries(&self) -> BTreeMap<Arc<str>, Entry> {
+        let entry = |member: &Member| Entry {
+            file: member.ready.plan.file.clone(),
+            plan: member.ready.plan.clone(),
+            plugins: member.ready.plugins.clone(),
+            counters: member.counters.clone(),
+            view: member.view.clone(),
+            handle: member.pipeline().map(Pipeline::handle),
+        };
+        self.members.iter().map(|(name, member)| (name.clone(), entry(member))).collect()
+    }
+
+    /// The file of one pipeline was read again: what changed is drained and restarted.
+    ///
+    /// # Errors
+    /// A thread cannot be made.
+    pub(super) fn on_reloaded_one(&mut self, ready: Ready) -> anyhow::Result<()> {
+        if self.is_stopping { Ok(()) } else { self.apply(ready) }
+    }
+
     /// Returns whether every pipeline is ready.
     pub(super) fn is_ready(&self) -> bool {
         let is_ready =
@@ -292,7 +314,7 @@ impl Fleet {
     pub(super) fn log_status(&self) {
         for (name, member) in &self.members {
             if let Some(pipeline) = member.pipeline() {
-                pipeline.refresh();
+                pipeline.handle().refresh();
             }
             if member.pipeline().is_some() || matches!(member.state, State::Waiting(_)) {
                 log_status(name, &member.view.get(), &member.counters.totals());

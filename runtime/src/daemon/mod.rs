@@ -4,7 +4,7 @@ mod fleet;
 mod ready_file;
 mod restart;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,9 +15,11 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use self::fleet::Fleet;
 use self::ready_file::ReadyFile;
+use crate::admin::api::Problem;
+use crate::admin::{AdminOptions, AdminServer, Registry, Request};
 use crate::config::{Errors, PlanOptions};
 use crate::plugin::Engine;
-use crate::ready::{Loaded, Ready, load_all};
+use crate::ready::{Loaded, Ready, load_all, load_one};
 
 /// How often each pipeline's status is logged.
 const STATUS_INTERVAL: Duration = Duration::from_secs(5);
@@ -47,6 +49,8 @@ pub struct Daemon {
     pub on_failure: OnFailure,
     /// A file that is there exactly while every pipeline is ready.
     pub ready_file: Option<PathBuf>,
+    /// The admin endpoint; none: nothing listens.
+    pub admin: Option<AdminOptions>,
 }
 
 struct Signals {
@@ -66,7 +70,7 @@ impl Daemon {
     /// # Errors
     /// Signal handlers or threads that cannot be made; a ready file that cannot be written.
     pub async fn run(&self, engine: Engine, pipelines: Vec<Ready>) -> anyhow::Result<bool> {
-        let (ended, mut endings) = unbounded_channel();
+        let (ended, endings) = unbounded_channel();
         let changed = Arc::new(Notify::new());
         let mut fleet = Fleet::new(self.on_failure, ended, changed.clone());
         let mut ready_file = self.ready_file.clone().map(ReadyFile::new);
@@ -76,10 +80,18 @@ impl Daemon {
             hang_up: signal(SignalKind::hangup())?,
             stop_asked: None,
         };
+        let (sender, requests) = unbounded_channel();
+        let registry = Registry::new(engine.clone(), sender);
+        // Before anything runs: an address that is taken starts nothing.
+        let admin = self.admin.as_ref().map(|options| AdminServer::start(options, registry.clone())).transpose()?;
         for pipeline in pipelines {
             fleet.start(pipeline)?;
         }
-        let result = self.supervise(&engine, &mut fleet, &mut signals, &mut endings, &changed, &mut ready_file).await;
+        let mut inbox = Inbox { endings, requests, changed: &changed };
+        let result =
+            self.supervise(&engine, &mut fleet, &mut signals, &mut inbox, &registry, admin.as_ref(), &mut ready_file);
+        let result = result.await;
+        drop(admin);
         if let Some(file) = &mut ready_file {
             file.set(false)?;
         }
@@ -92,16 +104,19 @@ impl Daemon {
         engine: &Engine,
         fleet: &mut Fleet,
         signals: &mut Signals,
-        endings: &mut UnboundedReceiver<Arc<str>>,
-        changed: &Notify,
+        inbox: &mut Inbox<'_>,
+        registry: &Registry,
+        admin: Option<&AdminServer>,
         ready_file: &mut Option<ReadyFile>,
     ) -> anyhow::Result<()> {
         let mut status = every(STATUS_INTERVAL);
         status.tick().await;
         // Loading may take minutes of compiling, so it runs beside this loop.
         let (loaded, mut reloads) = unbounded_channel::<Reloaded>();
+        let (one_loaded, mut one_reloads) = unbounded_channel::<OneReloaded>();
         let mut reloading = Reloading::No;
         while fleet.is_alive() {
+            registry.replace(fleet.entries());
             if let Some(file) = ready_file
                 && let Err(error) = file.set(fleet.is_ready())
             {
@@ -110,10 +125,22 @@ impl Daemon {
             }
             let restart_due = fleet.next_restart();
             tokio::select! {
-                Some(name) = endings.recv() => fleet.on_ended(&name)?,
+                Some(name) = inbox.endings.recv() => fleet.on_ended(&name)?,
+                Some(request) = inbox.requests.recv() => self.on_request(engine, request, registry, &one_loaded),
+                Some((result, reply)) = one_reloads.recv() => {
+                    let applied = result.map(|ready| fleet.on_reloaded_one(ready));
+                    let _ = reply.send(match applied {
+                        Ok(Ok(())) => Ok(()),
+                        Ok(Err(error)) => return Err(error),
+                        Err(problem) => Err(problem),
+                    });
+                }
                 _ = signals.terminate.recv() => signals.on_stop("SIGTERM", fleet),
                 _ = signals.interrupt.recv() => signals.on_stop("SIGINT", fleet),
                 _ = signals.hang_up.recv() => {
+                    if let Some(admin) = admin {
+                        admin.read_tokens_again();
+                    }
                     if reloading.ask() {
                         self.load_beside(engine, &loaded);
                     }
@@ -124,12 +151,31 @@ impl Daemon {
                         self.load_beside(engine, &loaded);
                     }
                 }
-                () = changed.notified() => {}
+                () = inbox.changed.notified() => {}
                 () = sleep_until(restart_due), if restart_due.is_some() => fleet.restart_due()?,
                 _ = status.tick() => fleet.log_status(),
             }
         }
         Ok(())
+    }
+
+    /// Somebody asks for something over the admin endpoint.
+    fn on_request(
+        &self,
+        engine: &Engine,
+        request: Request,
+        registry: &Registry,
+        loaded: &tokio::sync::mpsc::UnboundedSender<OneReloaded>,
+    ) {
+        let Request::Reload { pipeline, reply } = request;
+        tracing::info!(target: "daemon", pipeline = %pipeline, "reload: reading the pipeline file again");
+        let (engine, options, loaded) = (engine.clone(), self.options.clone(), loaded.clone());
+        let file = registry.get(&pipeline).map(|entry| entry.file);
+        tokio::task::spawn_blocking(move || {
+            let ready = file.and_then(|file| load_named(&engine, &file, &options, &pipeline));
+            // The daemon has ended where nobody listens.
+            let _ = loaded.send((ready, reply));
+        });
     }
 
     fn load_beside(&self, engine: &Engine, loaded: &tokio::sync::mpsc::UnboundedSender<Reloaded>) {
@@ -141,6 +187,29 @@ impl Daemon {
             let _ = loaded.send(load_all(&engine, &paths, &options));
         });
     }
+}
+
+/// What the daemon is told.
+struct Inbox<'a> {
+    endings: UnboundedReceiver<Arc<str>>,
+    requests: UnboundedReceiver<Request>,
+    changed: &'a Notify,
+}
+
+/// What the reload of one pipeline has found, and who waits for it.
+type OneReloaded = (Result<Ready, Problem>, tokio::sync::oneshot::Sender<Result<(), Problem>>);
+
+fn load_named(engine: &Engine, file: &Path, options: &PlanOptions, name: &str) -> Result<Ready, Problem> {
+    let broken = |detail: String| Problem::new(axum::http::StatusCode::CONFLICT, detail);
+    let (ready, _) = load_one(engine, file, options)
+        .map_err(|errors| broken(format!("the file is broken, the pipeline goes on as it was: {errors}")))?;
+    if &*ready.plan.name != name {
+        return Err(broken(format!(
+            "the file names the pipeline \"{}\" now: send SIGHUP to have all files read again",
+            ready.plan.name
+        )));
+    }
+    Ok(ready)
 }
 
 /// Whether files are being read again, and whether that was asked for once more meanwhile.

@@ -50,7 +50,25 @@ pub struct Pipeline {
     thread: JoinHandle<Result<(), PipelineError>>,
 }
 
+/// The way to a pipeline's loop, for as many as want to ask something of it.
+#[derive(Clone)]
+pub struct PipelineHandle {
+    events: Events,
+}
+
+impl PipelineHandle {
+    /// Asks the pipeline to publish its view, which an idle one does not do by itself.
+    pub fn refresh(&self) {
+        self.events.wake();
+    }
+}
+
 impl Pipeline {
+    /// Returns the way to its loop.
+    pub fn handle(&self) -> PipelineHandle {
+        PipelineHandle { events: self.events.clone() }
+    }
+
     /// Loads the plugins of a plan and tries each stage's start: what `check` does, and every start after it.
     ///
     /// # Errors
@@ -105,11 +123,6 @@ impl Pipeline {
         };
         let thread = rt::spawn_on_demand(&plan.name, wakeup, turn)?;
         Ok(Pipeline { plan, counters, view, events, thread })
-    }
-
-    /// Asks it to publish its view, which an idle pipeline does not do by itself.
-    pub fn refresh(&self) {
-        self.events.wake();
     }
 
     /// Asks it to drain, commit and end.

@@ -1,0 +1,14 @@
+//! The shapes of the API. Names are snake_case, times RFC 3339 text, durations seconds, counts integers.
+
+mod action;
+mod pipeline;
+mod record;
+
+pub use self::action::{
+    EventsShed, Level, LogFilter, LogLine, LogLines, PipelinesEvent, Problem, Readiness, ReadinessOf,
+};
+pub use self::pipeline::{
+    Balance, BottleneckView, DeadLetterTopic, History, InputTopic, OutputView, Overview, Partition, Partitions,
+    PausedBy, Pipeline, Pipelines, Point, Stage, StageRecords, State, Transaction, Worker, WorkerSeconds,
+};
+pub use self::record::Record;

@@ -1,0 +1,24 @@
+//! `/livez` and `/readyz`.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{Method, StatusCode};
+
+use crate::admin::access::Right;
+use crate::admin::api::Readiness;
+use crate::admin::route::{App, Routes};
+
+pub(super) fn add(routes: &mut Routes) {
+    routes.add(Method::GET, "/livez", Right::None, alive);
+    routes.add(Method::GET, "/readyz", Right::None, ready);
+}
+
+async fn alive() -> &'static str {
+    "ok\n"
+}
+
+async fn ready(State(app): State<App>) -> (StatusCode, Json<Readiness>) {
+    let readiness = app.registry.readiness();
+    let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(readiness))
+}

@@ -1,0 +1,203 @@
+//! From what a pipeline publishes and counts to what the API shows.
+
+use std::sync::Arc;
+
+use super::api;
+use super::registry::Entry;
+use crate::config::plan::{Delivery, Target};
+use crate::counters::StageCounters;
+use crate::failure::Class;
+use crate::plugin::Verdict;
+use crate::view::{PartitionView, Phase, PipelineView};
+
+/// Partitions that a pipeline shows; all of them are to be had by themselves.
+const PARTITIONS: usize = 100;
+
+impl api::State {
+    /// Returns whether the pipeline does what it is there for: it has its assignment, which may be empty.
+    pub fn is_ready(self) -> bool {
+        use api::State;
+        match self {
+            State::Running | State::Rebalancing | State::Paused | State::CircuitOpen => true,
+            State::Starting | State::Draining | State::Stopped | State::Restarting | State::Failed => false,
+        }
+    }
+}
+
+/// In which part of its life a pipeline is.
+pub(super) fn state(view: &PipelineView) -> api::State {
+    match view.phase {
+        Phase::Starting => api::State::Starting,
+        Phase::Running => api::State::Running,
+        Phase::Paused => api::State::CircuitOpen,
+        Phase::Draining => api::State::Draining,
+        Phase::Stopped => api::State::Stopped,
+        Phase::Failed => api::State::Failed,
+        Phase::Restarting => api::State::Restarting,
+    }
+}
+
+/// A pipeline in short.
+pub(super) fn overview(name: &str, entry: &Entry) -> api::Overview {
+    let pipeline = pipeline(name, entry);
+    api::Overview {
+        name: pipeline.name,
+        file: pipeline.file,
+        state: pipeline.state,
+        reason: pipeline.reason,
+        delivery: pipeline.delivery,
+        paused_by: pipeline.paused_by,
+        input_records: pipeline.input_records,
+        output_records: pipeline.output_records,
+        dead_letters: pipeline.dead_letters,
+        lag: pipeline.lag,
+        lag_seconds: pipeline.lag_seconds,
+        restarts: pipeline.restarts,
+        assigned_partitions: pipeline.assigned_partitions,
+    }
+}
+
+/// A pipeline.
+pub(super) fn pipeline(name: &str, entry: &Entry) -> api::Pipeline {
+    let view = entry.view.get();
+    let totals = entry.counters.totals();
+    let state = state(&view);
+    let mut partitions = partitions(&view);
+    let partitions_total = partitions.len() as u64;
+    partitions.truncate(PARTITIONS);
+    let outcomes = &entry.counters.outcomes;
+    let inputs: Vec<_> = entry.counters.inputs().into_iter().map(input).collect();
+    let input_records = inputs.iter().map(|input| input.records).sum();
+    api::Pipeline {
+        name: name.to_owned(),
+        file: entry.file.display().to_string(),
+        state,
+        reason: view.breaker.clone().or_else(|| view.timing_out.clone()),
+        delivery: match entry.plan.delivery {
+            Delivery::AtLeastOnce => "at_least_once".to_owned(),
+            Delivery::ExactlyOnce => "exactly_once".to_owned(),
+        },
+        paused_by: (state == api::State::CircuitOpen).then_some(api::PausedBy::Breaker),
+        input_records,
+        output_records: totals.out,
+        dead_letters: totals.dead_letters,
+        lag: view.lag(),
+        lag_seconds: None,
+        restarts: 0,
+        assigned_partitions: partitions_total,
+        inputs,
+        stages: stages(entry),
+        outputs: outputs(entry),
+        dlq: entry
+            .plan
+            .dlq
+            .as_ref()
+            .map(|dlq| api::DeadLetterTopic { topic: dlq.topic.name.clone(), records: totals.dead_letters }),
+        workers: workers(&view),
+        balance: api::Balance {
+            input_records,
+            delivered: outcomes.delivered.get(),
+            dead_lettered: outcomes.dead_lettered.get(),
+            dropped: outcomes.dropped.get(),
+            rewound: outcomes.rewound.get(),
+            in_flight: 0,
+            waiting_for_retry: 0,
+        },
+        transaction: view.transaction.map(|transaction| api::Transaction {
+            phase: transaction.phase.to_owned(),
+            age_seconds: transaction.age.as_secs_f64(),
+        }),
+        circuit_breaker: view.breaker.clone(),
+        timing_out: view.timing_out.clone(),
+        bottleneck: None,
+        partitions,
+        partitions_total,
+    }
+}
+
+fn input((topic, traffic): (Arc<str>, Arc<crate::counters::TrafficCounters>)) -> api::InputTopic {
+    api::InputTopic { topic: topic.to_string(), records: traffic.records.get(), bytes: traffic.bytes.get() }
+}
+
+fn outputs(entry: &Entry) -> Vec<api::OutputView> {
+    let output = |output: &crate::config::plan::Output| {
+        let traffic = entry.counters.output(&output.name);
+        let topic = match &output.target {
+            Target::Topic(topic) => Some(topic.name.clone()),
+            Target::Drop => None,
+        };
+        let (records, bytes) = (traffic.records.get(), traffic.bytes.get());
+        api::OutputView { name: output.name.to_string(), topic, records, bytes }
+    };
+    entry.plan.outputs.iter().map(output).collect()
+}
+
+fn workers(view: &PipelineView) -> Vec<api::Worker> {
+    let worker = |(number, worker): (usize, &crate::view::WorkerView)| api::Worker {
+        worker: number as u64,
+        batches: worker.batches as u64,
+        gathered: worker.gathered as u64,
+        seconds: api::WorkerSeconds::default(),
+    };
+    view.workers.iter().enumerate().map(worker).collect()
+}
+
+/// The stages of a pipeline, in order.
+pub(super) fn stages(entry: &Entry) -> Vec<api::Stage> {
+    let stage = |(number, stage): (usize, &crate::config::plan::Stage)| {
+        one_stage(number, &stage.name, &stage.plugin, &entry.counters.stage(&stage.name))
+    };
+    entry.plan.stages.iter().enumerate().map(stage).collect()
+}
+
+fn one_stage(number: usize, name: &str, plugin: &str, counters: &StageCounters) -> api::Stage {
+    let by_class = |count: &dyn Fn(Class) -> u64| {
+        let counted = |class: &Class| Some((class.as_str().to_owned(), Some(count(*class)).filter(|n| *n > 0)?));
+        Class::ALL.iter().filter_map(counted).collect()
+    };
+    api::Stage {
+        name: name.to_owned(),
+        number: number as u64,
+        plugin: plugin.to_owned(),
+        records: api::StageRecords {
+            keep: counters.verdicts(Verdict::Keep),
+            drop: counters.verdicts(Verdict::Drop),
+            emit: counters.verdicts(Verdict::Emit),
+            reject: counters.verdicts(Verdict::Reject),
+            retry: counters.verdicts(Verdict::Retry),
+        },
+        dead_letters: by_class(&|class| counters.dead_letters(class)),
+        calls: counters.calls.get(),
+        seconds: counters.nanoseconds.get() as f64 / 1e9,
+        memory_bytes: 0,
+        restarts: by_class(&|class| counters.restarts(class)),
+        retries: counters.retries.get(),
+        circuit_breaker_open: false,
+        events: counters.plugin().into_iter().collect(),
+    }
+}
+
+/// The partitions of a pipeline, by topic and number.
+pub(super) fn partitions(view: &PipelineView) -> Vec<api::Partition> {
+    let mut partitions: Vec<_> = view.partitions.iter().map(partition).collect();
+    partitions.sort_by(|one, other| (&one.topic, one.partition).cmp(&(&other.topic, other.partition)));
+    partitions
+}
+
+fn partition(partition: &PartitionView) -> api::Partition {
+    api::Partition {
+        topic: partition.topic.to_string(),
+        partition: partition.partition,
+        worker: partition.worker as u64,
+        next: partition.next,
+        position: partition.position,
+        committed: partition.committed,
+        high_watermark: None,
+        lag: partition.lag,
+        lag_seconds: None,
+        waiting_for_retry: partition.is_retrying,
+        paused_by: partition.paused_for.contains(&"breaker").then_some(api::PausedBy::Breaker),
+        paused_for: partition.paused_for.iter().map(|reason| (*reason).to_owned()).collect(),
+        blocked_by_open_transaction: None,
+    }
+}
