@@ -8,6 +8,7 @@ mod copy;
 mod crash;
 mod dev;
 mod dlq;
+mod explain;
 mod failures;
 mod growth;
 mod hold;

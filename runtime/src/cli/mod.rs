@@ -4,6 +4,7 @@ mod check;
 mod completions;
 mod dev;
 mod dlq;
+mod explain;
 mod logging;
 mod output;
 mod plugin;
@@ -86,6 +87,11 @@ enum Command {
     Plugin(plugin::Plugin),
     /// Inspect and replay dead letters
     Dlq(Box<dlq::Dlq>),
+    /// Explain what the chain makes of a record
+    ///
+    /// The record goes through the chain again, outside of any consumer group, and nothing is written. Each stage's
+    /// verdict, time and changes are shown, and what comes out: outputs, or a dead letter.
+    Explain(explain::Explain),
     /// Generate shell completions
     Completions(completions::Completions),
     /// Write man pages into a directory
@@ -143,6 +149,7 @@ fn execute(command: Command) -> anyhow::Result<u8> {
         Command::Test(test) => test.execute(),
         Command::Plugin(plugin) => plugin.execute(),
         Command::Dlq(dlq) => dlq.execute(),
+        Command::Explain(explain) => explain.execute(),
         Command::Completions(completions) => completions.execute(),
         Command::Man(man) => man.execute(),
     }

@@ -63,6 +63,9 @@ pub struct Pipeline {
     pub drain: Option<Written<Duration>>,
     /// How long rights that are taken away while it runs are waited for before the pipeline ends. Default: 1m.
     pub kafka_patience: Option<Written<Duration>>,
+    /// What is hidden of records that are shown: by the API, its page, taps and explanations. Default: nothing.
+    #[serde(default)]
+    pub show: Show,
 }
 
 /// The value of a librdkafka property.
@@ -222,6 +225,18 @@ pub struct Dlq {
     pub oversize: Option<Written<Oversize>>,
     /// Whether Kafka Connect's header names are added. Default: false.
     pub connect_headers: Option<Written<bool>>,
+}
+
+/// What is hidden of records that are shown.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Show {
+    /// Parts of a record that are hidden: `key`, `value`, `headers`, a field of JSON such as `value.customer.email`, or
+    /// a header such as `headers.token`.
+    #[serde(default)]
+    pub mask: Vec<Written<String>>,
+    /// Whether all keys, values and headers are hidden. Default: false.
+    pub off: Option<Written<bool>>,
 }
 
 /// `off`, or the rules of the breaker.

@@ -21,7 +21,7 @@ use super::property_names::PATHS;
 use super::scalar::Size;
 use super::shape::PIPELINE;
 use super::written::Written;
-use super::{shape, stages, topics};
+use super::{shape, show, stages, topics};
 
 /// What the command line adds to a file.
 #[derive(Clone, Debug, Default)]
@@ -133,6 +133,7 @@ fn plan(
     let (written, bounds) = (pipeline.kafka_patience.as_ref(), Duration::ZERO..=PERIOD.1);
     let kafka_patience = planner.within_or("kafka_patience", written, bounds, Duration::from_secs(60));
     let batch = batch(planner, &pipeline.batch);
+    let show = show::show(planner, &pipeline.show);
     let breaker = breaker(planner, pipeline.breaker.as_ref());
     let about = About {
         folder: plugins.beside(),
@@ -180,6 +181,7 @@ fn plan(
         transaction_timeout,
         drain,
         kafka_patience,
+        show,
         embedded: options.embedded,
         files: fingerprint(files),
         as_written: Beside(as_written),

@@ -22,6 +22,7 @@ mod property_values;
 mod scalar;
 mod secret;
 mod shape;
+mod show;
 mod stages;
 mod together;
 mod topics;

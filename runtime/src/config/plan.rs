@@ -51,6 +51,8 @@ pub struct Plan {
     pub drain: Duration,
     /// How long rights that are missing while it runs are waited for.
     pub kafka_patience: Duration,
+    /// What people are shown of its records.
+    pub show: Show,
     /// Whether the broker is the embedded one.
     pub embedded: bool,
     /// A digest of what the files hold that properties and `${file:PATH}` name.
@@ -270,6 +272,51 @@ pub enum Oversize {
     Stop,
     /// It goes without its value.
     DropValue,
+}
+
+/// What is hidden of records that people are shown: by the API, its page, taps and explanations.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Show {
+    /// The parts that are hidden.
+    pub mask: Vec<MaskPath>,
+    /// Whether everything is.
+    pub off: bool,
+}
+
+/// A part of a record that is hidden.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MaskPath {
+    /// The part that it is in.
+    pub part: RecordPart,
+    /// Of headers the name of one. Of the key and the value the keys of nested JSON objects, outermost first; arrays on
+    /// the way are passed through. Empty: the whole part.
+    pub keys: Vec<String>,
+}
+
+/// A part of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RecordPart {
+    /// The key.
+    Key,
+    /// The value.
+    Value,
+    /// The headers.
+    Headers,
+}
+
+/// As the file has it.
+impl fmt::Display for MaskPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.part {
+            RecordPart::Key => "key",
+            RecordPart::Value => "value",
+            RecordPart::Headers => "headers",
+        })?;
+        self.keys.iter().try_for_each(|key| match self.part {
+            RecordPart::Headers => write!(f, ".{key}"),
+            RecordPart::Key | RecordPart::Value => write!(f, ".{}", key.replace('\\', r"\\").replace('.', r"\.")),
+        })
+    }
 }
 
 /// When a stage that fails too often pauses the pipeline.

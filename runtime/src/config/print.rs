@@ -60,6 +60,11 @@ pub fn print(plan: &Plan) -> String {
     page.duration("commit_interval", "commit_interval", plan.commit_interval);
     page.duration("drain", "drain", plan.drain);
     page.duration("kafka_patience", "kafka_patience", plan.kafka_patience);
+    page.section("show", |page| {
+        let mask: Vec<String> = plan.show.mask.iter().map(ToString::to_string).collect();
+        page.list("show.mask", "mask", &mask);
+        page.entry("show.off", "off", plan.show.off);
+    });
     page.text
 }
 

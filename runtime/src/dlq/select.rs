@@ -39,8 +39,16 @@ impl FromStr for At {
 /// One record of an input topic: `TOPIC/PARTITION/OFFSET`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Input {
-    topic: String,
-    at: At,
+    /// The topic.
+    pub topic: String,
+    /// The partition and the offset.
+    pub at: At,
+}
+
+impl fmt::Display for Input {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.topic, self.at)
+    }
 }
 
 impl FromStr for Input {

@@ -104,6 +104,29 @@ pub(crate) fn topics(kafka: &dyn Kafka<Receipt>, plan: &Plan) -> Result<Topics, 
         admin.close();
         limits
     };
+    Ok(known(plan, all, limits))
+}
+
+/// Asks what each topic takes that is written to, and changes nothing. For what may not be read, or is not there, the
+/// brokers' defaults are assumed.
+///
+/// # Errors
+/// Properties that the client refuses.
+pub(crate) fn look_up_topics(kafka: &dyn Kafka<Receipt>, plan: &Plan) -> anyhow::Result<Topics> {
+    let all = written_topics(plan);
+    let names: Vec<&str> = all.iter().flatten().map(|(_, topic)| topic.name.as_str()).collect();
+    let limits = if names.is_empty() {
+        Vec::new()
+    } else {
+        let admin = kafka.admin(&plan.name, &plan.producer, ANSWER_TIMEOUT)?;
+        let limits = admin.limits(&names);
+        admin.close();
+        limits
+    };
+    Ok(known(plan, all, limits))
+}
+
+fn known(plan: &Plan, all: Vec<Option<(String, &plan::Topic)>>, limits: Vec<TopicLimits>) -> Topics {
     let mut limits = limits.into_iter();
     let mut known: Vec<_> = all
         .into_iter()
@@ -113,7 +136,7 @@ pub(crate) fn topics(kafka: &dyn Kafka<Receipt>, plan: &Plan) -> Result<Topics, 
         })
         .collect();
     let dlq = plan.dlq.as_ref().and_then(|_| known.pop().flatten());
-    Ok((known, dlq))
+    (known, dlq)
 }
 
 /// A dead letter is its input record and our headers: a DLQ that takes no more than the input may not take it.

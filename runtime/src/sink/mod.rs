@@ -22,7 +22,7 @@ use self::receipt::{LargeRecord, OpenSpan, OversizeRecord, Receipt, Span};
 use self::refused::RefusedRecords;
 pub use self::session::{Destined, WriteSession};
 use self::write_gate::WriteGate;
-pub use self::writer::Known;
+pub use self::writer::{Forecast, Known};
 use self::writer::{Destination, KnownTopics, QUEUE_KBYTES, Refusal, Writer, refusal, size};
 use crate::config::plan::{self, Delivery};
 use crate::failure::Class;

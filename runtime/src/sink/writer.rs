@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use super::receipt::Receipt;
-use crate::batch::NO_TIMESTAMP;
+use crate::batch::{Arena, NO_TIMESTAMP, Record};
 use crate::config::plan::{Delivery, Plan};
 use crate::kafka::{DEFAULT_MAX_MESSAGE_BYTES, Kafka, Outgoing, Producer, Properties, TopicLimits};
 
@@ -23,6 +23,30 @@ pub struct Known {
     pub name: String,
     /// What it refuses.
     pub limits: TopicLimits,
+}
+
+/// What a topic makes of a record, as far as that is known beforehand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Forecast {
+    /// Nothing is known against it.
+    Taken,
+    /// The topic does not take it: why.
+    Refused(String),
+    /// It has so many bytes, which are more than the topic takes. It may fit all the same when it is compressed.
+    Large(usize),
+}
+
+impl Known {
+    /// Returns what the topic makes of a record at this time, in milliseconds since the epoch.
+    pub fn forecast(&self, arena: &Arena, record: &Record, now: i64) -> Forecast {
+        let (key, value) = (arena.get(record.key), arena.get(record.value));
+        if let Some(reason) = refusal(&self.limits, key, record.timestamp, now) {
+            return Forecast::Refused(format!("topic \"{}\": {reason}", self.name));
+        }
+        let headers = arena.headers(record.headers);
+        let size = size(&Outgoing { key, value, headers, more_headers: &[], timestamp: record.timestamp });
+        if size > self.limits.max_message_bytes { Forecast::Large(size) } else { Forecast::Taken }
+    }
 }
 
 /// A topic and what it takes.

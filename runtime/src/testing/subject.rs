@@ -10,7 +10,7 @@ use crate::pipeline::workers::{default_output, setup};
 use crate::plugin::{Plugin, StageSetup, StartError};
 use crate::record_text::DevRecord;
 use crate::stage::Stage;
-use crate::worker::trial::{Left, Trial};
+use crate::worker::trial::{Left, LeftOutput, Trial};
 
 /// The topic of records that come from none.
 const TOPIC: &str = "test";
@@ -124,7 +124,7 @@ impl Subject {
                 }
             };
             let taken = trial.take(fill, &mut |arena, left| match left {
-                Left::Output(output, record) => {
+                Left::Output(LeftOutput { output, record, .. }) => {
                     let (name, comes_out) = &self.outputs[output];
                     if *comes_out {
                         let records = came.outputs.entry(name.to_string()).or_default();

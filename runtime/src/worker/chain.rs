@@ -5,11 +5,13 @@ use super::event::WorkerEvent;
 use super::in_flight::{ChainOutput, InFlightBatch, Origin, apply};
 use super::observer::{BatchObserver, discard_revoked};
 use super::outcome::ReplayOutcome;
+use super::trace::StageStep;
 use crate::batch::Record;
 use crate::config::plan::Then;
 use crate::error::PipelineError;
 use crate::failure::Failure;
 use crate::plugin::{OutputName, StartError};
+use crate::rt;
 use crate::stage::{Failed, Progress, RecordState, Round, Stage, StageError, StageInput};
 
 /// How far a batch came.
@@ -73,6 +75,7 @@ impl Chain {
             if batch.ahead && batch.probe == Some(batch.stage) {
                 return Step::LookaheadDone;
             }
+            self.trace(batch, ctx);
             self.sort(batch, ctx);
             batch.stage += 1;
         }
@@ -101,7 +104,11 @@ impl Chain {
         let mut arena = std::mem::take(&mut batch.batch.arena);
         let mut observer = self.observer(batch, ctx);
         let mut input = StageInput { arena: &mut arena, sources: &batch.batch.sources, records: &batch.records };
+        let begun = ctx.trace.map(|_| rt::now());
         let round = self.stages[batch.stage].settle(&mut input, &mut progress, &mut observer);
+        if let Some(begun) = begun {
+            batch.stage_time += rt::now() - begun;
+        }
         (batch.progress, batch.batch.arena) = (progress, arena);
         round.map_err(|error| {
             let stage = self.stages[batch.stage].name().to_string();
@@ -117,6 +124,13 @@ impl Chain {
             }
             Step::Abandoned
         })
+    }
+
+    /// Shows what the stage has made of the batch, where somebody wants to see it.
+    fn trace(&self, batch: &mut InFlightBatch, ctx: &ChainContext<'_>) {
+        let Some(trace) = ctx.trace else { return };
+        let (name, time) = (self.stages[batch.stage].name(), std::mem::take(&mut batch.stage_time));
+        trace.stage_completed(&StageStep { stage: batch.stage, name, time, batch, progress: &batch.progress });
     }
 
     /// What goes on stays in the batch; what leaves is put aside for the sink.

@@ -1,5 +1,7 @@
 //! A batch in flight: on its way through the chain, with what has left it already.
 
+use std::time::Duration;
+
 use crate::batch::{Batch, Record};
 use crate::failure::Failure;
 use crate::plugin::{Change, HeadersChange, Produced};
@@ -85,6 +87,8 @@ pub struct InFlightBatch {
     pub waiting: bool,
     /// How far that stage has come.
     pub progress: Progress,
+    /// How long its calls took, where somebody traces them.
+    pub stage_time: Duration,
     /// The stage that a probe is meant for.
     pub probe: Option<usize>,
     /// Whether the probe has come as far as that stage.
@@ -118,6 +122,7 @@ impl InFlightBatch {
         self.failures.clear();
         self.paths.clear();
         (self.dropped, self.stage, self.waiting) = (0, 0, false);
+        self.stage_time = Duration::ZERO;
         (self.moved, self.copied) = (0, 0);
         (self.probe, self.probed, self.ahead) = (None, false, false);
         let mut batch = std::mem::take(&mut self.batch);

@@ -14,6 +14,7 @@ mod split;
 mod testing;
 #[cfg(test)]
 mod tests;
+pub mod trace;
 pub mod trial;
 
 use std::sync::Arc;
@@ -26,6 +27,7 @@ use self::in_flight::InFlightBatch;
 use self::outcome::{ReplayOutcome, ReplayOutcomes};
 use self::retry_budget::RetryBudget;
 use self::retry_queue::{Advanced, RetryQueue};
+use self::trace::StageTrace;
 use crate::batch::Batch;
 use crate::counters::PlanCounters;
 use crate::lease::Lease;
@@ -118,6 +120,7 @@ impl PipelineContext {
             tripped: &self.tripped,
             cut_off: &self.cut_off,
             outcomes: self.outcomes.as_ref(),
+            trace: None,
         }
     }
 
@@ -143,6 +146,8 @@ struct ChainContext<'a> {
     tripped: &'a AtomicBool,
     cut_off: &'a AtomicBool,
     outcomes: Option<&'a ReplayOutcomes>,
+    // Whoever wants to see what each stage does.
+    trace: Option<&'a dyn StageTrace>,
 }
 
 impl ChainContext<'_> {

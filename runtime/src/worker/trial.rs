@@ -7,6 +7,7 @@ use super::ChainContext;
 use super::chain::{Chain, Step};
 use super::event::{WorkerEvent, WorkerEvents};
 use super::in_flight::{ChainOutput, InFlightBatch};
+use super::trace::StageTrace;
 use crate::batch::{Arena, Batch, Offset, Partition, Record, Source};
 use crate::error::PipelineError;
 use crate::failure::Failure;
@@ -21,10 +22,22 @@ use crate::stage::timeouts::StageTimeouts;
 
 /// What leaves the chain.
 pub enum Left<'a> {
-    /// A record for the output of this number.
-    Output(usize, &'a Record),
+    /// A record for an output.
+    Output(LeftOutput<'a>),
     /// The dead letter of an input record.
     DeadLetter(&'a Record, &'a Failure),
+}
+
+/// A record that leaves the chain for an output.
+pub struct LeftOutput<'a> {
+    /// The output's number.
+    pub output: usize,
+    /// The record.
+    pub record: &'a Record,
+    /// The stage that it left; where it came to the end of the chain, the last.
+    pub stage: usize,
+    /// Which emitted record of each stage up to that one it was, e.g. `0/2`.
+    pub path: String,
 }
 
 /// A chain with one partition to itself, and no circuit breaker.
@@ -33,6 +46,7 @@ pub struct Trial {
     default_output: u32,
     lease: Arc<Lease>,
     next: Offset,
+    trace: Option<Arc<dyn StageTrace>>,
     dropped: u64,
     events: WorkerEvents,
     told: Receiver<WorkerEvent>,
@@ -42,20 +56,32 @@ pub struct Trial {
 impl Trial {
     /// Returns a trial of these stages on partition 0 of a topic, from offset 0 on.
     pub fn new(stages: Vec<Stage>, default_output: u32, topic: &Arc<str>) -> Trial {
+        let at = TopicPartition { topic: topic.clone(), partition: Partition(0) };
+        Trial::at(stages, default_output, at, Offset(0))
+    }
+
+    /// Returns a trial of these stages on a partition, from this offset on.
+    pub fn at(stages: Vec<Stage>, default_output: u32, at: TopicPartition, next: Offset) -> Trial {
         let (sender, told) = rt::channel();
         // What becomes of spans decides nothing where nothing is committed.
         let (ignored, _) = rt::channel::<SinkEvent>();
-        let at = TopicPartition { topic: topic.clone(), partition: Partition(0) };
         Trial {
             chain: Chain::new(stages),
             default_output,
             lease: Arc::new(Lease::new(at, 0, 0)),
-            next: Offset(0),
+            next,
+            trace: None,
             dropped: 0,
             events: WorkerEvents::new(sender, Wakeup::default()),
             told,
             sink_events: SinkEvents::new(ignored, Wakeup::default()),
         }
+    }
+
+    /// Shows what each stage makes of each batch to `trace`.
+    #[must_use]
+    pub fn traced(self, trace: Arc<dyn StageTrace>) -> Trial {
+        Trial { trace: Some(trace), ..self }
     }
 
     /// Takes the records that `fill` puts into a batch through the chain, where they are called again at once as often
@@ -101,6 +127,7 @@ impl Trial {
             tripped: &tripped,
             cut_off: &cut_off,
             outcomes: None,
+            trace: self.trace.as_deref(),
         };
         loop {
             match self.chain.advance(batch, &ctx) {
@@ -122,13 +149,26 @@ impl Trial {
             left(
                 &batch.batch.arena,
                 match leaving {
-                    ChainOutput::Output { output, record, .. } => Left::Output(*output as usize, record),
+                    ChainOutput::Output { output, record, origin, stage } => {
+                        let stages = self.chain.stages().len();
+                        Left::Output(LeftOutput {
+                            output: *output as usize,
+                            record,
+                            stage: (*stage).min(stages.saturating_sub(1)),
+                            path: batch.path(*origin, (*stage + 1).min(stages)),
+                        })
+                    }
                     ChainOutput::DeadLetter { failure, .. } => {
                         Left::DeadLetter(input, &batch.failures[*failure as usize])
                     }
                 },
             );
         }
+    }
+
+    /// Has the next record have this offset.
+    pub fn seek(&mut self, next: Offset) {
+        self.next = next;
     }
 
     /// Returns how many records stages dropped so far.

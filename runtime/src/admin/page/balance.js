@@ -17,9 +17,13 @@ const PARTS = [
 export function balance(values) {
   const sum = PARTS.reduce((total, [name]) => total + (values[name] ?? 0), 0);
   const difference = values.input_records - sum;
-  const term = (sign, value, label) => h("div", { class: "term" },
-    h("dt", null, label),
-    h("dd", null, sign && h("span", { class: "sign" }, sign), h("span", { class: "number" }, count(value))));
+  const term = (sign, value, label) =>
+    h(
+      "div",
+      { class: "term" },
+      h("dt", null, label),
+      h("dd", null, sign && h("span", { class: "sign" }, sign), h("span", { class: "number" }, count(value))),
+    );
   const terms = PARTS.map(([name, label], index) => term(index === 0 ? "=" : "+", values[name] ?? 0, label));
   return [
     h("dl", { class: "balance" }, term("", values.input_records, "records read"), terms),

@@ -8,14 +8,21 @@ const TOKEN = /"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*|true|false|null|[{}[\],:]/g;
 export function bytesOf(record, field) {
   const encoded = record[`${field}_base64`];
   if (encoded !== undefined && encoded !== null) return fromBase64(encoded);
-  const text = record[field];
-  return text === null || text === undefined ? null : new TextEncoder().encode(text);
+  const value = record[field];
+  if (value === null || value === undefined) return null;
+  return new TextEncoder().encode(typeof value === "string" ? value : JSON.stringify(value));
+}
+
+/** Returns a record's headers: pairs of a name and a value. */
+export function headersOf(record) {
+  return record.headers ?? [];
 }
 
 /** Returns a header's name or value as text; what is no text as hexadecimal. */
 export function headerText(part) {
   if (part === null) return "null";
-  return typeof part === "string" ? part : hex(fromBase64(part.base64));
+  if (typeof part === "string") return part;
+  return typeof part.base64 === "string" ? hex(fromBase64(part.base64)) : JSON.stringify(part);
 }
 
 /** Returns the text that bytes are in UTF-8, or null. */
@@ -42,9 +49,9 @@ export function indented(text) {
     const isEmpty = (token === "{" || token === "[") && "}]".includes(tokens[index + 1]);
     const closes = token === "}" || token === "]";
     if (closes && "{[".includes(tokens[index - 1])) result += token;
-    else if (closes) result += `${(depth -= 1, line())}${token}`;
+    else if (closes) result += `${((depth -= 1), line())}${token}`;
     else if (isEmpty) result += token;
-    else if (token === "{" || token === "[") result += `${token}${(depth += 1, line())}`;
+    else if (token === "{" || token === "[") result += `${token}${((depth += 1), line())}`;
     else if (token === ",") result += `,${line()}`;
     else result += token === ":" ? ": " : token;
   });

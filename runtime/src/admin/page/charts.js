@@ -29,15 +29,29 @@ export class Charts {
       }
     };
     const when = this.hover === null ? "now" : clock(moments[at].time);
-    return h("div", { class: "charts", after: measure },
-      this.chart("Records a second", scale, [
-        { name: "in", kind: "area", of: (moment) => moment.input },
-        { name: "out", kind: "dotted", of: (moment) => moment.output },
-      ], rate, when),
+    return h(
+      "div",
+      { class: "charts", after: measure },
+      this.chart(
+        "Records a second",
+        scale,
+        [
+          { name: "in", kind: "area", of: (moment) => moment.input },
+          { name: "out", kind: "dotted", of: (moment) => moment.output },
+        ],
+        rate,
+        when,
+      ),
       this.chart("Worker time", scale, workLayers(pipeline), percent, when, 1),
       this.chart("Lag, records", scale, [{ name: "", kind: "area plain", of: (moment) => moment.lag }], short, when),
-      this.chart("Dead letters a second", scale, [{ name: "", kind: "area bad", of: (moment) => moment.letters }], rate,
-        when));
+      this.chart(
+        "Dead letters a second",
+        scale,
+        [{ name: "", kind: "area bad", of: (moment) => moment.letters }],
+        rate,
+        when,
+      ),
+    );
   }
 
   chart(title, scale, layers, format, when, top) {
@@ -47,36 +61,57 @@ export class Charts {
     const most = top ?? nice(highest);
     const isEmpty = highest === 0;
     const y = (value) => PAD.top + (1 - Math.min(value, most) / most) * (HEIGHT - PAD.top - PAD.bottom);
-    const values = layers.filter((layer) => layer.name !== null).map((layer) => ({ layer, value: layer.of(moments[at]) }));
+    const values = layers
+      .filter((layer) => layer.name !== null)
+      .map((layer) => ({ layer, value: layer.of(moments[at]) }));
     const said = values.map(({ layer, value }) => `${layer.name} ${value === null ? "unknown" : format(value)}`);
-    return h("figure", { key: title, class: "chart" },
-      h("figcaption", null,
+    return h(
+      "figure",
+      { key: title, class: "chart" },
+      h(
+        "figcaption",
+        null,
         h("h3", null, title),
-        h("ul", { class: "legend" }, values.map(({ layer, value }) => h("li", { class: layer.kind },
-          layer.name && [h("span", { class: "swatch", "aria-hidden": "true" }), layer.name, " "],
-          h("span", { class: "number" }, value === null ? "unknown" : format(value)))))),
-      h("svg", {
-        role: "img",
-        "aria-label": `${title}, ${when}: ${said.join(", ")}; at most ${format(most)}`,
-        viewBox: `0 0 ${this.width} ${HEIGHT}`,
-        width: this.width,
-        height: HEIGHT,
-        onpointermove: (event) => this.point(event, scale),
-        onpointerleave: () => this.leave(),
-      },
+        h(
+          "ul",
+          { class: "legend" },
+          values.map(({ layer, value }) =>
+            h(
+              "li",
+              { class: layer.kind },
+              layer.name && [h("span", { class: "swatch", "aria-hidden": "true" }), layer.name, " "],
+              h("span", { class: "number" }, value === null ? "unknown" : format(value)),
+            ),
+          ),
+        ),
+      ),
+      h(
+        "svg",
+        {
+          role: "img",
+          "aria-label": `${title}, ${when}: ${said.join(", ")}; at most ${format(most)}`,
+          viewBox: `0 0 ${this.width} ${HEIGHT}`,
+          width: this.width,
+          height: HEIGHT,
+          onpointermove: (event) => this.point(event, scale),
+          onpointerleave: () => this.leave(),
+        },
         h("line", { class: "rule", x1: PAD.left, x2: this.width - PAD.right, y1: y(most), y2: y(most) }),
         h("line", { class: "rule", x1: PAD.left, x2: this.width - PAD.right, y1: y(0), y2: y(0) }),
         marks(moments, scale.x, this.width),
         isEmpty ? null : isStacked ? stacked(layers, scale, y) : layers.map((layer) => shape(layer, scale, y)),
         !isEmpty && h("text", { class: "top", x: 14, y: y(most) - 5 }, format(most)),
-        this.hover !== null && h("line", { class: "hair", x1: scale.x[at], x2: scale.x[at], y1: PAD.top, y2: y(0) })));
+        this.hover !== null && h("line", { class: "hair", x1: scale.x[at], x2: scale.x[at], y1: PAD.top, y2: y(0) }),
+      ),
+    );
   }
 
   point(event, { x }) {
     const box = event.currentTarget.getBoundingClientRect();
     const near = ((event.clientX - box.left) / box.width) * this.width;
     let best = 0;
-    for (let index = 1; index < x.length; index += 1) if (Math.abs(x[index] - near) < Math.abs(x[best] - near)) best = index;
+    for (let index = 1; index < x.length; index += 1)
+      if (Math.abs(x[index] - near) < Math.abs(x[best] - near)) best = index;
     this.hover = best;
     this.app.update();
   }

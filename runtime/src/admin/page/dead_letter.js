@@ -34,12 +34,23 @@ export class DeadLetter {
 
   render() {
     const { partition, offset } = this.at;
-    const near = (other, text) => h("a", { class: "button small", href: `#/${encodeURIComponent(this.name)}/dead-letters/${partition}/${other}` }, text);
-    return h("section", { class: "block first" },
-      h("div", { class: "bar" },
+    const near = (other, text) =>
+      h(
+        "a",
+        { class: "button small", href: `#/${encodeURIComponent(this.name)}/dead-letters/${partition}/${other}` },
+        text,
+      );
+    return h(
+      "section",
+      { class: "block first" },
+      h(
+        "div",
+        { class: "bar" },
         h("h2", null, `Dead letter ${partition}/${offset}`),
-        h("div", { class: "actions" }, offset > 0 && near(offset - 1, "Before"), near(offset + 1, "Next"))),
-      this.letter.render((letter) => this.show(letter)));
+        h("div", { class: "actions" }, offset > 0 && near(offset - 1, "Before"), near(offset + 1, "Next")),
+      ),
+      this.letter.render((letter) => this.show(letter)),
+    );
   }
 
   show({ record, error }) {
@@ -50,19 +61,46 @@ export class DeadLetter {
     };
     const { partition, offset } = this.at;
     return [
-      h("p", { class: "error large" }, icon("cross", "bad"), h("b", null, error.stage ? `stage ${error.stage}, ` : "", error.class, ": "),
-        error.reason),
-      h("div", { class: "actions" },
-        h("button", { class: "primary", type: "button", disabled: this.trial.isLoading, onclick: attempt }, icon("play"),
-          this.trial.isLoading ? "Trying …" : "Try with the running chain"),
-        h("button", { type: "button", onclick: () => this.replay.propose({ partition, offset }, "this dead letter") },
-          icon("again"), "Replay")),
+      h(
+        "p",
+        { class: "error large" },
+        icon("cross", "bad"),
+        h("b", null, error.stage ? `stage ${error.stage}, ` : "", error.class, ": "),
+        error.reason,
+      ),
+      h(
+        "div",
+        { class: "actions" },
+        h(
+          "button",
+          { class: "primary", type: "button", disabled: this.trial.isLoading, onclick: attempt },
+          icon("play"),
+          this.trial.isLoading ? "Trying …" : "Try with the running chain",
+        ),
+        h(
+          "button",
+          { type: "button", onclick: () => this.replay.propose({ partition, offset }, "this dead letter") },
+          icon("again"),
+          "Replay",
+        ),
+      ),
       this.replay.render(),
-      this.wasTried && h("div", { class: "trial" }, h("h3", { class: "sr" }, "Through the running chain"),
-        this.trial.render((explanation) => this.explanation.render(explanation))),
+      this.wasTried &&
+        h(
+          "div",
+          { class: "trial" },
+          h("h3", { class: "sr" }, "Through the running chain"),
+          this.trial.render((explanation) => this.explanation.render(explanation)),
+        ),
       h("div", { class: "card" }, this.records.render(record)),
-      rest.length > 0 && h("dl", { class: "facts" }, rest.map(([name, value]) =>
-        h("div", null, h("dt", null, name.replaceAll("_", " ")), h("dd", null, shown(name, value))))),
+      rest.length > 0 &&
+        h(
+          "dl",
+          { class: "facts" },
+          rest.map(([name, value]) =>
+            h("div", null, h("dt", null, name.replaceAll("_", " ")), h("dd", null, shown(name, value))),
+          ),
+        ),
     ];
   }
 }

@@ -21,20 +21,32 @@ export class DeadLetters {
   }
 
   render() {
-    const again = h("button", { type: "button", disabled: this.groups.isLoading, onclick: () => this.groups.refresh() },
-      icon("again"), this.groups.isLoading ? "Reading the topic …" : "Read again");
-    return h("section", { class: "block first" },
+    const again = h(
+      "button",
+      { type: "button", disabled: this.groups.isLoading, onclick: () => this.groups.refresh() },
+      icon("again"),
+      this.groups.isLoading ? "Reading the topic …" : "Read again",
+    );
+    return h(
+      "section",
+      { class: "block first" },
       h("div", { class: "bar" }, h("h2", null, "Dead letters by stage and reason"), again),
       this.groups.render((answer) => this.list(answer)),
-      this.replay.render());
+      this.replay.render(),
+    );
   }
 
   list({ groups, scanned, complete }) {
-    const read = complete ? `${plural(scanned, "record")} of the topic read.` :
-      `The newest ${plural(scanned, "record")} of the topic read; there are older ones.`;
+    const read = complete
+      ? `${plural(scanned, "record")} of the topic read.`
+      : `The newest ${plural(scanned, "record")} of the topic read; there are older ones.`;
     if (groups.length === 0) return h("p", { class: "quiet" }, "There is none that is not replayed. ", read);
     return [
-      h("ul", { class: "groups" }, groups.map((group) => this.group(group))),
+      h(
+        "ul",
+        { class: "groups" },
+        groups.map((group) => this.group(group)),
+      ),
       h("p", { class: "quiet" }, read),
     ];
   }
@@ -42,16 +54,27 @@ export class DeadLetters {
   group(group) {
     const { stage, reason, last } = group;
     const letter = ["dead-letters", last.partition, last.offset].map(encodeURIComponent).join("/");
-    const selection = Object.fromEntries(["stage", "class"].filter((name) => group[name]).map((name) => [name, group[name]]));
+    const selection = Object.fromEntries(
+      ["stage", "class"].filter((name) => group[name]).map((name) => [name, group[name]]),
+    );
     const all = `all dead letters of class ${group.class}${stage ? ` of stage ${stage}` : ""}`;
-    return h("li", { key: `${stage} ${group.class} ${reason}` },
+    return h(
+      "li",
+      { key: `${stage} ${group.class} ${reason}` },
       h("span", { class: "number count" }, count(group.count)),
-      h("div", { class: "what" },
+      h(
+        "div",
+        { class: "what" },
         h("p", null, h("b", null, stage ?? "no stage"), " ", h("span", { class: "class" }, group.class)),
         h("p", { class: "reason" }, reason),
-        h("p", { class: "quiet" }, "last ", moment(last.timestamp), ", ", `${last.partition}/${last.offset}`)),
-      h("div", { class: "actions" },
+        h("p", { class: "quiet" }, "last ", moment(last.timestamp), ", ", `${last.partition}/${last.offset}`),
+      ),
+      h(
+        "div",
+        { class: "actions" },
         h("a", { class: "button", href: `#/${encodeURIComponent(this.name)}/${letter}` }, "Open the last"),
-        h("button", { type: "button", onclick: () => this.replay.propose(selection, all) }, icon("again"), "Replay")));
+        h("button", { type: "button", onclick: () => this.replay.propose(selection, all) }, icon("again"), "Replay"),
+      ),
+    );
   }
 }

@@ -1,6 +1,6 @@
 // What differs between two texts, line by line, and between two records, field by field.
 
-import { bytesOf, headerText, readable } from "./bytes.js";
+import { bytesOf, headersOf, headerText, readable } from "./bytes.js";
 import { h } from "./dom.js";
 import { moment } from "./format.js";
 
@@ -16,23 +16,48 @@ export function changes(before, after) {
     if (old === now) same.push(name);
     else differing.push(h("div", { class: "field", key: name }, h("h4", null, name), lines(old, now)));
   }
-  return [differing, h("p", { class: "quiet" }, same.length === FIELDS.length ? "Nothing is changed." :
-    `Unchanged: ${same.join(", ") || "nothing"}.`)];
+  return [
+    differing,
+    h(
+      "p",
+      { class: "quiet" },
+      same.length === FIELDS.length ? "Nothing is changed." : `Unchanged: ${same.join(", ") || "nothing"}.`,
+    ),
+  ];
 }
 
 const FIELDS = [
   ["key", (record) => readable(bytesOf(record, "key"))],
   ["value", (record) => readable(bytesOf(record, "value"))],
-  ["headers", (record) => record.headers.map(([name, value]) => `${headerText(name)}: ${headerText(value)}`).join("\n")],
-  ["timestamp", (record) => (record.timestamp === null ? "none" : `${moment(record.timestamp)} (${record.timestamp})`)],
+  [
+    "headers",
+    (record) =>
+      headersOf(record)
+        .map(([name, value]) => `${headerText(name)}: ${headerText(value)}`)
+        .join("\n"),
+  ],
+  [
+    "timestamp",
+    (record) => ((record.timestamp ?? null) === null ? "none" : `${moment(record.timestamp)} (${record.timestamp})`),
+  ],
 ];
 
 function lines(before, after) {
   const rows = compare(before === "" ? [] : before.split("\n"), after === "" ? [] : after.split("\n"));
   const said = { "-": "removed: ", "+": "added: ", " ": "" };
-  return h("pre", { class: "diff", tabindex: "0" }, rows.map(([sign, text]) =>
-    h("span", { class: { "-": "gone", "+": "new", " ": "same" }[sign] },
-      h("span", { class: "sign", "aria-hidden": "true" }, sign), h("span", { class: "sr" }, said[sign]), `${text}\n`)));
+  return h(
+    "pre",
+    { class: "diff", tabindex: "0" },
+    rows.map(([sign, text]) =>
+      h(
+        "span",
+        { class: { "-": "gone", "+": "new", " ": "same" }[sign] },
+        h("span", { class: "sign", "aria-hidden": "true" }, sign),
+        h("span", { class: "sr" }, said[sign]),
+        `${text}\n`,
+      ),
+    ),
+  );
 }
 
 /** Returns pairs of a sign (" ", "-", "+") and a line: the fewest changes that lead from one list to the other. */
@@ -44,7 +69,11 @@ export function compare(before, after) {
   while (end < before.length - start && end < after.length - start && isSame()) end += 1;
   const head = before.slice(0, start).map((line) => [" ", line]);
   const tail = before.slice(before.length - end).map((line) => [" ", line]);
-  return [...head, ...middle(before.slice(start, before.length - end), after.slice(start, after.length - end)), ...tail];
+  return [
+    ...head,
+    ...middle(before.slice(start, before.length - end), after.slice(start, after.length - end)),
+    ...tail,
+  ];
 }
 
 // By the longest common subsequence.
@@ -61,7 +90,7 @@ function middle(before, after) {
   const result = [];
   let [i, j] = [0, 0];
   while (i < rows || j < columns) {
-    if (i < rows && j < columns && before[i] === after[j]) result.push([" ", before[(j += 1, i++)]]);
+    if (i < rows && j < columns && before[i] === after[j]) result.push([" ", before[((j += 1), i++)]]);
     else if (i < rows && (j === columns || longest[i + 1][j] >= longest[i][j + 1])) result.push(["-", before[i++]]);
     else result.push(["+", after[j++]]);
   }

@@ -11,12 +11,19 @@ export function frame(app, view) {
   const wantsToken = app.isAskingForToken || app.live.connection === "locked";
   return [
     h("a", { class: "skip", href: "#main", onclick: skip }, "Skip to the content"),
-    h("header", { class: "top" },
-      h("a", { class: "wordmark", href: "#/" }, h("img", { src: "/assets/icon.svg", alt: "", width: 20, height: 20 }),
-        "Sluicebox"),
+    h(
+      "header",
+      { class: "top" },
+      h(
+        "a",
+        { class: "wordmark", href: "#/" },
+        h("img", { src: "/assets/icon.svg", alt: "", width: 20, height: 20 }),
+        "Sluicebox",
+      ),
       connection(app.live),
       tokenButton(app),
-      themeButton(app)),
+      themeButton(app),
+    ),
     h("main", { id: "main", tabindex: "-1" }, view),
     wantsToken && tokenDialog(app),
   ];
@@ -53,18 +60,37 @@ function tokenDialog(app) {
     app.update();
   };
   const refused = app.live.connection === "locked" && app.hasToken && "The daemon does not accept this token.";
-  return h("dialog", { key: "token", class: "token", "aria-labelledby": "token-title", onclose: close, after: showModal },
-    h("form", { onsubmit: submit },
+  return h(
+    "dialog",
+    { key: "token", class: "token", "aria-labelledby": "token-title", onclose: close, after: showModal },
+    h(
+      "form",
+      { onsubmit: submit },
       h("h2", { id: "token-title" }, "Token"),
-      h("p", { class: "quiet" }, "The daemon asks for one of the tokens in its ", h("code", null, "--admin-token-file"),
-        " (everything) or ", h("code", null, "--admin-read-token-file"),
-        " (views only). It is kept in this tab and forgotten with it."),
+      h(
+        "p",
+        { class: "quiet" },
+        "The daemon asks for one of the tokens in its ",
+        h("code", null, "--admin-token-file"),
+        " (everything) or ",
+        h("code", null, "--admin-read-token-file"),
+        " (views only). It is kept in this tab and forgotten with it.",
+      ),
       refused && h("p", { class: "bad", role: "alert" }, icon("cross"), refused),
-      h("label", null, "Token",
-        h("input", { name: "token", type: "password", autocomplete: "off", required: true, autofocus: true })),
-      h("div", { class: "actions" },
+      h(
+        "label",
+        null,
+        "Token",
+        h("input", { name: "token", type: "password", autocomplete: "off", required: true, autofocus: true }),
+      ),
+      h(
+        "div",
+        { class: "actions" },
         h("button", { class: "primary", type: "submit" }, "Use token"),
-        h("button", { type: "button", onclick: (event) => event.target.closest("dialog").close() }, "Cancel"))));
+        h("button", { type: "button", onclick: (event) => event.target.closest("dialog").close() }, "Cancel"),
+      ),
+    ),
+  );
 }
 
 function showModal(dialog) {
@@ -81,8 +107,11 @@ function themeButton(app) {
     app.update();
   };
   const label = isDark ? "Use light colours" : "Use dark colours";
-  return h("button", { class: "bare", type: "button", onclick: toggle, "aria-label": label, title: label },
-    icon(isDark ? "sun" : "moon"));
+  return h(
+    "button",
+    { class: "bare", type: "button", onclick: toggle, "aria-label": label, title: label },
+    icon(isDark ? "sun" : "moon"),
+  );
 }
 
 function applyTheme(theme) {

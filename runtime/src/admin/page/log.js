@@ -27,7 +27,11 @@ export class Log {
       const own = lines.filter((line) => this.pipeline === null || line.pipeline === this.pipeline);
       const newest = own.sort((a, b) => (a.time < b.time ? 1 : -1));
       if (newest.length === 0) return h("p", { class: "quiet" }, "None.");
-      return h("ol", { class: "log" }, newest.map((line) => this.line(line)));
+      return h(
+        "ol",
+        { class: "log" },
+        newest.map((line) => this.line(line)),
+      );
     });
   }
 
@@ -35,12 +39,21 @@ export class Log {
     const isError = line.level.toLowerCase() === "error";
     const where = [this.pipeline === null && line.pipeline, line.stage && `stage ${line.stage}`].filter(Boolean);
     const fields = Object.entries(line.fields ?? {}).map(([name, value]) => `${name}=${text(value)}`);
-    return h("li", null,
+    return h(
+      "li",
+      null,
       h("time", { datetime: line.time }, moment(line.time)),
       icon(isError ? "cross" : "triangle", isError ? "bad" : "warn"),
       h("span", { class: "sr" }, isError ? "error" : "warning"),
-      h("p", null, where.length > 0 && h("b", null, where.join(", "), ": "), line.message, " ",
-        h("span", { class: "quiet mono" }, fields.join(" "))));
+      h(
+        "p",
+        null,
+        where.length > 0 && h("b", null, where.join(", "), ": "),
+        line.message,
+        " ",
+        h("span", { class: "quiet mono" }, fields.join(" ")),
+      ),
+    );
   }
 }
 

@@ -22,7 +22,12 @@ export class Overview {
     if (live.connection === "connecting") return h("p", { class: "quiet" }, "Connecting …");
     return [
       h("h1", { class: "situation" }, situation(pipelines)),
-      pipelines.length > 0 && h("ul", { class: "pipelines" }, pipelines.map((pipeline) => this.row(pipeline))),
+      pipelines.length > 0 &&
+        h(
+          "ul",
+          { class: "pipelines" },
+          pipelines.map((pipeline) => this.row(pipeline)),
+        ),
       h("section", { class: "block" }, h("h2", null, "Last warnings and errors"), this.log.render()),
     ];
   }
@@ -35,24 +40,39 @@ export class Overview {
     const letters = of((view) => view.dead_letters);
     const behind = pipeline.lag === null ? "unknown" : short(pipeline.lag);
     const seconds = pipeline.lag > 0 && pipeline.lag_seconds !== null && duration(pipeline.lag_seconds);
-    return h("li", { key: name, class: `pipeline ${describe(pipeline.state).tone}` },
+    return h(
+      "li",
+      { key: name, class: `pipeline ${describe(pipeline.state).tone}` },
       h("a", { class: "name", href: `#/${encodeURIComponent(name)}` }, name),
       badge(pipeline.state),
       h("p", { class: "headline" }, headline(pipeline, inputRate)),
-      h("dl", { class: "figures" },
+      h(
+        "dl",
+        { class: "figures" },
         figure("in", rate(inputRate), "/s"),
         figure("out", rate(of((view) => view.output_records)), "/s"),
         figure("dead letters", rate(letters), "/s", letters > 0 && "bad"),
-        figure("lag", behind, seconds || "records")));
+        figure("lag", behind, seconds || "records"),
+      ),
+    );
   }
 }
 
 /** A number with its name and unit; a tone puts a mark beside it. */
 export function figure(name, value, unit, tone) {
-  return h("div", { class: "figure" },
+  return h(
+    "div",
+    { class: "figure" },
     h("dt", null, name),
-    h("dd", { class: tone || null }, tone === "bad" && icon("triangle", "bad"), h("span", { class: "number" }, value), " ",
-      h("span", { class: "unit" }, unit)));
+    h(
+      "dd",
+      { class: tone || null },
+      tone === "bad" && icon("triangle", "bad"),
+      h("span", { class: "number" }, value),
+      " ",
+      h("span", { class: "unit" }, unit),
+    ),
+  );
 }
 
 function situation(pipelines) {

@@ -38,11 +38,30 @@ export class Partitions {
       const most = Math.max(1, ...partitions.map((partition) => partition.lag ?? 0));
       return [
         this.error && problem(this.app, this.error),
-        h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Partitions" },
-          h("table", null,
-            h("thead", null, h("tr", null, COLUMNS.map(([name], index) => this.heading(name, index)),
-              h("th", { scope: "col" }, "State"), h("th", { scope: "col" }, h("span", { class: "sr" }, "Actions")))),
-            h("tbody", null, this.sorted(partitions).map((partition) => this.row(partition, most))))),
+        h(
+          "div",
+          { class: "scroll", tabindex: "0", role: "region", "aria-label": "Partitions" },
+          h(
+            "table",
+            null,
+            h(
+              "thead",
+              null,
+              h(
+                "tr",
+                null,
+                COLUMNS.map(([name], index) => this.heading(name, index)),
+                h("th", { scope: "col" }, "State"),
+                h("th", { scope: "col" }, h("span", { class: "sr" }, "Actions")),
+              ),
+            ),
+            h(
+              "tbody",
+              null,
+              this.sorted(partitions).map((partition) => this.row(partition, most)),
+            ),
+          ),
+        ),
       ];
     });
   }
@@ -54,9 +73,16 @@ export class Partitions {
       this.app.update();
     };
     const order = index === column ? (isDown ? "descending" : "ascending") : null;
-    return h("th", { scope: "col", class: index > 0 ? "right" : null, "aria-sort": order },
-      h("button", { class: "bare", type: "button", onclick: sort }, name, h("span", { class: "order", "aria-hidden": "true" },
-        order && (isDown ? "↓" : "↑"))));
+    return h(
+      "th",
+      { scope: "col", class: index > 0 ? "right" : null, "aria-sort": order },
+      h(
+        "button",
+        { class: "bare", type: "button", onclick: sort },
+        name,
+        h("span", { class: "order", "aria-hidden": "true" }, order && (isDown ? "↓" : "↑")),
+      ),
+    );
   }
 
   sorted(partitions) {
@@ -70,21 +96,41 @@ export class Partitions {
     const { topic, partition: number } = partition;
     const isPaused = partition.paused_by === "operator";
     const verb = isPaused ? "resume" : "pause";
-    return h("tr", { key: `${topic}/${number}` },
+    return h(
+      "tr",
+      { key: `${topic}/${number}` },
       h("th", { scope: "row" }, h("span", { class: "quiet" }, topic, "/"), number),
       cell(partition.worker),
       cell(count(partition.position)),
       cell(count(partition.committed)),
-      h("td", { class: "right" }, count(partition.lag), h("span", { class: "meter", "aria-hidden": "true" },
-        h("span", { class: "fill", style: { width: `${((partition.lag ?? 0) / most) * 100}%` } }))),
+      h(
+        "td",
+        { class: "right" },
+        count(partition.lag),
+        h(
+          "span",
+          { class: "meter", "aria-hidden": "true" },
+          h("span", { class: "fill", style: { width: `${((partition.lag ?? 0) / most) * 100}%` } }),
+        ),
+      ),
       cell(duration(partition.lag_seconds)),
       h("td", null, states(partition)),
-      h("td", { class: "right" }, h("button", {
-        type: "button",
-        class: "small",
-        "aria-label": `${isPaused ? "Resume" : "Pause"} ${topic}/${number}`,
-        onclick: () => this.command(partition, verb),
-      }, icon(isPaused ? "play" : "bars"), isPaused ? "Resume" : "Pause")));
+      h(
+        "td",
+        { class: "right" },
+        h(
+          "button",
+          {
+            type: "button",
+            class: "small",
+            "aria-label": `${isPaused ? "Resume" : "Pause"} ${topic}/${number}`,
+            onclick: () => this.command(partition, verb),
+          },
+          icon(isPaused ? "play" : "bars"),
+          isPaused ? "Resume" : "Pause",
+        ),
+      ),
+    );
   }
 
   async command({ topic, partition }, verb) {
@@ -112,5 +158,9 @@ function states(partition) {
   }
   for (const reason of partition.paused_by ? [] : partition.paused_for) all.push(["bars", "quiet", reason]);
   if (all.length === 0) all.push(["disc", "good", "read"]);
-  return h("ul", { class: "states" }, all.map(([shape, tone, text]) => h("li", null, icon(shape, tone), text)));
+  return h(
+    "ul",
+    { class: "states" },
+    all.map(([shape, tone, text]) => h("li", null, icon(shape, tone), text)),
+  );
 }

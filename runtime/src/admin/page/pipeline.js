@@ -41,14 +41,21 @@ export class Pipeline {
     const others = notices(pipeline);
     return [
       back,
-      h("div", { class: "title" },
+      h(
+        "div",
+        { class: "title" },
         h("h1", null, this.name),
         badge(pipeline.state),
         h("p", { class: "quiet" }, `${DELIVERY[pipeline.delivery] ?? pipeline.delivery} · ${pipeline.file}`),
-        this.actions(pipeline)),
+        this.actions(pipeline),
+      ),
       h("p", { class: "situation" }, headline(pipeline, inputRate)),
-      others.length > 0 && h("ul", { class: "notices" }, others.map(([tone, text]) =>
-        h("li", null, icon(tone === "quiet" ? "again" : "triangle", tone), text))),
+      others.length > 0 &&
+        h(
+          "ul",
+          { class: "notices" },
+          others.map(([tone, text]) => h("li", null, icon(tone === "quiet" ? "again" : "triangle", tone), text)),
+        ),
       this.error && problem(this.app, this.error),
       this.tabs(pipeline),
       this.part_view.render(pipeline),
@@ -59,9 +66,12 @@ export class Pipeline {
     const isPaused = pipeline.paused_by === "operator";
     const button = (verb, text, shape) =>
       h("button", { key: verb, type: "button", onclick: () => this.command(verb) }, icon(shape), text);
-    return h("div", { class: "actions" },
+    return h(
+      "div",
+      { class: "actions" },
       isPaused ? button("resume", "Resume", "play") : button("pause", "Pause", "bars"),
-      button("reload", "Reload", "again"));
+      button("reload", "Reload", "again"),
+    );
   }
 
   async command(verb) {
@@ -81,12 +91,15 @@ export class Pipeline {
       const label = number > 0 && h("span", { class: "count" }, count(number));
       return h("a", { href: `#/${parts}`, "aria-current": isHere ? "page" : null }, text, label);
     };
-    return h("nav", { class: "tabs", "aria-label": `Parts of ${this.name}` },
+    return h(
+      "nav",
+      { class: "tabs", "aria-label": `Parts of ${this.name}` },
       tab("", "Line"),
       tab("partitions", "Partitions", pipeline.partitions_total),
       pipeline.dlq && tab("dead-letters", "Dead letters", pipeline.dead_letters),
       tab("try", "Try a record"),
-      tab("log", "Log"));
+      tab("log", "Log"),
+    );
   }
 }
 

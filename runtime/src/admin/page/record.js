@@ -1,6 +1,6 @@
 // A record for a person: where it is from, key, headers and value, each as JSON, text or hexadecimal.
 
-import { bytesOf, cut, dump, headerText, indented, textOf } from "./bytes.js";
+import { bytesOf, cut, dump, headerText, headersOf, indented, textOf } from "./bytes.js";
 import { h } from "./dom.js";
 import { bytes as size, moment } from "./format.js";
 
@@ -19,16 +19,25 @@ export class RecordView {
 
   /** `name` tells this record from others in the same view. */
   render(record, name = "record") {
-    return h("div", { class: "record" },
+    return h(
+      "div",
+      { class: "record" },
       h("p", { class: "quiet" }, place(record)),
       this.field(record, "key", name),
       this.field(record, "value", name),
-      record.headers.length > 0 && headers(record.headers));
+      headersOf(record).length > 0 && headers(headersOf(record)),
+    );
   }
 
   field(record, field, name) {
     const bytes = bytesOf(record, field);
-    const title = h("h4", null, field, " ", h("span", { class: "quiet" }, bytes === null ? "null" : size(bytes.length)));
+    const title = h(
+      "h4",
+      null,
+      field,
+      " ",
+      h("span", { class: "quiet" }, bytes === null ? "null" : size(bytes.length)),
+    );
     if (bytes === null) return h("div", { class: "field" }, title);
     const possible = FORMS.filter(([, make]) => make(bytes) !== null);
     const key = `${name} ${field}`;
@@ -37,15 +46,24 @@ export class RecordView {
       this.forms.set(key, own);
       this.app.update();
     };
-    const choices = possible.map(([own]) => h("button", {
-      type: "button",
-      "aria-pressed": own === form ? "true" : "false",
-      "aria-label": `${own} view of the ${field}`,
-      onclick: () => choose(own),
-    }, own));
-    return h("div", { class: "field" },
+    const choices = possible.map(([own]) =>
+      h(
+        "button",
+        {
+          type: "button",
+          "aria-pressed": own === form ? "true" : "false",
+          "aria-label": `${own} view of the ${field}`,
+          onclick: () => choose(own),
+        },
+        own,
+      ),
+    );
+    return h(
+      "div",
+      { class: "field" },
       h("div", { class: "bar" }, title, h("div", { class: "choices" }, choices)),
-      h("pre", { tabindex: "0", "aria-label": `${field} as ${form}` }, cut(make(bytes))));
+      h("pre", { tabindex: "0", "aria-label": `${field} as ${form}` }, cut(make(bytes))),
+    );
   }
 }
 
@@ -57,8 +75,14 @@ export function place(record) {
 }
 
 function headers(list) {
-  return h("div", { class: "field" },
+  return h(
+    "div",
+    { class: "field" },
     h("h4", null, "headers ", h("span", { class: "quiet" }, list.length)),
-    h("dl", { class: "headers" }, list.map(([name, value]) =>
-      h("div", null, h("dt", null, headerText(name)), h("dd", null, headerText(value))))));
+    h(
+      "dl",
+      { class: "headers" },
+      list.map(([name, value]) => h("div", null, h("dt", null, headerText(name)), h("dd", null, headerText(value)))),
+    ),
+  );
 }

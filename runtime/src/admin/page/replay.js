@@ -58,8 +58,13 @@ export class Replay {
   }
 
   render() {
-    return h("div", { class: "replay", "aria-live": "polite" }, this.error && problem(this.app, this.error),
-      this.proposal && this.question(), this.state && this.progress());
+    return h(
+      "div",
+      { class: "replay", "aria-live": "polite" },
+      this.error && problem(this.app, this.error),
+      this.proposal && this.question(),
+      this.state && this.progress(),
+    );
   }
 
   question() {
@@ -67,24 +72,43 @@ export class Replay {
       this.proposal = null;
       this.app.update();
     };
-    return h("div", { class: "card" },
+    return h(
+      "div",
+      { class: "card" },
       h("p", null, h("b", null, `Replay ${this.proposal.what}?`)),
-      h("p", { class: "quiet" }, "Each goes through the chain as it runs now, once, and to the outputs. ",
-        "Those that were replayed before are left out; those that fail again become dead letters again."),
-      h("div", { class: "actions" },
-        h("button", { class: "primary", type: "button", after: focusOnce, onclick: () => this.start() }, icon("again"), "Replay now"),
-        h("button", { type: "button", onclick: cancel }, "Cancel")));
+      h(
+        "p",
+        { class: "quiet" },
+        "Each goes through the chain as it runs now, once, and to the outputs. ",
+        "Those that were replayed before are left out; those that fail again become dead letters again.",
+      ),
+      h(
+        "div",
+        { class: "actions" },
+        h(
+          "button",
+          { class: "primary", type: "button", after: focusOnce, onclick: () => this.start() },
+          icon("again"),
+          "Replay now",
+        ),
+        h("button", { type: "button", onclick: cancel }, "Cancel"),
+      ),
+    );
   }
 
   progress() {
     const { state, selected, replayed, failed, error } = this.state;
     const [shape, tone] = error ? ["cross", "bad"] : isOver(this.state) ? ["check", "good"] : ["ring", "busy"];
     const stop = () => this.attempt(() => remove(this.path).then(() => this.look()));
-    return h("div", { class: "card" },
+    return h(
+      "div",
+      { class: "card" },
       h("p", null, icon(shape, tone), h("b", null, `Replay: ${state}`)),
       h("p", null, `${plural(selected, "dead letter")} selected, ${replayed} replayed, ${failed} failed again.`),
       error && h("p", { class: "bad" }, error),
-      !isOver(this.state) && h("div", { class: "actions" }, h("button", { type: "button", onclick: stop }, "Stop the replay")));
+      !isOver(this.state) &&
+        h("div", { class: "actions" }, h("button", { type: "button", onclick: stop }, "Stop the replay")),
+    );
   }
 }
 

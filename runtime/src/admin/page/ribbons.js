@@ -34,17 +34,20 @@ export function drawRibbons(line, ribbons) {
   const shift = stack(drawn);
   svg.setAttribute("width", origin.width);
   svg.setAttribute("height", origin.height);
-  patch(svg, drawn.map((ribbon) => {
-    const [from, to] = [nodes.get(ribbon.from), nodes.get(ribbon.to)];
-    const draw = ribbon.isDeadLetter ? (isDown ? aside : below) : isDown ? downward : rightward;
-    const still = ribbon.rate > 0 ? "" : " still";
-    return h("path", {
-      key: `${ribbon.from} ${ribbon.to}`,
-      class: `${ribbon.isDeadLetter ? "letters" : "flow"}${still}`,
-      d: draw(from, to, shift(ribbon, "from"), shift(ribbon, "to")),
-      "stroke-width": ribbon.width.toFixed(1),
-    });
-  }));
+  patch(
+    svg,
+    drawn.map((ribbon) => {
+      const [from, to] = [nodes.get(ribbon.from), nodes.get(ribbon.to)];
+      const draw = ribbon.isDeadLetter ? (isDown ? aside : below) : isDown ? downward : rightward;
+      const still = ribbon.rate > 0 ? "" : " still";
+      return h("path", {
+        key: `${ribbon.from} ${ribbon.to}`,
+        class: `${ribbon.isDeadLetter ? "letters" : "flow"}${still}`,
+        d: draw(from, to, shift(ribbon, "from"), shift(ribbon, "to")),
+        "stroke-width": ribbon.width.toFixed(1),
+      });
+    }),
+  );
 }
 
 // Ribbons that share an end lie side by side there.

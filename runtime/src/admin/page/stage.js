@@ -21,10 +21,17 @@ export class StageView {
     const stage = stageOf(pipeline, this.name);
     if (!stage) return h("p", { class: "quiet" }, "There is no stage of this name (any more).");
     return [
-      h("section", { class: "block first" },
-        h("div", { class: "bar" }, h("h2", null, `Stage ${stage.name}`),
-          h("span", { class: "quiet" }, `number ${stage.number}, plugin ${stage.plugin}`)),
-        this.numbers(pipeline, stage)),
+      h(
+        "section",
+        { class: "block first" },
+        h(
+          "div",
+          { class: "bar" },
+          h("h2", null, `Stage ${stage.name}`),
+          h("span", { class: "quiet" }, `number ${stage.number + 1}, plugin ${stage.plugin}`),
+        ),
+        this.numbers(pipeline, stage),
+      ),
       h("section", { class: "block" }, h("h2", null, "Tap"), this.tap.render()),
     ];
   }
@@ -34,18 +41,53 @@ export class StageView {
     const of = (counter) => (view) => counter(stageOf(view, this.name));
     const seconds = of((own) => own?.seconds);
     const perRecord = live.ratio(pipeline.name, seconds, of(stageRecords));
-    const perCall = live.ratio(pipeline.name, of(stageRecords), of((own) => own?.calls));
+    const perCall = live.ratio(
+      pipeline.name,
+      of(stageRecords),
+      of((own) => own?.calls),
+    );
     const part = live.ratio(pipeline.name, seconds, workerSeconds);
-    const verdicts = Object.entries(stage.records).map(([verdict, total]) => h("tr", { key: verdict },
-      h("th", { scope: "row" }, verdictBadge(verdict)),
-      h("td", { class: "right" }, rate(live.rate(pipeline.name, of((own) => own?.records[verdict]))), "/s"),
-      h("td", { class: "right" }, count(total))));
-    return h("div", { class: "columns" },
-      h("table", null,
-        h("thead", null, h("tr", null, h("th", { scope: "col" }, "Verdict"), h("th", { scope: "col", class: "right" }, "Now"),
-          h("th", { scope: "col", class: "right" }, "So far"))),
-        h("tbody", null, verdicts)),
-      h("dl", { class: "facts" },
+    const verdicts = Object.entries(stage.records).map(([verdict, total]) =>
+      h(
+        "tr",
+        { key: verdict },
+        h("th", { scope: "row" }, verdictBadge(verdict)),
+        h(
+          "td",
+          { class: "right" },
+          rate(
+            live.rate(
+              pipeline.name,
+              of((own) => own?.records[verdict]),
+            ),
+          ),
+          "/s",
+        ),
+        h("td", { class: "right" }, count(total)),
+      ),
+    );
+    return h(
+      "div",
+      { class: "columns" },
+      h(
+        "table",
+        null,
+        h(
+          "thead",
+          null,
+          h(
+            "tr",
+            null,
+            h("th", { scope: "col" }, "Verdict"),
+            h("th", { scope: "col", class: "right" }, "Now"),
+            h("th", { scope: "col", class: "right" }, "So far"),
+          ),
+        ),
+        h("tbody", null, verdicts),
+      ),
+      h(
+        "dl",
+        { class: "facts" },
         fact("share of worker time", part === null ? "–" : percent(part)),
         fact("time a record", time(perRecord)),
         fact("records a call", perCall === null ? "–" : rate(perCall)),
@@ -54,7 +96,9 @@ export class StageView {
         fact("circuit breaker", stage.circuit_breaker_open ? "open" : "closed"),
         named("dead letters", stage.dead_letters),
         named("restarts", stage.restarts),
-        named("counted by the plugin", stage.events)));
+        named("counted by the plugin", stage.events),
+      ),
+    );
   }
 }
 

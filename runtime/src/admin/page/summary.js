@@ -26,9 +26,12 @@ export class Summary {
   render(pipeline) {
     return [
       line(this.app, pipeline),
-      h("section", { class: "block" },
+      h(
+        "section",
+        { class: "block" },
         h("h2", null, "The last 15 minutes"),
-        this.history.render((history) => this.charts.render(history, pipeline))),
+        this.history.render((history) => this.charts.render(history, pipeline)),
+      ),
       h("section", { class: "block" }, h("h2", null, "Balance"), balance(pipeline.balance)),
     ];
   }

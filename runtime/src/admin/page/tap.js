@@ -1,5 +1,6 @@
 // A tap on a stage: live records before and after it, sampled and bounded.
 
+import { bytesOf, cut, textOf } from "./bytes.js";
 import { pipelinePath, stream } from "./api.js";
 import { changes } from "./diff.js";
 import { h } from "./dom.js";
@@ -68,17 +69,52 @@ export class Tap {
       isOn ? "on" : this.ended && `ended: ${this.ended}`,
       this.number > 0 && plural(this.number, "record"),
       this.shed > 0 && `${this.shed} left out`,
-    ].filter(Boolean).join(", ");
+    ]
+      .filter(Boolean)
+      .join(", ");
     return [
-      h("div", { class: "controls" },
-        this.choice("Sample", "sample", [["0.001", "one of 1,000"], ["0.01", "one of 100"], ["0.1", "one of 10"], ["1", "every record"]], isOn),
-        this.choice("Show", "only", [["", "all verdicts"], ...["keep", "drop", "emit", "reject", "retry"].map((own) => [own, own])]),
-        isOn ? h("button", { key: "stop", type: "button", onclick: () => this.stop() }, icon("square"), "Stop")
-          : h("button", { key: "start", class: "primary", type: "button", onclick: () => this.start() }, icon("play"), "Start the tap"),
-        h("p", { class: "quiet", role: "status" }, state)),
+      h(
+        "div",
+        { class: "controls" },
+        this.choice(
+          "Sample",
+          "sample",
+          [
+            ["0.001", "one of 1,000"],
+            ["0.01", "one of 100"],
+            ["0.1", "one of 10"],
+            ["1", "every record"],
+          ],
+          isOn,
+        ),
+        this.choice("Show", "only", [
+          ["", "all verdicts"],
+          ...["keep", "drop", "emit", "reject", "retry"].map((own) => [own, own]),
+        ]),
+        isOn
+          ? h("button", { key: "stop", type: "button", onclick: () => this.stop() }, icon("square"), "Stop")
+          : h(
+              "button",
+              { key: "start", class: "primary", type: "button", onclick: () => this.start() },
+              icon("play"),
+              "Start the tap",
+            ),
+        h("p", { class: "quiet", role: "status" }, state),
+      ),
       this.error && problem(this.app, this.error),
-      !isOn && this.number === 0 && !this.error && h("p", { class: "quiet" }, "Live records before and after the stage, for a minute or 200 of them. It slows nothing down: what the page does not take is left out."),
-      h("ul", { class: "tapped" }, shown.map((record) => this.record(record))),
+      !isOn &&
+        this.number === 0 &&
+        !this.error &&
+        h(
+          "p",
+          { class: "quiet" },
+          "Live records before and after the stage, for a minute or 200 of them. It slows nothing down: what the page does not take is left out.",
+        ),
+      h(
+        "ul",
+        { class: "tapped" },
+        shown.map((record) => this.record(record)),
+      ),
     ];
   }
 
@@ -87,18 +123,47 @@ export class Tap {
       this[field] = event.target.value;
       this.app.update();
     };
-    return h("label", null, label,
-      h("select", { onchange: choose, disabled, value: this[field], after: (select) => (select.value = this[field]) },
-        options.map(([value, text]) => h("option", { value }, text))));
+    return h(
+      "label",
+      null,
+      label,
+      h(
+        "select",
+        { onchange: choose, disabled, value: this[field], after: (select) => (select.value = this[field]) },
+        options.map(([value, text]) => h("option", { value }, text)),
+      ),
+    );
   }
 
   record(tapped) {
     const { before, after, verdict, seconds, error, number } = tapped;
-    return h("li", { key: number }, h("details", null,
-      h("summary", null, verdictBadge(verdict), h("span", { class: "mono" }, before.key ?? "null"),
-        h("span", { class: "quiet" }, place(before)), h("span", { class: "quiet number" }, time(seconds)),
-        error && h("span", { class: "bad" }, error)),
-      after.length === 0 ? this.view.render(before, `tap ${number}`) : after.map((made) => [
-        made.output && h("h4", { class: "of" }, `to output ${made.output}`), changes(before, made)])));
+    return h(
+      "li",
+      { key: number },
+      h(
+        "details",
+        null,
+        h(
+          "summary",
+          null,
+          verdictBadge(verdict),
+          h("span", { class: "mono" }, keyText(before)),
+          h("span", { class: "quiet" }, place(before)),
+          h("span", { class: "quiet number" }, time(seconds)),
+          error && h("span", { class: "bad" }, error),
+        ),
+        after.length === 0
+          ? this.view.render(before, `tap ${number}`)
+          : after.map((made) => [
+              made.output && h("h4", { class: "of" }, `to output ${made.output}`),
+              changes(before, made),
+            ]),
+      ),
+    );
   }
+}
+
+function keyText(record) {
+  const bytes = bytesOf(record, "key");
+  return bytes === null ? "null" : cut(textOf(bytes) ?? `${bytes.length} bytes`);
 }

@@ -23,20 +23,57 @@ export class TryRecord {
 
   render(pipeline) {
     const topic = pipeline.inputs[0]?.topic ?? "topic";
-    return h("section", { class: "block first" },
+    return h(
+      "section",
+      { class: "block first" },
       h("h2", null, "What becomes of a record?"),
-      h("p", { class: "quiet" }, "It goes through instances of its own of the chain as it runs now. Nothing is written, nothing is committed."),
-      h("div", { class: "columns" },
-        h("form", { onsubmit: (event) => this.submit(event, byPlace) },
-          h("label", null, "A record of the input",
-            h("input", { name: "text", class: "mono", placeholder: `${topic}/0/4711`, required: true, autocomplete: "off", spellcheck: "false" })),
-          h("button", { class: "primary", type: "submit" }, icon("play"), "Explain it")),
-        h("form", { onsubmit: (event) => this.submit(event, (text) => typed(text, topic)) },
-          h("label", null, "Or one of your own: a value, or a record as JSON",
-            h("textarea", { name: "text", class: "mono", rows: 4, placeholder: '{"status": "shipped"}', spellcheck: "false" })),
-          h("button", { class: "primary", type: "submit" }, icon("play"), "Try it"))),
+      h(
+        "p",
+        { class: "quiet" },
+        "It goes through instances of its own of the chain as it runs now. Nothing is written, nothing is committed.",
+      ),
+      h(
+        "div",
+        { class: "columns" },
+        h(
+          "form",
+          { onsubmit: (event) => this.submit(event, byPlace) },
+          h(
+            "label",
+            null,
+            "A record of the input",
+            h("input", {
+              name: "text",
+              class: "mono",
+              placeholder: `${topic}/0/4711`,
+              required: true,
+              autocomplete: "off",
+              spellcheck: "false",
+            }),
+          ),
+          h("button", { class: "primary", type: "submit" }, icon("play"), "Explain it"),
+        ),
+        h(
+          "form",
+          { onsubmit: (event) => this.submit(event, (text) => typed(text, topic)) },
+          h(
+            "label",
+            null,
+            "Or one of your own: a value, or a record as JSON",
+            h("textarea", {
+              name: "text",
+              class: "mono",
+              rows: 4,
+              placeholder: '{"status": "shipped"}',
+              spellcheck: "false",
+            }),
+          ),
+          h("button", { class: "primary", type: "submit" }, icon("play"), "Try it"),
+        ),
+      ),
       this.wrong && problem(this.app, this.wrong),
-      this.request && this.result.render((explanation) => this.explanation.render(explanation)));
+      this.request && this.result.render((explanation) => this.explanation.render(explanation)),
+    );
   }
 
   submit(event, read) {
@@ -68,8 +105,9 @@ export function typed(text, topic) {
   } catch {
     // Not JSON: a value.
   }
-  const isRecord = parsed !== null && typeof parsed === "object" && ["value", "value_base64"].some((name) => name in parsed);
+  const isRecord =
+    parsed !== null && typeof parsed === "object" && ["value", "value_base64"].some((name) => name in parsed);
   if (!isRecord) return { record: { ...whole, value: text } };
   const value = parsed.value !== null && typeof parsed.value === "object" ? JSON.stringify(parsed.value) : parsed.value;
-  return { record: { ...whole, ...parsed, ..."value" in parsed ? { value } : {} } };
+  return { record: { ...whole, ...parsed, ...("value" in parsed ? { value } : {}) } };
 }

@@ -218,6 +218,7 @@ fn plans_are_equal_where_they_mean_the_same() {
         ("linger.ms: 10", "linger.ms: 11"),
         ("drain: 10s", "drain: 11s"),
         ("drain: 10s", "drain: 10s\nkafka_patience: 0s"),
+        ("drain: 10s", "drain: 10s\nshow: { mask: [key] }"),
     ] {
         assert!(plan != good(&FULL.replacen(from, to, 1)), "{to}");
     }
