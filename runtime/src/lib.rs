@@ -28,6 +28,7 @@ pub mod show;
 pub mod sink;
 pub mod source;
 pub mod stage;
+pub mod taps;
 
 pub mod testing;
 pub mod tracker;

@@ -80,7 +80,8 @@ impl Fleet {
                 (Arc::default(), Arc::new(view), Restarts::default())
             }
         };
-        view.publish(PipelineView::default());
+        // What was counted before goes on.
+        view.publish(PipelineView { counts: counters.snapshot(), ..PipelineView::default() });
         let (ended, told) = (self.ended.clone(), name.clone());
         let (clients, plan, plugins) = (Arc::new(Librdkafka), ready.plan.clone(), ready.plugins.clone());
         let on_end = move || {
@@ -314,7 +315,7 @@ impl Fleet {
     pub(super) fn log_status(&self) {
         for (name, member) in &self.members {
             if let Some(pipeline) = member.pipeline() {
-                pipeline.handle().refresh();
+                pipeline.handle().refresh(|| {});
             }
             if member.pipeline().is_some() || matches!(member.state, State::Waiting(_)) {
                 log_status(name, &member.view.get(), &member.counters.totals());

@@ -37,6 +37,27 @@ struct Group {
     example: At,
 }
 
+/// A group of dead letters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedGroup {
+    /// The stage; empty where the pipeline had none.
+    pub stage: String,
+    /// The class of the failure.
+    pub class: Class,
+    /// The reason, without what differs.
+    pub reason: String,
+    /// How many there are.
+    pub count: u64,
+    /// How many of them have been replayed.
+    pub replayed: u64,
+    /// When the first had failed.
+    pub first_failed: Timestamp,
+    /// When the last had failed.
+    pub last_failed: Timestamp,
+    /// Where that one is.
+    pub last: At,
+}
+
 /// Dead letters in groups.
 #[derive(Debug, Default)]
 pub struct List {
@@ -84,6 +105,21 @@ impl List {
     /// Whether nothing was added.
     pub fn is_empty(&self) -> bool {
         self.groups.is_empty() && self.foreign == 0
+    }
+
+    /// Returns the groups, the largest first, and how many dead letters are in none because there are too many groups.
+    pub fn groups(&self) -> (Vec<ListedGroup>, u64) {
+        let listed = |(kind, group): (&Kind, &Group)| ListedGroup {
+            stage: kind.stage.clone(),
+            class: kind.class,
+            reason: kind.reason.clone(),
+            count: group.count,
+            replayed: group.replayed,
+            first_failed: group.first,
+            last_failed: group.last,
+            last: group.example,
+        };
+        (self.sorted().into_iter().map(listed).collect(), self.beyond)
     }
 
     /// The largest groups first.

@@ -41,7 +41,7 @@ pub struct Scan {
     reader: Reader,
     topic: String,
     extents: Vec<Extent>,
-    progress: Progress,
+    progress: Option<Progress>,
 }
 
 /// The dead-letter topic: the pipeline's own, or another that is asked for.
@@ -68,7 +68,13 @@ impl Scan {
         let Some(extents) = extents else {
             bail!("the dead-letter topic \"{topic}\" does not exist on {servers}, or may not be read");
         };
-        Ok(Scan { reader, topic: topic.to_owned(), extents, progress: Progress::new() })
+        Ok(Scan { reader, topic: topic.to_owned(), extents, progress: Some(Progress::new()) })
+    }
+
+    /// Returns the same, which shows nobody how far it is.
+    #[must_use]
+    pub fn silent(self) -> Scan {
+        Scan { progress: None, ..self }
     }
 
     /// What each partition of the topic held at the start.
@@ -82,22 +88,37 @@ impl Scan {
     /// # Errors
     /// The topic cannot be read; what `each` answers.
     pub fn run(
-        mut self,
+        self,
         selection: &Selection,
         each: &mut dyn FnMut(Option<Found<'_>>) -> anyhow::Result<Flow>,
     ) -> anyhow::Result<()> {
         let extents: Vec<Extent> = self.extents.iter().filter_map(|extent| meant(extent, selection)).collect();
+        self.run_over(&extents, &|at| selection.takes_place(at), each)
+    }
+
+    /// The same for parts of partitions.
+    ///
+    /// # Errors
+    /// As [`Scan::run`].
+    pub fn run_over(
+        mut self,
+        extents: &[Extent],
+        takes_place: &dyn Fn(At) -> bool,
+        each: &mut dyn FnMut(Option<Found<'_>>) -> anyhow::Result<Flow>,
+    ) -> anyhow::Result<()> {
         let total: i64 = extents.iter().map(|extent| extent.to.0 - extent.from.0).sum();
-        self.reader.begin(&extents)?;
+        self.reader.begin(extents)?;
         let mut read = 0;
         loop {
-            self.progress.show(&self.topic, read, total);
+            if let Some(progress) = &mut self.progress {
+                progress.show(&self.topic, read, total);
+            }
             let begun = Instant::now();
             let mut flow = Ok(Flow::On);
             let next = self.reader.next(&mut |record| {
                 read += 1;
                 let at = At { partition: record.partition, offset: record.offset };
-                if selection.takes_place(at) {
+                if takes_place(at) {
                     let letter = DeadLetterHeaders::of(&record);
                     flow = letter.map_err(Into::into).and_then(|letter| each(Some(Found { at, record, letter })));
                 }
@@ -113,7 +134,7 @@ impl Scan {
                 break;
             }
         }
-        self.progress.clear();
+        self.progress.iter().for_each(Progress::clear);
         self.reader.close();
         Ok(())
     }

@@ -10,6 +10,7 @@ mod notes;
 mod recorder;
 mod run;
 mod show;
+mod tapped;
 mod write;
 
 pub use self::explanation::{
@@ -18,4 +19,5 @@ pub use self::explanation::{
 };
 pub use self::fetch::{FetchError, fetch_dead_letters, fetch_inputs};
 pub use self::run::{Asked, Destinations, explain};
+pub use self::tapped::Tapped;
 pub use self::write::{Paint, write};

@@ -8,7 +8,7 @@ use super::notes;
 use super::recorder::{Step, Verdict};
 use super::run::{Asked, Traced};
 use crate::batch::{Offset, Partition};
-use crate::config::plan::{Plan, Target, Then};
+use crate::config::plan::{Output, Plan, Target, Then};
 use crate::dlq::headers::DeadLetterHeaders;
 use crate::failure::Class;
 use crate::record_text::DevRecord;
@@ -67,10 +67,6 @@ impl Page<'_> {
         self.asked.at.as_ref().map(|(at, offset)| (at.partition, *offset))
     }
 
-    fn record(&self, record: &DevRecord) -> ShownRecord {
-        let shown = self.mask.record(record, &self.hidden);
-        ShownRecord::new(&DevRecord { topic: None, ..shown }, None)
-    }
 
     fn step(&self, step: &Step) -> StageExplained {
         let stage = &self.plan.stages[step.stage];
@@ -100,7 +96,7 @@ impl Page<'_> {
             path: step.path.clone(),
             verdict: verdict(&step.verdict),
             seconds: step.time.as_secs_f64(),
-            before: self.record(&step.before),
+            before: record(&self.mask, &self.hidden, &step.before),
             after,
             error,
             notes: notes.iter().map(|note| self.hidden.scrub(note)).collect(),
@@ -108,19 +104,8 @@ impl Page<'_> {
     }
 
     fn produced(&self, output: Option<usize>, before: &DevRecord, after: &DevRecord) -> Produced {
-        let changed = [
-            (Change::Key, before.key != after.key),
-            (Change::Value, before.value != after.value),
-            (Change::Headers, before.headers != after.headers),
-            (Change::Timestamp, before.timestamp != after.timestamp),
-        ];
         let output = output.map(|number| &self.plan.outputs[number]);
-        Produced {
-            output: output.map(|output| output.name.to_string()),
-            topic: output.and_then(|output| topic(&output.target)).map(str::to_owned),
-            changed: changed.into_iter().filter(|(_, changed)| *changed).map(|(change, _)| change).collect(),
-            record: self.record(after),
-        }
+        produced(&self.mask, &self.hidden, output, before, after)
     }
 
     /// A record that is written; none where what goes to its output is dropped.
@@ -204,6 +189,32 @@ impl Page<'_> {
     }
 }
 
+/// Returns a record that was made of another, masked.
+pub(super) fn produced(
+    mask: &Mask,
+    hidden: &Hidden,
+    output: Option<&Output>,
+    before: &DevRecord,
+    after: &DevRecord,
+) -> Produced {
+    let changed = [
+        (Change::Key, before.key != after.key),
+        (Change::Value, before.value != after.value),
+        (Change::Headers, before.headers != after.headers),
+        (Change::Timestamp, before.timestamp != after.timestamp),
+    ];
+    Produced {
+        output: output.map(|output| output.name.to_string()),
+        topic: output.and_then(|output| topic(&output.target)).map(str::to_owned),
+        changed: changed.into_iter().filter(|(_, changed)| *changed).map(|(change, _)| change).collect(),
+        record: record(mask, hidden, after),
+    }
+}
+
+fn record(mask: &Mask, hidden: &Hidden, record: &DevRecord) -> ShownRecord {
+    ShownRecord::new(&DevRecord { topic: None, ..mask.record(record, hidden) }, None)
+}
+
 fn topic(target: &Target) -> Option<&str> {
     match target {
         Target::Topic(topic) => Some(&topic.name),
@@ -224,16 +235,21 @@ fn verdict(verdict: &Verdict) -> StageVerdict {
         Verdict::Keep => StageVerdict::Keep,
         Verdict::Drop => StageVerdict::Drop,
         Verdict::Emit(_) => StageVerdict::Emit,
-        Verdict::Failed(failed) => match failed.class {
-            Class::Reject => StageVerdict::Reject,
-            Class::Retries => StageVerdict::Retry,
-            Class::Trap
-            | Class::Time
-            | Class::Memory
-            | Class::Output
-            | Class::Answer
-            | Class::Oversize
-            | Class::Refused => StageVerdict::Fail,
-        },
+        Verdict::Failed(failed) => failed_verdict(failed.class),
+    }
+}
+
+/// Returns what a stage says of a record that fails with this class.
+pub(super) fn failed_verdict(class: Class) -> StageVerdict {
+    match class {
+        Class::Reject => StageVerdict::Reject,
+        Class::Retries => StageVerdict::Retry,
+        Class::Trap
+        | Class::Time
+        | Class::Memory
+        | Class::Output
+        | Class::Answer
+        | Class::Oversize
+        | Class::Refused => StageVerdict::Fail,
     }
 }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::in_flight::{InFlightBatch, apply};
-use crate::batch::{Arena, Record, Source};
+use crate::batch::{Arena, Record};
+use crate::kafka::TopicPartition;
 use crate::plugin::OutputName;
 use crate::stage::{Failed, Progress, RecordState};
 
@@ -62,8 +63,9 @@ impl<'a> StageStep<'a> {
     }
 
     /// Returns the partition that a record came from.
-    pub fn source(&self, index: usize) -> &'a Source {
-        &self.batch.batch.sources[self.before(index).source as usize]
+    pub fn at(&self, index: usize) -> TopicPartition {
+        let source = &self.batch.batch.sources[self.before(index).source as usize];
+        TopicPartition { topic: source.topic.clone(), partition: source.partition }
     }
 
     /// Returns which emitted record of each earlier stage a record was, e.g. `0/2`.
