@@ -6,6 +6,7 @@
 pub mod access;
 pub mod address;
 pub mod api;
+pub mod dev;
 mod guard;
 pub mod page;
 pub mod problem;

@@ -5,7 +5,7 @@ import { h } from "./dom.js";
 import { moment } from "./format.js";
 import { icon } from "./icons.js";
 import { ExplanationView } from "./explanation.js";
-import { RecordView } from "./record.js";
+import { place, RecordView } from "./record.js";
 import { Replay } from "./replay.js";
 import { Resource } from "./resource.js";
 
@@ -53,8 +53,15 @@ export class DeadLetter {
     );
   }
 
-  show({ record, error }) {
-    const rest = Object.entries(error).filter(([name, value]) => !FIRST.includes(name) && value !== null);
+  card(record) {
+    return h("div", { class: "card" }, this.records.render(record));
+  }
+
+  show({ record, error, foreign }) {
+    if (!error) return [h("p", { class: "error large" }, icon("triangle", "warn"), foreign), this.card(record)];
+    const rest = Object.entries(error).filter(
+      ([name, value]) => !FIRST.includes(name) && value !== null && value !== "",
+    );
     const attempt = () => {
       this.wasTried = true;
       this.trial.refresh();
@@ -92,7 +99,7 @@ export class DeadLetter {
           h("h3", { class: "sr" }, "Through the running chain"),
           this.trial.render((explanation) => this.explanation.render(explanation)),
         ),
-      h("div", { class: "card" }, this.records.render(record)),
+      this.card(record),
       rest.length > 0 &&
         h(
           "dl",
@@ -107,5 +114,7 @@ export class DeadLetter {
 
 function shown(name, value) {
   if (TIMES.includes(name)) return moment(value);
+  if (name === "input") return place(value);
+  if (typeof value === "boolean") return value ? "yes" : "no";
   return typeof value === "object" ? JSON.stringify(value) : String(value);
 }

@@ -13,6 +13,7 @@ export class DeadLetters {
     this.groups = new Resource(app, (signal) => get(pipelinePath(name, "dead-letters"), signal));
     this.groups.refresh();
     this.replay = new Replay(app, name);
+    this.replay.resume();
   }
 
   close() {
@@ -36,18 +37,18 @@ export class DeadLetters {
     );
   }
 
-  list({ groups, scanned, complete }) {
+  list({ groups, scanned, other, complete, scanned_at }) {
     const read = complete
-      ? `${plural(scanned, "record")} of the topic read.`
-      : `The newest ${plural(scanned, "record")} of the topic read; there are older ones.`;
-    if (groups.length === 0) return h("p", { class: "quiet" }, "There is none that is not replayed. ", read);
+      ? `${plural(scanned, "record")} of the topic read at ${moment(scanned_at)}.`
+      : `The newest ${plural(scanned, "record")} of the topic read at ${moment(scanned_at)}; there are older ones.`;
+    if (groups.length === 0) return h("p", { class: "quiet" }, "There are none. ", read);
     return [
       h(
         "ul",
         { class: "groups" },
         groups.map((group) => this.group(group)),
       ),
-      h("p", { class: "quiet" }, read),
+      h("p", { class: "quiet" }, read, other > 0 && ` ${plural(other, "record")} of it are no dead letters of sluice.`),
     ];
   }
 
@@ -67,7 +68,17 @@ export class DeadLetters {
         { class: "what" },
         h("p", null, h("b", null, stage ?? "no stage"), " ", h("span", { class: "class" }, group.class)),
         h("p", { class: "reason" }, reason),
-        h("p", { class: "quiet" }, "last ", moment(last.timestamp), ", ", `${last.partition}/${last.offset}`),
+        h(
+          "p",
+          { class: "quiet" },
+          [
+            `last ${moment(group.last_failed_at)}, ${last.partition}/${last.offset}`,
+            `first ${moment(group.first_failed_at)}`,
+            group.replayed > 0 && `${count(group.replayed)} replayed`,
+          ]
+            .filter(Boolean)
+            .join(" · "),
+        ),
       ),
       h(
         "div",

@@ -8,7 +8,6 @@ applyTheme(localStorage.getItem(THEME));
 
 /** The whole page with a view in it. */
 export function frame(app, view) {
-  const wantsToken = app.isAskingForToken || app.live.connection === "locked";
   return [
     h("a", { class: "skip", href: "#main", onclick: skip }, "Skip to the content"),
     h(
@@ -25,7 +24,7 @@ export function frame(app, view) {
       themeButton(app),
     ),
     h("main", { id: "main", tabindex: "-1" }, view),
-    wantsToken && tokenDialog(app),
+    app.isAskingForToken && tokenDialog(app),
   ];
 }
 
@@ -76,7 +75,7 @@ function tokenDialog(app) {
         h("code", null, "--admin-read-token-file"),
         " (views only). It is kept in this tab and forgotten with it.",
       ),
-      refused && h("p", { class: "bad", role: "alert" }, icon("cross"), refused),
+      refused && h("p", { class: "error", role: "alert" }, icon("cross", "bad"), refused),
       h(
         "label",
         null,
@@ -94,7 +93,7 @@ function tokenDialog(app) {
 }
 
 function showModal(dialog) {
-  if (!dialog.open && !dialog.returnValue) dialog.showModal();
+  if (!dialog.open) dialog.showModal();
 }
 
 function themeButton(app) {
@@ -106,7 +105,7 @@ function themeButton(app) {
     localStorage.setItem(THEME, isDark ? "light" : "dark");
     app.update();
   };
-  const label = isDark ? "Use light colours" : "Use dark colours";
+  const label = isDark ? "Use light colors" : "Use dark colors";
   return h(
     "button",
     { class: "bare", type: "button", onclick: toggle, "aria-label": label, title: label },

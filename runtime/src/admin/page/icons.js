@@ -1,4 +1,4 @@
-// Shapes: what a colour says is said by a shape as well.
+// Shapes: what a color says is said by a shape as well.
 
 import { h } from "./dom.js";
 

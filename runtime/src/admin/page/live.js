@@ -9,7 +9,8 @@ const WINDOW = 5000;
 const RETRY = 2000;
 
 export class Live {
-  constructor(onChange) {
+  /** `onChange` is called when anything differs, `onLocked` when a token is wanted. */
+  constructor(onChange, onLocked) {
     this.pipelines = new Map();
     /** "connecting", "live", "lost", or "locked" where a token is wanted. */
     this.connection = "connecting";
@@ -17,6 +18,7 @@ export class Live {
     this.shed = 0;
     this.samples = new Map();
     this.onChange = onChange;
+    this.onLocked = onLocked;
     this.abort = null;
     setInterval(() => this.tick(), 1000);
   }
@@ -42,7 +44,8 @@ export class Live {
     if (abort.signal.aborted) return;
     this.connection = error.wantsToken ? "locked" : "lost";
     this.error = error;
-    this.onChange();
+    if (error.wantsToken) this.onLocked();
+    else this.onChange();
   }
 
   take(event, data) {

@@ -1,5 +1,5 @@
-//! The page: files that are part of the program, served at `/` and below `/assets/`. They hold no data; what they show they
-//! ask the API for.
+//! The page: files that are part of the program, served at `/` and below `/assets/`. They hold no data; what they show
+//! they ask the API for.
 
 use axum::extract::Path;
 use axum::http::{Method, header};
@@ -12,17 +12,22 @@ use super::route::Routes;
 /// A file of the page: its name and what is in it.
 type Asset = (&'static str, &'static str);
 
-const INDEX: &str = include_str!("index.html");
+/// What `/` is in a daemon.
+pub(super) const INDEX: &str = include_str!("index.html");
+/// What `/` is in `sluice dev --page`.
+pub(super) const DEV: &str = include_str!("dev.html");
 
 /// The files below `/assets/`.
 const ASSETS: &[Asset] = &[
     ("api.js", include_str!("api.js")),
+    ("app.js", include_str!("app.js")),
     ("balance.js", include_str!("balance.js")),
     ("base.css", include_str!("base.css")),
     ("bytes.js", include_str!("bytes.js")),
     ("charts.js", include_str!("charts.js")),
     ("dead_letter.js", include_str!("dead_letter.js")),
     ("dead_letters.js", include_str!("dead_letters.js")),
+    ("dev.js", include_str!("dev.js")),
     ("diff.js", include_str!("diff.js")),
     ("dom.js", include_str!("dom.js")),
     ("drawing.css", include_str!("drawing.css")),
@@ -50,16 +55,15 @@ const ASSETS: &[Asset] = &[
     ("tap.js", include_str!("tap.js")),
     ("try.js", include_str!("try.js")),
     ("verdict.js", include_str!("verdict.js")),
+    ("workbench.js", include_str!("workbench.js")),
 ];
 
-/// Adds the routes of the page.
-pub(super) fn add(routes: &mut Routes) {
-    routes.add(Method::GET, "/", Right::None, index);
+/// Adds the routes of the page, with this one at `/`.
+pub(super) fn add(routes: &mut Routes, index: &'static str) {
+    routes.add(Method::GET, "/", Right::None, async move || {
+        ([(header::CONTENT_TYPE, "text/html; charset=utf-8")], index).into_response()
+    });
     routes.add(Method::GET, "/assets/{*name}", Right::None, asset);
-}
-
-async fn index() -> Response {
-    ([(header::CONTENT_TYPE, "text/html; charset=utf-8")], INDEX).into_response()
 }
 
 async fn asset(Path(name): Path<String>) -> Result<Response, Problem> {

@@ -5,6 +5,7 @@ import { badge, byUrgency, describe, headline } from "./state.js";
 import { duration, plural, rate, short } from "./format.js";
 import { Log } from "./log.js";
 import { icon } from "./icons.js";
+import { problem } from "./resource.js";
 
 export class Overview {
   constructor(app) {
@@ -20,6 +21,7 @@ export class Overview {
     const { live } = this.app;
     const pipelines = byUrgency(live.pipelines.values());
     if (live.connection === "connecting") return h("p", { class: "quiet" }, "Connecting …");
+    if (pipelines.length === 0 && live.error) return problem(this.app, live.error);
     return [
       h("h1", { class: "situation" }, situation(pipelines)),
       pipelines.length > 0 &&

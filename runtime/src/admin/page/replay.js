@@ -2,7 +2,7 @@
 
 import { get, pipelinePath, post, remove } from "./api.js";
 import { h } from "./dom.js";
-import { plural } from "./format.js";
+import { count, plural } from "./format.js";
 import { icon } from "./icons.js";
 import { problem } from "./resource.js";
 
@@ -22,6 +22,15 @@ export class Replay {
     clearInterval(this.timer);
   }
 
+  /** Shows the replay that runs, whoever has started it. */
+  async resume() {
+    await this.attempt(async () => {
+      const { replays } = await get(pipelinePath(this.name, "replays"));
+      const running = replays.find((replay) => !isOver(replay));
+      if (running) this.watch(running);
+    });
+  }
+
   /** Asks before it replays: `what` says which dead letters. */
   propose(selection, what) {
     this.proposal = { selection, what };
@@ -34,11 +43,15 @@ export class Replay {
     const { selection } = this.proposal;
     this.proposal = null;
     await this.attempt(async () => {
-      const { id } = await post(pipelinePath(this.name, "replays"), selection);
-      this.path = pipelinePath(this.name, "replays", id);
-      await this.look();
-      this.timer = setInterval(() => this.attempt(() => this.look()), EVERY);
+      this.watch(await post(pipelinePath(this.name, "replays"), selection));
     });
+  }
+
+  watch(replay) {
+    this.state = replay;
+    this.path = pipelinePath(this.name, "replays", replay.id);
+    clearInterval(this.timer);
+    this.timer = setInterval(() => this.attempt(() => this.look()), EVERY);
   }
 
   async look() {
@@ -97,14 +110,27 @@ export class Replay {
   }
 
   progress() {
-    const { state, selected, replayed, failed, error } = this.state;
+    const { state, replayed, failed_again, dropped, already, left, error } = this.state;
     const [shape, tone] = error ? ["cross", "bad"] : isOver(this.state) ? ["check", "good"] : ["ring", "busy"];
     const stop = () => this.attempt(() => remove(this.path).then(() => this.look()));
     return h(
       "div",
       { class: "card" },
       h("p", null, icon(shape, tone), h("b", null, `Replay: ${state}`)),
-      h("p", null, `${plural(selected, "dead letter")} selected, ${replayed} replayed, ${failed} failed again.`),
+      h(
+        "p",
+        null,
+        [
+          `${plural(replayed, "dead letter")} replayed`,
+          `${count(failed_again)} failed again`,
+          dropped > 0 && `${count(dropped)} dropped`,
+          already > 0 && `${count(already)} replayed before`,
+          left > 0 && `${count(left)} left`,
+        ]
+          .filter(Boolean)
+          .join(", "),
+        ".",
+      ),
       error && h("p", { class: "bad" }, error),
       !isOver(this.state) &&
         h("div", { class: "actions" }, h("button", { type: "button", onclick: stop }, "Stop the replay")),
@@ -113,7 +139,7 @@ export class Replay {
 }
 
 function isOver({ state }) {
-  return state !== "running" && state !== "starting";
+  return !["starting", "running", "stopping"].includes(state);
 }
 
 function focusOnce(button) {

@@ -156,7 +156,7 @@ export class Tap {
           ? this.view.render(before, `tap ${number}`)
           : after.map((made) => [
               made.output && h("h4", { class: "of" }, `to output ${made.output}`),
-              changes(before, made),
+              changes(before, made.record),
             ]),
       ),
     );

@@ -98,7 +98,7 @@ function byPlace(text) {
 
 /** Returns the request for a record that somebody typed: a value, or an object with `key` or `value` and so on. */
 export function typed(text, topic) {
-  const whole = { topic, partition: 0, offset: 0, timestamp: Date.now(), key: null, headers: [] };
+  const whole = { topic, timestamp: Date.now(), key: null, headers: [] };
   let parsed = null;
   try {
     parsed = JSON.parse(text);

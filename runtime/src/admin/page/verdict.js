@@ -8,6 +8,7 @@ const VERDICTS = {
   emit: { shape: "changed", tone: "accent", text: "emit" },
   drop: { shape: "slash", tone: "quiet", text: "drop" },
   reject: { shape: "cross", tone: "bad", text: "reject" },
+  fail: { shape: "triangle", tone: "bad", text: "fail" },
   retry: { shape: "again", tone: "warn", text: "retry" },
 };
 

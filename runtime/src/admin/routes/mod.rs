@@ -10,5 +10,5 @@ use super::route::Routes;
 pub fn add(routes: &mut Routes) {
     health::add(routes);
     pipelines::add(routes);
-    page::add(routes);
+    page::add(routes, page::INDEX);
 }
