@@ -18,6 +18,7 @@ mod membership;
 mod misbehave;
 mod missing_topics;
 mod order_status;
+mod page;
 mod pipeline_tests;
 mod reload;
 mod retries;
