@@ -114,7 +114,23 @@ pub enum PipelineError {
 
 impl PipelineError {
     /// The words for all kinds of errors.
-    pub const KINDS: [&'static str; 15] = ["plugin", "topic", "undeliverable", "fatal", "record", "breaker", "offset_lost", "fenced", "transactions", "aborted", "drain", "unreadable", "kafka", "panic", "other"];
+    pub const KINDS: [&'static str; 15] = [
+        "plugin",
+        "topic",
+        "undeliverable",
+        "fatal",
+        "record",
+        "breaker",
+        "offset_lost",
+        "fenced",
+        "transactions",
+        "aborted",
+        "drain",
+        "unreadable",
+        "kafka",
+        "panic",
+        "other",
+    ];
 
     /// Returns the word for its kind in metrics.
     pub fn kind(&self) -> &'static str {

@@ -72,10 +72,9 @@ impl Dev {
         page::add(routes, page::DEV);
         let dev = Arc::new(self);
         let about = dev.clone();
-        routes.add(Method::GET, "/api/v1/dev", Right::Full, move || answer(about.clone(), Dev::about));
-        routes.add(Method::POST, "/api/v1/dev/explain", Right::Full, move |body: Bytes| {
-            answer(dev.clone(), move |dev| dev.explain(&body))
-        });
+        routes.add(Method::GET, "/api/v1/dev", Right::Full, move || answer(about.clone(), Dev::about)).hide();
+        let explained = move |body: Bytes| answer(dev.clone(), move |dev| dev.explain(&body));
+        routes.add(Method::POST, "/api/v1/dev/explain", Right::Full, explained).hide();
     }
 
     fn about(&self) -> Result<About, Problem> {

@@ -6,14 +6,20 @@
 pub mod access;
 pub mod address;
 pub mod api;
+mod bottleneck;
+pub mod client;
 pub mod dev;
 mod guard;
+mod history;
+pub mod metrics;
+mod openapi;
 pub mod page;
 pub mod problem;
 pub mod registry;
 pub mod route;
 pub mod routes;
 mod server;
+mod state;
 mod views;
 
 pub use self::access::{Right, TokenFiles};

@@ -2,6 +2,7 @@
 
 mod check;
 mod completions;
+mod control;
 mod dev;
 mod dlq;
 mod explain;
@@ -92,6 +93,13 @@ enum Command {
     /// The record goes through the chain again, outside of any consumer group, and nothing is written. Each stage's
     /// verdict, time and changes are shown, and what comes out: outputs, or a dead letter.
     Explain(explain::Explain),
+    /// Stop fetching in a running pipeline, until it is resumed
+    ///
+    /// What is in flight is processed and committed. The pause lasts over rebalances, reloads and restarts of the
+    /// pipeline; other instances are not told.
+    Pause(control::Control),
+    /// Fetch again in a pipeline that was paused
+    Resume(control::Control),
     /// Generate shell completions
     Completions(completions::Completions),
     /// Write man pages into a directory
@@ -150,6 +158,8 @@ fn execute(command: Command) -> anyhow::Result<u8> {
         Command::Plugin(plugin) => plugin.execute(),
         Command::Dlq(dlq) => dlq.execute(),
         Command::Explain(explain) => explain.execute(),
+        Command::Pause(control) => control.execute("pause"),
+        Command::Resume(control) => control.execute("resume"),
         Command::Completions(completions) => completions.execute(),
         Command::Man(man) => man.execute(),
     }

@@ -141,6 +141,7 @@ impl Fleet {
             tracing::warn!(
                 target: "daemon", pipeline = %name, "it is started again in {}", in_words(wait)
             );
+            member.counters.restarts(error.kind()).add(1);
             member.state = State::Waiting(now + wait);
             member.view.set_phase(Phase::Restarting);
         }
@@ -188,6 +189,8 @@ impl Fleet {
             }
         };
         for (file, error) in &loaded.broken {
+            let its = self.members.values().filter(|member| member.ready.plan.file == *file);
+            its.for_each(|member| member.counters.reloads("failed").add(1));
             tracing::error!(
                 target: "daemon", file = %file.display(),
                 "this file is broken, its pipeline goes on as it was if it runs:\n{error}"
@@ -216,15 +219,18 @@ impl Fleet {
             Some(member) => match &member.state {
                 State::Running(..) if ready.means_the_same_as(&member.ready) => {
                     tracing::info!(target: "daemon", pipeline = %name, "unchanged");
+                    member.counters.reloads("unchanged").add(1);
                     Ok(())
                 }
                 State::Running(..) | State::Draining(..) => {
                     tracing::info!(target: "daemon", pipeline = %name, "changed: draining, then restarting");
+                    member.counters.reloads("changed").add(1);
                     self.drain(&name, Some(ready));
                     Ok(())
                 }
                 State::Waiting(_) | State::Failed => {
                     tracing::info!(target: "daemon", pipeline = %name, "it had failed: starting");
+                    member.counters.reloads("changed").add(1);
                     self.start(ready)
                 }
             },

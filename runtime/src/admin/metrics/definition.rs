@@ -51,7 +51,11 @@ const fn histogram(name: &'static str, labels: &'static [&'static str], help: &'
 /// All metrics, in the order in which they are exposed.
 pub const ALL: &[Definition] = &[
     gauge("sluice_build_info", &["version", "librdkafka", "wasmtime"], "Always 1; the labels say what runs."),
-    gauge("sluice_pipeline_state", &["pipeline", "state"], "1 for the state that the pipeline is in, 0 for the others."),
+    gauge(
+        "sluice_pipeline_state",
+        &["pipeline", "state"],
+        "1 for the state that the pipeline is in, 0 for the others.",
+    ),
     counter("sluice_pipeline_restarts_total", &["pipeline", "reason"], "Restarts of the pipeline after a failure."),
     counter("sluice_reloads_total", &["pipeline", "result"], "Reloads of the pipeline's file."),
     counter("sluice_input_records_total", &["pipeline", "topic"], "Records that were read."),
@@ -78,7 +82,11 @@ pub const ALL: &[Definition] = &[
         "Restarts of a plugin instance, by the failure before.",
     ),
     counter("sluice_stage_retries_total", &["pipeline", "stage"], "Records that were called again to be retried."),
-    gauge("sluice_circuit_breaker_open", &["pipeline", "stage"], "1 while the circuit breaker is open because of the stage."),
+    gauge(
+        "sluice_circuit_breaker_open",
+        &["pipeline", "stage"],
+        "1 while the circuit breaker is open because of the stage.",
+    ),
     counter("sluice_plugin_events_total", &["pipeline", "stage", "name"], "The plugin's own counters."),
     counter(
         "sluice_worker_seconds_total",
@@ -116,7 +124,11 @@ pub const ALL: &[Definition] = &[
     gauge("sluice_producer_queue_bytes", &["pipeline"], "Bytes of keys and values that wait to be acknowledged."),
     counter("sluice_broker_errors_total", &["pipeline", "kind"], "Errors of brokers and of the client."),
     counter("sluice_registry_requests_total", &["pipeline", "result"], "Requests to the schema registry."),
-    counter("sluice_log_lines_lost_total", &[], "Log lines that were not written: standard error was not read, or too many came."),
+    counter(
+        "sluice_log_lines_lost_total",
+        &[],
+        "Log lines that were not written: standard error was not read, or too many came.",
+    ),
     counter("process_cpu_seconds_total", &[], "CPU time of the process."),
     gauge("process_resident_memory_bytes", &[], "Resident memory of the process."),
     gauge("process_virtual_memory_bytes", &[], "Virtual memory of the process."),

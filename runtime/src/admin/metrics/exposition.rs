@@ -57,7 +57,8 @@ impl Exposition {
         let mut total = 0;
         for (index, count) in values.buckets.iter().enumerate() {
             total += count;
-            let bound = values.bounds.get(index).map_or("+Inf".to_owned(), |bound| format!("{:?}", *bound as f64 / scale));
+            let bound =
+                values.bounds.get(index).map_or("+Inf".to_owned(), |bound| format!("{:?}", *bound as f64 / scale));
             sample(text, name, "_bucket", labels, Some(&bound), total as f64);
         }
         sample(text, name, "_sum", labels, None, values.sum as f64 / scale);
@@ -118,7 +119,8 @@ mod tests {
     fn both_formats_say_the_same() {
         let mut all = Exposition::default();
         all.count("sluice_inputs_total", &[("pipeline", "a\"b\\c\nd"), ("outcome", "delivered")], 7);
-        let values = HistogramValues { bounds: &[1_000_000, 1_500_000_000], buckets: vec![1, 2, 3], sum: 5_000_000_000 };
+        let values =
+            HistogramValues { bounds: &[1_000_000, 1_500_000_000], buckets: vec![1, 2, 3], sum: 5_000_000_000 };
         all.histogram("sluice_record_seconds", &[("pipeline", "p")], &values, 1e9);
         let text = all.render(Format::Prometheus);
         assert!(text.contains("# TYPE sluice_inputs_total counter\n"));

@@ -1,6 +1,7 @@
 // Numbers, times and sizes as text. Rates have three digits that count, so that what is steady looks steady.
 
 const grouped = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
+const twoDigits = new Intl.NumberFormat("en", { maximumSignificantDigits: 2 });
 const threeDigits = new Intl.NumberFormat("en", { maximumSignificantDigits: 3 });
 
 /** A whole number: 1,234,567. */
@@ -20,7 +21,7 @@ export function short(value) {
 export function rate(value) {
   if (!(value > 0)) return "0";
   if (value < 0.01) return "< 0.01";
-  return value < 100 ? value.toPrecision(2).replace(/\.0$/, "") : threeDigits.format(value);
+  return (value < 100 ? twoDigits : threeDigits).format(value);
 }
 
 /** A share of one: 81 %. */
@@ -62,7 +63,7 @@ export function bytes(value) {
     left /= 1024;
     unit += 1;
   }
-  return unit === 0 ? `${value} B` : `${left.toPrecision(left < 100 ? 2 : 3)} ${units[unit]}`;
+  return unit === 0 ? `${value} B` : `${(left < 100 ? twoDigits : threeDigits).format(left)} ${units[unit]}`;
 }
 
 /** A moment of today or another day, in the reader's time zone, with seconds. */

@@ -60,10 +60,9 @@ const ASSETS: &[Asset] = &[
 
 /// Adds the routes of the page, with this one at `/`.
 pub(super) fn add(routes: &mut Routes, index: &'static str) {
-    routes.add(Method::GET, "/", Right::None, async move || {
-        ([(header::CONTENT_TYPE, "text/html; charset=utf-8")], index).into_response()
-    });
-    routes.add(Method::GET, "/assets/{*name}", Right::None, asset);
+    let page = async move || ([(header::CONTENT_TYPE, "text/html; charset=utf-8")], index).into_response();
+    routes.add(Method::GET, "/", Right::None, page).hide();
+    routes.add(Method::GET, "/assets/{*name}", Right::None, asset).hide();
 }
 
 async fn asset(Path(name): Path<String>) -> Result<Response, Problem> {

@@ -38,6 +38,7 @@ pub(super) fn serve(command: Dev) -> anyhow::Result<u8> {
         tokens: TokenFiles { full: Some(file), read: None },
         unprotected: false,
         hosts: Vec::new(),
+        partitions: 0,
     };
     let dev = dev::Dev { engine: engine.clone(), file: command.pipeline, options, samples };
     // There is no daemon that could be asked for anything.
