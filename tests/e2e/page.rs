@@ -48,9 +48,12 @@ fn the_page_shows_a_pipeline_and_acts_on_it() {
         command.args(["--admin", "127.0.0.1:0", "--admin-token-file"]).arg(token);
     });
     daemon.wait_until_caught_up(&Group::new(&kafka, &name), &name);
-    let listening = daemon.wait_for_line("the page's address", |line| !line.field("address").is_empty());
+    let listening = daemon
+        .wait_for_line("the page's address", |line| line.field("target") == "admin" && line.message() == "listening");
     let address = format!("http://{}", listening.field("address"));
-    let (mut browser, out) = Running::start(browser_script("daemon.mjs").args([&address, TOKEN, &name]).arg(kafka.size(&dlq).to_string()));
+    let (mut browser, out) = Running::start(
+        browser_script("daemon.mjs").args([address.as_str(), TOKEN, &name]).arg(kafka.size(&dlq).to_string()),
+    );
     for line in out.lines() {
         if line.unwrap() == "TAPPING" {
             feeder.feed(&name, &(ORDERS + 1..ORDERS + 100).map(order).collect::<Vec<_>>());

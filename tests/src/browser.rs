@@ -27,8 +27,10 @@ fn chromium() -> PathBuf {
         return program.into();
     }
     let path = env::var_os("PATH").unwrap_or_default();
-    let programs = env::split_paths(&path).flat_map(|folder| NAMES.map(|name| folder.join(name)));
-    programs.into_iter().find(|program| program.is_file()).unwrap_or_else(|| {
-        panic!("no Chromium to open the page with: install it (Debian: apt-get install chromium), or set SLUICE_CHROMIUM")
+    let mut programs = env::split_paths(&path).flat_map(|folder| NAMES.map(|name| folder.join(name)));
+    programs.find(|program| program.is_file()).unwrap_or_else(|| {
+        panic!(
+            "no Chromium to open the page with: install it (Debian: apt-get install chromium), or set SLUICE_CHROMIUM"
+        )
     })
 }

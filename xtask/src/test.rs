@@ -7,8 +7,8 @@ use anyhow::{Context, Result};
 use sluicebox_test_broker::Machine;
 
 use crate::faults;
-use crate::languages;
 use crate::kafka::{Kafka, SharedBroker};
+use crate::languages;
 use crate::plugins::{self, Scope};
 use crate::run;
 use crate::sdks;
