@@ -115,6 +115,8 @@ impl Dev {
         let text = program.text.replace("${", "$${");
         let pipeline = json!({
             "name": plugin,
+            // It is asked of none.
+            "kafka": { "bootstrap.servers": "localhost" },
             "input": { "topics": ["input"] },
             "stages": [{ "name": plugin, "plugin": plugin, "config": { key: text } }],
             "outputs": { "default": { "topic": "output" } },
