@@ -20,6 +20,7 @@ mod misbehave;
 mod missing_topics;
 mod new;
 mod order_status;
+mod page;
 mod pipeline_tests;
 mod reload;
 mod retries;

@@ -16,14 +16,15 @@ const PARTITIONS: i32 = 4;
 const BROKEN: usize = 1_000;
 
 /// The shipped pipeline, on topics of its own.
-fn pipeline(kafka: &Kafka, folder: &Folder, name: &str) -> PathBuf {
+pub fn pipeline(kafka: &Kafka, folder: &Folder, name: &str) -> PathBuf {
     let text = fs::read_to_string(repository().join("pipelines/order-status.yaml")).unwrap();
     let own = text.replace("order_status", name).replace("name: order-status", &format!("name: {name}"));
     assert_ne!(own, text);
     folder.write("order-status.yaml", own.replace("${KAFKA_BROKERS:-localhost:9092}", kafka.bootstrap()))
 }
 
-fn order(n: usize) -> Record {
+/// The order of this number.
+pub fn order(n: usize) -> Record {
     let status = ["created", "paid", "shipped", "delivered", "cancelled"][n % 5];
     let name = ["ada", "grace", "edsger", "barbara", "linus"][n / 7 % 5];
     let order = json!({

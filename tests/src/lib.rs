@@ -5,6 +5,7 @@
 //! missing is a failure that says what to do.
 
 mod audit;
+mod browser;
 mod check;
 mod commit_log;
 mod commits;
@@ -30,6 +31,7 @@ mod wait;
 mod workload;
 
 pub use audit::{Audit, audit};
+pub use browser::browser_script;
 pub use check::{Evidence, Findings, check};
 pub use commit_log::{Commit, commit_log};
 pub use commits::{CommitWatch, Sample, most_written};

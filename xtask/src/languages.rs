@@ -1,6 +1,7 @@
 //! The tools of the plugins' languages: what this machine has to have, and packages that all projects share.
 
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
@@ -51,6 +52,14 @@ const TOOLS: [Tool; 4] = [
     },
 ];
 
+const CHROMIUM: Tool = Tool {
+    what: "no Chromium",
+    program: "chromium",
+    version: "--version",
+    by_hand: "install Chromium (Debian: apt-get install chromium)",
+    packages: &["chromium"],
+};
+
 /// Finds the tools, installs what may be installed, and puts the packages that projects share where they look for them.
 pub fn provide(workspace: &Workspace) -> Result<()> {
     for tool in &TOOLS {
@@ -58,6 +67,12 @@ pub fn provide(workspace: &Workspace) -> Result<()> {
     }
     node_packages(workspace)?;
     python_environment(workspace)
+}
+
+/// The browser and the packages that the page is tested with.
+pub fn provide_browser(workspace: &Workspace) -> Result<()> {
+    CHROMIUM.provide()?;
+    install_packages(workspace, &workspace.root.join("tests").join("page"), "what the page is tested with")
 }
 
 /// The same for JavaScript alone.
@@ -89,16 +104,22 @@ impl Tool {
 
 /// One `node_modules` for all projects of the repository: Node.js looks for packages in the folders above, too.
 fn node_packages(workspace: &Workspace) -> Result<()> {
-    let plugins = workspace.plugins();
-    let manifest = plugins.join("package.json");
-    let stamp = workspace.memory().join("node-packages");
+    let what = "what JavaScript, TypeScript and AssemblyScript are built with";
+    install_packages(workspace, &workspace.plugins(), what)
+}
+
+/// Installs what a folder's `package.json` names, where that has changed.
+fn install_packages(workspace: &Workspace, folder: &Path, what: &str) -> Result<()> {
+    let manifest = folder.join("package.json");
+    let name = folder.file_name().unwrap_or_default().to_string_lossy();
+    let stamp = workspace.memory().join(format!("node-packages-{name}"));
     let state = fingerprint::of(&[&manifest])?;
-    if plugins.join("node_modules").is_dir() && fs::read_to_string(&stamp).is_ok_and(|known| known == state) {
+    if folder.join("node_modules").is_dir() && fs::read_to_string(&stamp).is_ok_and(|known| known == state) {
         return Ok(());
     }
-    run::say("npm", "installing what JavaScript, TypeScript and AssemblyScript are built with");
+    run::say("npm", &format!("installing {what}"));
     let options = ["install", "--no-audit", "--no-fund", "--no-package-lock", "--loglevel=error"];
-    run::run(Command::new("npm").current_dir(&plugins).args(options))?;
+    run::run(Command::new("npm").current_dir(folder).args(options))?;
     fs::create_dir_all(workspace.memory())?;
     fs::write(&stamp, state).with_context(|| format!("cannot write {}", stamp.display()))
 }

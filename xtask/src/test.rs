@@ -8,6 +8,7 @@ use sluicebox_test_broker::Machine;
 
 use crate::faults;
 use crate::kafka::{Kafka, SharedBroker};
+use crate::languages;
 use crate::plugins::{self, Scope};
 use crate::python;
 use crate::run;
@@ -23,7 +24,8 @@ const NO_PYTHON: &str = "no Python 3 with venv: install Python 3.10 or newer (De
                          Avro codec is tested against fastavro";
 
 /// End-to-end tests that no broker takes part in: the kind of delivery is nothing to them.
-const WITHOUT_BROKER: [&str; 6] = ["dev::", "languages::", "new::", "pipeline_tests::", "streams::", "usage::"];
+const WITHOUT_BROKER: [&str; 7] =
+    ["dev::", "languages::", "new::", "page::", "pipeline_tests::", "streams::", "usage::"];
 
 /// Runs the tests whose names contain `filter`, or all. Tests go on after a failure; the summary names what failed.
 pub fn run(workspace: &Workspace, filter: Option<&OsStr>) -> Result<()> {
@@ -39,6 +41,7 @@ fn run_steps(workspace: &Workspace, filter: Option<&OsStr>, steps: &mut Steps) -
     steps.run("build", || run::run(workspace.cargo().arg("build").args(HOST).args(["--bins", "--tests"])))?;
     steps.run("build with failpoints", || faults::build(workspace))?;
     steps.run("plugins", || plugins::build(workspace, Scope::All))?;
+    steps.run("browser", || languages::provide_browser(workspace))?;
     // The broker starts when the compiler has finished and ends before the plugins' tests are compiled.
     let broker = steps.run("broker", || kafka.start(Machine::Small))?;
     steps.run("host tests", || host_tests(workspace, &broker, host_command(workspace, filter)));

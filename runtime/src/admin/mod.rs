@@ -8,6 +8,7 @@ pub mod address;
 pub mod api;
 mod bottleneck;
 pub mod client;
+pub mod dev;
 mod guard;
 mod history;
 pub mod metrics;

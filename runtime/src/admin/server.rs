@@ -89,13 +89,25 @@ impl AdminServer {
     /// # Errors
     /// The address cannot be bound, a token file cannot be read, a thread cannot be made.
     pub fn start(options: &AdminOptions, registry: Registry) -> anyhow::Result<AdminServer> {
+        AdminServer::start_with(options, registry, routes::add)
+    }
+
+    /// The same with other routes.
+    ///
+    /// # Errors
+    /// As [`AdminServer::start`].
+    pub fn start_with(
+        options: &AdminOptions,
+        registry: Registry,
+        add: impl FnOnce(&mut Routes),
+    ) -> anyhow::Result<AdminServer> {
         let right = options.right_without_token().map_err(anyhow::Error::msg)?;
         let partitions = options.partitions;
         let access = Access::new(options.tokens.clone(), right).map_err(anyhow::Error::msg)?;
         let (listener, address) = bind(&options.address).with_context(|| format!("--admin {}", options.address))?;
         let app = Arc::new(AppState::new(registry, access, partitions));
         let names = Names::new(&address, options.hosts.clone());
-        let router = router(app.clone(), names);
+        let router = router(app.clone(), names, add);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (end, ended) = oneshot::channel();
         let remembered = app.clone();
@@ -139,9 +151,9 @@ impl Drop for AdminServer {
 }
 
 /// Returns all routes behind everything that holds for each of them.
-fn router(app: App, names: Names) -> Router {
+fn router(app: App, names: Names, add: impl FnOnce(&mut Routes)) -> Router {
     let mut all = Routes::new(app);
-    routes::add(&mut all);
+    add(&mut all);
     all.into_router().layer(DefaultBodyLimit::max(BODY_BYTES)).layer(from_fn_with_state(names, guard))
 }
 

@@ -1,5 +1,6 @@
 //! `sluice dev`: runs one pipeline on the embedded broker.
 
+mod page;
 mod watch;
 
 use std::fs::File;
@@ -36,6 +37,7 @@ const EXAMPLES: &str = "\
 Examples:
   echo '{\"status\":\"paid\"}' | sluice dev orders.yaml
   sluice dev orders.yaml --records sample.txt --watch
+  sluice dev orders.yaml --page
   sluice dlq show orders.yaml 2/4711 --json --as-input | sluice dev orders.yaml --records-format json";
 
 /// Run one pipeline on sample records, without Kafka.
@@ -51,8 +53,12 @@ pub struct Dev {
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Plain)]
     records_format: Format,
     /// Run again whenever the pipeline, the records or a plugin changes, until Ctrl-C
-    #[arg(long)]
+    #[arg(long, conflicts_with = "page")]
     watch: bool,
+    /// Open a page on a free port of this machine, with a box to type a record in, one for a jq program and one for an
+    /// SQL query, and show what each stage makes of it, until Ctrl-C. Records of --records are there to begin with
+    #[arg(long)]
+    page: bool,
     #[command(flatten)]
     plugin_path: PluginPath,
 }
@@ -75,6 +81,9 @@ struct Closed;
 
 impl Dev {
     pub(super) fn execute(self) -> anyhow::Result<u8> {
+        if self.page {
+            return page::serve(self);
+        }
         if self.watch { watch::run_and_watch(self) } else { Ok(self.run(|_| Ok(()))) }
     }
 

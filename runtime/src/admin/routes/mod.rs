@@ -19,6 +19,6 @@ pub fn add(routes: &mut Routes) {
     events::add(routes);
     control::add(routes);
     log::add(routes);
-    page::add(routes);
+    page::add(routes, page::INDEX);
     openapi::add(routes);
 }
