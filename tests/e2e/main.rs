@@ -12,6 +12,7 @@ mod explain;
 mod failures;
 mod growth;
 mod hold;
+mod inspect;
 mod languages;
 mod lost_offset;
 mod membership;

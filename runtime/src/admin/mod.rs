@@ -6,13 +6,17 @@
 pub mod access;
 pub mod address;
 pub mod api;
+pub mod body;
+pub mod desk;
 mod guard;
 pub mod page;
 pub mod problem;
 pub mod registry;
+pub mod replays;
 pub mod route;
 pub mod routes;
 mod server;
+pub mod sse;
 mod views;
 
 pub use self::access::{Right, TokenFiles};

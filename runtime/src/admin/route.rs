@@ -12,6 +12,7 @@ use axum::routing::{MethodFilter, on};
 
 use super::access::{Access, Right};
 use super::api::Problem;
+use super::desk::Desk;
 use super::registry::Registry;
 
 /// What handlers share.
@@ -20,6 +21,8 @@ pub struct AppState {
     pub registry: Registry,
     /// Who may do what.
     pub access: Access,
+    /// What is kept for those who look at records.
+    pub desk: Desk,
 }
 
 /// What handlers are given: `State(app): State<App>`.

@@ -20,6 +20,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::access::{Access, Right, TokenFiles};
 use super::address::Address;
+use super::desk::Desk;
 use super::guard::{Names, guard};
 use super::registry::Registry;
 use super::route::{App, AppState, Routes};
@@ -88,7 +89,7 @@ impl AdminServer {
         let right = options.right_without_token().map_err(anyhow::Error::msg)?;
         let access = Access::new(options.tokens.clone(), right).map_err(anyhow::Error::msg)?;
         let (listener, address) = bind(&options.address).with_context(|| format!("--admin {}", options.address))?;
-        let app = Arc::new(AppState { registry, access });
+        let app = Arc::new(AppState { registry, access, desk: Desk::default() });
         let names = Names::new(&address, options.hosts.clone());
         let router = router(app.clone(), names);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

@@ -1,5 +1,6 @@
 //! The command line: what is asked for, and with which exit code it ends.
 
+mod admin;
 mod check;
 mod completions;
 mod dev;
@@ -12,7 +13,9 @@ mod plugin;
 mod reference;
 mod run;
 mod suggest;
+mod tap;
 mod test;
+mod top;
 mod version;
 
 use std::path::PathBuf;
@@ -44,6 +47,7 @@ Examples:
 Environment:
   SLUICE_PLUGIN_PATH  Directories of plugins, separated by colons
   SLUICE_CACHE_DIR    Directory for compiled plugins [default: $XDG_CACHE_HOME/sluicebox or ~/.cache/sluicebox]
+  SLUICE_ADMIN        Admin address of the daemon that top and tap ask [default: 127.0.0.1:9646]
   RUST_LOG            Filter for log messages, such as info,kafka=debug
   NO_COLOR            Disables colors
 
@@ -92,6 +96,10 @@ enum Command {
     /// The record goes through the chain again, outside of any consumer group, and nothing is written. Each stage's
     /// verdict, time and changes are shown, and what comes out: outputs, or a dead letter.
     Explain(explain::Explain),
+    /// Show live records before and after a stage of a running daemon
+    Tap(tap::TapCommand),
+    /// Show the pipelines of a running daemon, and what they do
+    Top(top::Top),
     /// Generate shell completions
     Completions(completions::Completions),
     /// Write man pages into a directory
@@ -150,6 +158,8 @@ fn execute(command: Command) -> anyhow::Result<u8> {
         Command::Plugin(plugin) => plugin.execute(),
         Command::Dlq(dlq) => dlq.execute(),
         Command::Explain(explain) => explain.execute(),
+        Command::Tap(tap) => tap.execute(),
+        Command::Top(top) => top.execute(),
         Command::Completions(completions) => completions.execute(),
         Command::Man(man) => man.execute(),
     }

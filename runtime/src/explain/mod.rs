@@ -20,4 +20,4 @@ pub use self::explanation::{
 pub use self::fetch::{FetchError, fetch_dead_letters, fetch_inputs};
 pub use self::run::{Asked, Destinations, explain};
 pub use self::tapped::Tapped;
-pub use self::write::{Paint, write};
+pub use self::write::{Paint, write, write_tapped};

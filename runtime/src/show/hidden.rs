@@ -110,7 +110,11 @@ impl Hidden {
         let word = word.to_lowercase();
         let is_short = word.chars().count() < WORD;
         self.texts.iter().any(|hidden| {
-            if is_short { hidden.split(|c: char| !c.is_alphanumeric()).any(|own| own == word) } else { hidden.contains(&word) }
+            if is_short {
+                hidden.split(|c: char| !c.is_alphanumeric()).any(|own| own == word)
+            } else {
+                hidden.contains(&word)
+            }
         })
     }
 }

@@ -1,14 +1,22 @@
 //! The routes, in a file for each thing that is asked for. A file has a function `add`, which is called here.
 
+mod dead_letters;
+mod explain;
 mod health;
 mod pipelines;
+mod replays;
+mod tap;
 
 use super::page;
 use super::route::Routes;
 
 /// Adds all routes.
 pub fn add(routes: &mut Routes) {
+    dead_letters::add(routes);
+    explain::add(routes);
     health::add(routes);
     pipelines::add(routes);
+    replays::add(routes);
+    tap::add(routes);
     page::add(routes);
 }

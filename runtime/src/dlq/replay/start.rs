@@ -91,6 +91,7 @@ impl Replay {
             due: Instant::now(),
             stopping: false,
             summary: Summary::default(),
+            on_progress: Box::new(|_| {}),
         };
         Ok((replay, scan, Control { events, cut_off }))
     }
@@ -143,7 +144,8 @@ fn shared(
         timeouts: StageTimeouts::default(),
         view: Arc::default(),
         counters: plan_counters(plan, Arc::default()),
-        retry_budget: RetryBudget::of_process(),
+        // A replay beside pipelines takes nothing from them.
+        retry_budget: Arc::new(RetryBudget::default()),
         stages: plan.stages.len(),
         default_output: default_output(plan)?,
         cut_off: cut_off.clone(),
