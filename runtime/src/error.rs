@@ -113,6 +113,46 @@ pub enum PipelineError {
 }
 
 impl PipelineError {
+    /// The words for all kinds of errors.
+    pub const KINDS: [&'static str; 15] = [
+        "plugin",
+        "topic",
+        "undeliverable",
+        "fatal",
+        "record",
+        "breaker",
+        "offset_lost",
+        "fenced",
+        "transactions",
+        "aborted",
+        "drain",
+        "unreadable",
+        "kafka",
+        "panic",
+        "other",
+    ];
+
+    /// Returns the word for its kind in metrics.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            PipelineError::Plugin(_) => "plugin",
+            PipelineError::Topic(_) => "topic",
+            PipelineError::Undeliverable { .. } => "undeliverable",
+            PipelineError::Fatal { .. } => "fatal",
+            PipelineError::Record { .. } => "record",
+            PipelineError::Breaker(_) => "breaker",
+            PipelineError::OffsetLost { .. } => "offset_lost",
+            PipelineError::Fenced(_) => "fenced",
+            PipelineError::Transactions(_) => "transactions",
+            PipelineError::Aborted(_) => "aborted",
+            PipelineError::Drain(_) => "drain",
+            PipelineError::Unreadable(_) => "unreadable",
+            PipelineError::Kafka(_) => "kafka",
+            PipelineError::Panic(_) => "panic",
+            PipelineError::Other(_) => "other",
+        }
+    }
+
     /// Returns whether a restart may help: what it failed of may pass by itself, or may be fixed without the pipeline
     /// file.
     pub fn may_pass(&self) -> bool {

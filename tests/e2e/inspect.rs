@@ -213,7 +213,7 @@ fn without_a_daemon_the_commands_say_where_they_looked() {
     for arguments in [&["top", "--once"][..], &["tap", "p", "s"]] {
         let answer = Finished::of(sluice().args(arguments).args(["--admin", "unix:/nowhere/sluice.sock"]));
         assert_eq!(answer.code, Some(1));
-        assert!(answer.err.contains("no daemon answers at unix:/nowhere/sluice.sock"), "{}", answer.err);
+        assert!(answer.err.contains("unix:/nowhere/sluice.sock: no daemon answers there"), "{}", answer.err);
     }
     let answer = Finished::of(sluice().args(["top"]).env("SLUICE_ADMIN", "here"));
     assert_eq!(answer.code, Some(2), "{}", answer.err);

@@ -1,5 +1,5 @@
-//! The desk: what the endpoint keeps for those who look at records: scans of dead letters, replays, and how many records
-//! may be explained at one time.
+//! The desk: what the endpoint keeps for those who look at records: scans of dead letters, replays, and how many
+//! records may be explained at one time.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -34,8 +34,8 @@ impl Default for Desk {
 }
 
 impl Desk {
-    /// Returns a pipeline's recent dead letters: what was found a moment ago, or else what a scan finds now. There is one
-    /// scan at a time; the next waits for it.
+    /// Returns a pipeline's recent dead letters: what was found a moment ago, or else what a scan finds now. There is
+    /// one scan at a time; the next waits for it.
     ///
     /// # Errors
     /// The topic cannot be read.

@@ -1,5 +1,5 @@
-//! Replays that the endpoint has started: each on a thread of its own, with plugin instances, memory and a producer of its
-//! own, one at a time for each pipeline.
+//! Replays that the endpoint has started: each on a thread of its own, with plugin instances, memory and a producer of
+//! its own, one at a time for each pipeline.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,6 +1,4 @@
-//! Routes: each with the right that it needs, so that none can be added without one.
-
-use std::sync::Arc;
+//! Routes: each with the right that it needs and what the document says of it, so that none can be added without.
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -9,51 +7,111 @@ use axum::http::{Method, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{MethodFilter, on};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 
-use super::access::{Access, Right};
+use super::access::Right;
 use super::api::Problem;
-use super::desk::Desk;
-use super::registry::Registry;
+pub use super::state::{App, AppState};
 
-/// What handlers share.
-pub struct AppState {
-    /// The pipelines, and the way to the daemon.
-    pub registry: Registry,
-    /// Who may do what.
-    pub access: Access,
-    /// What is kept for those who look at records.
-    pub desk: Desk,
+/// Makes the schema of a type.
+type MakeSchema = fn(&mut SchemaGenerator) -> Schema;
+
+/// What an operation answers with.
+#[derive(Clone, Copy)]
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// The media type.
+    pub kind: &'static str,
+    /// What its body is; none: text.
+    pub schema: Option<MakeSchema>,
 }
 
-/// What handlers are given: `State(app): State<App>`.
-pub type App = Arc<AppState>;
-
-/// A route, for the document and the tests.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RouteInfo {
+/// One method of one path, for the document and the tests.
+#[derive(Clone)]
+pub struct Operation {
     /// The method.
     pub method: Method,
     /// The path, with parameters in braces.
     pub path: &'static str,
     /// What is needed to use it.
     pub right: Right,
+    /// What it does.
+    pub summary: &'static str,
+    /// What its body is.
+    pub body: Option<MakeSchema>,
+    /// What its query is: an object with a property for each parameter.
+    pub query: Option<MakeSchema>,
+    /// What it answers with where all is well.
+    pub answers: Vec<Answer>,
+    /// Further statuses of problems.
+    pub problems: Vec<u16>,
+    /// It is no part of the document: the page.
+    pub is_hidden: bool,
+}
+
+impl Operation {
+    /// Says what it does.
+    pub fn about(&mut self, summary: &'static str) -> &mut Operation {
+        self.summary = summary;
+        self
+    }
+
+    /// Says that it answers with this, as JSON.
+    pub fn json<T: JsonSchema>(&mut self, status: u16) -> &mut Operation {
+        self.answers.push(Answer {
+            status,
+            kind: "application/json",
+            schema: Some(SchemaGenerator::subschema_for::<T>),
+        });
+        self
+    }
+
+    /// Says that it answers with text of this media type.
+    pub fn text(&mut self, kind: &'static str) -> &mut Operation {
+        self.answers.push(Answer { status: 200, kind, schema: None });
+        self
+    }
+
+    /// Says that it takes this, as JSON.
+    pub fn takes<T: JsonSchema>(&mut self) -> &mut Operation {
+        self.body = Some(SchemaGenerator::subschema_for::<T>);
+        self
+    }
+
+    /// Says that its query has the fields of this.
+    pub fn query<T: JsonSchema>(&mut self) -> &mut Operation {
+        self.query = Some(SchemaGenerator::root_schema_for::<T>);
+        self
+    }
+
+    /// Says which other problems there may be.
+    pub fn may_be(&mut self, problems: &[u16]) -> &mut Operation {
+        self.problems.extend(problems);
+        self
+    }
+
+    /// Leaves it out of the document.
+    pub fn hide(&mut self) {
+        self.is_hidden = true;
+    }
 }
 
 /// Routes that are being collected.
 pub struct Routes {
     app: App,
     router: Router<App>,
-    infos: Vec<RouteInfo>,
+    operations: Vec<Operation>,
 }
 
 impl Routes {
     /// No routes.
     pub fn new(app: App) -> Routes {
-        Routes { app, router: Router::new(), infos: Vec::new() }
+        Routes { app, router: Router::new(), operations: Vec::new() }
     }
 
     /// Adds a route. Whoever lacks the right is refused before the handler is called, and before a body is read.
-    pub fn add<H, T>(&mut self, method: Method, path: &'static str, right: Right, handler: H)
+    pub fn add<H, T>(&mut self, method: Method, path: &'static str, right: Right, handler: H) -> &mut Operation
     where
         H: Handler<T, App>,
         T: 'static,
@@ -61,12 +119,17 @@ impl Routes {
         let filter = MethodFilter::try_from(method.clone()).unwrap_or(MethodFilter::GET);
         let guarded = on(filter, handler).route_layer(from_fn_with_state((self.app.clone(), right), require));
         self.router = std::mem::take(&mut self.router).route(path, guarded);
-        self.infos.push(RouteInfo { method, path, right });
+        let (summary, body, query, is_hidden) = ("", None, None, false);
+        let (answers, problems) = (Vec::new(), Vec::new());
+        let operation = Operation { method, path, right, summary, body, query, answers, problems, is_hidden };
+        self.operations.push(operation);
+        let last = self.operations.len() - 1;
+        &mut self.operations[last]
     }
 
-    /// Returns all routes.
-    pub fn infos(&self) -> &[RouteInfo] {
-        &self.infos
+    /// Returns all operations.
+    pub fn operations(&self) -> &[Operation] {
+        &self.operations
     }
 
     /// Returns the router; what is asked of it and is not there, or not with that method, is a problem.

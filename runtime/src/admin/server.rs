@@ -17,11 +17,12 @@ use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::time::{MissedTickBehavior, interval};
 
 use super::access::{Access, Right, TokenFiles};
 use super::address::Address;
-use super::desk::Desk;
 use super::guard::{Names, guard};
+use super::history::INTERVAL;
 use super::registry::Registry;
 use super::route::{App, AppState, Routes};
 use super::routes;
@@ -48,6 +49,8 @@ pub struct AdminOptions {
     pub unprotected: bool,
     /// Names that it answers to, beside those of its address.
     pub hosts: Vec<String>,
+    /// Partitions that `/metrics` shows one by one, over all pipelines.
+    pub partitions: usize,
 }
 
 impl AdminOptions {
@@ -87,19 +90,22 @@ impl AdminServer {
     /// The address cannot be bound, a token file cannot be read, a thread cannot be made.
     pub fn start(options: &AdminOptions, registry: Registry) -> anyhow::Result<AdminServer> {
         let right = options.right_without_token().map_err(anyhow::Error::msg)?;
+        let partitions = options.partitions;
         let access = Access::new(options.tokens.clone(), right).map_err(anyhow::Error::msg)?;
         let (listener, address) = bind(&options.address).with_context(|| format!("--admin {}", options.address))?;
-        let app = Arc::new(AppState { registry, access, desk: Desk::default() });
+        let app = Arc::new(AppState::new(registry, access, partitions));
         let names = Names::new(&address, options.hosts.clone());
         let router = router(app.clone(), names);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (end, ended) = oneshot::channel();
+        let remembered = app.clone();
         let thread = thread::Builder::new().name("admin".to_owned()).spawn(move || {
             runtime.block_on(async {
                 tokio::select! {
                     result = serve(listener, router) => if let Err(error) = result {
                         tracing::error!(target: "admin", "the endpoint has ended: {error}");
                     },
+                    () = remember(&remembered) => {}
                     _ = ended => {}
                 }
             });
@@ -137,6 +143,17 @@ fn router(app: App, names: Names) -> Router {
     let mut all = Routes::new(app);
     routes::add(&mut all);
     all.into_router().layer(DefaultBodyLimit::max(BODY_BYTES)).layer(from_fn_with_state(names, guard))
+}
+
+/// Keeps the last 15 minutes of all pipelines. Does not return.
+async fn remember(app: &App) {
+    let mut ticks = interval(INTERVAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        app.refresh().await;
+        app.histories.add(&app.registry);
+    }
 }
 
 fn bind(address: &Address) -> io::Result<(Listener, Address)> {

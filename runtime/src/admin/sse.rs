@@ -1,5 +1,5 @@
-//! Server-sent events: a response whose events come through a bounded channel. Whoever does not read holds up the sender
-//! of events alone, and a connection that is closed closes the channel.
+//! Server-sent events: a response whose events come through a bounded channel. Whoever does not read holds up the
+//! sender of events alone, and a connection that is closed closes the channel.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -31,6 +31,13 @@ pub struct EventStream(Receiver<Bytes>);
 pub fn events() -> (Events, EventStream) {
     let (sender, receiver) = channel(WAITING);
     (Events(sender), EventStream(receiver))
+}
+
+impl EventStream {
+    /// Returns a response of the events that come through a channel, as they are written.
+    pub fn new(events: Receiver<Bytes>) -> EventStream {
+        EventStream(events)
+    }
 }
 
 impl Events {

@@ -1,13 +1,14 @@
 //! From what a pipeline publishes and counts to what the API shows.
 
-use std::sync::Arc;
+use std::time::Instant;
 
-use super::api;
 use super::registry::Entry;
+use super::{api, bottleneck};
 use crate::config::plan::{Delivery, Target};
-use crate::counters::StageCounters;
+use crate::counters::{StageCounters, Traffic};
 use crate::failure::Class;
 use crate::plugin::Verdict;
+use crate::rt;
 use crate::view::{PartitionView, Phase, PipelineView};
 
 /// Partitions that a pipeline shows; all of them are to be had by themselves.
@@ -28,12 +29,23 @@ impl api::State {
 pub(super) fn state(view: &PipelineView) -> api::State {
     match view.phase {
         Phase::Starting => api::State::Starting,
-        Phase::Running => api::State::Running,
         Phase::Paused => api::State::CircuitOpen,
+        Phase::Running if view.is_paused => api::State::Paused,
+        Phase::Running if view.is_rebalancing => api::State::Rebalancing,
+        Phase::Running => api::State::Running,
         Phase::Draining => api::State::Draining,
         Phase::Stopped => api::State::Stopped,
         Phase::Failed => api::State::Failed,
         Phase::Restarting => api::State::Restarting,
+    }
+}
+
+/// Who has paused a pipeline.
+fn paused_by(entry: &Entry, state: api::State) -> Option<api::PausedBy> {
+    match state {
+        _ if entry.view.pauses.is_all() => Some(api::PausedBy::Operator),
+        api::State::CircuitOpen => Some(api::PausedBy::Breaker),
+        _ => None,
     }
 }
 
@@ -57,6 +69,14 @@ pub(super) fn overview(name: &str, entry: &Entry) -> api::Overview {
     }
 }
 
+/// A pipeline, and what holds it up.
+pub(super) fn pipeline_with(name: &str, entry: &Entry, history: &api::History) -> api::Pipeline {
+    let pipeline = pipeline(name, entry);
+    let workers = entry.plan.workers.get();
+    let bottleneck = bottleneck::find(&history.points, history.interval_seconds, workers, pipeline.lag);
+    api::Pipeline { bottleneck, ..pipeline }
+}
+
 /// A pipeline.
 pub(super) fn pipeline(name: &str, entry: &Entry) -> api::Pipeline {
     let view = entry.view.get();
@@ -64,10 +84,10 @@ pub(super) fn pipeline(name: &str, entry: &Entry) -> api::Pipeline {
     let state = state(&view);
     let mut partitions = partitions(&view);
     let partitions_total = partitions.len() as u64;
+    let lag_seconds = partitions.iter().filter_map(|partition| partition.lag_seconds).reduce(f64::max);
     partitions.truncate(PARTITIONS);
-    let outcomes = &entry.counters.outcomes;
-    let inputs: Vec<_> = entry.counters.inputs().into_iter().map(input).collect();
-    let input_records = inputs.iter().map(|input| input.records).sum();
+    let counts = &view.counts;
+    let input_records = counts.input_records();
     api::Pipeline {
         name: name.to_owned(),
         file: entry.file.display().to_string(),
@@ -77,15 +97,15 @@ pub(super) fn pipeline(name: &str, entry: &Entry) -> api::Pipeline {
             Delivery::AtLeastOnce => "at_least_once".to_owned(),
             Delivery::ExactlyOnce => "exactly_once".to_owned(),
         },
-        paused_by: (state == api::State::CircuitOpen).then_some(api::PausedBy::Breaker),
+        paused_by: paused_by(entry, state),
         input_records,
         output_records: totals.out,
         dead_letters: totals.dead_letters,
         lag: view.lag(),
-        lag_seconds: None,
-        restarts: 0,
+        lag_seconds,
+        restarts: entry.counters.all_restarts().iter().map(|(_, count)| count.get()).sum(),
         assigned_partitions: partitions_total,
-        inputs,
+        inputs: counts.inputs.iter().map(input).collect(),
         stages: stages(entry),
         outputs: outputs(entry),
         dlq: entry
@@ -93,15 +113,15 @@ pub(super) fn pipeline(name: &str, entry: &Entry) -> api::Pipeline {
             .dlq
             .as_ref()
             .map(|dlq| api::DeadLetterTopic { topic: dlq.topic.name.clone(), records: totals.dead_letters }),
-        workers: workers(&view),
+        workers: workers(&view, entry),
         balance: api::Balance {
             input_records,
-            delivered: outcomes.delivered.get(),
-            dead_lettered: outcomes.dead_lettered.get(),
-            dropped: outcomes.dropped.get(),
-            rewound: outcomes.rewound.get(),
-            in_flight: 0,
-            waiting_for_retry: 0,
+            delivered: counts.delivered,
+            dead_lettered: counts.dead_lettered,
+            dropped: counts.dropped,
+            rewound: counts.rewound,
+            in_flight: view.in_flight,
+            waiting_for_retry: view.waiting_for_retry,
         },
         transaction: view.transaction.map(|transaction| api::Transaction {
             phase: transaction.phase.to_owned(),
@@ -115,8 +135,8 @@ pub(super) fn pipeline(name: &str, entry: &Entry) -> api::Pipeline {
     }
 }
 
-fn input((topic, traffic): (Arc<str>, Arc<crate::counters::TrafficCounters>)) -> api::InputTopic {
-    api::InputTopic { topic: topic.to_string(), records: traffic.records.get(), bytes: traffic.bytes.get() }
+fn input(input: &Traffic) -> api::InputTopic {
+    api::InputTopic { topic: input.name.to_string(), records: input.records, bytes: input.bytes }
 }
 
 fn outputs(entry: &Entry) -> Vec<api::OutputView> {
@@ -132,20 +152,33 @@ fn outputs(entry: &Entry) -> Vec<api::OutputView> {
     entry.plan.outputs.iter().map(output).collect()
 }
 
-fn workers(view: &PipelineView) -> Vec<api::Worker> {
-    let worker = |(number, worker): (usize, &crate::view::WorkerView)| api::Worker {
-        worker: number as u64,
-        batches: worker.batches as u64,
-        gathered: worker.gathered as u64,
-        seconds: api::WorkerSeconds::default(),
+fn workers(view: &PipelineView, entry: &Entry) -> Vec<api::Worker> {
+    let now = Instant::now();
+    let worker = |(number, worker): (usize, &crate::view::WorkerView)| {
+        let times = entry.counters.worker(number).times(now);
+        api::Worker {
+            worker: number as u64,
+            batches: worker.batches as u64,
+            gathered: worker.gathered as u64,
+            seconds: api::WorkerSeconds {
+                plugin: times.plugin.as_secs_f64(),
+                produce_wait: times.produce_wait.as_secs_f64(),
+                idle: times.idle.as_secs_f64(),
+                codec: times.codec.as_secs_f64(),
+                other: times.other.as_secs_f64(),
+            },
+        }
     };
     view.workers.iter().enumerate().map(worker).collect()
 }
 
 /// The stages of a pipeline, in order.
 pub(super) fn stages(entry: &Entry) -> Vec<api::Stage> {
+    let open = entry.view.get().breaker_stage;
     let stage = |(number, stage): (usize, &crate::config::plan::Stage)| {
-        one_stage(number, &stage.name, &stage.plugin, &entry.counters.stage(&stage.name))
+        let counters = entry.counters.stage(&stage.name);
+        let view = one_stage(number, &stage.name, &stage.plugin, &counters);
+        api::Stage { circuit_breaker_open: open == Some(number), ..view }
     };
     entry.plan.stages.iter().enumerate().map(stage).collect()
 }
@@ -169,7 +202,7 @@ fn one_stage(number: usize, name: &str, plugin: &str, counters: &StageCounters) 
         dead_letters: by_class(&|class| counters.dead_letters(class)),
         calls: counters.calls.get(),
         seconds: counters.nanoseconds.get() as f64 / 1e9,
-        memory_bytes: 0,
+        memory_bytes: counters.memory.get(),
         restarts: by_class(&|class| counters.restarts(class)),
         retries: counters.retries.get(),
         circuit_breaker_open: false,
@@ -179,12 +212,13 @@ fn one_stage(number: usize, name: &str, plugin: &str, counters: &StageCounters) 
 
 /// The partitions of a pipeline, by topic and number.
 pub(super) fn partitions(view: &PipelineView) -> Vec<api::Partition> {
-    let mut partitions: Vec<_> = view.partitions.iter().map(partition).collect();
+    let now = rt::unix_ms();
+    let mut partitions: Vec<_> = view.partitions.iter().map(|one| partition(one, now)).collect();
     partitions.sort_by(|one, other| (&one.topic, one.partition).cmp(&(&other.topic, other.partition)));
     partitions
 }
 
-fn partition(partition: &PartitionView) -> api::Partition {
+fn partition(partition: &PartitionView, now: i64) -> api::Partition {
     api::Partition {
         topic: partition.topic.to_string(),
         partition: partition.partition,
@@ -192,12 +226,16 @@ fn partition(partition: &PartitionView) -> api::Partition {
         next: partition.next,
         position: partition.position,
         committed: partition.committed,
-        high_watermark: None,
+        high_watermark: partition.high_watermark,
         lag: partition.lag,
-        lag_seconds: None,
+        lag_seconds: partition.lag_seconds(now),
         waiting_for_retry: partition.is_retrying,
-        paused_by: partition.paused_for.contains(&"breaker").then_some(api::PausedBy::Breaker),
+        paused_by: match partition.paused_for.contains(&"breaker") {
+            _ if partition.is_paused() => Some(api::PausedBy::Operator),
+            true => Some(api::PausedBy::Breaker),
+            false => None,
+        },
         paused_for: partition.paused_for.iter().map(|reason| (*reason).to_owned()).collect(),
-        blocked_by_open_transaction: None,
+        blocked_by_open_transaction: partition.blocked_by_transaction,
     }
 }

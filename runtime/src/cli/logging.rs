@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{ArgAction, ColorChoice, ValueEnum};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer as _, fmt};
 
 use super::output;
-use crate::log::{self, LogWriter};
+use crate::log::{self, LogWriter, RateLimit, RingLayer};
 
 /// The variable that filters the log.
 const VARIABLE: &str = "RUST_LOG";
@@ -80,12 +82,15 @@ impl Logging {
                 Err(error) => (EnvFilter::new(DEFAULT), Some(error.to_string())),
             },
         };
-        let builder =
-            tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| LogWriter).log_internal_errors(false);
-        match self.log_format {
-            LogFormat::Json => builder.json().flatten_event(true).init(),
-            LogFormat::Text => builder.with_ansi(output::uses_color(std::io::stderr().is_terminal())).init(),
-        }
+        let lines = fmt::layer().with_writer(|| LogWriter).log_internal_errors(false);
+        let lines = match self.log_format {
+            LogFormat::Json => lines.json().flatten_event(true).with_filter(RateLimit::default()).boxed(),
+            LogFormat::Text => lines
+                .with_ansi(output::uses_color(std::io::stderr().is_terminal()))
+                .with_filter(RateLimit::default())
+                .boxed(),
+        };
+        tracing_subscriber::registry().with(log::filter_layer(filter)).with(lines).with(RingLayer).init();
         if let Some(error) = wrong {
             tracing::warn!(target: "log", "{VARIABLE} is not a filter ({error}): logging {DEFAULT}");
         }

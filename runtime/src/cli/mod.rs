@@ -1,8 +1,8 @@
 //! The command line: what is asked for, and with which exit code it ends.
 
-mod admin;
 mod check;
 mod completions;
+mod control;
 mod dev;
 mod dlq;
 mod explain;
@@ -100,6 +100,13 @@ enum Command {
     Tap(tap::TapCommand),
     /// Show the pipelines of a running daemon, and what they do
     Top(top::Top),
+    /// Stop fetching in a running pipeline, until it is resumed
+    ///
+    /// What is in flight is processed and committed. The pause lasts over rebalances, reloads and restarts of the
+    /// pipeline; other instances are not told.
+    Pause(control::Control),
+    /// Fetch again in a pipeline that was paused
+    Resume(control::Control),
     /// Generate shell completions
     Completions(completions::Completions),
     /// Write man pages into a directory
@@ -160,6 +167,8 @@ fn execute(command: Command) -> anyhow::Result<u8> {
         Command::Explain(explain) => explain.execute(),
         Command::Tap(tap) => tap.execute(),
         Command::Top(top) => top.execute(),
+        Command::Pause(control) => control.execute("pause"),
+        Command::Resume(control) => control.execute("resume"),
         Command::Completions(completions) => completions.execute(),
         Command::Man(man) => man.execute(),
     }

@@ -62,6 +62,9 @@ struct Admin {
     /// Name that the endpoint answers to, beside those of its address. May be given several times
     #[arg(long, value_name = "NAME")]
     admin_host: Vec<String>,
+    /// Partitions that /metrics shows one by one, over all pipelines; sums and maxima are there in any case
+    #[arg(long, value_name = "N", default_value_t = 500)]
+    metrics_partitions: usize,
 }
 
 impl Admin {
@@ -77,7 +80,8 @@ impl Admin {
         };
         let tokens = TokenFiles { full: self.admin_token_file, read: self.admin_read_token_file };
         let unprotected = self.admin_unprotected;
-        let options = AdminOptions { address, tokens, unprotected, hosts: self.admin_host };
+        let (hosts, partitions) = (self.admin_host, self.metrics_partitions);
+        let options = AdminOptions { address, tokens, unprotected, hosts, partitions };
         options.right_without_token().map_err(WrongUse)?;
         if !options.address.is_local() {
             tracing::warn!(

@@ -5,10 +5,11 @@ use std::io::Write as _;
 use anyhow::Context as _;
 use clap::builder::RangedU64ValueParser;
 
-use super::admin::{Admin, Event, segment};
+use super::control::Daemon;
 use super::output::{Output, tell, uses_color};
 use super::{FAILED, WrongUse};
 use crate::admin::api::{TapEnded, TapShed};
+use crate::admin::client::{SentEvent, escaped};
 use crate::explain::{Paint, Tapped, write_tapped};
 
 const EXAMPLES: &str = "\
@@ -37,7 +38,7 @@ pub struct TapCommand {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    admin: Admin,
+    daemon: Daemon,
 }
 
 impl TapCommand {
@@ -48,10 +49,11 @@ impl TapCommand {
         if !(self.seconds > 0.0 && self.seconds <= 600.0) {
             return Err(WrongUse("--seconds are above 0 and at most 600".to_owned()).into());
         }
-        let (pipeline, stage) = (segment(&self.pipeline), segment(&self.stage));
+        let (pipeline, stage) = (escaped(&self.pipeline), escaped(&self.stage));
         let (sample, limit, seconds) = (self.sample, self.limit, self.seconds);
-        let path = format!("pipelines/{pipeline}/stages/{stage}/tap?sample={sample}&limit={limit}&seconds={seconds}");
-        let client = self.admin.client()?;
+        let path =
+            format!("/api/v1/pipelines/{pipeline}/stages/{stage}/tap?sample={sample}&limit={limit}&seconds={seconds}");
+        let client = self.daemon.client()?;
         let mut out = Output::standard()?;
         let mut has_ended = false;
         client.events(&path, &mut |event| {
@@ -66,7 +68,7 @@ impl TapCommand {
         Ok(0)
     }
 
-    fn show(&self, event: &Event, out: &mut Output) -> anyhow::Result<()> {
+    fn show(&self, event: &SentEvent, out: &mut Output) -> anyhow::Result<()> {
         let unknown = || format!("the daemon sends a {} of another shape", event.name);
         match event.name.as_str() {
             "record" if self.json => writeln!(out, "{}", event.data)?,

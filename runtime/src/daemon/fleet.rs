@@ -80,7 +80,8 @@ impl Fleet {
                 (Arc::default(), Arc::new(view), Restarts::default())
             }
         };
-        view.publish(PipelineView::default());
+        // What was counted before goes on.
+        view.publish(PipelineView { counts: counters.snapshot(), ..PipelineView::default() });
         let (ended, told) = (self.ended.clone(), name.clone());
         let (clients, plan, plugins) = (Arc::new(Librdkafka), ready.plan.clone(), ready.plugins.clone());
         let on_end = move || {
@@ -140,6 +141,7 @@ impl Fleet {
             tracing::warn!(
                 target: "daemon", pipeline = %name, "it is started again in {}", in_words(wait)
             );
+            member.counters.restarts(error.kind()).add(1);
             member.state = State::Waiting(now + wait);
             member.view.set_phase(Phase::Restarting);
         }
@@ -187,6 +189,8 @@ impl Fleet {
             }
         };
         for (file, error) in &loaded.broken {
+            let its = self.members.values().filter(|member| member.ready.plan.file == *file);
+            its.for_each(|member| member.counters.reloads("failed").add(1));
             tracing::error!(
                 target: "daemon", file = %file.display(),
                 "this file is broken, its pipeline goes on as it was if it runs:\n{error}"
@@ -215,15 +219,18 @@ impl Fleet {
             Some(member) => match &member.state {
                 State::Running(..) if ready.means_the_same_as(&member.ready) => {
                     tracing::info!(target: "daemon", pipeline = %name, "unchanged");
+                    member.counters.reloads("unchanged").add(1);
                     Ok(())
                 }
                 State::Running(..) | State::Draining(..) => {
                     tracing::info!(target: "daemon", pipeline = %name, "changed: draining, then restarting");
+                    member.counters.reloads("changed").add(1);
                     self.drain(&name, Some(ready));
                     Ok(())
                 }
                 State::Waiting(_) | State::Failed => {
                     tracing::info!(target: "daemon", pipeline = %name, "it had failed: starting");
+                    member.counters.reloads("changed").add(1);
                     self.start(ready)
                 }
             },
@@ -314,7 +321,7 @@ impl Fleet {
     pub(super) fn log_status(&self) {
         for (name, member) in &self.members {
             if let Some(pipeline) = member.pipeline() {
-                pipeline.handle().refresh();
+                pipeline.handle().refresh(|| {});
             }
             if member.pipeline().is_some() || matches!(member.state, State::Waiting(_)) {
                 log_status(name, &member.view.get(), &member.counters.totals());

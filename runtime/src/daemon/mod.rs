@@ -170,9 +170,12 @@ impl Daemon {
         let Request::Reload { pipeline, reply } = request;
         tracing::info!(target: "daemon", pipeline = %pipeline, "reload: reading the pipeline file again");
         let (engine, options, loaded) = (engine.clone(), self.options.clone(), loaded.clone());
-        let file = registry.get(&pipeline).map(|entry| entry.file);
+        let entry = registry.get(&pipeline);
         tokio::task::spawn_blocking(move || {
-            let ready = file.and_then(|file| load_named(&engine, &file, &options, &pipeline));
+            let ready = entry.and_then(|entry| {
+                let loaded = load_named(&engine, &entry.file, &options, &pipeline);
+                loaded.inspect_err(|_| entry.counters.reloads("failed").add(1))
+            });
             // The daemon has ended where nobody listens.
             let _ = loaded.send((ready, reply));
         });

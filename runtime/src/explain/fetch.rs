@@ -1,5 +1,5 @@
-//! Reading the records that are to be explained: out of the pipeline's input topics and its dead-letter topic, outside of
-//! any group.
+//! Reading the records that are to be explained: out of the pipeline's input topics and its dead-letter topic, outside
+//! of any group.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

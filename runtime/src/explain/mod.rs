@@ -1,8 +1,8 @@
 //! Explaining: takes a record through the chain once more, outside of any group, and tells what each stage makes of it
 //! and what comes out. Nothing is written.
 //!
-//! The chain is the one that a worker runs, with plugin instances of its own that have seen no other record. Where that,
-//! or the time, or a broker, may have made a difference, the explanation says so.
+//! The chain is the one that a worker runs, with plugin instances of its own that have seen no other record. Where
+//! that, or the time, or a broker, may have made a difference, the explanation says so.
 
 mod explanation;
 mod fetch;

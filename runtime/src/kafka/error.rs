@@ -57,6 +57,56 @@ pub enum ErrorKind {
     Other,
 }
 
+impl ErrorKind {
+    /// All of them.
+    pub const ALL: [ErrorKind; 19] = [
+        ErrorKind::Authorization,
+        ErrorKind::Authentication,
+        ErrorKind::FencedInstance,
+        ErrorKind::FencedProducer,
+        ErrorKind::TooLarge,
+        ErrorKind::InvalidRecord,
+        ErrorKind::Rebalance,
+        ErrorKind::Unreadable,
+        ErrorKind::UnknownTopic,
+        ErrorKind::OffsetOutOfRange,
+        ErrorKind::TimedOut,
+        ErrorKind::Unavailable,
+        ErrorKind::Purged,
+        ErrorKind::TransactionFailed,
+        ErrorKind::Conflict,
+        ErrorKind::Outdated,
+        ErrorKind::Stopped,
+        ErrorKind::Fatal,
+        ErrorKind::Other,
+    ];
+
+    /// Returns the word for it in metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ErrorKind::Authorization => "authorization",
+            ErrorKind::Authentication => "authentication",
+            ErrorKind::FencedInstance => "fenced_instance",
+            ErrorKind::FencedProducer => "fenced_producer",
+            ErrorKind::TooLarge => "too_large",
+            ErrorKind::InvalidRecord => "invalid_record",
+            ErrorKind::Rebalance => "rebalance",
+            ErrorKind::Unreadable => "unreadable",
+            ErrorKind::UnknownTopic => "unknown_topic",
+            ErrorKind::OffsetOutOfRange => "offset_out_of_range",
+            ErrorKind::TimedOut => "timed_out",
+            ErrorKind::Unavailable => "unavailable",
+            ErrorKind::Purged => "purged",
+            ErrorKind::TransactionFailed => "transaction_failed",
+            ErrorKind::Conflict => "conflict",
+            ErrorKind::Outdated => "outdated",
+            ErrorKind::Stopped => "stopped",
+            ErrorKind::Fatal => "fatal",
+            ErrorKind::Other => "other",
+        }
+    }
+}
+
 impl fmt::Display for KafkaError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)

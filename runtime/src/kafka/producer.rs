@@ -23,6 +23,13 @@ pub struct Outgoing<'a> {
     pub timestamp: i64,
 }
 
+impl Outgoing<'_> {
+    /// Returns the bytes of its key and value, as [`Producer::reported_bytes`] counts them.
+    pub fn queue_bytes(&self) -> u64 {
+        (self.key.map_or(0, <[u8]>::len) + self.value.map_or(0, <[u8]>::len)) as u64
+    }
+}
+
 /// What became of a call to [`Producer::send`].
 pub enum Sent<R> {
     /// Enqueued; a report will come.
@@ -89,4 +96,9 @@ pub trait Producer<R>: Send + Sync {
 
     /// Returns the last partition that could not be written to in a transaction, and why, where the client knows.
     fn refused_partition(&self) -> Option<String>;
+
+    /// Returns the bytes of the keys and values of all records that had their report; none where nobody counts them.
+    fn reported_bytes(&self) -> Option<u64> {
+        None
+    }
 }

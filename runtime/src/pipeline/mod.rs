@@ -57,9 +57,16 @@ pub struct PipelineHandle {
 }
 
 impl PipelineHandle {
-    /// Asks the pipeline to publish its view, which an idle one does not do by itself.
-    pub fn refresh(&self) {
-        self.events.wake();
+    /// Asks the pipeline to publish its view, which an idle one does not do by itself. `reply` is called when that is
+    /// done; it is dropped where the pipeline ends before.
+    pub fn refresh(&self, reply: impl FnOnce() + Send + 'static) {
+        self.events.send_and_wake(Event::Command(Command::Publish(Box::new(reply))));
+    }
+
+    /// Asks the pipeline to pause and resume what the view's [`pauses`](ViewCell) say. `reply` is called when that is
+    /// done and shows in the view.
+    pub fn obey_operator(&self, reply: impl FnOnce() + Send + 'static) {
+        self.events.send_and_wake(Event::Command(Command::ObeyOperator(Box::new(reply))));
     }
 }
 

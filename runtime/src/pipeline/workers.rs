@@ -45,6 +45,10 @@ pub(crate) fn default_output(plan: &Plan) -> anyhow::Result<u32> {
 
 /// The counters of a pipeline that runs this plan.
 pub(crate) fn plan_counters(plan: &Plan, counters: Arc<PipelineCounters>) -> PlanCounters {
+    for topic in plan.input.topics.iter().filter(|topic| !topic.starts_with('^')) {
+        // It is counted from the start, from zero.
+        counters.input(&topic.as_str().into());
+    }
     let (stages, outputs) = (plan.stages.iter(), plan.outputs.iter());
     PlanCounters::new(counters, stages.map(|stage| &stage.name), outputs.map(|output| &output.name))
 }

@@ -166,6 +166,13 @@ impl Sink {
         Some(WriteSession::new(self, self.writer(), permit))
     }
 
+    /// Returns the bytes of keys and values that are enqueued at the producer and had no report yet.
+    pub fn queued_bytes(&self) -> u64 {
+        let writer = self.writer();
+        let enqueued = writer.enqueued.load(Ordering::Relaxed);
+        writer.producer.reported_bytes().map_or(0, |reported| enqueued.saturating_sub(reported))
+    }
+
     /// Returns whether an output writes anywhere.
     pub fn writes(&self, output: usize) -> bool {
         self.writer.read().unwrap_or_else(PoisonError::into_inner).outputs[output].is_some()

@@ -13,6 +13,7 @@ use crate::batch::{Arena, Record};
 use crate::config::plan::Delivery;
 use crate::failure::Class;
 use crate::kafka::{ErrorKind, Outgoing, Sent};
+use crate::rt;
 
 /// How long a worker waits for room in a full producer queue before it looks whether it should go on waiting.
 const ROOM_WAIT: Duration = Duration::from_millis(20);
@@ -36,11 +37,26 @@ pub struct WriteSession<'a> {
     sink: &'a Sink,
     writer: Arc<Writer>,
     permit: WritePermit<'a>,
+    // How long it has waited for room at the producer.
+    waited: Duration,
+    // Bytes of keys and values that were enqueued.
+    enqueued: u64,
+}
+
+impl Drop for WriteSession<'_> {
+    fn drop(&mut self) {
+        self.writer.enqueued.fetch_add(self.enqueued, Ordering::Relaxed);
+    }
 }
 
 impl<'a> WriteSession<'a> {
     pub(super) fn new(sink: &'a Sink, writer: Arc<Writer>, permit: WritePermit<'a>) -> WriteSession<'a> {
-        WriteSession { sink, writer, permit }
+        WriteSession { sink, writer, permit, waited: Duration::ZERO, enqueued: 0 }
+    }
+
+    /// Returns how long it has waited for a transaction, or for room at the producer.
+    pub fn waited(&self) -> Duration {
+        self.permit.waited + self.waited
     }
 
     /// Writes a record to an output; waits while the producer's queue is full. `letter` makes the dead letter to
@@ -112,6 +128,7 @@ impl<'a> WriteSession<'a> {
             match self.writer.producer.send(destination.number, outgoing, receipt) {
                 Sent::Enqueued => {
                     self.permit.written.records += 1;
+                    self.enqueued += outgoing.queue_bytes();
                     return Ok(());
                 }
                 Sent::Full(back) => {
@@ -120,7 +137,9 @@ impl<'a> WriteSession<'a> {
                         return Err(WriteError::Refused(Class::Oversize, topic(&reason)));
                     }
                     receipt = back;
+                    let since = rt::now();
                     self.writer.producer.wait_for_room(ROOM_WAIT);
+                    self.waited += rt::now() - since;
                     // Room may have come of a purge.
                     if self.sink.cut_off.load(Ordering::Acquire) || span.lease().is_revoked() {
                         span.withdraw_receipt();

@@ -55,14 +55,17 @@ impl WriteGate {
     /// for.
     pub fn enter(&self, given_up: impl Fn() -> bool) -> Option<WritePermit<'_>> {
         let mut state = self.state();
+        let mut since = None;
         while !state.open || state.exclusive > 0 {
             if given_up() {
                 return None;
             }
+            since.get_or_insert_with(rt::now);
             state = self.opened.wait_timeout(&self.state, state, LOOK);
         }
         state.writers += 1;
-        Some(WritePermit { gate: self, written: Written::default() })
+        let waited = since.map_or(Duration::ZERO, |since| rt::now() - since);
+        Some(WritePermit { gate: self, written: Written::default(), waited })
     }
 
     /// Opens it for a new transaction.
@@ -122,6 +125,8 @@ pub struct WritePermit<'a> {
     gate: &'a WriteGate,
     /// What was written under it.
     pub written: Written,
+    /// How long it was waited for.
+    pub waited: Duration,
 }
 
 impl Drop for WritePermit<'_> {

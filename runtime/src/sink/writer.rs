@@ -1,6 +1,7 @@
 //! The writer: the producer as it is now, and the topics that it writes to, with what each takes.
 
 use std::fmt;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
 
 use super::receipt::Receipt;
@@ -125,6 +126,8 @@ pub(super) struct Writer {
     pub(super) properties: Properties,
     /// The bytes of values that the producer's queue holds at most.
     pub(super) queue_bytes: usize,
+    /// Bytes of keys and values that were enqueued.
+    pub(super) enqueued: Arc<AtomicU64>,
 }
 
 impl Writer {
@@ -143,14 +146,16 @@ impl Writer {
         let producer = kafka.producer(pipeline, &properties, &names, Receipt::report)?;
         let queue_bytes = queue_kbytes(&properties).saturating_mul(1024);
         let (outputs, dlq) = topics.destinations();
-        Ok(Writer { producer, outputs, dlq, properties, queue_bytes })
+        let enqueued = Arc::default();
+        Ok(Writer { producer, outputs, dlq, properties, queue_bytes, enqueued })
     }
 
     /// Returns the same producer with what is known of its topics now.
     pub(super) fn with_topics(&self, topics: &KnownTopics) -> Writer {
         let (outputs, dlq) = topics.destinations();
         let (producer, properties) = (self.producer.clone(), self.properties.clone());
-        Writer { producer, outputs, dlq, properties, queue_bytes: self.queue_bytes }
+        let enqueued = self.enqueued.clone();
+        Writer { producer, outputs, dlq, properties, queue_bytes: self.queue_bytes, enqueued }
     }
 
     /// Returns whether a producer for these topics needs other properties.

@@ -136,6 +136,11 @@ impl Assignment {
         self.answer_due.is_none()
     }
 
+    /// Returns whether all that was assigned has begun.
+    pub fn is_complete(&self) -> bool {
+        self.pending.is_empty()
+    }
+
     /// Returns whether there was a complete assignment, empty or not.
     pub fn is_assigned(&self) -> bool {
         self.is_assigned

@@ -94,16 +94,22 @@ impl CircuitBreaker {
         pause(true, partitions, actions);
     }
 
-    /// A record was read. Returns whether it is none of the intake's: the circuit breaker is open.
+    /// A record was read. Returns none where it is the intake's; where the circuit breaker is open, the bytes that a
+    /// probe has taken of it, or none of them.
     ///
     /// # Errors
     /// The record cannot be read in full.
-    pub fn take(&mut self, lease: &Arc<Lease>, record: &FetchedRecord<'_>, now: Instant) -> Result<bool, KafkaError> {
-        let Some(open) = &mut self.open else { return Ok(false) };
-        if open.phase == Phase::Collecting {
-            open.probe.push(lease, record, now)?;
-        }
-        Ok(true)
+    pub fn take(
+        &mut self,
+        lease: &Arc<Lease>,
+        record: &FetchedRecord<'_>,
+        now: Instant,
+    ) -> Result<Option<Option<usize>>, KafkaError> {
+        let Some(open) = &mut self.open else { return Ok(None) };
+        Ok(Some(match open.phase {
+            Phase::Collecting => Some(open.probe.push(lease, record, now)?),
+            _ => None,
+        }))
     }
 
     /// Returns whether a probe has all the records that it will get.

@@ -37,12 +37,18 @@ impl From<WorkerEvent> for Event {
     }
 }
 
+/// Called by the loop, once, when what was asked for is done and shows in the view. It must not wait.
+pub type Reply = Box<dyn FnOnce() + Send>;
+
 /// What is asked of a pipeline from outside.
-#[derive(Debug)]
 pub enum Command {
     /// Drain, commit and end.
     Stop {
         /// Since when: the deadline counts from this moment.
         asked: Instant,
     },
+    /// Publish a view.
+    Publish(Reply),
+    /// Pause and resume what an operator has asked for since (see [`OperatorPauses`](crate::view::OperatorPauses)).
+    ObeyOperator(Reply),
 }

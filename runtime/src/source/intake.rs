@@ -40,11 +40,11 @@ impl OpenBatch {
         self.since
     }
 
-    /// Adds a record of a partition.
+    /// Adds a record of a partition. Returns the bytes of its key, value and headers.
     ///
     /// # Errors
     /// The record cannot be read in full: nothing of it is added.
-    pub fn push(&mut self, lease: &Arc<Lease>, record: &FetchedRecord<'_>, now: Instant) -> Result<(), KafkaError> {
+    pub fn push(&mut self, lease: &Arc<Lease>, record: &FetchedRecord<'_>, now: Instant) -> Result<usize, KafkaError> {
         let offset = record.offset;
         let before = self.batch.arena.len();
         let headers = self.batch.arena.push_headers_of(|each| record.origin.headers(each));
@@ -60,10 +60,11 @@ impl OpenBatch {
             offset,
             source: source as u32,
         };
-        self.bytes += arena.len() - before;
+        let bytes = arena.len() - before;
+        self.bytes += bytes;
         self.batch.records.push(record);
         self.since.get_or_insert(now);
-        Ok(())
+        Ok(bytes)
     }
 
     fn source(&mut self, lease: &Arc<Lease>, first: Offset) -> usize {
@@ -141,7 +142,7 @@ impl Intake {
         self.links[worker].is_quiet = is_quiet;
     }
 
-    /// Adds a record of a partition.
+    /// Adds a record of a partition. Returns the bytes of its key, value and headers.
     ///
     /// # Errors
     /// The record cannot be read in full.
@@ -150,7 +151,7 @@ impl Intake {
         partition: &OwnedPartition,
         record: &FetchedRecord<'_>,
         now: Instant,
-    ) -> Result<(), KafkaError> {
+    ) -> Result<usize, KafkaError> {
         self.links[partition.worker()].open.push(partition.lease(), record, now)
     }
 

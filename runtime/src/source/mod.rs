@@ -8,8 +8,11 @@ mod action;
 mod assignment;
 mod circuit_breaker;
 mod commits;
+mod count;
 pub mod event;
+mod flights;
 mod intake;
+mod ledger;
 mod lookahead;
 mod lost_offset;
 mod partition;
@@ -35,8 +38,9 @@ use self::action::{Action, Actions};
 use self::assignment::Assignment;
 use self::circuit_breaker::CircuitBreaker;
 use self::commits::Commits;
-pub use self::event::{Command, Event, Events};
+pub use self::event::{Command, Event, Events, Reply};
 use self::intake::Intake;
+use self::ledger::Ledger;
 use self::lost_offset::LostOffsets;
 use self::partitions::OwnedPartitions;
 use self::placement::Placement;
@@ -44,15 +48,14 @@ use self::question::Asker;
 use self::revocation::Revocations;
 use self::shutdown::Shutdown;
 pub use self::shutdown::time_to_leave;
+use self::snapshot::Kind;
 use self::transactions::{TransactionOptions, Transactions};
 use crate::config::plan::Plan;
-use crate::counters::SpanTally;
 use crate::error::PipelineError;
 use crate::kafka::{Fetched, FetchedRecord, GroupConsumer, Kafka, KafkaError};
 use crate::rt::{self, Receiver, Sender, Turn};
 use crate::sink::committer::TransactionCommand;
 use crate::sink::receipt::{OversizeRecord, Receipt};
-use crate::view::Phase;
 use crate::worker::{PipelineContext, WorkerMessage};
 
 /// How long events that do not wake the loop may wait while anything is on its way.
@@ -104,12 +107,14 @@ pub struct Source {
     shutdown: Shutdown,
     // Refused by a broker as too large: a dead letter is still to be written in their place.
     oversize: Vec<OversizeRecord>,
-    // What came of spans that are acknowledged in the open transaction.
-    in_transaction: SpanTally,
     complaint: Option<(i32, Instant)>,
     snapshot_due: Instant,
-    // The phase, how many partitions, and whether all was idle, as last published.
-    published: Option<(Phase, usize, bool)>,
+    // What was last published.
+    published: Option<Kind>,
+    // When the commit that is not answered was asked for.
+    commit_asked: Option<Instant>,
+    // To be told when a view has been published.
+    asked_for_view: Vec<Reply>,
 }
 
 impl Source {
@@ -131,10 +136,10 @@ impl Source {
         let mut source = Source {
             kafka,
             consumer,
-            context,
             events,
             sender,
-            partitions: OwnedPartitions::default(),
+            partitions: OwnedPartitions::new(Ledger::new(context.counters.clone())),
+            context,
             intake,
             asker,
             assignment: Assignment::new(name.clone()),
@@ -146,10 +151,11 @@ impl Source {
             placement: Placement::default(),
             shutdown: Shutdown::new(name, plan.drain),
             oversize: Vec::new(),
-            in_transaction: SpanTally::default(),
             complaint: None,
             snapshot_due: now,
             published: None,
+            commit_asked: None,
+            asked_for_view: Vec::new(),
             plan,
         };
         source.perform(actions, now);
@@ -167,6 +173,7 @@ impl Source {
         }
         any |= self.run_due_tasks(now);
         if let Some(result) = self.step_shutdown(now) {
+            self.partitions.give_back();
             self.publish(now, true);
             return Turn::Ended(result);
         }
@@ -216,9 +223,7 @@ impl Source {
     fn dispatch(&mut self, all: bool, now: Instant) {
         let partitions = &mut self.partitions;
         self.intake.dispatch(all, now, |span| {
-            if let Some(partition) = partitions.of_lease(&span.lease) {
-                partition.dispatched(span.first, span.end);
-            }
+            partitions.dispatched(span, now);
         });
     }
 
@@ -355,11 +360,16 @@ fn take(
     let Some(index) = partitions.index_of_record(record) else { return Ok(true) };
     let Some(partition) = partitions.get_mut(index) else { return Ok(true) };
     if !partition.accept(record.offset) {
+        partition.refused(record.offset, record.timestamp);
         return Ok(true);
     }
-    if breaker.take(partition.lease(), record, now)? {
+    if let Some(probed) = breaker.take(partition.lease(), record, now)? {
+        if let Some(bytes) = probed {
+            partition.flights_mut().read(bytes, record.timestamp, now);
+        }
         return Ok(!breaker.is_probe_ready(now));
     }
-    intake.push(partition, record, now)?;
+    let bytes = intake.push(partition, record, now)?;
+    partition.flights_mut().read(bytes, record.timestamp, now);
     Ok(!intake.is_full(partition.worker()))
 }

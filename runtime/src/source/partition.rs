@@ -2,13 +2,18 @@
 //! what is committed, why it is paused) is owned here, behind methods.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
+use super::flights::Flights;
 use super::pause::{PauseReason, Pauses};
 use crate::batch::Offset;
 use crate::kafka::{Committed, StartPosition, TopicPartition};
 use crate::lease::Lease;
 use crate::sink::receipt::Span;
 use crate::tracker::Tracker;
+
+/// How long a partition is at an end behind which there is more before an open transaction is said to keep it there.
+const BLOCKED: Duration = Duration::from_secs(3);
 
 /// Where a partition begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,8 +45,15 @@ pub struct OwnedPartition {
     note: String,
     // Why the offset to read next cannot be read, until that is dealt with.
     out_of_range: Option<String>,
+    // How many records wait for a retry.
+    waiting: usize,
     is_retrying: bool,
     pauses: Pauses,
+    flights: Flights,
+    // The first record that was fetched and not accepted because of a pause, and when it was written.
+    refused: Option<(Offset, i64)>,
+    // Since when it has come to an end behind which there is more.
+    blocked: Option<(Offset, Instant)>,
 }
 
 impl OwnedPartition {
@@ -195,6 +207,7 @@ impl OwnedPartition {
     /// An offset is committed.
     pub fn committed(&mut self, offset: Offset) {
         self.committed = self.committed.max(Some(offset));
+        self.flights.committed(offset);
     }
 
     /// A commit has failed: the next one asks for the offset again.
@@ -228,9 +241,48 @@ impl OwnedPartition {
         self.out_of_range.as_deref()
     }
 
-    /// Records of it wait for a retry, or no longer do.
-    pub fn set_retrying(&mut self, is_retrying: bool) {
-        self.is_retrying = is_retrying;
+    /// So many records of it wait for a retry; none: no longer any.
+    pub fn set_retrying(&mut self, waiting: Option<usize>) {
+        (self.is_retrying, self.waiting) = (waiting.is_some(), waiting.unwrap_or(0));
+    }
+
+    /// Returns how many records of it wait for a retry.
+    pub fn waiting(&self) -> u64 {
+        (self.waiting as u64).min(self.flights.count())
+    }
+
+    /// Returns where its records are.
+    pub fn flights(&self) -> &Flights {
+        &self.flights
+    }
+
+    /// Changes where its records are.
+    pub fn flights_mut(&mut self) -> &mut Flights {
+        &mut self.flights
+    }
+
+    /// Returns when the oldest record that is not committed was written, where that is known.
+    pub fn oldest_uncommitted(&self) -> Option<i64> {
+        let refused = self.refused.filter(|(offset, _)| Some(*offset) == self.next).map(|(_, timestamp)| timestamp);
+        self.flights.oldest(self.committed).or(refused)
+    }
+
+    /// Returns the offset that it cannot be read beyond because a transaction is open there. It has been at the end for
+    /// a while, and there are records behind that.
+    pub fn blocked_by_transaction(&mut self, high_watermark: Option<Offset>, now: Instant) -> Option<Offset> {
+        let end = self.end.filter(|end| high_watermark.is_some_and(|high| high > *end));
+        self.blocked = match (end, self.blocked) {
+            (Some(end), Some((at, since))) if at == end => Some((at, since)),
+            (end, _) => end.map(|end| (end, now)),
+        };
+        self.blocked.filter(|(_, since)| now.saturating_duration_since(*since) >= BLOCKED).map(|(end, _)| end)
+    }
+
+    /// A record was fetched and not accepted.
+    pub fn refused(&mut self, offset: Offset, timestamp: Option<i64>) {
+        if self.pauses.any() && Some(offset) == self.next {
+            self.refused = timestamp.map(|timestamp| (offset, timestamp));
+        }
     }
 
     /// Returns whether records of it wait for a retry.
@@ -281,8 +333,12 @@ impl OwnedPartition {
             requested: committed,
             note,
             out_of_range: None,
+            waiting: 0,
             is_retrying: false,
             pauses: Pauses::default(),
+            flights: Flights::default(),
+            refused: None,
+            blocked: None,
         }
     }
 
@@ -293,7 +349,7 @@ impl OwnedPartition {
         self.tracker = Tracker::new(position);
         (self.first, self.next, self.end, self.out_of_range) = (None, position, None, None);
         // A retry of the old generation is over.
-        self.is_retrying = false;
+        self.set_retrying(None);
         self.pauses.set(PauseReason::RetryPending, false);
         self.pauses.set(PauseReason::Rewinding, false);
     }

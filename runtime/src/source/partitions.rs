@@ -2,12 +2,16 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Instant;
 
+use super::ledger::Ledger;
 pub use super::partition::{OwnedPartition, Start};
 use super::pause::PauseReason;
 use crate::batch::Offset;
+use crate::counters::SpanTally;
 use crate::kafka::{FetchedRecord, TopicPartition};
 use crate::lease::Lease;
+use crate::sink::receipt::Span;
 
 /// All partitions that are ours. Each has an index that stays while it is ours.
 #[derive(Default)]
@@ -17,9 +21,90 @@ pub struct OwnedPartitions {
     generation: u64,
     // The handle and partition that the last record came from, and its index.
     last: Option<(usize, crate::batch::Partition, usize)>,
+    ledger: Ledger,
 }
 
 impl OwnedPartitions {
+    /// None yet; what is read of them, and what becomes of it, is counted in this ledger.
+    pub fn new(ledger: Ledger) -> OwnedPartitions {
+        let mut partitions = OwnedPartitions::default();
+        partitions.ledger = ledger;
+        partitions
+    }
+
+    /// Returns what is counted.
+    pub fn ledger_mut(&mut self) -> &mut Ledger {
+        &mut self.ledger
+    }
+
+    /// A part of a batch was handed to a worker.
+    pub fn dispatched(&mut self, span: &Span, now: Instant) {
+        let Some(index) = self.of_lease(&span.lease).map(|partition| partition.index()) else { return };
+        self.count_read(index);
+        if let Some(partition) = self.get_mut(index) {
+            partition.dispatched(span.first, span.end);
+            partition.flights_mut().begin(span.first, span.end, now);
+        }
+    }
+
+    /// All that came of a span is acknowledged. Returns false where its partition is no longer ours in that generation.
+    pub fn delivered(&mut self, span: &Span, tally: SpanTally, transactional: bool, now: Instant) -> bool {
+        let Some(partition) = self.of_lease(&span.lease) else {
+            if !transactional {
+                self.ledger.deliver_late(tally);
+            }
+            return false;
+        };
+        let flight = partition.flights_mut().end(span.first);
+        partition.delivered(span);
+        if let Some(flight) = flight {
+            self.ledger.deliver(flight, tally, transactional, now);
+        }
+        true
+    }
+
+    /// A span will not be delivered: nothing behind it may be committed, and it is read again.
+    pub fn abandoned(&mut self, span: &Span) {
+        let Some(partition) = self.of_lease(&span.lease) else { return };
+        partition.abandoned(span.first);
+        if let Some((records, _)) = partition.flights_mut().end(span.first) {
+            self.ledger.rewind(records);
+        }
+    }
+
+    /// What was read and not handed on is thrown away, and read again.
+    pub fn discard_gathered(&mut self) {
+        self.count_all_read();
+        let records = self.iter_mut().map(|partition| partition.flights_mut().discard_gathered()).sum();
+        self.ledger.rewind(records);
+    }
+
+    /// Nothing more becomes of what is on its way: it is read again.
+    pub fn give_back(&mut self) {
+        self.count_all_read();
+        let records = self.iter_mut().map(|partition| partition.flights_mut().discard()).sum();
+        self.ledger.rewind(records);
+        self.ledger.abort();
+    }
+
+    /// Lets the counters know what was read so far.
+    pub fn count_all_read(&mut self) {
+        (0..self.slots.len()).for_each(|index| self.count_read(index));
+    }
+
+    fn count_read(&mut self, index: usize) {
+        if let Some(Some(partition)) = self.slots.get_mut(index) {
+            let read = partition.flights_mut().take_read();
+            self.ledger.read(&partition.at().topic, read);
+        }
+    }
+
+    /// Returns how many records are on their way, and how many of those wait for a retry.
+    pub fn on_way(&self) -> (u64, u64) {
+        let all = self.iter().map(|partition| partition.flights().count()).sum::<u64>();
+        (all + self.ledger.in_transaction(), self.iter().map(OwnedPartition::waiting).sum())
+    }
+
     /// Takes a partition for a worker.
     pub fn add(&mut self, at: &TopicPartition, worker: usize, start: Start) {
         let index = self.slots.iter().position(Option::is_none).unwrap_or(self.slots.len());
@@ -41,7 +126,9 @@ impl OwnedPartitions {
     /// Gives a partition up; its lease is revoked.
     pub fn remove(&mut self, at: &TopicPartition) {
         self.last = None;
-        if let Some(partition) = self.indices.remove(at).and_then(|index| self.slots[index].take()) {
+        let Some(index) = self.indices.remove(at) else { return };
+        self.give_back_of(index);
+        if let Some(partition) = self.slots[index].take() {
             partition.lease().revoke();
         }
     }
@@ -51,10 +138,17 @@ impl OwnedPartitions {
     pub fn renew(&mut self, index: usize, position: Option<Offset>) {
         self.last = None;
         let Some(at) = self.get(index).map(|partition| partition.at().clone()) else { return };
+        self.give_back_of(index);
         let lease = self.new_lease(at, index);
         if let Some(partition) = self.get_mut(index) {
             partition.renew(lease, position);
         }
+    }
+
+    fn give_back_of(&mut self, index: usize) {
+        self.count_read(index);
+        let records = self.get_mut(index).map_or(0, |partition| partition.flights_mut().discard());
+        self.ledger.rewind(records);
     }
 
     /// Makes void what is on its way of a partition; nothing more of it is accepted until it is renewed.
@@ -165,5 +259,12 @@ impl OwnedPartitions {
         let mut loads = vec![0; workers];
         self.iter().for_each(|partition| loads[partition.worker()] += 1);
         loads
+    }
+}
+
+/// What is on its way when the loop ends, in whatever way, is read again.
+impl Drop for OwnedPartitions {
+    fn drop(&mut self) {
+        self.give_back();
     }
 }

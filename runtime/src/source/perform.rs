@@ -39,6 +39,7 @@ impl Source {
             Action::MoveTo { index, worker } => self.move_to(index, worker, now),
             Action::Commit(offsets) => {
                 crate::failpoint::reach(crate::failpoint::Failpoint::Acknowledged);
+                self.commit_asked = Some(now);
                 if let Err(error) = self.consumer.commit(&offsets) {
                     let failed = offsets.into_iter().map(|(at, it)| (at, it.offset, Err(error.clone()))).collect();
                     self.commits.on_committed(failed, &mut self.partitions, &mut next);
@@ -71,15 +72,16 @@ impl Source {
             Action::CloseWriteGate => self.context.sink.write_gate().close(),
             Action::OpenWriteGate => self.context.sink.write_gate().open(),
             Action::InvalidateInFlight => self.invalidate_in_flight(now, &mut next),
-            Action::ClearIntake => self.intake.clear(),
+            Action::ClearIntake => {
+                self.intake.clear();
+                self.partitions.discard_gathered();
+            }
             Action::PurgeProducer => self.context.sink.purge(),
             Action::AbandonRetries { worker, lease } => self.intake.abandon_retries(worker, lease),
             Action::GatherProbeAgain => self.breaker.gather_again(now, &mut self.partitions, &mut next),
             Action::Dispatch { worker, job } => {
                 for span in &job.spans {
-                    if let Some(partition) = self.partitions.of_lease(&span.lease) {
-                        partition.dispatched(span.first, span.end);
-                    }
+                    self.partitions.dispatched(span, now);
                 }
                 self.intake.send(worker, job);
             }
@@ -130,6 +132,7 @@ impl Source {
         for (at, start, worker) in placed {
             self.partitions.add(&at, worker, start);
         }
+        self.obey_operator(now);
         let mut next = vec![Action::GatherProbeAgain];
         next.push(Action::Pause(self.shutdown.pause(&mut self.partitions)));
         let is_complete = self.assignment.on_begun();

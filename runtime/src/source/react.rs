@@ -7,7 +7,6 @@ use super::action::{Action, Actions};
 use super::event::{Command, Event};
 use super::pause::PauseReason;
 use super::question::Answer;
-use crate::counters::SpanTally;
 use crate::error::PipelineError;
 use crate::kafka::{ConsumerEvent, ErrorKind, KafkaError};
 use crate::lease::Lease;
@@ -22,6 +21,7 @@ const COMPLAINT_INTERVAL: std::time::Duration = std::time::Duration::from_secs(3
 impl Source {
     pub(super) fn on_consumer_event(&mut self, event: ConsumerEvent, now: Instant) {
         let mut actions = Actions::new();
+        self.count_consumer_event(&event, now);
         match event {
             ConsumerEvent::Assigned(partitions) => {
                 self.partitions.forget_handles();
@@ -56,6 +56,7 @@ impl Source {
 
     /// What a client complains of and gets over by itself is logged; what it cannot get over ends the pipeline.
     pub(super) fn on_failed(&mut self, error: KafkaError, now: Instant) {
+        self.count_error(&error);
         match error.kind {
             ErrorKind::Authorization => return self.fail(error.into(), now),
             // librdkafka would skip what it cannot read, and later offsets would be committed over it.
@@ -75,16 +76,10 @@ impl Source {
             Event::Worker(WorkerEvent::Processed { worker, batch }) => self.intake.processed(worker, batch),
             Event::Sink(SinkEvent::Delivered(delivered)) => {
                 let (span, tally) = delivered.into_parts();
-                if self.transactions.is_some() {
-                    self.in_transaction.add(&tally);
-                } else {
-                    self.context.counters.acknowledge(&tally);
-                }
-                match self.partitions.of_lease(&span.lease) {
-                    Some(partition) => partition.delivered(&span),
+                if !self.partitions.delivered(&span, tally, self.transactions.is_some(), now) {
                     // It is in the transaction, and its offset will not be.
-                    None => actions
-                        .push(Action::Abort("records of a partition that is no longer ours were written".to_owned())),
+                    let why = "records of a partition that is no longer ours were written";
+                    actions.push(Action::Abort(why.to_owned()));
                 }
             }
             Event::Sink(SinkEvent::Abandoned { span, written }) => {
@@ -94,6 +89,7 @@ impl Source {
                 }
             }
             Event::Sink(SinkEvent::NotDelivered { span, error }) => {
+                self.count_error(&error);
                 self.abandon(&span);
                 self.on_not_delivered(&span, error, &mut actions);
             }
@@ -103,10 +99,10 @@ impl Source {
                 actions.push(Action::Abort(why.to_owned()));
             }
             Event::Sink(SinkEvent::TooLarge(oversize)) => self.oversize.push(oversize),
-            Event::Worker(WorkerEvent::RetryPending { lease, full }) => {
-                self.on_retries(&lease, true, full, &mut actions);
+            Event::Worker(WorkerEvent::RetryPending { lease, records, full }) => {
+                self.on_retries(&lease, Some(records), full, &mut actions);
             }
-            Event::Worker(WorkerEvent::RetriesDone(lease)) => self.on_retries(&lease, false, false, &mut actions),
+            Event::Worker(WorkerEvent::RetriesDone(lease)) => self.on_retries(&lease, None, false, &mut actions),
             Event::Worker(WorkerEvent::BreakerOpened(trip)) if !self.shutdown.has_begun() => {
                 self.breaker.on_trip(trip, now, &mut self.partitions, &mut actions);
             }
@@ -125,6 +121,11 @@ impl Source {
             Event::Command(Command::Stop { asked }) => {
                 self.shutdown.begin(None, asked, &mut self.partitions, &mut actions);
             }
+            Event::Command(Command::Publish(reply)) => self.asked_for_view.push(reply),
+            Event::Command(Command::ObeyOperator(reply)) => {
+                self.obey_operator(now);
+                self.asked_for_view.push(reply);
+            }
             Event::Sink(SinkEvent::WritersLeft) => {
                 if let Some((transactions, _)) = &mut self.transactions
                     && transactions.on_writers_left(&mut actions)
@@ -138,12 +139,13 @@ impl Source {
                 }
             }
             Event::Sink(SinkEvent::Transaction(outcome)) => {
+                self.count_transaction(&outcome, now);
                 match &outcome {
-                    TransactionOutcome::Committed(_) => {
-                        self.context.counters.acknowledge(&std::mem::take(&mut self.in_transaction));
+                    TransactionOutcome::Committed(_) => self.partitions.ledger_mut().commit(),
+                    TransactionOutcome::Begun { .. } | TransactionOutcome::Broken(_) => {
+                        self.partitions.ledger_mut().abort();
                     }
-                    TransactionOutcome::Begun { .. } => self.in_transaction = SpanTally::default(),
-                    TransactionOutcome::Flushed | TransactionOutcome::Failed(_) | TransactionOutcome::Broken(_) => {}
+                    TransactionOutcome::Flushed | TransactionOutcome::Failed(_) => {}
                 }
                 if let Some((transactions, _)) = &mut self.transactions {
                     transactions.on_outcome(outcome, now, &mut self.partitions, &mut actions);
@@ -169,9 +171,7 @@ impl Source {
     }
 
     pub(super) fn abandon(&mut self, span: &Span) {
-        if let Some(partition) = self.partitions.of_lease(&span.lease) {
-            partition.abandoned(span.first);
-        }
+        self.partitions.abandoned(span);
     }
 
     /// Something was not delivered. That the transaction or its producer has failed says nothing of the record;
@@ -187,17 +187,17 @@ impl Source {
         actions.push(Action::Fail(PipelineError::Undeliverable { from, offset, cause: error.text }));
     }
 
-    /// Records of a partition wait for a retry, or no longer do. `full`: no more of it may come.
-    fn on_retries(&mut self, lease: &Lease, is_retrying: bool, full: bool, actions: &mut Actions) {
+    /// So many records of a partition wait for a retry, or none do any more. `full`: no more of it may come.
+    fn on_retries(&mut self, lease: &Lease, waiting: Option<usize>, full: bool, actions: &mut Actions) {
         let Some(partition) = self.partitions.of_lease(lease) else { return };
-        partition.set_retrying(is_retrying);
+        partition.set_retrying(waiting);
         let abandon = self.breaker.is_open() || partition.is_paused_for(PauseReason::Revoking);
         let (worker, lease, index) = (partition.worker(), partition.lease().clone(), partition.index());
         let (stop, fetch) =
             self.partitions.set_paused(PauseReason::RetryPending, full, |partition| partition.index() == index);
         actions.push(Action::Pause(stop));
         actions.push(Action::ReadOn(fetch));
-        if is_retrying && abandon {
+        if waiting.is_some() && abandon {
             actions.push(Action::AbandonRetries { worker, lease });
         }
     }

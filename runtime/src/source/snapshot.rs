@@ -3,23 +3,51 @@
 use std::time::{Duration, Instant};
 
 use super::Source;
+use super::action::Action;
 use super::partitions::OwnedPartition;
+use super::pause::PauseReason;
+use crate::batch::Offset;
 use crate::view::{PartitionView, Phase, PipelineView, TransactionView, WorkerView};
 
 /// How often the view is published while anything is on its way. Otherwise it is published when somebody asks for it.
 const INTERVAL: Duration = Duration::from_millis(250);
 
+/// What of a view somebody may wait for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Kind {
+    phase: Phase,
+    partitions: usize,
+    is_idle: bool,
+    is_rebalancing: bool,
+}
+
 impl Source {
     /// Publishes the view where that is due, or where somebody may wait for what has changed. `last`: nothing follows.
     pub(super) fn publish(&mut self, now: Instant, last: bool) {
-        let kind = (self.phase(), self.partitions.len(), self.is_idle());
-        if now < self.snapshot_due && self.published == Some(kind) && !last {
+        let kind = Kind {
+            phase: self.phase(),
+            partitions: self.partitions.len(),
+            is_idle: self.is_idle(),
+            is_rebalancing: self.is_rebalancing(),
+        };
+        if now < self.snapshot_due && self.published == Some(kind) && !last && self.asked_for_view.is_empty() {
             return;
         }
         self.published = Some(kind);
         self.snapshot_due = now + INTERVAL;
         let view = self.view(now);
         self.context.view.publish(view);
+        // Whoever waits finds what it has asked for.
+        self.asked_for_view.drain(..).for_each(|reply| reply());
+    }
+
+    /// Pauses and resumes partitions as an operator has asked for.
+    pub(super) fn obey_operator(&mut self, now: Instant) {
+        let pauses = &self.context.view.pauses;
+        let is_paused = |p: &OwnedPartition| pauses.covers(&p.at().topic, p.at().partition.0);
+        let (pause, _) = self.partitions.set_paused(PauseReason::Operator, true, is_paused);
+        let (_, fetch) = self.partitions.set_paused(PauseReason::Operator, false, |p| !is_paused(p));
+        self.perform(vec![Action::Pause(pause), Action::ReadOn(fetch)], now);
     }
 
     /// When the view is to be published next; none while nothing is on its way.
@@ -36,11 +64,18 @@ impl Source {
         }
     }
 
+    fn is_rebalancing(&self) -> bool {
+        !self.revocations.are_answered() || !self.assignment.is_answered() || !self.assignment.is_complete()
+    }
+
     fn is_idle(&self) -> bool {
         self.intake.is_idle() && self.partitions.iter().all(OwnedPartition::is_idle)
     }
 
-    fn view(&self, now: Instant) -> PipelineView {
+    fn view(&mut self, now: Instant) -> PipelineView {
+        self.partitions.count_all_read();
+        let (on_way, waiting_for_retry) = self.partitions.on_way();
+        let partitions = self.partition_views(now);
         let worker = |worker| {
             let (batches, gathered) = self.intake.load(worker);
             WorkerView { batches, gathered }
@@ -51,10 +86,17 @@ impl Source {
         });
         PipelineView {
             phase: self.phase(),
-            partitions: self.partitions.iter().map(|partition| self.partition_view(partition)).collect(),
+            partitions,
             workers: (0..self.intake.workers()).map(worker).collect(),
             transaction,
             breaker: self.breaker.describe(),
+            breaker_stage: self.breaker.is_open().then(|| self.breaker.tripped_stage()),
+            is_rebalancing: self.is_rebalancing(),
+            is_paused: self.context.view.pauses.is_all(),
+            counts: self.context.counters.pipeline.snapshot(),
+            in_flight: on_way - waiting_for_retry,
+            waiting_for_retry,
+            producer_queue_bytes: self.context.sink.queued_bytes(),
             timing_out: self.timing_out(now),
             is_idle: self.is_idle(),
         }
@@ -74,18 +116,28 @@ impl Source {
         ))
     }
 
-    fn partition_view(&self, partition: &OwnedPartition) -> PartitionView {
-        let high_watermark = self.consumer.cached_high_watermark(partition.at());
-        PartitionView {
-            topic: partition.at().topic.clone(),
-            partition: partition.at().partition.0,
-            worker: partition.worker(),
-            next: partition.next().map(|offset| offset.0),
-            position: partition.position().map(|offset| offset.0),
-            committed: partition.committed_offset().map(|offset| offset.0),
-            lag: high_watermark.and_then(|end| partition.lag(end)),
-            is_retrying: partition.is_retrying(),
-            paused_for: partition.pauses().iter().map(super::pause::PauseReason::as_str).collect(),
-        }
+    fn partition_views(&mut self, now: Instant) -> Vec<PartitionView> {
+        let (consumer, partitions) = (&self.consumer, &mut self.partitions);
+        partitions
+            .iter_mut()
+            .map(|partition| view_of(partition, consumer.cached_high_watermark(partition.at()), now))
+            .collect()
+    }
+}
+
+fn view_of(partition: &mut OwnedPartition, high_watermark: Option<Offset>, now: Instant) -> PartitionView {
+    PartitionView {
+        topic: partition.at().topic.clone(),
+        partition: partition.at().partition.0,
+        worker: partition.worker(),
+        next: partition.next().map(|offset| offset.0),
+        position: partition.position().map(|offset| offset.0),
+        committed: partition.committed_offset().map(|offset| offset.0),
+        high_watermark: high_watermark.map(|offset| offset.0),
+        lag: high_watermark.and_then(|end| partition.lag(end)),
+        oldest_uncommitted: partition.oldest_uncommitted(),
+        blocked_by_transaction: partition.blocked_by_transaction(high_watermark, now).map(|offset| offset.0),
+        is_retrying: partition.is_retrying(),
+        paused_for: partition.pauses().iter().map(PauseReason::as_str).collect(),
     }
 }

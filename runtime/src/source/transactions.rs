@@ -143,6 +143,11 @@ impl Transactions {
         self.phase == Phase::Rewinding
     }
 
+    /// Returns whether it is being aborted.
+    pub fn is_aborting(&self) -> bool {
+        self.phase == Phase::Aborting
+    }
+
     /// Returns whether offsets are on their way to be committed.
     pub fn is_committing(&self) -> bool {
         self.phase == Phase::Committing

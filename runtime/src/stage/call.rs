@@ -63,8 +63,11 @@ impl Stage {
         let records = &input.records[part.range.clone()];
         let (before, started) = (input.arena.len(), rt::now());
         let result = self.instance.process(input.arena, input.sources, records, &mut self.answer);
+        let took = rt::now() - started;
         self.tally.calls += 1;
-        self.tally.time += rt::now() - started;
+        self.tally.time += took;
+        self.counters.call_time.observe(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX), 1);
+        self.counters.call_records.observe(records.len() as u64, 1);
         let result = result.and_then(|()| self.fits(input.arena, before, progress));
         let was_fresh = std::mem::replace(&mut self.fresh, false);
         let error = match result {

@@ -114,6 +114,16 @@ pub struct Stage {
     counters: Arc<StageCounters>,
     tally: StageTally,
     reported: ReportedCounters,
+    // How much of the counters' memory is ours.
+    memory: u64,
+    // In calls since it was last asked.
+    spent: Duration,
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        self.counters.memory.replace(self.memory, 0);
+    }
 }
 
 impl Stage {
@@ -135,6 +145,8 @@ impl Stage {
             counters: Arc::default(),
             tally: StageTally::default(),
             reported: ReportedCounters::default(),
+            memory: 0,
+            spent: Duration::ZERO,
         }
     }
 
@@ -153,8 +165,22 @@ impl Stage {
 
     /// Has the stage count into these counters.
     #[must_use]
-    pub fn with_counters(self, counters: Arc<StageCounters>) -> Stage {
-        Stage { counters, ..self }
+    pub fn with_counters(mut self, counters: Arc<StageCounters>) -> Stage {
+        self.counters = counters;
+        self.report_memory();
+        self
+    }
+
+    fn report_memory(&mut self) {
+        let now = self.instance.memory() as u64;
+        if now != self.memory {
+            self.counters.memory.replace(std::mem::replace(&mut self.memory, now), now);
+        }
+    }
+
+    /// Returns how long calls of the plugin took since it was last asked.
+    pub fn take_spent(&mut self) -> Duration {
+        std::mem::take(&mut self.spent)
     }
 
     /// Returns the stage's name.
@@ -196,7 +222,9 @@ impl Stage {
         observer: &mut dyn Observer,
     ) -> Result<Round, StageError> {
         let round = self.settle_round(input, progress, observer);
+        self.spent += self.tally.time;
         self.counters.add(&mut self.tally);
+        self.report_memory();
         self.reported.report(self.instance.counters(), &self.counters);
         round
     }

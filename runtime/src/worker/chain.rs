@@ -1,5 +1,7 @@
 //! The chain: takes a batch through the stages, and sorts what leaves each.
 
+use std::time::Duration;
+
 use super::ChainContext;
 use super::event::WorkerEvent;
 use super::in_flight::{ChainOutput, InFlightBatch, Origin, apply};
@@ -49,6 +51,11 @@ impl Chain {
     /// Returns all stages, in order.
     pub(super) fn stages(&self) -> &[Stage] {
         &self.stages
+    }
+
+    /// Returns how long calls of plugins took since it was last asked.
+    pub(super) fn take_spent(&mut self) -> Duration {
+        self.stages.iter_mut().map(Stage::take_spent).sum()
     }
 
     /// Takes a batch as far as it goes now.

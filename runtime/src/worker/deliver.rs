@@ -1,11 +1,13 @@
 //! The end of the chain: everything that left it goes to the sink, in the order of the input.
 
+use std::time::Duration;
+
 use super::PipelineContext;
 use super::event::{ProbeResult, WorkerEvent};
 use super::in_flight::{ChainOutput, InFlightBatch, MOVED};
 use super::outcome::ReplayOutcome;
 use crate::batch::{Offset, Record};
-use crate::counters::SpanTally;
+use crate::counters::{Activity, SpanTally};
 use crate::error::PipelineError;
 use crate::failure::{Class, Failure};
 use crate::rt;
@@ -14,7 +16,7 @@ use crate::sink::receipt::OpenSpan;
 use crate::sink::{Destined, TOO_LARGE, WriteError, WriteSession};
 
 /// Writes what left the chain, and seals the spans. One of which something cannot be written ends before that.
-pub(super) fn deliver(batch: &mut InFlightBatch, context: &PipelineContext) {
+pub(super) fn deliver(worker: usize, batch: &mut InFlightBatch, context: &PipelineContext) {
     let mut leaving = std::mem::take(&mut batch.leaving);
     if !leaving.is_sorted_by_key(ChainOutput::input) {
         leaving.sort_by_key(ChainOutput::input);
@@ -27,7 +29,11 @@ pub(super) fn deliver(batch: &mut InFlightBatch, context: &PipelineContext) {
         }
         count_inputs(batch, &mut spans);
         // While the session lasts: what is written and not sealed has to be known before a transaction ends.
+        let waited = delivery.session.waited();
         spans.drain(..).flatten().for_each(OpenSpan::seal);
+        if waited > Duration::ZERO {
+            context.counters.pipeline.worker(worker).spend(Activity::ProduceWait, waited);
+        }
     }
     (batch.leaving, batch.spans) = (leaving, spans);
     if batch.probe.is_some() {

@@ -23,6 +23,8 @@ pub enum WorkerEvent {
     RetryPending {
         /// The partition.
         lease: Arc<Lease>,
+        /// How many.
+        records: usize,
         /// Whether no more of it may come.
         full: bool,
     },

@@ -30,7 +30,7 @@ use self::retry_budget::RetryBudget;
 use self::retry_queue::{Advanced, RetryQueue};
 use self::trace::StageTrace;
 use crate::batch::Batch;
-use crate::counters::PlanCounters;
+use crate::counters::{Activity, PlanCounters, WorkerClock};
 use crate::lease::Lease;
 use crate::rt::{self, Receiver, Turn};
 use crate::sink::Sink;
@@ -174,18 +174,34 @@ pub struct Worker {
     context: Arc<PipelineContext>,
     retries: RetryQueue,
     spare: InFlightBatch,
+    clock: Arc<WorkerClock>,
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.clock.stop();
+    }
 }
 
 impl Worker {
     /// Returns a worker with its stages started.
     pub fn new(number: usize, stages: Vec<Stage>, context: Arc<PipelineContext>) -> Worker {
         let retries = RetryQueue::new(context.retry_budget.clone());
-        Worker { number, chain: Chain::new(stages), context, retries, spare: InFlightBatch::default() }
+        let (chain, clock) = (Chain::new(stages), context.counters.pipeline.worker(number));
+        Worker { number, chain, context, retries, spare: InFlightBatch::default(), clock }
     }
 
     /// Works on the next message and on the retries that are due. Ends when nobody sends any more; what still waits for
     /// a retry then is abandoned when the worker is dropped.
     pub fn turn(&mut self, messages: &Receiver<WorkerMessage>) -> Turn<()> {
+        self.clock.begin(rt::now());
+        let turn = self.work(messages);
+        self.clock.spend(Activity::Plugin, self.chain.take_spent());
+        self.clock.end(rt::now());
+        turn
+    }
+
+    fn work(&mut self, messages: &Receiver<WorkerMessage>) -> Turn<()> {
         let message = messages.try_recv();
         let is_first = message.is_some();
         match message {
@@ -244,7 +260,7 @@ fn advance(worker: usize, chain: &mut Chain, batch: &mut InFlightBatch, context:
     let seen = |batch: &InFlightBatch| if batch.probed { ProbeResult::Passed } else { ProbeResult::Unclear };
     match chain.advance(batch, &context.chain_context(worker)) {
         Step::Completed if batch.ahead => probe_ended(ProbeResult::Unclear),
-        Step::Completed => deliver(batch, context),
+        Step::Completed => deliver(worker, batch, context),
         Step::RetryLater => {
             let stage = chain.stage(batch.stage);
             let wake = rt::now() + stage.backoff(batch.progress.rounds());

@@ -5,20 +5,25 @@ use serde::{Deserialize, Serialize};
 
 use crate::show::ShownRecord;
 
-/// Which record is to be explained: one of an input topic by `topic`, `partition` and `offset`, a dead letter, or one that
-/// is given.
+/// Which record is to be explained: one of an input topic by `topic`, `partition` and `offset`, a dead letter, or one
+/// that is given.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ExplainRequest {
     /// The input topic.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub topic: Option<String>,
     /// The partition.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub partition: Option<i32>,
     /// The offset.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub offset: Option<i64>,
     /// A dead letter of the pipeline.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dead_letter: Option<Place>,
     /// A record. With a topic, a partition and an offset it has a place that stages may read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub record: Option<ShownRecord>,
 }
 
@@ -37,10 +42,13 @@ pub struct Place {
 #[serde(deny_unknown_fields)]
 pub struct TapParams {
     /// The share of records that are shown, above 0 and at most 1. Default: 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sample: Option<f64>,
     /// How many records are shown, 1 to 10000. Default: 100.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u64>,
     /// For how long, above 0 and at most 600. Default: 60.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seconds: Option<f64>,
 }
 
@@ -163,30 +171,43 @@ pub struct InputPlace {
 #[serde(deny_unknown_fields)]
 pub struct ReplayRequest {
     /// The stage that they had failed in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stage: Option<String>,
     /// The class of the failure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub class: Option<String>,
     /// A part of the reason, or the reason of a group as it stands there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// Failed then or later, as RFC 3339 has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<String>,
     /// Failed before, as RFC 3339 has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<String>,
     /// The partition of the dead-letter topic.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub partition: Option<i32>,
     /// The offset; with a partition.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub offset: Option<i64>,
     /// At most so many, 1 or more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u64>,
     /// The stage of the chain to begin at: `failed-stage` (default) or `start`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<ReplayFrom>,
     /// Whether nothing is written. Default: false.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dry_run: Option<bool>,
     /// Whether what has been replayed is replayed again. Default: false.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub again: Option<bool>,
     /// Replays that a record may have had before, 1 or more. Default: 3.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_replays: Option<u32>,
     /// Dead letters a second, 1 or more. Default: 1000.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate: Option<u32>,
 }
 

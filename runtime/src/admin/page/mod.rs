@@ -20,8 +20,8 @@ const ASSETS: &[Asset] = &[];
 
 /// Adds the routes of the page.
 pub(super) fn add(routes: &mut Routes) {
-    routes.add(Method::GET, "/", Right::None, index);
-    routes.add(Method::GET, "/assets/{*name}", Right::None, asset);
+    routes.add(Method::GET, "/", Right::None, index).hide();
+    routes.add(Method::GET, "/assets/{*name}", Right::None, asset).hide();
 }
 
 async fn index() -> Response {

@@ -22,8 +22,11 @@ use crate::record_text::DevRecord;
 use crate::show::{Hidden, Mask, ShownRecord};
 
 pub(super) fn add(routes: &mut Routes) {
-    routes.add(Method::GET, "/api/v1/pipelines/{pipeline}/dead-letters", Right::Full, all);
-    routes.add(Method::GET, "/api/v1/pipelines/{pipeline}/dead-letters/{partition}/{offset}", Right::Full, one);
+    let operation = routes.add(Method::GET, "/api/v1/pipelines/{pipeline}/dead-letters", Right::Full, all);
+    operation.about("Recent dead letters, by what they have in common.").json::<DeadLetters>(200).may_be(&[500, 502]);
+    let path = "/api/v1/pipelines/{pipeline}/dead-letters/{partition}/{offset}";
+    let operation = routes.add(Method::GET, path, Right::Full, one);
+    operation.about("One dead letter.").json::<DeadLetter>(200).may_be(&[500, 502]);
 }
 
 /// The dead-letter topic of a pipeline.

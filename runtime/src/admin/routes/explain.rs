@@ -15,7 +15,9 @@ use crate::explain::{Asked, Destinations, Explanation, FetchError, explain, fetc
 use crate::kafka::ErrorKind;
 
 pub(super) fn add(routes: &mut Routes) {
-    routes.add(Method::POST, "/api/v1/pipelines/{pipeline}/explain", Right::Full, one);
+    let operation = routes.add(Method::POST, "/api/v1/pipelines/{pipeline}/explain", Right::Full, one);
+    operation.about("Explain what the chain makes of a record. Nothing is written.");
+    operation.takes::<ExplainRequest>().json::<Explanation>(200).may_be(&[500, 502, 503]);
 }
 
 async fn one(
@@ -26,7 +28,7 @@ async fn one(
     let entry = app.registry.get(&name)?;
     // A stage may take its time, and the memory of its instances with it.
     let Ok(permit) = app.desk.explaining.clone().try_acquire_owned() else {
-        return Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, "other records are being explained: try again"));
+        return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "other records are being explained: try again"));
     };
     let explained = tokio::task::spawn_blocking(move || {
         let _permit = permit;

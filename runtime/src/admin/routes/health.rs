@@ -9,8 +9,9 @@ use crate::admin::api::Readiness;
 use crate::admin::route::{App, Routes};
 
 pub(super) fn add(routes: &mut Routes) {
-    routes.add(Method::GET, "/livez", Right::None, alive);
-    routes.add(Method::GET, "/readyz", Right::None, ready);
+    routes.add(Method::GET, "/livez", Right::None, alive).about("Whether the process answers.").text("text/plain");
+    let operation = routes.add(Method::GET, "/readyz", Right::None, ready);
+    operation.about("Whether every pipeline is ready.").json::<Readiness>(200).json::<Readiness>(503);
 }
 
 async fn alive() -> &'static str {

@@ -5,15 +5,26 @@ use axum::extract::{Path, State};
 use axum::http::Method;
 
 use crate::admin::access::Right;
-use crate::admin::api::{Partitions, Pipeline, Pipelines, Problem, Stage};
+use crate::admin::api::{History, Partitions, Pipeline, Pipelines, Problem, Stage};
 use crate::admin::route::{App, Routes};
 use crate::admin::views;
 
 pub(super) fn add(routes: &mut Routes) {
-    routes.add(Method::GET, "/api/v1/pipelines", Right::Read, all);
-    routes.add(Method::GET, "/api/v1/pipelines/{pipeline}", Right::Read, one);
-    routes.add(Method::GET, "/api/v1/pipelines/{pipeline}/partitions", Right::Read, partitions);
-    routes.add(Method::GET, "/api/v1/pipelines/{pipeline}/stages/{stage}", Right::Read, stage);
+    let operation = routes.add(Method::GET, "/api/v1/pipelines", Right::Read, all);
+    operation.about("All pipelines in short.").json::<Pipelines>(200);
+    let operation = routes.add(Method::GET, "/api/v1/pipelines/{pipeline}", Right::Read, one);
+    operation.about("A pipeline.").json::<Pipeline>(200);
+    let operation = routes.add(Method::GET, "/api/v1/pipelines/{pipeline}/partitions", Right::Read, partitions);
+    operation.about("All partitions of a pipeline.").json::<Partitions>(200);
+    let operation = routes.add(Method::GET, "/api/v1/pipelines/{pipeline}/stages/{stage}", Right::Read, stage);
+    operation.about("A stage of a pipeline.").json::<Stage>(200);
+    let operation = routes.add(Method::GET, "/api/v1/pipelines/{pipeline}/history", Right::Read, history);
+    operation.about("The last 15 minutes of a pipeline, as running totals.").json::<History>(200);
+}
+
+async fn history(State(app): State<App>, Path(name): Path<String>) -> Result<Json<History>, Problem> {
+    app.registry.get(&name)?;
+    Ok(Json(app.histories.get(&name)))
 }
 
 async fn all(State(app): State<App>) -> Json<Pipelines> {
@@ -23,7 +34,8 @@ async fn all(State(app): State<App>) -> Json<Pipelines> {
 
 async fn one(State(app): State<App>, Path(name): Path<String>) -> Result<Json<Pipeline>, Problem> {
     let entry = app.registry.get(&name)?;
-    Ok(Json(views::pipeline(&name, &entry)))
+    app.refresh().await;
+    Ok(Json(views::pipeline_with(&name, &entry, &app.histories.get(&name))))
 }
 
 async fn partitions(State(app): State<App>, Path(name): Path<String>) -> Result<Json<Partitions>, Problem> {

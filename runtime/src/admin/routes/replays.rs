@@ -15,10 +15,15 @@ use crate::dlq::select::{At, Selection, class};
 use crate::ready::Ready;
 
 pub(super) fn add(routes: &mut Routes) {
-    routes.add(Method::POST, "/api/v1/pipelines/{pipeline}/replays", Right::Full, start);
-    routes.add(Method::GET, "/api/v1/pipelines/{pipeline}/replays", Right::Full, all);
-    routes.add(Method::GET, "/api/v1/pipelines/{pipeline}/replays/{replay}", Right::Full, one);
-    routes.add(Method::DELETE, "/api/v1/pipelines/{pipeline}/replays/{replay}", Right::Full, stop);
+    let path = "/api/v1/pipelines/{pipeline}/replays";
+    let operation = routes.add(Method::POST, path, Right::Full, start);
+    operation.about("Replay dead letters, beside the pipeline.");
+    operation.takes::<ReplayRequest>().json::<Replay>(202).may_be(&[409, 500]);
+    routes.add(Method::GET, path, Right::Full, all).about("The last replays.").json::<Replays>(200);
+    let path = "/api/v1/pipelines/{pipeline}/replays/{replay}";
+    routes.add(Method::GET, path, Right::Full, one).about("How a replay stands.").json::<Replay>(200);
+    let operation = routes.add(Method::DELETE, path, Right::Full, stop);
+    operation.about("Stop a replay after its open transaction; a second time, at once.").json::<Replay>(200);
 }
 
 async fn start(

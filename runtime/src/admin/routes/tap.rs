@@ -23,7 +23,10 @@ const MOST: u64 = 10_000;
 const TELL: Duration = Duration::from_secs(1);
 
 pub(super) fn add(routes: &mut Routes) {
-    routes.add(Method::GET, "/api/v1/pipelines/{pipeline}/stages/{stage}/tap", Right::Full, tap);
+    let path = "/api/v1/pipelines/{pipeline}/stages/{stage}/tap";
+    let operation = routes.add(Method::GET, path, Right::Full, tap);
+    operation.about("Server-sent events: live records before and after a stage.");
+    operation.query::<TapParams>().text("text/event-stream").may_be(&[422, 503]);
 }
 
 async fn tap(
@@ -50,7 +53,7 @@ async fn tap(
     let lasts = Duration::from_secs_f64(seconds);
     let tap = entry.view.taps().open(&stage, sample, rt::now() + lasts);
     let tap =
-        tap.ok_or_else(|| Problem::new(StatusCode::TOO_MANY_REQUESTS, "too many taps are open on this pipeline"))?;
+        tap.ok_or_else(|| Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too many taps are open on this pipeline"))?;
     let (sender, stream) = events();
     tokio::spawn(async move {
         // Whoever has closed the connection need not be told.

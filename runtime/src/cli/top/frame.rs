@@ -1,5 +1,5 @@
-//! What `sluice top` shows: a table of pipelines, and one of them in detail. Numbers stand to the right, so that they do
-//! not jump.
+//! What `sluice top` shows: a table of pipelines, and one of them in detail. Numbers stand to the right, so that they
+//! do not jump.
 
 use std::time::Instant;
 
@@ -64,7 +64,8 @@ impl Frame<'_> {
         lines
     }
 
-    /// Returns the lines of the selected pipeline: its stages with rates and shares of worker time, and what holds it up.
+    /// Returns the lines of the selected pipeline: its stages with rates and shares of worker time, and what holds it
+    /// up.
     pub(super) fn details(&self) -> Vec<String> {
         let Some(selected) = self.now.pipelines.get(self.selected) else {
             return vec!["no pipelines".to_owned()];

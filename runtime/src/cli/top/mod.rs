@@ -6,11 +6,14 @@ mod terminal;
 use std::io::Write as _;
 use std::time::{Duration, Instant};
 
+use hyper::Method;
+
 use self::frame::{Frame, Sample};
 use self::terminal::{Key, Terminal};
-use super::admin::{Admin, Client, segment};
+use super::control::Daemon;
 use super::output::Output;
 use crate::admin::api::{Pipeline, Pipelines};
+use crate::admin::client::{AdminClient, escaped};
 
 /// How often the daemon is asked.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -32,12 +35,12 @@ pub struct Top {
     #[arg(long)]
     once: bool,
     #[command(flatten)]
-    admin: Admin,
+    daemon: Daemon,
 }
 
 impl Top {
     pub(super) fn execute(self) -> anyhow::Result<u8> {
-        let client = self.admin.client()?;
+        let client = self.daemon.client()?;
         if self.once {
             return once(&client);
         }
@@ -49,7 +52,7 @@ impl Top {
     }
 }
 
-fn once(client: &Client) -> anyhow::Result<u8> {
+fn once(client: &AdminClient) -> anyhow::Result<u8> {
     let before = sample(client, None)?;
     std::thread::sleep(INTERVAL);
     let now = sample(client, None)?;
@@ -67,18 +70,18 @@ fn once(client: &Client) -> anyhow::Result<u8> {
 }
 
 /// Asks for all pipelines; in full for the one with this number, or for all.
-fn sample(client: &Client, selected: Option<usize>) -> anyhow::Result<Sample> {
-    let Pipelines { pipelines } = client.get("pipelines")?;
+fn sample(client: &AdminClient, selected: Option<usize>) -> anyhow::Result<Sample> {
+    let Pipelines { pipelines } = client.ask(Method::GET, "/api/v1/pipelines")?;
     let wanted = pipelines.iter().enumerate().filter(|(number, _)| selected.is_none_or(|selected| selected == *number));
     let mut details = Vec::new();
     for (_, pipeline) in wanted {
-        details.push(client.get::<Pipeline>(&format!("pipelines/{}", segment(&pipeline.name)))?);
+        details.push(client.ask::<Pipeline>(Method::GET, &format!("/api/v1/pipelines/{}", escaped(&pipeline.name)))?);
     }
     Ok(Sample { at: Instant::now(), pipelines, details })
 }
 
 struct Screen {
-    client: Client,
+    client: AdminClient,
     before: Option<Sample>,
     now: Option<Sample>,
     selected: usize,

@@ -1,5 +1,5 @@
-//! The terminal as `sluice top` uses it: keys as they are pressed, and lines that are drawn in place. It is as it was when
-//! this is dropped.
+//! The terminal as `sluice top` uses it: keys as they are pressed, and lines that are drawn in place. It is as it was
+//! when this is dropped.
 
 use std::io::{self, IsTerminal as _, Read as _, Write as _};
 use std::mem::MaybeUninit;

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::ffi::{CString, c_void};
 use std::ptr::{self, NonNull};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -52,6 +52,8 @@ struct Context<T> {
     report: Report<T>,
     room: Room,
     refused: Mutex<Option<String>>,
+    // Bytes of keys and values that had their report. Only the thread that polls writes it.
+    reported: AtomicU64,
 }
 
 /// Where those wait that found the queue full.
@@ -97,6 +99,11 @@ impl<T: Send + Sync + 'static> ProducerContext for Context<T> {
     type DeliveryOpaque = Arc<T>;
 
     fn delivery(&self, result: &DeliveryResult<'_>, receipt: Arc<T>) {
+        let message = match result {
+            Ok(message) | Err((_, message)) => message,
+        };
+        let bytes = message.payload_len() + message.key_len();
+        self.reported.fetch_add(bytes as u64, Ordering::Relaxed);
         let result = match result {
             Ok(_) => Ok(()),
             Err((error, message)) => {
@@ -126,8 +133,13 @@ impl<R: Send + Sync + 'static> NativeProducer<R> {
         topics: &[&str],
         report: Report<R>,
     ) -> anyhow::Result<NativeProducer<R>> {
-        let context =
-            Context { logging: Logging::new(pipeline), report, room: Room::default(), refused: Mutex::default() };
+        let context = Context {
+            logging: Logging::new(pipeline),
+            report,
+            room: Room::default(),
+            refused: Mutex::default(),
+            reported: AtomicU64::new(0),
+        };
         let base: Arc<BaseProducer<Context<R>>> = Arc::new(client_config(properties).create_with_context(context)?);
         let topics = topics.iter().map(|name| open_topic(&base, name)).collect::<Result<_, _>>()?;
         let (stopping, reports) = (Arc::new(AtomicBool::new(false)), Wakeup::default());
@@ -301,6 +313,10 @@ impl<R: Send + Sync + 'static> Producer<R> for NativeProducer<R> {
 
     fn abort_transaction(&self, timeout: Duration) -> Result<(), TransactionError> {
         self.calls().abort_transaction(timeout)
+    }
+
+    fn reported_bytes(&self) -> Option<u64> {
+        Some(self.base.context().reported.load(Ordering::Relaxed))
     }
 
     fn refused_partition(&self) -> Option<String> {

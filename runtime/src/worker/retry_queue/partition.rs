@@ -65,8 +65,8 @@ pub(super) struct PartitionRetries {
     partition: Option<Due>,
     waiting: Waiting,
     budget: Arc<RetryBudget>,
-    /// Whether the source knows, and whether it is to take no more in.
-    told: Option<bool>,
+    /// What the source knows: whether it is to take no more in, and how many wait.
+    told: Option<(bool, usize)>,
 }
 
 fn size_of(batch: &InFlightBatch) -> Waiting {
@@ -174,14 +174,16 @@ impl PartitionRetries {
             return;
         }
         // What is full is fetched again at half of the bounds, for it is not to stop and go.
-        let part = if self.told == Some(true) { 2 } else { 1 };
+        let was_full = self.told.map(|(full, _)| full);
+        let part = if was_full == Some(true) { 2 } else { 1 };
         let own_limit = self.partition.is_some() || self.waiting.reaches(PARTITION_LIMIT, part);
         let over_share = self.budget.is_over_share(self.waiting, part);
         let full = own_limit || over_share;
-        if self.told == Some(full) {
+        let records = self.waiting.records;
+        if self.told == Some((full, records)) {
             return;
         }
-        if over_share && !own_limit {
+        if over_share && !own_limit && was_full != Some(true) {
             let (Waiting { records, bytes }, all) = (self.waiting, self.budget.waiting());
             tracing::warn!(
                 target: "retries", partition = %self.lease.at, records, bytes,
@@ -189,8 +191,8 @@ impl PartitionRetries {
                  of it is read until some of its records have been retried", all.records, all.bytes
             );
         }
-        self.told = Some(full);
-        send(WorkerEvent::RetryPending { lease: self.lease.clone(), full });
+        self.told = Some((full, records));
+        send(WorkerEvent::RetryPending { lease: self.lease.clone(), records, full });
     }
 
     fn add(&mut self, more: Waiting) {

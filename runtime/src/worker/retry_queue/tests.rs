@@ -176,7 +176,7 @@ impl World {
                     self.trackers[span.lease.index].delivered(span.first, span.end);
                 }
                 Event::Sink(SinkEvent::Abandoned { span, .. }) => self.trackers[span.lease.index].abandoned(span.first),
-                Event::Worker(WorkerEvent::RetryPending { lease, full }) => self.held[lease.index] = Some(full),
+                Event::Worker(WorkerEvent::RetryPending { lease, full, .. }) => self.held[lease.index] = Some(full),
                 Event::Worker(WorkerEvent::RetriesDone(lease)) => self.held[lease.index] = None,
                 _ => unreachable!("no other event comes of this"),
             }

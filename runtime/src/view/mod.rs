@@ -1,9 +1,13 @@
 //! The view of a pipeline: how it stands, as an immutable snapshot that its loop publishes. Whoever shows or exports
 //! something of a pipeline reads this, and never touches the loop.
 
+mod pauses;
+
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+pub use self::pauses::{OperatorPauses, PauseTarget};
+use crate::counters::CountersSnapshot;
 use crate::taps::Taps;
 
 /// A pipeline at one moment.
@@ -21,6 +25,21 @@ pub struct PipelineView {
     pub breaker: Option<String>,
     /// What a stage times out on, in words, while it does.
     pub timing_out: Option<String>,
+    /// The number of the stage whose circuit breaker is open.
+    pub breaker_stage: Option<usize>,
+    /// Whether a rebalance is under way.
+    pub is_rebalancing: bool,
+    /// Whether an operator has paused the pipeline.
+    pub is_paused: bool,
+    /// What was counted of records up to this moment.
+    pub counts: CountersSnapshot,
+    /// Records that are on their way, and do not wait for a retry. With these and those that wait, what was read adds up:
+    /// input records = outcomes + in flight + waiting.
+    pub in_flight: u64,
+    /// Records that wait for a retry.
+    pub waiting_for_retry: u64,
+    /// Bytes that are enqueued at the producer and had no report yet.
+    pub producer_queue_bytes: u64,
     /// Whether everything that was read is acknowledged and committed or about to be: nothing is on its way.
     pub is_idle: bool,
 }
@@ -59,12 +78,36 @@ pub struct PartitionView {
     pub position: Option<i64>,
     /// What is committed.
     pub committed: Option<i64>,
+    /// The end of the partition as the last fetch saw it.
+    pub high_watermark: Option<i64>,
     /// Records between what is delivered and the high watermark; none while that is not known.
     pub lag: Option<u64>,
+    /// When the oldest record that is not committed was written, in milliseconds since the epoch; none where that is not
+    /// known.
+    pub oldest_uncommitted: Option<i64>,
+    /// The offset beyond which an open transaction keeps records back.
+    pub blocked_by_transaction: Option<i64>,
     /// Whether records of it wait for a retry.
     pub is_retrying: bool,
     /// Why it is not fetched; empty: it is.
     pub paused_for: Vec<&'static str>,
+}
+
+impl PartitionView {
+    /// Returns how old the oldest record is that is not committed, in seconds; 0 where there is none, none where that is
+    /// not known. `now` is in milliseconds since the epoch.
+    pub fn lag_seconds(&self, now: i64) -> Option<f64> {
+        match (self.lag, self.oldest_uncommitted) {
+            (Some(0), _) => Some(0.0),
+            (_, Some(oldest)) => Some((now.saturating_sub(oldest)).max(0) as f64 / 1e3),
+            (_, None) => None,
+        }
+    }
+
+    /// Returns whether an operator has paused it.
+    pub fn is_paused(&self) -> bool {
+        self.paused_for.contains(&"operator")
+    }
 }
 
 /// A worker.
@@ -138,6 +181,8 @@ pub type OnChange = Box<dyn Fn() + Send + Sync>;
 pub struct ViewCell {
     view: Mutex<Arc<PipelineView>>,
     on_change: Option<OnChange>,
+    /// What an operator has paused. The loop obeys it, and it outlives the loop.
+    pub pauses: OperatorPauses,
     taps: Taps,
 }
 
@@ -186,7 +231,10 @@ mod tests {
             next: None,
             position: None,
             committed: None,
+            high_watermark: None,
             lag,
+            oldest_uncommitted: None,
+            blocked_by_transaction: None,
             is_retrying: false,
             paused_for: Vec::new(),
         }

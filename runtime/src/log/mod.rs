@@ -1,6 +1,9 @@
 //! Standard error: log lines, and what commands say. A thread of its own writes it, so that a reader that is slow,
 //! stuck or gone never delays or ends the program. What cannot be written is lost, and counted.
 
+mod filter;
+mod ring;
+
 use std::collections::VecDeque;
 use std::fmt::Display;
 use std::fs::File;
@@ -10,6 +13,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
+
+pub use self::filter::{RateLimit, filter_layer, set_filter};
+pub use self::ring::{KeptLine, RingLayer, kept_lines};
 
 /// Bytes of lines that may wait to be written.
 const CAPACITY: usize = 1 << 20;
@@ -131,7 +137,7 @@ impl Queue {
             } else if is_empty && lines_lost() > told {
                 let lost = lines_lost() - told;
                 told += lost;
-                tracing::warn!(target: "log", lost, "log lines were lost: standard error was not read, or not writable");
+                tracing::warn!(target: "log", lost, "log lines were lost: standard error was not read or not writable, or one place complained too often");
             }
         }
     }

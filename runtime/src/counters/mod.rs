@@ -7,17 +7,22 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
+mod activity;
+mod histogram;
+mod kafka;
+mod span;
+mod stage;
+
+pub use self::activity::{Activity, WorkerClock, WorkerTimes};
+pub use self::histogram::{Bounds, CallRecords, CallTime, Histogram, HistogramValues, LongTime, RecordTime};
+pub use self::kafka::{KafkaCounters, Rebalance};
+pub use self::span::{DeadLetterTally, OutputTally, SpanTally};
+pub use self::stage::{MAX_PLUGIN_NAME, MAX_PLUGIN_NAMES, StageCounters, StageTally};
 use crate::failure::Class;
 
 #[cfg(test)]
 mod tests;
-
-/// Names of a plugin's own counters that are kept for each stage.
-pub const MAX_PLUGIN_NAMES: usize = 100;
-/// Bytes that are kept of such a name.
-pub const MAX_PLUGIN_NAME: usize = 64;
 
 /// A number that only grows.
 #[derive(Debug, Default)]
@@ -29,6 +34,22 @@ impl Counter {
         if count > 0 {
             self.0.fetch_add(count, Ordering::Relaxed);
         }
+    }
+
+    /// Returns its value.
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// A number that goes up and down.
+#[derive(Debug, Default)]
+pub struct Gauge(AtomicU64);
+
+impl Gauge {
+    /// Replaces what one part of it was by what that is now.
+    pub fn replace(&self, before: u64, now: u64) {
+        self.0.fetch_add(now.wrapping_sub(before), Ordering::Relaxed);
     }
 
     /// Returns its value.
@@ -66,6 +87,17 @@ impl<T: Default> ByName<T> {
 pub struct PipelineCounters {
     /// What became of input records; each is counted once it is acknowledged or given back.
     pub outcomes: OutcomeCounters,
+    /// How long records took, from when they were read until they were acknowledged, in nanoseconds.
+    pub record_time: Histogram<RecordTime>,
+    /// What happened in the group, and to transactions.
+    pub kafka: KafkaCounters,
+    /// Restarts after a failure, by its kind.
+    restarts: ByName<Counter>,
+    /// Reloads, by what came of them.
+    reloads: ByName<Counter>,
+    /// Questions to the schema registry, by what came of them.
+    registry_requests: ByName<Counter>,
+    workers: Mutex<Vec<Arc<WorkerClock>>>,
     inputs: ByName<TrafficCounters>,
     outputs: ByName<TrafficCounters>,
     stages: ByName<StageCounters>,
@@ -102,6 +134,59 @@ impl PipelineCounters {
         self.stages.all()
     }
 
+    /// Returns the clock of a worker, by its number.
+    pub fn worker(&self, number: usize) -> Arc<WorkerClock> {
+        let mut workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
+        while workers.len() <= number {
+            workers.push(Arc::default());
+        }
+        workers[number].clone()
+    }
+
+    /// Returns the clocks of all workers that there ever were.
+    pub fn workers(&self) -> Vec<Arc<WorkerClock>> {
+        self.workers.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Returns the restarts after a failure of this kind.
+    pub fn restarts(&self, reason: &str) -> Arc<Counter> {
+        self.restarts.get(&reason.into())
+    }
+
+    /// Returns the restarts after failures, by their kind.
+    pub fn all_restarts(&self) -> Vec<(Arc<str>, Arc<Counter>)> {
+        self.restarts.all()
+    }
+
+    /// Returns the reloads with this result: `changed`, `unchanged` or `failed`.
+    pub fn reloads(&self, result: &str) -> Arc<Counter> {
+        self.reloads.get(&result.into())
+    }
+
+    /// Returns the questions to the schema registry with this result: `ok` or `error`.
+    pub fn registry_requests(&self, result: &str) -> Arc<Counter> {
+        self.registry_requests.get(&result.into())
+    }
+
+    /// Returns what was counted so far of records. Consistent in itself where the caller is the only one who counts, or
+    /// nobody does.
+    pub fn snapshot(&self) -> CountersSnapshot {
+        let traffic = |(name, traffic): (Arc<str>, Arc<TrafficCounters>)| Traffic {
+            name,
+            records: traffic.records.get(),
+            bytes: traffic.bytes.get(),
+        };
+        let OutcomeCounters { delivered, dead_lettered, dropped, rewound } = &self.outcomes;
+        CountersSnapshot {
+            inputs: self.inputs().into_iter().map(traffic).collect(),
+            outputs: self.outputs().into_iter().map(traffic).collect(),
+            delivered: delivered.get(),
+            dead_lettered: dead_lettered.get(),
+            dropped: dropped.get(),
+            rewound: rewound.get(),
+        }
+    }
+
     /// Returns the totals for a status line.
     pub fn totals(&self) -> Totals {
         let records = |counters: Vec<(Arc<str>, Arc<TrafficCounters>)>| {
@@ -118,6 +203,46 @@ impl PipelineCounters {
             dropped: dropped.get(),
         }
     }
+}
+
+/// What was counted of records, at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CountersSnapshot {
+    /// What was read, by topic.
+    pub inputs: Vec<Traffic>,
+    /// What was acknowledged, by output.
+    pub outputs: Vec<Traffic>,
+    /// See [`OutcomeCounters`].
+    pub delivered: u64,
+    /// See [`OutcomeCounters`].
+    pub dead_lettered: u64,
+    /// See [`OutcomeCounters`].
+    pub dropped: u64,
+    /// See [`OutcomeCounters`].
+    pub rewound: u64,
+}
+
+impl CountersSnapshot {
+    /// Returns how many records were read.
+    pub fn input_records(&self) -> u64 {
+        self.inputs.iter().map(|input| input.records).sum()
+    }
+
+    /// Returns how many records came to their end, here or elsewhere.
+    pub fn outcomes(&self) -> u64 {
+        self.delivered + self.dead_lettered + self.dropped + self.rewound
+    }
+}
+
+/// Records and bytes of a topic or an output.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Traffic {
+    /// The topic, or the output's name.
+    pub name: Arc<str>,
+    /// Records.
+    pub records: u64,
+    /// Bytes of their keys, values and headers.
+    pub bytes: u64,
 }
 
 /// The totals of a pipeline.
@@ -155,172 +280,8 @@ pub struct TrafficCounters {
     pub bytes: Counter,
 }
 
-/// What is counted of one stage, over all workers.
-#[derive(Debug, Default)]
-pub struct StageCounters {
-    /// Records by the plugin's verdict, in the order of [`Verdict`](crate::plugin::Verdict).
-    verdicts: [Counter; 5],
-    /// Calls of the plugin.
-    pub calls: Counter,
-    /// Nanoseconds that those took.
-    pub nanoseconds: Counter,
-    /// Records that were called again because they were to be retried.
-    pub retries: Counter,
-    restarts: [Counter; Class::ALL.len()],
-    dead_letters: [Counter; Class::ALL.len()],
-    plugin: Mutex<BTreeMap<String, u64>>,
-    /// Counts of the plugin that were not kept, because it counts under too many names.
-    pub plugin_ignored: Counter,
-}
-
-impl StageCounters {
-    /// Returns how many records got this verdict.
-    pub fn verdicts(&self, verdict: crate::plugin::Verdict) -> u64 {
-        self.verdicts[verdict as usize].get()
-    }
-
-    /// Returns how often a plugin instance was restarted after a call that failed in this way.
-    pub fn restarts(&self, class: Class) -> u64 {
-        self.restarts[class as usize].get()
-    }
-
-    /// Returns how many dead letters of this class were acknowledged.
-    pub fn dead_letters(&self, class: Class) -> u64 {
-        self.dead_letters[class as usize].get()
-    }
-
-    /// Returns the plugin's own counters, by name.
-    pub fn plugin(&self) -> Vec<(String, u64)> {
-        let plugin = self.plugin.lock().unwrap_or_else(PoisonError::into_inner);
-        plugin.iter().map(|(name, value)| (name.clone(), *value)).collect()
-    }
-
-    /// Adds to one of the plugin's own counters. A long name is cut; a new one beyond the bound is only counted as
-    /// ignored.
-    pub fn count_plugin(&self, name: &str, delta: u64) {
-        let name = &name[..name.floor_char_boundary(MAX_PLUGIN_NAME)];
-        let mut plugin = self.plugin.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(value) = plugin.get_mut(name) {
-            *value = value.saturating_add(delta);
-        } else if plugin.len() < MAX_PLUGIN_NAMES {
-            plugin.insert(name.to_owned(), delta);
-        } else {
-            self.plugin_ignored.add(1);
-        }
-    }
-
-    /// Adds what one worker has tallied, and empties the tally.
-    pub fn add(&self, tally: &mut StageTally) {
-        let StageTally { verdicts, calls, time, retries, restarts } = std::mem::take(tally);
-        self.calls.add(calls);
-        self.nanoseconds.add(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
-        self.retries.add(retries);
-        std::iter::zip(&self.verdicts, verdicts).for_each(|(counter, count)| counter.add(count));
-        std::iter::zip(&self.restarts, restarts).for_each(|(counter, count)| counter.add(count));
-    }
-}
-
-/// What one worker counts of a stage until it adds it to the [`StageCounters`].
-#[derive(Debug, Default)]
-pub struct StageTally {
-    /// Records by verdict.
-    pub verdicts: [u64; 5],
-    /// Calls of the plugin.
-    pub calls: u64,
-    /// How long those took.
-    pub time: Duration,
-    /// Records that were called again because they were to be retried.
-    pub retries: u64,
-    /// Restarts of the plugin instance, by the class of the failure before each.
-    pub restarts: [u64; Class::ALL.len()],
-}
-
-/// What came of one span.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct SpanTally {
-    /// Input records of which an output record came, and no dead letter.
-    pub delivered: u64,
-    /// Input records of which a dead letter came.
-    pub dead_lettered: u64,
-    /// Input records of which neither came.
-    pub dropped: u64,
-    /// Output records.
-    pub outputs: Vec<OutputTally>,
-    /// Dead letters.
-    pub dead_letters: Vec<DeadLetterTally>,
-}
-
-/// What went to one output.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct OutputTally {
-    /// The output's number in the plan.
-    pub output: usize,
-    /// Records.
-    pub records: u64,
-    /// Their bytes.
-    pub bytes: u64,
-}
-
-/// The dead letters of one stage and class.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DeadLetterTally {
-    /// The stage's number in the plan.
-    pub stage: usize,
-    /// The class of the failure.
-    pub class: Class,
-    /// How many.
-    pub count: u64,
-}
-
-impl SpanTally {
-    /// Returns how many input records it counts.
-    pub fn inputs(&self) -> u64 {
-        self.delivered + self.dead_lettered + self.dropped
-    }
-
-    /// Counts an output record.
-    pub fn output(&mut self, output: usize, bytes: u64) {
-        match self.outputs.iter_mut().find(|tally| tally.output == output) {
-            Some(tally) => (tally.records, tally.bytes) = (tally.records + 1, tally.bytes + bytes),
-            None => self.outputs.push(OutputTally { output, records: 1, bytes }),
-        }
-    }
-
-    /// Counts a dead letter.
-    pub fn dead_letter(&mut self, stage: usize, class: Class) {
-        match self.dead_letters.iter_mut().find(|tally| (tally.stage, tally.class) == (stage, class)) {
-            Some(tally) => tally.count += 1,
-            None => self.dead_letters.push(DeadLetterTally { stage, class, count: 1 }),
-        }
-    }
-
-    /// Adds what came of another part of the span.
-    pub fn add(&mut self, other: &SpanTally) {
-        if *self == SpanTally::default() {
-            return self.clone_from(other);
-        }
-        self.delivered += other.delivered;
-        self.dead_lettered += other.dead_lettered;
-        self.dropped += other.dropped;
-        for theirs in &other.outputs {
-            match self.outputs.iter_mut().find(|ours| ours.output == theirs.output) {
-                Some(ours) => {
-                    (ours.records, ours.bytes) = (ours.records + theirs.records, ours.bytes + theirs.bytes);
-                }
-                None => self.outputs.push(*theirs),
-            }
-        }
-        for theirs in &other.dead_letters {
-            match self.dead_letters.iter_mut().find(|ours| (ours.stage, ours.class) == (theirs.stage, theirs.class)) {
-                Some(ours) => ours.count += theirs.count,
-                None => self.dead_letters.push(*theirs),
-            }
-        }
-    }
-}
-
 /// The counters of a pipeline that runs, by the numbers that its plan gives to stages and outputs.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct PlanCounters {
     /// The pipeline's.
     pub pipeline: Arc<PipelineCounters>,
