@@ -15,6 +15,7 @@ mod hold;
 mod languages;
 mod lost_offset;
 mod membership;
+mod metrics;
 mod misbehave;
 mod missing_topics;
 mod order_status;

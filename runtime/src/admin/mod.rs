@@ -19,6 +19,8 @@ pub mod route;
 pub mod routes;
 mod server;
 mod state;
+#[cfg(test)]
+mod tests;
 mod views;
 
 pub use self::access::{Right, TokenFiles};
