@@ -16,6 +16,7 @@ mod inspect;
 mod languages;
 mod lost_offset;
 mod membership;
+mod metrics;
 mod misbehave;
 mod missing_topics;
 mod order_status;

@@ -23,6 +23,8 @@ pub mod routes;
 mod server;
 pub mod sse;
 mod state;
+#[cfg(test)]
+mod tests;
 mod views;
 
 pub use self::access::{Right, TokenFiles};

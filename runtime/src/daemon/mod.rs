@@ -118,7 +118,7 @@ impl Daemon {
         while fleet.is_alive() {
             registry.replace(fleet.entries());
             if let Some(file) = ready_file
-                && let Err(error) = file.set(fleet.is_ready())
+                && let Err(error) = file.set(registry.readiness().ready)
             {
                 // Without the file whoever waits for it waits for ever, so everything is stopped in order.
                 fleet.fail(&format!("{error}: draining"));

@@ -1,5 +1,5 @@
-//! The page: files that are part of the program, served at `/` and below `/assets/`. They hold no data; what they show they
-//! ask the API for.
+//! The page: files that are part of the program, served at `/` and below `/assets/`. They hold no data; what they show
+//! they ask the API for.
 
 use axum::extract::Path;
 use axum::http::{Method, header};
