@@ -1,5 +1,5 @@
-//! Taps: live copies of what a stage makes of records, for whoever wants to see them. While nobody does, a worker looks at
-//! one number for each batch; while somebody does, it copies records as far as there is room, and never waits.
+//! Taps: live copies of what a stage makes of records, for whoever wants to see them. While nobody does, a worker looks
+//! at one number for each batch; while somebody does, it copies records as far as there is room, and never waits.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -98,8 +98,8 @@ pub struct Tap {
 }
 
 impl Taps {
-    /// Opens a tap on a stage: copies this share of its records (above 0, at most 1) until a moment. None: there are too
-    /// many already.
+    /// Opens a tap on a stage: copies this share of its records (above 0, at most 1) until a moment. None: there are
+    /// too many already.
     pub fn open(&self, stage: &str, sample: f64, until: Instant) -> Option<Tap> {
         let mut taps = self.taps();
         taps.retain(|tap| !tap.is_over());

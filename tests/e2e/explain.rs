@@ -29,8 +29,18 @@ fn pick<'a>(n: usize, salt: u64, from: &[&'a str]) -> &'a str {
 /// An order, an instruction to `misbehave`, a null, or text that is no JSON.
 fn record(n: usize) -> Record {
     let orders = [
-        "!drop", "!emit:0", "!emit:3", "!reject:because", "!reject:\"a\" is 7", "!trap", "!retry:1", "!retry", "!output",
-        "!output:audit", "!null", "!echo:source",
+        "!drop",
+        "!emit:0",
+        "!emit:3",
+        "!reject:because",
+        "!reject:\"a\" is 7",
+        "!trap",
+        "!retry:1",
+        "!retry",
+        "!output",
+        "!output:audit",
+        "!null",
+        "!echo:source",
     ];
     let line = |line: usize| json!({ "sku": format!("s-{line}"), "qty": random(n, 90 + line as u64) % 5 });
     let order = json!({
@@ -79,20 +89,28 @@ fn every_plugin(kafka: &Kafka, test: &str) -> Pipeline {
         }),
     );
     lines["on_error"] = json!({ "then": "dlq" });
-    let mut query = stage("query", "sql", json!({ "query": "SELECT *, quantity * 2 AS twice FROM input WHERE quantity <> 4" }));
+    let mut query =
+        stage("query", "sql", json!({ "query": "SELECT *, quantity * 2 AS twice FROM input WHERE quantity <> 4" }));
     query["on_error"] = json!({ "then": "drop" });
     pipeline.set("outputs", outputs);
     pipeline.set("breaker", json!("off"));
-    pipeline.set("stages", json!([
-        orders,
-        stage("same", "identity", json!(null)),
-        stage("wanted", "filter-json", json!({ "field": "status", "one_of": ["paid", "shipped", "delivered"] })),
-        stage("hidden", "mask-json", json!({ "fields": ["customer.email"], "style": "email" })),
-        lines,
-        query,
-        stage("labels", "set", json!({ "headers": { "region": { "field": "address.country" } }, "tee": "audit" })),
-        stage("ways", "route", json!({ "field": "address.country", "routes": { "de": "germany", "us": "nowhere" } })),
-    ]));
+    pipeline.set(
+        "stages",
+        json!([
+            orders,
+            stage("same", "identity", json!(null)),
+            stage("wanted", "filter-json", json!({ "field": "status", "one_of": ["paid", "shipped", "delivered"] })),
+            stage("hidden", "mask-json", json!({ "fields": ["customer.email"], "style": "email" })),
+            lines,
+            query,
+            stage("labels", "set", json!({ "headers": { "region": { "field": "address.country" } }, "tee": "audit" })),
+            stage(
+                "ways",
+                "route",
+                json!({ "field": "address.country", "routes": { "de": "germany", "us": "nowhere" } })
+            ),
+        ]),
+    );
     pipeline
 }
 
@@ -166,7 +184,10 @@ fn what_is_explained_of_random_records_is_what_became_of_them() {
         said.sort_by_key(|output| topics.iter().position(|topic| output["topic"] == **topic));
         assert_eq!(said.iter().collect::<Vec<_>>(), came, "{place}: {explanation:#}");
 
-        let is_its = |letter: &&Record| place == &format!("{}/{}/{}", header(letter, "topic"), header(letter, "partition"), header(letter, "offset"));
+        let is_its = |letter: &&Record| {
+            place
+                == &format!("{}/{}/{}", header(letter, "topic"), header(letter, "partition"), header(letter, "offset"))
+        };
         let letters = letters.records();
         let letter = |letter: &Record| {
             json!({
@@ -187,14 +208,22 @@ fn what_is_explained_of_random_records_is_what_became_of_them() {
     assert!(results.len() == 3 && results.values().all(|count| *count >= 20), "each is there: {results:?}");
 
     // Each dead letter is explained as its input is, and says what it had failed of.
-    let places: Vec<String> =
-        letters.0.iter().flat_map(|letter| ["--dead-letter".to_owned(), format!("{}/{}", letter.partition, letter.offset)]).collect();
+    let places: Vec<String> = letters
+        .0
+        .iter()
+        .flat_map(|letter| ["--dead-letter".to_owned(), format!("{}/{}", letter.partition, letter.offset)])
+        .collect();
     let again = explanations(&pipeline, &folder, &places);
     assert_eq!(again.len(), letters.len());
     for (letter, explanation) in letters.0.iter().zip(&again) {
         let (record, before) = (&letter.record, &explanation["before"]);
-        assert_eq!((&before["class"], &before["reason"]), (&json!(header(record, "class")), &json!(header(record, "reason"))));
-        let same = explained.iter().find(|one| ["topic", "partition", "offset"].iter().all(|part| one["record"][part] == explanation["record"][part]));
+        assert_eq!(
+            (&before["class"], &before["reason"]),
+            (&json!(header(record, "class")), &json!(header(record, "reason")))
+        );
+        let same = explained.iter().find(|one| {
+            ["topic", "partition", "offset"].iter().all(|part| one["record"][part] == explanation["record"][part])
+        });
         let parts = ["record", "outputs", "dead_letters", "result", "outcome"];
         for part in parts {
             assert_eq!(same.map(|same| &same[part]), Some(&explanation[part]), "{part}");
@@ -207,7 +236,8 @@ fn the_source_of_a_record_is_what_the_pipeline_reads() {
     let desk = Desk::new("explain-source", 2);
     desk.process(&["!echo:source"; 8]);
     let stored = desk.kafka.read(&desk.pipeline.input);
-    let places = stored.0.iter().map(|stored| format!("{}/{}/{}", desk.pipeline.input, stored.partition, stored.offset));
+    let places =
+        stored.0.iter().map(|stored| format!("{}/{}/{}", desk.pipeline.input, stored.partition, stored.offset));
     let explained = explanations(&desk.pipeline, &desk.folder, &places.collect::<Vec<_>>());
     let outputs = by_timestamp(&desk.pipeline.output, &desk.kafka.read(&desk.pipeline.output));
     for (stored, explanation) in stored.0.iter().zip(&explained) {
@@ -236,7 +266,11 @@ fn a_record_that_is_not_there_is_said_with_the_reason() {
     says(&format!("{input}/0/0"), 1, "it is gone, by retention or because it was deleted; the partition holds 1 up to");
     says(&format!("{input}/0/99"), 1, "it is not there yet");
     says(&format!("{input}/0/2"), 1, "is in a transaction that was aborted");
-    says(&format!("{input}/0/3"), 1, "at that offset is a transaction's marker, which is no record; the next one is 0/4");
+    says(
+        &format!("{input}/0/3"),
+        1,
+        "at that offset is a transaction's marker, which is no record; the next one is 0/4",
+    );
     says(&format!("{input}/7/0"), 1, "has 1 partitions, and none 7");
     says("elsewhere/0/0", 2, "topic \"elsewhere\" is no input of pipeline");
     says("elsewhere/0", 2, "expected TOPIC/PARTITION/OFFSET");
@@ -249,14 +283,19 @@ fn a_record_that_is_not_there_is_said_with_the_reason() {
     assert_eq!(answer.code, Some(1), "{}", answer.err);
     // What is there is explained, for people.
     let answer = explain(&desk.pipeline, &desk.folder, &[format!("{input}/0/1")]);
-    assert!(answer.out.contains("1 stage: keep (") && answer.out.contains("delivered: to output \"default\""), "{}", answer.out);
+    assert!(
+        answer.out.contains("1 stage: keep (") && answer.out.contains("delivered: to output \"default\""),
+        "{}",
+        answer.out
+    );
 }
 
 #[test]
 fn explaining_joins_no_group_commits_nothing_and_writes_nothing() {
     let desk = Desk::new("explain-look", 1);
     Feeder::new(&desk.kafka, &[]).feed(&desk.pipeline.input, [&Record::new("k", "!emit:2", EPOCH)]);
-    let [explanation] = &explanations(&desk.pipeline, &desk.folder, &[format!("{}/0/0", desk.pipeline.input)])[..] else {
+    let [explanation] = &explanations(&desk.pipeline, &desk.folder, &[format!("{}/0/0", desk.pipeline.input)])[..]
+    else {
         panic!("one explanation")
     };
     assert_eq!(explanation["outputs"].as_array().map(Vec::len), Some(2));
@@ -276,10 +315,13 @@ fn by_hand(pipeline: &Pipeline, records: &[Value]) -> Vec<Value> {
 #[test]
 fn a_stage_that_may_not_repeat_itself_says_so() {
     let mut pipeline = Pipeline::new(&Kafka::shared(), "explain-notes");
-    pipeline.set("stages", json!([
-        { "name": "granted", "plugin": "identity", "grants": { "clock": true, "random": true, "env": ["HOME"] } },
-        { "name": "odd", "plugin": "misbehave", "on_error": { "retries": 0 } },
-    ]));
+    pipeline.set(
+        "stages",
+        json!([
+            { "name": "granted", "plugin": "identity", "grants": { "clock": true, "random": true, "env": ["HOME"] } },
+            { "name": "odd", "plugin": "misbehave", "on_error": { "retries": 0 } },
+        ]),
+    );
     let explained = by_hand(&pipeline, &[json!({ "value": "plain" }), json!({ "value": "!retry:1" })]);
     let notes = |explanation: usize, stage: usize| explained[explanation]["stages"][stage]["notes"].to_string();
     assert!(notes(0, 0).contains("the clock and randomness") && notes(0, 0).contains("HOME"), "{}", notes(0, 0));
@@ -298,13 +340,18 @@ fn what_a_mask_hides_is_in_no_part_of_an_explanation() {
         { "name": "copies", "plugin": "set", "config": { "key": { "field": "customer.email" }, "headers": { "mail": { "field": "customer.email" } } } },
         { "name": "refuses", "plugin": "jq", "config": { "program": "if .bad then error(\"no mail to \" + .customer.email) else . end" } },
     ]));
-    let order = |bad: bool| json!({ "customer": { "email": "anna.secret@example.com", "name": "shown" }, "bad": bad }).to_string();
+    let order = |bad: bool| {
+        json!({ "customer": { "email": "anna.secret@example.com", "name": "shown" }, "bad": bad }).to_string()
+    };
     let headers = json!([["token", "t-secret"], ["trace", "shown"]]);
-    let explained = by_hand(&pipeline, &[
-        json!({ "value": order(false), "headers": headers }),
-        json!({ "value": order(true), "headers": headers }),
-        json!({ "value": "{\"customer\": {\"email\": \"anna.secret@example.com\"" }),
-    ]);
+    let explained = by_hand(
+        &pipeline,
+        &[
+            json!({ "value": order(false), "headers": headers }),
+            json!({ "value": order(true), "headers": headers }),
+            json!({ "value": "{\"customer\": {\"email\": \"anna.secret@example.com\"" }),
+        ],
+    );
     let text = json!(explained).to_string();
     assert!(!text.contains("secret") && !text.contains("anna"), "{text}");
     assert_eq!(explained[0]["result"], "delivered");
@@ -325,5 +372,8 @@ fn another_plugin_than_then_is_named() {
     let notes = explained[0]["stages"][0]["notes"].to_string();
     assert!(notes.contains("its plugin is another than then: it was sha256:"), "{notes}");
     let shown = explain(&desk.pipeline, &desk.folder, &places).out;
-    assert!(shown.contains("failed before in stage \"stage\" at ") && shown.contains("after 1 calls: reject: no"), "{shown}");
+    assert!(
+        shown.contains("failed before in stage \"stage\" at ") && shown.contains("after 1 calls: reject: no"),
+        "{shown}"
+    );
 }

@@ -1,5 +1,5 @@
-//! What is refused of every request, whatever it asks for: names that are not ours (DNS rebinding), and requests that pages
-//! of others make.
+//! What is refused of every request, whatever it asks for: names that are not ours (DNS rebinding), and requests that
+//! pages of others make.
 
 use std::net::IpAddr;
 

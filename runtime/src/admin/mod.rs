@@ -6,8 +6,10 @@
 pub mod access;
 pub mod address;
 pub mod api;
+pub mod body;
 mod bottleneck;
 pub mod client;
+pub mod desk;
 pub mod dev;
 mod guard;
 mod history;
@@ -16,10 +18,14 @@ mod openapi;
 pub mod page;
 pub mod problem;
 pub mod registry;
+pub mod replays;
 pub mod route;
 pub mod routes;
 mod server;
+pub mod sse;
 mod state;
+#[cfg(test)]
+mod tests;
 mod views;
 
 pub use self::access::{Right, TokenFiles};

@@ -87,7 +87,7 @@ fn problems(operation: &Operation) -> Vec<u16> {
         all.extend([400, 404]);
     }
     if operation.body.is_some() {
-        all.extend([400, 413, 415, 422]);
+        all.extend([400, 408, 413, 415, 422]);
     }
     if operation.query.is_some() {
         all.push(400);
@@ -104,6 +104,7 @@ fn meaning(status: u16) -> &'static str {
         401 => "There is no token, or one that is not known.",
         403 => "The token does not give the right, or a page of another site asks.",
         404 => "There is no such thing.",
+        408 => "The body did not come in time.",
         409 => "That cannot be done now.",
         413 => "The body is too large.",
         415 => "The body is of another type.",

@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
 
-use super::api::{Problem, Readiness, ReadinessOf};
+use super::api::{Problem, Readiness, ReadinessOf, State};
 use super::views;
 use crate::config::plan::Plan;
 use crate::counters::PipelineCounters;
@@ -30,6 +30,8 @@ pub struct Entry {
     pub view: Arc<ViewCell>,
     /// The way to its loop; none while it does not run.
     pub handle: Option<PipelineHandle>,
+    /// Whether it was told to drain, or does not run.
+    pub is_ending: bool,
 }
 
 /// What the daemon is asked to do.
@@ -89,9 +91,11 @@ impl Registry {
 
     /// Returns whether every pipeline is ready. The ready file is there exactly while that holds.
     pub fn readiness(&self) -> Readiness {
-        let of = |(name, entry): (&Arc<str>, &Entry)| ReadinessOf {
-            name: name.to_string(),
-            state: views::state(&entry.view.get()),
+        let of = |(name, entry): (&Arc<str>, &Entry)| {
+            let state = views::state(&entry.view.get());
+            // Its loop may not have been told yet.
+            let state = if entry.is_ending && state.is_ready() { State::Draining } else { state };
+            ReadinessOf { name: name.to_string(), state }
         };
         let pipelines: Vec<_> = self.all().iter().map(of).collect();
         Readiness { ready: pipelines.iter().all(|pipeline| pipeline.state.is_ready()), pipelines }

@@ -1,6 +1,9 @@
 //! Routes: each with the right that it needs and what the document says of it, so that none can be added without.
 
+use std::time::Duration;
+
 use axum::Router;
+use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::handler::Handler;
 use axum::http::{Method, StatusCode};
@@ -12,6 +15,11 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use super::access::Right;
 use super::api::Problem;
 pub use super::state::{App, AppState};
+
+/// Bytes of a request's body.
+const BODY_BYTES: usize = 1 << 20;
+/// How long a body may take.
+const BODY_TIME: Duration = Duration::from_secs(10);
 
 /// Makes the schema of a type.
 type MakeSchema = fn(&mut SchemaGenerator) -> Schema;
@@ -164,7 +172,19 @@ async fn require(State((app, needed)): State<(App, Right)>, mut request: Request
         Some(right) if right < needed => unauthorized("this needs a token: send \"Authorization: Bearer TOKEN\""),
         right => {
             request.extensions_mut().insert(Has(right.unwrap_or(Right::None)));
-            next.run(request).await
+            match with_body(request).await {
+                Ok(request) => next.run(request).await,
+                Err(problem) => problem.into_response(),
+            }
         }
     }
+}
+
+/// Reads the body, of which there is mostly none: one that is too large or comes too slowly holds nobody up.
+async fn with_body(request: Request) -> Result<Request, Problem> {
+    let (parts, body) = request.into_parts();
+    let late = |_| Problem::new(StatusCode::REQUEST_TIMEOUT, "the body did not come in time");
+    let large = |_| Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "the body is larger than 1 MiB, or ends early");
+    let bytes = tokio::time::timeout(BODY_TIME, to_bytes(body, BODY_BYTES)).await.map_err(late)?.map_err(large)?;
+    Ok(Request::from_parts(parts, Body::from(bytes)))
 }

@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -33,8 +32,6 @@ const CONNECTIONS: usize = 256;
 const HEADERS: Duration = Duration::from_secs(10);
 /// Bytes of a request's headers.
 const HEADER_BYTES: usize = 32 << 10;
-/// Bytes of a request's body.
-const BODY_BYTES: usize = 1 << 20;
 /// How long open connections may go on when the process ends.
 const LAST_ANSWERS: Duration = Duration::from_millis(500);
 
@@ -154,7 +151,7 @@ impl Drop for AdminServer {
 fn router(app: App, names: Names, add: impl FnOnce(&mut Routes)) -> Router {
     let mut all = Routes::new(app);
     add(&mut all);
-    all.into_router().layer(DefaultBodyLimit::max(BODY_BYTES)).layer(from_fn_with_state(names, guard))
+    all.into_router().layer(from_fn_with_state(names, guard))
 }
 
 /// Keeps the last 15 minutes of all pipelines. Does not return.

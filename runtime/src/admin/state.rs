@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, oneshot};
 
 use super::access::Access;
+use super::desk::Desk;
 use super::history::Histories;
 use super::registry::Registry;
 
@@ -29,6 +30,8 @@ pub struct AppState {
     pub histories: Histories,
     /// Partitions that `/metrics` shows one by one, over all pipelines.
     pub partitions: usize,
+    /// What is kept for those who look at records.
+    pub desk: Desk,
     /// Streams of events that may still begin.
     pub streams: Arc<Semaphore>,
     refreshed: Mutex<Option<Instant>>,
@@ -39,7 +42,7 @@ impl AppState {
     pub fn new(registry: Registry, access: Access, partitions: usize) -> AppState {
         let (histories, refreshed) = Default::default();
         let streams = Arc::new(Semaphore::new(STREAMS));
-        AppState { registry, access, histories, partitions, streams, refreshed }
+        AppState { registry, access, histories, partitions, desk: Desk::default(), streams, refreshed }
     }
 
     /// Asks all pipelines to publish a view, and waits until they have, but not for long.

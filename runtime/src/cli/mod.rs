@@ -16,7 +16,9 @@ mod run;
 mod schema;
 mod sql;
 mod suggest;
+mod tap;
 mod test;
+mod top;
 mod version;
 
 use std::path::PathBuf;
@@ -48,6 +50,7 @@ Examples:
 Environment:
   SLUICE_PLUGIN_PATH  Directories of plugins, separated by colons
   SLUICE_CACHE_DIR    Directory for compiled plugins [default: $XDG_CACHE_HOME/sluicebox or ~/.cache/sluicebox]
+  SLUICE_ADMIN        Admin address of the daemon that top and tap ask [default: 127.0.0.1:9646]
   RUST_LOG            Filter for log messages, such as info,kafka=debug
   NO_COLOR            Disables colors
 
@@ -101,6 +104,10 @@ enum Command {
     Sql(sql::Sql),
     /// Fetch, list and check the schemas of a pipeline
     Schema(schema::Schema),
+    /// Show live records before and after a stage of a running daemon
+    Tap(tap::TapCommand),
+    /// Show the pipelines of a running daemon, and what they do
+    Top(top::Top),
     /// Stop fetching in a running pipeline, until it is resumed
     ///
     /// What is in flight is processed and committed. The pause lasts over rebalances, reloads and restarts of the
@@ -167,6 +174,8 @@ fn execute(command: Command) -> anyhow::Result<u8> {
         Command::Plugin(plugin) => plugin.execute(),
         Command::Dlq(dlq) => dlq.execute(),
         Command::Explain(explain) => explain.execute(),
+        Command::Tap(tap) => tap.execute(),
+        Command::Top(top) => top.execute(),
         Command::Pause(control) => control.execute("pause"),
         Command::Resume(control) => control.execute("resume"),
         Command::Sql(sql) => sql.execute(),

@@ -308,6 +308,7 @@ impl Fleet {
             counters: member.counters.clone(),
             view: member.view.clone(),
             handle: member.pipeline().map(Pipeline::handle),
+            is_ending: self.is_stopping || !matches!(member.state, State::Running(..)),
         };
         self.members.iter().map(|(name, member)| (name.clone(), entry(member))).collect()
     }
@@ -318,13 +319,6 @@ impl Fleet {
     /// A thread cannot be made.
     pub(super) fn on_reloaded_one(&mut self, ready: Ready) -> anyhow::Result<()> {
         if self.is_stopping { Ok(()) } else { self.apply(ready) }
-    }
-
-    /// Returns whether every pipeline is ready.
-    pub(super) fn is_ready(&self) -> bool {
-        let is_ready =
-            |member: &Member| matches!(member.state, State::Running(..)) && member.view.get().phase.is_ready();
-        !self.is_stopping && self.members.values().all(is_ready)
     }
 
     /// Returns whether it was told to stop.

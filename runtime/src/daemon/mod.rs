@@ -145,7 +145,7 @@ impl Daemon {
         let mut reloading = Reloading::No;
         while fleet.is_alive() {
             registry.replace(fleet.entries());
-            outside.tell(fleet);
+            outside.tell(fleet, registry.readiness().ready);
             let restart_due = fleet.next_restart();
             tokio::select! {
                 Some(name) = inbox.endings.recv() => fleet.on_ended(&name)?,
@@ -255,9 +255,9 @@ fn load_named(engine: &Engine, file: &Path, options: &PlanOptions, name: &str) -
     Ok(ready)
 impl Outside {
     /// Tells how the pipelines stand, where that has changed.
-    fn tell(&mut self, fleet: &mut Fleet) {
+    fn tell(&mut self, fleet: &mut Fleet, is_ready: bool) {
         if let Some(file) = &mut self.ready_file
-            && let Err(error) = file.set(fleet.is_ready())
+            && let Err(error) = file.set(is_ready)
         {
             // Without the file whoever waits for it waits indefinitely, so everything is stopped in order.
             fleet.fail(&format!("{error}: draining"));

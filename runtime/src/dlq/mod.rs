@@ -6,6 +6,7 @@
 pub mod headers;
 pub mod list;
 pub mod marks;
+pub mod recent;
 pub mod replay;
 pub mod scan;
 pub mod select;

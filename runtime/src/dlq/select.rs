@@ -6,8 +6,10 @@ use std::str::FromStr;
 use jiff::{SignedDuration, Timestamp};
 
 use super::headers::DeadLetterHeaders;
+use super::list::generalised;
 use crate::batch::{Offset, Partition};
 use crate::failure::Class;
+use crate::show::MASKED;
 
 /// One record of the dead-letter topic: `PARTITION/OFFSET`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -114,7 +116,7 @@ pub fn class(word: &str) -> Result<Class, String> {
 }
 
 /// Which dead letters are meant. Of options that may repeat, one has to fit; and all options have to.
-#[derive(Clone, Debug, clap::Args)]
+#[derive(Clone, Debug, Default, clap::Args)]
 pub struct Selection {
     /// Only what failed in this stage. May repeat.
     #[arg(long, value_name = "NAME")]
@@ -151,18 +153,7 @@ pub struct Selection {
 impl Selection {
     /// One record, by its place.
     pub fn one(at: At) -> Selection {
-        Selection {
-            stage: Vec::new(),
-            class: Vec::new(),
-            reason: None,
-            since: None,
-            until: None,
-            partition: Vec::new(),
-            offset: None,
-            at: vec![at],
-            input: Vec::new(),
-            limit: None,
-        }
+        Selection { at: vec![at], ..Selection::default() }
     }
 
     /// The offsets of a partition that have to be read; none where nothing of it is meant.
@@ -188,11 +179,32 @@ impl Selection {
         };
         (self.stage.is_empty() || self.stage.contains(&letter.stage))
             && (self.class.is_empty() || self.class.contains(&letter.class))
-            && self.reason.as_ref().is_none_or(|part| letter.reason.contains(part))
+            && self.reason.as_ref().is_none_or(|part| reason_fits(part, &letter.reason))
             && self.since.is_none_or(|since| letter.failed_at >= since)
             && self.until.is_none_or(|until| letter.failed_at < until)
             && (self.input.is_empty() || self.input.iter().any(is_input))
     }
+}
+
+/// Whether a reason has this part, or is one of a group whose reason this is: without what differs, and with what is
+/// masked as it may be.
+fn reason_fits(wanted: &str, reason: &str) -> bool {
+    if reason.contains(wanted) {
+        return true;
+    }
+    let general = generalised(reason);
+    let (mut parts, mut rest) = (wanted.split(MASKED), general.as_str());
+    let is_masked = wanted.contains(MASKED);
+    if !is_masked {
+        return general == wanted;
+    }
+    parts.all(|part| match rest.find(part) {
+        Some(at) => {
+            rest = &rest[at + part.len()..];
+            true
+        }
+        None => false,
+    })
 }
 
 #[cfg(test)]
@@ -223,6 +235,18 @@ mod tests {
             assert!(wrong.parse::<Offsets>().is_err(), "{wrong}");
         }
         assert!(time("yesterday").is_err() && time("-2h").is_err());
+    }
+
+    #[test]
+    fn a_reason_fits_by_a_part_of_it_or_as_its_group_has_it() {
+        let reason = "no mail to ann@example.com: `b` is 17";
+        for wanted in ["mail to", reason, "no mail to ann@example.com: `…` is N", "no mail to ***@***.***: `…` is N"]
+        {
+            assert!(reason_fits(wanted, reason), "{wanted}");
+        }
+        for wanted in ["no mail to bob", "no mail to ***: `…` is M", "mail to ann@example.com: `…` is N"] {
+            assert!(!reason_fits(wanted, reason), "{wanted}");
+        }
     }
 
     #[test]

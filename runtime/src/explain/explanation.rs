@@ -1,12 +1,12 @@
 //! An explanation: what became of a record, as JSON that programs read. Bytes of records are masked in it.
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::show::ShownRecord;
 
 /// What the chain makes of one record.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Explanation {
     /// The pipeline.
@@ -24,14 +24,14 @@ pub struct Explanation {
     /// The dead letters that come of it.
     pub dead_letters: Vec<DeadLetterExplained>,
     /// Of a dead letter, what it had failed of.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<EarlierFailure>,
     /// What may have been otherwise when the pipeline processed it.
     pub notes: Vec<String>,
 }
 
 /// What becomes of a record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// Something comes out, and nothing fails.
@@ -45,7 +45,7 @@ pub enum Outcome {
 }
 
 /// What a stage makes of one record.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StageExplained {
     /// The stage's name.
@@ -63,14 +63,14 @@ pub struct StageExplained {
     /// What the stage makes of it.
     pub after: Vec<Produced>,
     /// Why it failed.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<FailureExplained>,
     /// What may have been otherwise when the pipeline processed it.
     pub notes: Vec<String>,
 }
 
 /// What a stage says of a record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum StageVerdict {
     /// It goes on as it came.
@@ -102,7 +102,7 @@ impl StageVerdict {
 }
 
 /// A record that a stage or the chain makes.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Produced {
     /// The output that it goes to; null: on to the next stage.
@@ -116,7 +116,7 @@ pub struct Produced {
 }
 
 /// A part of a record that was changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Change {
     /// The key.
@@ -130,7 +130,7 @@ pub enum Change {
 }
 
 /// Why a record failed in a stage.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FailureExplained {
     /// The class.
@@ -144,7 +144,7 @@ pub struct FailureExplained {
 }
 
 /// A dead letter that would be written.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DeadLetterExplained {
     /// The stage; null where the pipeline has none.
@@ -158,7 +158,7 @@ pub struct DeadLetterExplained {
 }
 
 /// What a dead letter had failed of.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EarlierFailure {
     /// The stage; null where the pipeline had none.

@@ -1,5 +1,5 @@
-//! Reading the records that are to be explained: out of the pipeline's input topics and its dead-letter topic, outside of
-//! any group.
+//! Reading the records that are to be explained: out of the pipeline's input topics and its dead-letter topic, outside
+//! of any group.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,9 +13,7 @@ use crate::dlq::headers::{DeadLetterHeaders, NotALetter, strip};
 use crate::dlq::select::{At, Input};
 use crate::kafka::librdkafka::Librdkafka;
 use crate::kafka::reader::{Ends, Extent, Next, Reader};
-use crate::kafka::{
-    ErrorKind, Fetched, FetchedRecord, Kafka, KafkaError, StartPosition, TopicPartition,
-};
+use crate::kafka::{ErrorKind, Fetched, FetchedRecord, Kafka, KafkaError, StartPosition, TopicPartition};
 use crate::record_text::DevRecord;
 use crate::sink::receipt::Receipt;
 
@@ -79,9 +77,7 @@ pub fn fetch_inputs(plan: &Plan, places: &[Input]) -> Result<Vec<Asked>, FetchEr
 /// # Errors
 /// See [`FetchError`]; the first of the dead letters that cannot be had, or that is none of this pipeline's.
 pub fn fetch_dead_letters(plan: &Plan, topic: &str, places: &[At]) -> Result<Vec<Asked>, FetchError> {
-    let letters = read(plan, topic, places, |record| {
-        (DevRecord::from_fetched(record), DeadLetterHeaders::of(record))
-    })?;
+    let letters = read(plan, topic, places, |record| (DevRecord::from_fetched(record), DeadLetterHeaders::of(record)))?;
     let mut asked = Vec::new();
     for at in places {
         let Some((record, headers)) = letters.get(at) else { continue };
@@ -97,9 +93,9 @@ fn of_letter(
     mut record: DevRecord,
     headers: &Result<DeadLetterHeaders, NotALetter>,
 ) -> Result<Asked, FetchError> {
-    let letter = headers.as_ref().map_err(|why| {
-        FetchError::NotThere(format!("the record at {place} is no dead letter of sluice: {why}"))
-    })?;
+    let letter = headers
+        .as_ref()
+        .map_err(|why| FetchError::NotThere(format!("the record at {place} is no dead letter of sluice: {why}")))?;
     if *letter.pipeline != *plan.name {
         return Err(FetchError::NotThere(format!(
             "the dead letter at {place} is of pipeline \"{}\": explain it with that pipeline's file",
@@ -181,7 +177,11 @@ fn extents(places: &[At]) -> Vec<Extent> {
 
 fn is_held(topic: &str, held: &[Extent], at: At) -> Result<(), FetchError> {
     let Some(extent) = held.iter().find(|extent| extent.partition == at.partition) else {
-        return Err(FetchError::NotThere(format!("topic \"{topic}\" has {} partitions, and none {}", held.len(), at.partition)));
+        return Err(FetchError::NotThere(format!(
+            "topic \"{topic}\" has {} partitions, and none {}",
+            held.len(),
+            at.partition
+        )));
     };
     let Extent { from, to, .. } = extent;
     let why = if at.offset < *from {
@@ -216,7 +216,8 @@ fn why_missing(plan: &Plan, topic: &str, at: At) -> Result<String, KafkaError> {
     } else {
         "a transaction's marker, which is no record"
     };
-    let next = next.map_or_else(|| "none follows".to_owned(), |next| format!("the next one is {}/{next}", at.partition));
+    let next =
+        next.map_or_else(|| "none follows".to_owned(), |next| format!("the next one is {}/{next}", at.partition));
     Ok(format!("there is no record {topic}/{at}: at that offset is {what}; {next}"))
 }
 

@@ -53,7 +53,8 @@ fn of_limits(limit: Duration, step: &Step) -> Option<String> {
              may end otherwise"
         )),
         Verdict::Failed(failed) if failed.class == Class::Memory => Some(
-            "the instance has seen no other record here: at work it may have had more or less memory to spare".to_owned(),
+            "the instance has seen no other record here: at work it may have had more or less memory to spare"
+                .to_owned(),
         ),
         _ if step.time > limit / 2 => Some(format!(
             "it took {:.3} s of the {limit:?} that `limits.time` gives a whole batch: at work it may be cut off",
@@ -64,7 +65,13 @@ fn of_limits(limit: Duration, step: &Step) -> Option<String> {
 }
 
 /// What may have been otherwise of the record as a whole. `asked_brokers`: it is known what the outputs' topics take.
-pub(super) fn of_record(plan: &Plan, digests: &[&str], asked: &Asked, traced: &Traced, asked_brokers: bool) -> Vec<String> {
+pub(super) fn of_record(
+    plan: &Plan,
+    digests: &[&str],
+    asked: &Asked,
+    traced: &Traced,
+    asked_brokers: bool,
+) -> Vec<String> {
     let mut notes = Vec::new();
     if let Some(letter) = &asked.letter {
         if letter.chain.len() > digests.len() {

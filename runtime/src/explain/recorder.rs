@@ -57,7 +57,9 @@ impl StageTrace for Recorder {
                 Said::Drop => Verdict::Drop,
                 Said::Emit(_) => {
                     let emitted = completed.emitted(index);
-                    Verdict::Emit(emitted.map(|(record, output)| (DevRecord::from_batch(arena, &record), output)).collect())
+                    Verdict::Emit(
+                        emitted.map(|(record, output)| (DevRecord::from_batch(arena, &record), output)).collect(),
+                    )
                 }
                 Said::Failed(failed) => Verdict::Failed(failed.clone()),
             };

@@ -127,13 +127,7 @@ fn trace(
 
 impl Traced {
     /// Takes note of a record that leaves the chain, as the sink would.
-    fn output(
-        &mut self,
-        plan: &Plan,
-        destinations: Option<&Destinations>,
-        arena: &Arena,
-        left: LeftOutput<'_>,
-    ) {
+    fn output(&mut self, plan: &Plan, destinations: Option<&Destinations>, arena: &Arena, left: LeftOutput<'_>) {
         let LeftOutput { output: number, record, stage, path } = left;
         let known = destinations.and_then(|destinations| destinations.outputs[number].as_ref());
         let writes = matches!(plan.outputs[number].target, Target::Topic(_));
@@ -158,7 +152,8 @@ impl Traced {
     /// The first stage that made something else of the same record.
     fn differs_from(&self, again: &[Step]) -> Option<usize> {
         let same = |one: &Step, other: &Step| {
-            (one.stage, &one.path, &one.before, &one.verdict) == (other.stage, &other.path, &other.before, &other.verdict)
+            (one.stage, &one.path, &one.before, &one.verdict)
+                == (other.stage, &other.path, &other.before, &other.verdict)
         };
         let pairs = std::iter::zip(&self.steps, again);
         let differing = pairs.clone().find(|(one, other)| !same(one, other)).map(|(one, _)| one.stage);

@@ -15,13 +15,7 @@ use crate::record_text::DevRecord;
 use crate::show::{Hidden, Mask, ShownRecord};
 
 /// Returns the explanation of a record. `digests` are those of the stages' plugins.
-pub(super) fn shown(
-    plan: &Plan,
-    digests: &[&str],
-    asked: &Asked,
-    traced: &Traced,
-    asked_brokers: bool,
-) -> Explanation {
+pub(super) fn shown(plan: &Plan, digests: &[&str], asked: &Asked, traced: &Traced, asked_brokers: bool) -> Explanation {
     let mask = Mask::new(&plan.show);
     let mut hidden = Hidden::default();
     mask.collect(&asked.record, &mut hidden);
@@ -37,12 +31,16 @@ pub(super) fn shown(
         result: page.result(),
         outcome: words(page.outcome()),
         outputs: traced.outputs.iter().filter_map(|(number, record)| page.output(*number, record)).collect(),
-        dead_letters: traced.letters.iter().map(|failure| DeadLetterExplained {
-            stage: plan.stages.get(failure.stage).map(|stage| stage.name.to_string()),
-            class: failure.class.as_str().to_owned(),
-            reason: words(failure.kept_reason().to_owned()),
-            path: failure.path.clone(),
-        }).collect(),
+        dead_letters: traced
+            .letters
+            .iter()
+            .map(|failure| DeadLetterExplained {
+                stage: plan.stages.get(failure.stage).map(|stage| stage.name.to_string()),
+                class: failure.class.as_str().to_owned(),
+                reason: words(failure.kept_reason().to_owned()),
+                path: failure.path.clone(),
+            })
+            .collect(),
         before: asked.letter.as_ref().map(|letter| page.before(letter)),
         notes: notes::of_record(plan, digests, asked, traced, asked_brokers).into_iter().map(words).collect(),
     }
@@ -66,7 +64,6 @@ impl Page<'_> {
     fn place(&self) -> Option<(Partition, Offset)> {
         self.asked.at.as_ref().map(|(at, offset)| (at.partition, *offset))
     }
-
 
     fn step(&self, step: &Step) -> StageExplained {
         let stage = &self.plan.stages[step.stage];

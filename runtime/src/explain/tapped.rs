@@ -1,7 +1,7 @@
 //! A tapped record: what a stage of a running pipeline has made of it, as people are shown it.
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::explanation::{Produced, StageVerdict};
 use super::show::{failed_verdict, produced};
@@ -11,7 +11,7 @@ use crate::show::{Hidden, Mask, ShownRecord};
 use crate::taps::{TappedRecord, TappedVerdict};
 
 /// What a stage has made of a record, live.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Tapped {
     /// The record as the stage got it, with the place of its input.
@@ -23,7 +23,7 @@ pub struct Tapped {
     /// How long the stage took for each record of the batch, on average.
     pub seconds: f64,
     /// Why it failed.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
 }
 

@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use similar::{ChangeTag, TextDiff};
 
 use super::explanation::{Change, Explanation, Produced, StageExplained, StageVerdict};
+use super::tapped::Tapped;
 use crate::batch::NO_TIMESTAMP;
 use crate::readable;
 use crate::show::{HeaderText, ShownRecord};
@@ -57,6 +58,21 @@ pub fn write(explanation: &Explanation, paint: Paint, out: &mut dyn Write) -> io
     Ok(())
 }
 
+/// Writes a tapped record.
+///
+/// # Errors
+/// `out` fails.
+pub fn write_tapped(tapped: &Tapped, paint: Paint, out: &mut dyn Write) -> io::Result<()> {
+    let mut page = Page { paint, out };
+    page.record(&tapped.before)?;
+    let verdict = verdict(tapped.verdict, &tapped.after);
+    page.line(Color::Bold, "  ", &format!("{verdict} ({})", time(tapped.seconds)))?;
+    if let Some(error) = &tapped.error {
+        page.line(Color::Red, "    ", &line(error))?;
+    }
+    tapped.after.iter().try_for_each(|produced| page.produced(&tapped.before, produced))
+}
+
 struct Page<'a> {
     paint: Paint,
     out: &'a mut dyn Write,
@@ -92,10 +108,7 @@ impl Page<'_> {
         } else {
             format!(" [record {}]", stage.path)
         };
-        let verdict = match stage.verdict {
-            StageVerdict::Emit => format!("emit {}", stage.after.len()),
-            verdict => verdict.as_str().to_owned(),
-        };
+        let verdict = verdict(stage.verdict, &stage.after);
         let name = line(&stage.stage);
         self.line(Color::Bold, "", &format!("{} {name}{path}: {verdict} ({})", stage.number + 1, time(stage.seconds)))?;
         if let Some(error) = &stage.error {
@@ -107,14 +120,16 @@ impl Page<'_> {
             self.line(Color::Red, "    ", &format!("{}: {}", error.class, line(&error.reason)))?;
             writeln!(self.out, "    after {} calls: {then}", error.attempts)?;
         }
-        for produced in &stage.after {
-            if let Some(output) = &produced.output {
-                let topic = produced.topic.as_deref().map_or("dropped there", |topic| topic);
-                writeln!(self.out, "    to output \"{output}\" ({topic})")?;
-            }
-            self.changes(&stage.before, produced)?;
-        }
+        stage.after.iter().try_for_each(|produced| self.produced(&stage.before, produced))?;
         stage.notes.iter().try_for_each(|note| self.line(Color::Yellow, "    note: ", &line(note)))
+    }
+
+    fn produced(&mut self, before: &ShownRecord, produced: &Produced) -> io::Result<()> {
+        if let Some(output) = &produced.output {
+            let topic = produced.topic.as_deref().unwrap_or("dropped there");
+            writeln!(self.out, "    to output \"{output}\" ({topic})")?;
+        }
+        self.changes(before, produced)
     }
 
     fn output(&mut self, output: &Produced, input: &ShownRecord) -> io::Result<()> {
@@ -130,7 +145,11 @@ impl Page<'_> {
     fn changes(&mut self, before: &ShownRecord, after: &Produced) -> io::Result<()> {
         for change in &after.changed {
             let (label, old, new) = match change {
-                Change::Key => ("key", content(&before.key, &before.key_base64), content(&after.record.key, &after.record.key_base64)),
+                Change::Key => (
+                    "key",
+                    content(&before.key, &before.key_base64),
+                    content(&after.record.key, &after.record.key_base64),
+                ),
                 Change::Value => (
                     "value",
                     content(&before.value, &before.value_base64),
@@ -165,6 +184,13 @@ impl Page<'_> {
             }
         }
         Ok(())
+    }
+}
+
+fn verdict(verdict: StageVerdict, after: &[Produced]) -> String {
+    match verdict {
+        StageVerdict::Emit => format!("emit {}", after.len()),
+        verdict => verdict.as_str().to_owned(),
     }
 }
 

@@ -87,8 +87,8 @@ impl Hidden {
     }
 
     /// Returns words about a record, such as the reason of a failure, with everything masked that is hidden: each word
-    /// that a hidden text contains, whatever stands around it there, so that a part that is quoted, or cut off, is found
-    /// too.
+    /// that a hidden text contains, whatever stands around it there, so that a part that is quoted, or cut off, is
+    /// found too.
     #[must_use]
     pub fn scrub(&self, text: &str) -> String {
         if self.texts.is_empty() {
@@ -110,7 +110,11 @@ impl Hidden {
         let word = word.to_lowercase();
         let is_short = word.chars().count() < WORD;
         self.texts.iter().any(|hidden| {
-            if is_short { hidden.split(|c: char| !c.is_alphanumeric()).any(|own| own == word) } else { hidden.contains(&word) }
+            if is_short {
+                hidden.split(|c: char| !c.is_alphanumeric()).any(|own| own == word)
+            } else {
+                hidden.contains(&word)
+            }
         })
     }
 }

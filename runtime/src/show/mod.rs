@@ -1,8 +1,8 @@
 //! What people are shown of records: by the API, its page, taps and explanations. `show` in the pipeline file says what
 //! is hidden.
 //!
-//! What is hidden is hidden wherever it turns up: in the parts that are named, in what stages make of the record, and in
-//! the words of errors. [`Hidden`] knows the texts that must not appear; [`Mask`] finds and hides them.
+//! What is hidden is hidden wherever it turns up: in the parts that are named, in what stages make of the record, and
+//! in the words of errors. [`Hidden`] knows the texts that must not appear; [`Mask`] finds and hides them.
 
 mod hidden;
 mod json;
@@ -145,8 +145,8 @@ fn other_text(bytes: &[u8], hidden: &Hidden) -> Vec<u8> {
     }
 }
 
-/// The length and hash of bytes, in words. The hash is the same for the same bytes for as long as the process lives, and
-/// of no use to whoever guesses what the bytes are.
+/// The length and hash of bytes, in words. The hash is the same for the same bytes for as long as the process lives,
+/// and of no use to whoever guesses what the bytes are.
 fn digest(bytes: &[u8]) -> String {
     static SALT: LazyLock<[u8; 32]> = LazyLock::new(|| {
         let mut salt = [0; 32];

@@ -32,14 +32,18 @@ fn value(mask: &Mask, value: &str) -> String {
 fn fields_are_masked_and_every_other_byte_stays_as_it_is() {
     let mask = mask(&["value.customer.email", r"value.a\.b"], false);
     let json = r#"{ "id" : 1.50, "customer": [{"email":"ann@example.com" , "n\u0061me":"A"}, {"em\u0061il":{"x":[1]}}], "a.b":true }"#;
-    let masked = r#"{ "id" : 1.50, "customer": [{"email":"***" , "n\u0061me":"A"}, {"em\u0061il":"***"}], "a.b":"***" }"#;
+    let masked =
+        r#"{ "id" : 1.50, "customer": [{"email":"***" , "n\u0061me":"A"}, {"em\u0061il":"***"}], "a.b":"***" }"#;
     assert_eq!(value(&mask, json), masked);
 }
 
 #[test]
 fn a_name_that_comes_twice_is_masked_twice_and_null_stays() {
     let mask = mask(&["value.email"], false);
-    assert_eq!(value(&mask, r#"{"email":"one@a","email":null,"email":"two@b"}"#), r#"{"email":"***","email":null,"email":"***"}"#);
+    assert_eq!(
+        value(&mask, r#"{"email":"one@a","email":null,"email":"two@b"}"#),
+        r#"{"email":"***","email":null,"email":"***"}"#
+    );
 }
 
 #[test]
@@ -106,15 +110,21 @@ fn off_shows_lengths_and_hashes_alone() {
 
 /// JSON with fields `email` and others at any depth; strings that begin with `hide` stand below an `email` alone.
 fn any_json() -> impl Strategy<Value = Value> {
-    let leaf = prop_oneof![Just(json!(null)), any::<i32>().prop_map(|n| json!(n)), "show[a-z0-9\\\\\"é]{0,8}".prop_map(|text| json!(text))];
+    let leaf = prop_oneof![
+        Just(json!(null)),
+        any::<i32>().prop_map(|n| json!(n)),
+        "show[a-z0-9\\\\\"é]{0,8}".prop_map(|text| json!(text))
+    ];
     let tree = leaf.prop_recursive(4, 32, 4, |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..4).prop_map(Value::Array),
-            prop::collection::vec(("[a-c]{1}", inner), 0..4).prop_map(|fields| Value::Object(fields.into_iter().collect())),
+            prop::collection::vec(("[a-c]{1}", inner), 0..4)
+                .prop_map(|fields| Value::Object(fields.into_iter().collect())),
         ]
     });
     let secret = "hide[a-z0-9\\\\\"é]{4,12}".prop_map(|text| json!(text));
-    (tree, secret).prop_map(|(tree, secret)| json!({ "a": tree, "customer": [{ "email": secret, "b": 1 }], "c": "show" }))
+    (tree, secret)
+        .prop_map(|(tree, secret)| json!({ "a": tree, "customer": [{ "email": secret, "b": 1 }], "c": "show" }))
 }
 
 proptest! {

@@ -1,5 +1,5 @@
-//! The ledger: what was read, and what became of it. Only the loop writes it, so what it says at one moment adds up: records
-//! that were read = those with an outcome + those on their way.
+//! The ledger: what was read, and what became of it. Only the loop writes it, so what it says at one moment adds up:
+//! records that were read = those with an outcome + those on their way.
 
 use std::collections::HashMap;
 use std::sync::Arc;

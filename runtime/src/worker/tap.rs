@@ -32,6 +32,12 @@ fn copy(step: &StageStep<'_>, tap: &OpenTap) {
             Said::Failed(failed) => TappedVerdict::Failed(failed.class, failed.reason.clone()),
         };
         let at = step.at(index);
-        tap.offer(TappedRecord { at, offset: before.offset, before: DevRecord::from_batch(arena, before), verdict, time });
+        tap.offer(TappedRecord {
+            at,
+            offset: before.offset,
+            before: DevRecord::from_batch(arena, before),
+            verdict,
+            time,
+        });
     }
 }

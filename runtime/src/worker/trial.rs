@@ -102,6 +102,8 @@ impl Trial {
         fill: impl FnOnce(&mut Batch, Offset),
         left: &mut dyn FnMut(&Arena, Left<'_>),
     ) -> Result<(), PipelineError> {
+        // The end of the last batch's span, which is never sealed here, has revoked the lease that it was under.
+        self.lease = Arc::new(Lease::new(self.lease.at.clone(), 0, 0));
         let mut batch = Batch::default();
         let topic = self.lease.at.topic.clone();
         let topic_field = batch.arena.push(topic.as_bytes());

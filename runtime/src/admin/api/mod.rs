@@ -1,11 +1,16 @@
 //! The shapes of the API. Names are snake_case, times RFC 3339 text, durations seconds, counts integers.
 
 mod action;
+mod inspect;
 mod pipeline;
 mod record;
 
 pub use self::action::{
     EventsShed, Level, LogFilter, LogLine, LogLines, PipelinesEvent, Problem, Readiness, ReadinessOf,
+};
+pub use self::inspect::{
+    DeadLetter, DeadLetterError, DeadLetterGroup, DeadLetters, ExplainRequest, InputPlace, Place, Replay, ReplayFrom,
+    ReplayRequest, ReplayState, Replays, TapEnded, TapParams, TapShed,
 };
 pub use self::pipeline::{
     Balance, BottleneckView, DeadLetterTopic, History, InputTopic, OutputView, Overview, Partition, Partitions,

@@ -2,24 +2,20 @@
 //! and is told how many it has missed; one that never reads is let go.
 
 use std::collections::BTreeMap;
-use std::convert::Infallible;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::body::{Body, Bytes};
+use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::{Method, StatusCode, header};
-use axum::response::{IntoResponse as _, Response};
-use hyper::body::Frame;
+use axum::http::{Method, StatusCode};
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::sync::mpsc::{Sender, channel};
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::admin::access::Right;
 use crate::admin::api::Problem;
 use crate::admin::route::{App, Routes};
+use crate::admin::sse::EventStream;
 use crate::admin::views;
 
 /// How often views are compared.
@@ -38,13 +34,12 @@ pub(super) fn add(routes: &mut Routes) {
     operation.text("text/event-stream").may_be(&[503]);
 }
 
-async fn events(State(app): State<App>) -> Result<Response, Problem> {
+async fn events(State(app): State<App>) -> Result<EventStream, Problem> {
     let full = || Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too many readers of events: try again later");
     let permit = app.streams.clone().try_acquire_owned().map_err(|_| full())?;
     let (sender, receiver) = channel(WAITING);
     tokio::spawn(feed(app, sender, permit));
-    let body = Body::new(EventBody(receiver));
-    Ok(([(header::CONTENT_TYPE, "text/event-stream")], body).into_response())
+    Ok(EventStream::new(receiver))
 }
 
 async fn feed(app: App, sender: Sender<Bytes>, _permit: OwnedSemaphorePermit) {
@@ -91,21 +86,6 @@ fn changes(sent: Option<&Views>, now: &Views) -> Option<String> {
     let removed = serde_json::to_string(&removed).ok()?;
     let pipelines = pipelines.join(",");
     Some(format!("event: pipelines\ndata: {{\"pipelines\":[{pipelines}],\"removed\":{removed}}}\n\n"))
-}
-
-/// A body whose parts come from a channel.
-struct EventBody(Receiver<Bytes>);
-
-impl hyper::body::Body for EventBody {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        self.0.poll_recv(context).map(|next| next.map(|bytes| Ok(Frame::data(bytes))))
-    }
 }
 
 #[cfg(test)]

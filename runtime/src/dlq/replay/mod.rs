@@ -93,6 +93,8 @@ pub struct Replay {
     due: Instant,
     stopping: bool,
     summary: Summary,
+    // Told of the summary after each transaction.
+    on_progress: Box<dyn FnMut(&Summary) + Send>,
 }
 
 impl Replay {
@@ -109,6 +111,11 @@ impl Replay {
         })?;
         self.flush()?;
         Ok(())
+    }
+
+    /// Has `told` called with what came of it so far after each transaction.
+    pub fn on_progress(&mut self, told: impl FnMut(&Summary) + Send + 'static) {
+        self.on_progress = Box::new(told);
     }
 
     /// What came of it.
@@ -181,6 +188,7 @@ impl Replay {
                 Ok(outcomes) => {
                     self.due = Instant::now().max(self.due) + self.time_for(batch.len());
                     self.summary.add(&self.plan, &batch, outcomes);
+                    (self.on_progress)(&self.summary);
                     break;
                 }
                 Err(Trouble::TooLarge(slot)) => {

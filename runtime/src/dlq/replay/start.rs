@@ -91,6 +91,7 @@ impl Replay {
             due: Instant::now(),
             stopping: false,
             summary: Summary::default(),
+            on_progress: Box::new(|_| {}),
         };
         Ok((replay, scan, Control { events, cut_off }))
     }
@@ -149,7 +150,8 @@ fn shared(
         timeouts: StageTimeouts::default(),
         view: Arc::default(),
         counters: plan_counters(plan, Arc::default()),
-        retry_budget: RetryBudget::of_process(),
+        // A replay beside pipelines takes nothing from them.
+        retry_budget: Arc::new(RetryBudget::default()),
         formats,
         stages: plan.stages.len(),
         default_output: default_output(plan)?,
