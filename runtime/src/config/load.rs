@@ -176,7 +176,7 @@ fn plan(
         allow_loop,
         destinations: destinations.into_iter().map(topics::Destination::place).collect(),
         values,
-        files: files.iter().cloned().collect(),
+        files: files.clone(),
         configs: pipeline.stages.iter().map(config).collect(),
     };
     Plan {

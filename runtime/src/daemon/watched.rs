@@ -67,7 +67,7 @@ impl WatchedFiles {
     /// Waits until something has changed.
     pub(super) async fn changed(&mut self) {
         if self.changes.recv().await.is_none() {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 }
