@@ -9,9 +9,9 @@ use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::restart::Restarts;
-use super::{OnFailure, Reloaded};
+use super::{OnFailure, Reloaded, status};
 use crate::admin::Entry;
-use crate::counters::{PipelineCounters, Totals};
+use crate::counters::PipelineCounters;
 use crate::error::PipelineError;
 use crate::kafka::librdkafka::Librdkafka;
 use crate::pipeline::Pipeline;
@@ -336,7 +336,7 @@ impl Fleet {
 
     /// Returns one line on all pipelines: how many are in which phase, what they have and how far behind they are.
     pub(super) fn summary(&self) -> String {
-        summary(self.members.values().map(|member| member.view.get()))
+        status::summary(self.members.values().map(|member| member.view.get()))
     }
 
     /// Logs a status line for each pipeline, and asks each to publish how it stands for the next time.
@@ -346,7 +346,7 @@ impl Fleet {
                 pipeline.handle().refresh(|| {});
             }
             if member.pipeline().is_some() || matches!(member.state, State::Waiting(_)) {
-                log_status(name, &member.view.get(), &member.counters.totals());
+                status::log(name, &member.view.get(), &member.counters.totals());
             }
         }
     }
@@ -356,34 +356,8 @@ fn turned_lately(last_turn: Option<Instant>, longest_call: Duration, now: Instan
     last_turn.is_none_or(|turned| now.saturating_duration_since(turned) <= TURN_LIMIT + longest_call)
 }
 
-fn summary(views: impl Iterator<Item = Arc<PipelineView>>) -> String {
-    let (mut phases, mut partitions, mut lag) = (BTreeMap::<&str, usize>::new(), 0, Some(0));
-    for view in views {
-        *phases.entry(view.phase.as_str()).or_default() += 1;
-        partitions += view.partitions.len();
-        if !view.partitions.is_empty() {
-            lag = lag.zip(view.lag()).map(|(sum, lag)| sum + lag);
-        }
-    }
-    let phases: Vec<String> = phases.iter().map(|(phase, count)| format!("{count} {phase}")).collect();
-    let lag = lag.map_or_else(|| "unknown".to_owned(), |lag| lag.to_string());
-    format!("Pipelines: {}; partitions assigned: {partitions}; lag: {lag}", phases.join(", "))
-}
-
 fn in_words(wait: Duration) -> String {
     format!("{} s", wait.as_secs())
-}
-
-fn log_status(pipeline: &str, view: &PipelineView, totals: &Totals) {
-    let Totals { records, out, dead_letters, dropped } = totals;
-    let said = view.breaker.as_deref().or(view.timing_out.as_deref());
-    tracing::info!(
-        target: "status", pipeline, state = view.phase.as_str(), partitions = view.partitions.len(),
-        lag = view.lag().map_or_else(|| "unknown".to_owned(), |lag| lag.to_string()),
-        breaker = if view.breaker.is_some() { "open" } else { "closed" },
-        records_in = records, records_out = out, dead_letters, dropped, held = view.retrying(),
-        "{}", said.unwrap_or("status")
-    );
 }
 
 #[cfg(test)]
@@ -397,13 +371,5 @@ mod tests {
         assert!(turned_lately(None, call, later(60)));
         assert!(turned_lately(Some(turned), call, later(35)));
         assert!(!turned_lately(Some(turned), call, later(36)));
-    }
-
-    #[test]
-    fn the_summary_counts_pipelines_by_phase() {
-        let view = |phase| Arc::new(PipelineView { phase, ..PipelineView::default() });
-        let views = [Phase::Running, Phase::Failed, Phase::Running].map(view);
-        let expected = "Pipelines: 1 failed, 2 running; partitions assigned: 0; lag: 0";
-        assert_eq!(summary(views.into_iter()), expected);
     }
 }

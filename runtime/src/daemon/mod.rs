@@ -4,6 +4,7 @@ mod fleet;
 mod ready_file;
 mod restart;
 mod service_manager;
+mod status;
 mod watched;
 
 use std::path::{Path, PathBuf};

@@ -11,6 +11,7 @@ mod circuit_breaker;
 mod commits;
 mod count;
 pub mod event;
+mod fetch;
 mod flights;
 mod intake;
 mod ledger;
@@ -61,7 +62,7 @@ use self::topic_ids::TopicIdWatch;
 use self::transactions::{TransactionOptions, Transactions};
 use crate::config::plan::{Delivery, Plan};
 use crate::error::PipelineError;
-use crate::kafka::{Fetched, FetchedRecord, GroupConsumer, Kafka, KafkaError};
+use crate::kafka::{GroupConsumer, Kafka};
 use crate::rt::{self, Receiver, Sender, Turn};
 use crate::sink::committer::TransactionCommand;
 use crate::sink::receipt::{OversizeRecord, Receipt};
@@ -69,8 +70,6 @@ use crate::worker::{PipelineContext, WorkerMessage};
 
 /// How long events that do not wake the loop may wait while anything is on its way.
 const BUSY_WAIT: Duration = Duration::from_millis(10);
-/// Records of one worker that are taken before the loop looks at anything else.
-const BURST: usize = 1024;
 /// Events of the client that are taken before the loop looks at anything else.
 const EVENTS: usize = 64;
 
@@ -262,53 +261,6 @@ impl Source {
         true
     }
 
-    /// Reads fetched records for every worker that has room. Returns whether there is more.
-    fn read_records(&mut self, now: Instant) -> bool {
-        let mut any = false;
-        for worker in 0..self.intake.workers() {
-            if !self.intake.has_room(worker) {
-                continue;
-            }
-            let Source { consumer, partitions, intake, breaker, .. } = self;
-            let (mut left, mut failed, mut complaints) = (BURST, None, Vec::new());
-            let mut is_lost = false;
-            let has_more = consumer.read(worker, &mut |fetched| {
-                left -= 1;
-                match fetched {
-                    Fetched::Record(record) => match take(partitions, intake, breaker, &record, now) {
-                        Ok(true) => {}
-                        Ok(false) => return false,
-                        Err(error) => {
-                            failed = Some(error);
-                            return false;
-                        }
-                    },
-                    Fetched::End(at, end) => {
-                        if let Some(partition) = partitions.of_mut(&at) {
-                            partition.reach_end(end);
-                        }
-                    }
-                    Fetched::OffsetOutOfRange(at, why) => {
-                        if let Some(partition) = partitions.of_mut(&at) {
-                            partition.set_out_of_range(why);
-                            is_lost = true;
-                        }
-                    }
-                    Fetched::Failed(error) => complaints.push(error),
-                }
-                left > 0
-            });
-            // What the log holds is asked in the next turn, and nobody else might wake the loop for that.
-            any |= is_lost || left < BURST && has_more && self.intake.has_room(worker);
-            self.intake.set_quiet(worker, !has_more);
-            complaints.into_iter().for_each(|error| self.on_failed(error, now));
-            if let Some(error) = failed {
-                self.fail(PipelineError::Unreadable(error), now);
-            }
-        }
-        any
-    }
-
     /// Runs what the state machines have to do at this moment. Returns whether they did anything.
     fn run_due_tasks(&mut self, now: Instant) -> bool {
         let mut any = self.resend_oversize(now);
@@ -385,32 +337,4 @@ impl Source {
     fn fail(&mut self, error: PipelineError, now: Instant) {
         self.perform(vec![Action::Fail(error)], now);
     }
-}
-
-/// Takes a record in. Returns whether the next one can be taken at once.
-///
-/// # Errors
-/// The record cannot be read in full.
-fn take(
-    partitions: &mut OwnedPartitions,
-    intake: &mut Intake,
-    breaker: &mut CircuitBreaker,
-    record: &FetchedRecord<'_>,
-    now: Instant,
-) -> Result<bool, KafkaError> {
-    let Some(index) = partitions.index_of_record(record) else { return Ok(true) };
-    let Some(partition) = partitions.get_mut(index) else { return Ok(true) };
-    if !partition.accept(record.offset) {
-        partition.refused(record.offset, record.timestamp);
-        return Ok(true);
-    }
-    if let Some(probed) = breaker.take(partition.lease(), record, now)? {
-        if let Some(bytes) = probed {
-            partition.flights_mut().read(bytes, record.timestamp, now);
-        }
-        return Ok(!breaker.is_probe_ready(now));
-    }
-    let bytes = intake.push(partition, record, now)?;
-    partition.flights_mut().read(bytes, record.timestamp, now);
-    Ok(!intake.is_full(partition.worker()))
 }
