@@ -1,5 +1,5 @@
-//! `events`: the views of all pipelines, and once a second those that changed. A reader that is slow gets fewer of them,
-//! and is told how many it has missed; one that never reads is let go.
+//! `events`: the views of all pipelines, and once a second those that changed. A reader that is slow gets fewer of
+//! them, and is told how many it has missed; one that never reads is let go.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
