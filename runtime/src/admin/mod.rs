@@ -1,7 +1,7 @@
 //! The admin endpoint of a process: health, metrics, an API over views of its pipelines, and a page.
 //!
-//! It runs on a thread and a runtime of its own, reads what pipelines publish, and asks for changes by handles; it never
-//! reaches into a pipeline's loop. Whoever reads slowly, or not at all, holds up nobody.
+//! It runs on a thread and a runtime of its own, reads what pipelines publish, and asks for changes by handles; it
+//! never reaches into a pipeline's loop. Whoever reads slowly, or not at all, holds up nobody.
 
 pub mod access;
 pub mod address;

@@ -1,4 +1,5 @@
-//! What is logged: a filter that can be changed while the program runs, and a bound on how often one place may complain.
+//! What is logged: a filter that can be changed while the program runs, and a bound on how often one place may
+//! complain.
 
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;

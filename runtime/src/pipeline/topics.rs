@@ -1,7 +1,7 @@
 //! The topics of a pipeline: before it starts, those that it writes to exist or are created, and what each takes is
 //! known.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::config::plan::{self, Plan, Target};
 use crate::error::PipelineError;
@@ -9,7 +9,7 @@ use crate::kafka::{Create, DEFAULT_MAX_MESSAGE_BYTES, Kafka, TopicError, TopicLi
 use crate::rt::{self, Receiver};
 use crate::sink::Known;
 use crate::sink::receipt::Receipt;
-use crate::source::Event;
+use crate::source::{Command, Event};
 use crate::view::ViewCell;
 
 /// How long the brokers have to answer one question about topics.
@@ -66,11 +66,21 @@ pub(super) fn wait_for_topics(
                 }
             }
         }
-        // Nothing but a stop can come before anything has started.
-        if events.recv_timeout(RETRY_WAIT).is_ok() {
+        if is_stopped(events, rt::now() + RETRY_WAIT) {
             return Ok(None);
         }
     }
+}
+
+/// Waits until that moment; returns true, and at once, where the pipeline is told to stop. Whoever asks for anything
+/// else meanwhile is told by the drop of its reply that there is nothing to wait for.
+fn is_stopped(events: &Receiver<Event>, until: Instant) -> bool {
+    while let Ok(event) = events.recv_until(Some(until)) {
+        if matches!(event, Event::Command(Command::Stop { .. })) {
+            return true;
+        }
+    }
+    false
 }
 
 /// What is known of the outputs, in the plan's order, and of the DLQ.
@@ -160,5 +170,22 @@ fn warn_of_tight_dlq(plan: &Plan, last: Option<&TopicLimits>, inputs: &[TopicLim
             target: "pipeline", pipeline = %plan.name, topic = dlq.topic.name, max_message_bytes = has,
             "the dead-letter topic may not take every record: raise its max.message.bytes to {needs} (the input's and 64 KiB)"
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_stop_ends_a_pipeline_that_waits_for_a_broker() {
+        let (sender, events) = rt::channel();
+        let (asked, answered) = rt::channel::<()>();
+        let reply = Box::new(move || drop(asked));
+        sender.send(Event::Command(Command::Publish(reply))).unwrap();
+        assert!(!is_stopped(&events, rt::now()));
+        assert!(answered.is_closed(), "whoever asks is not left waiting");
+        sender.send(Event::Command(Command::Stop { asked: rt::now() })).unwrap();
+        assert!(is_stopped(&events, rt::now() + RETRY_WAIT));
     }
 }

@@ -35,8 +35,8 @@ pub struct PipelineView {
     pub is_paused: bool,
     /// What was counted of records up to this moment.
     pub counts: CountersSnapshot,
-    /// Records that are on their way, and do not wait for a retry. With these and those that wait, what was read adds up:
-    /// input records = outcomes + in flight + waiting.
+    /// Records that are on their way, and do not wait for a retry. With these and those that wait, what was read adds
+    /// up: input records = outcomes + in flight + waiting.
     pub in_flight: u64,
     /// Records that wait for a retry.
     pub waiting_for_retry: u64,
@@ -84,8 +84,8 @@ pub struct PartitionView {
     pub high_watermark: Option<i64>,
     /// Records between what is delivered and the high watermark; none while that is not known.
     pub lag: Option<u64>,
-    /// When the oldest record that is not committed was written, in milliseconds since the epoch; none where that is not
-    /// known.
+    /// When the oldest record that is not committed was written, in milliseconds since the epoch; none where that is
+    /// not known.
     pub oldest_uncommitted: Option<i64>,
     /// The offset at which it waits for an open transaction of another producer to end; none where it does not.
     pub blocked_by_transaction: Option<i64>,
@@ -96,8 +96,8 @@ pub struct PartitionView {
 }
 
 impl PartitionView {
-    /// Returns how old the oldest record is that is not committed, in seconds; 0 where there is none, none where that is
-    /// not known. `now` is in milliseconds since the epoch.
+    /// Returns how old the oldest record is that is not committed, in seconds; 0 where there is none, none where that
+    /// is not known. `now` is in milliseconds since the epoch.
     pub fn lag_seconds(&self, now: i64) -> Option<f64> {
         match (self.lag, self.oldest_uncommitted) {
             (Some(0), _) => Some(0.0),

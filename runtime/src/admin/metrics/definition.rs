@@ -1,5 +1,5 @@
-//! The metrics by name: type, labels and meaning. docs/metrics.md is made from this list, and nothing is exposed that is not
-//! in it.
+//! The metrics by name: type, labels and meaning. docs/metrics.md is made from this list, and nothing is exposed that
+//! is not in it.
 
 /// Types of metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,5 +1,5 @@
-//! `events`: the views of all pipelines, and once a second those that changed. A reader that is slow gets fewer of them,
-//! and is told how many it has missed; one that never reads is let go.
+//! `events`: the views of all pipelines, and once a second those that changed. A reader that is slow gets fewer of
+//! them, and is told how many it has missed; one that never reads is let go.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use tokio::sync::mpsc::{Sender, channel};
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::admin::access::Right;
-use crate::admin::api::Problem;
+use crate::admin::api::{Problem, WorkerSeconds};
 use crate::admin::route::{App, Routes};
 use crate::admin::sse::EventStream;
 use crate::admin::views;
@@ -26,7 +26,14 @@ const WAITING: usize = 2;
 const MOST_SHED: u64 = 60;
 
 /// The views of all pipelines as JSON, by name.
-type Views = BTreeMap<String, Arc<str>>;
+type Views = BTreeMap<String, Shown>;
+
+/// A view, and the same without what changes while nothing happens.
+#[derive(Clone, Debug)]
+struct Shown {
+    text: Arc<str>,
+    compared: Arc<str>,
+}
 
 pub(super) fn add(routes: &mut Routes) {
     let operation = routes.add(Method::GET, "/api/v1/events", Right::Read, events);
@@ -68,16 +75,23 @@ async fn feed(app: App, sender: Sender<Bytes>, _permit: OwnedSemaphorePermit) {
 
 fn current(app: &App) -> Views {
     let view = |(name, entry): (&Arc<str>, &crate::admin::Entry)| {
-        let text = serde_json::to_string(&views::pipeline_with(name, entry, &app.histories.get(name))).ok()?;
-        Some((name.to_string(), text.into()))
+        let mut view = views::pipeline_with(name, entry, &app.histories.get(name));
+        let text = serde_json::to_string(&view).ok()?.into();
+        view.workers.iter_mut().for_each(|worker| worker.seconds = WorkerSeconds::default());
+        view.transaction.iter_mut().for_each(|transaction| transaction.age_seconds = 0.0);
+        let compared = serde_json::to_string(&view).ok()?.into();
+        Some((name.to_string(), Shown { text, compared }))
     };
     app.registry.all().iter().filter_map(view).collect()
 }
 
 /// Returns the event that tells what is new; none where nothing is.
 fn changes(sent: Option<&Views>, now: &Views) -> Option<String> {
-    let is_new = |name: &str, view: &Arc<str>| sent.and_then(|sent| sent.get(name)) != Some(view);
-    let pipelines: Vec<&str> = now.iter().filter(|(name, view)| is_new(name, view)).map(|(_, view)| &**view).collect();
+    let is_new = |name: &str, view: &Shown| {
+        sent.and_then(|sent| sent.get(name)).is_none_or(|sent| sent.compared != view.compared)
+    };
+    let new = now.iter().filter(|(name, view)| is_new(name, view));
+    let pipelines: Vec<&str> = new.map(|(_, view)| &*view.text).collect();
     let removed: Vec<&String> =
         sent.into_iter().flat_map(BTreeMap::keys).filter(|name| !now.contains_key(*name)).collect();
     if sent.is_some() && pipelines.is_empty() && removed.is_empty() {
@@ -95,7 +109,8 @@ mod tests {
     #[test]
     fn all_is_told_at_first_and_then_what_changed() {
         let views = |list: &[(&str, &str)]| -> Views {
-            list.iter().map(|(name, view)| ((*name).to_owned(), Arc::from(*view))).collect()
+            let shown = |view: &str| Shown { text: view.into(), compared: view.into() };
+            list.iter().map(|(name, view)| ((*name).to_owned(), shown(view))).collect()
         };
         let first = views(&[("a", "1"), ("b", "2")]);
         let told = changes(None, &first).unwrap();
