@@ -47,7 +47,8 @@ Usage: cargo xtask COMMAND
                   brokers, kills, cuts; ends with a table; of what failed the logs are in target/faults
   fuzz [TARGET]   damaged inputs for every reader of foreign bytes, ten million each; more arguments are the fuzzer's own
   simulate        10,000 histories of the whole line on a simulated Kafka, driven by seeds, in two processes, with
-                  [--seed S] [--histories N] [--scenario NAME]
+                  [--seed S] [--histories N] [--scenario NAME]; with --bugs (or --patch FILE) it is tried whether they
+                  find each bug of tests/simulation/bugs (or that one), which is put into a copy of the sources
   jq-suite FILES  jq's own test cases on the plugin `jq`; those that differ have to stand in the plugin's README
   deny [CHECK]    licences, duplicate versions and sources of all dependencies; `advisories` where GitHub can be reached
   package         a tarball, a Debian package and an OCI image of the program and its plugins, in target/package; with

@@ -13,6 +13,7 @@ use crate::plugins::{self, Scope};
 use crate::python;
 use crate::run;
 use crate::sdks;
+use crate::simulate;
 use crate::steps::Steps;
 use crate::workspace::Workspace;
 
@@ -48,6 +49,9 @@ fn run_steps(workspace: &Workspace, filter: Option<&OsStr>, steps: &mut Steps) -
     // The same promises once more under exactly_once, which the tests take from the environment.
     steps.run("exactly once", || host_tests(workspace, &broker, exactly_once_command(workspace, filter)));
     drop(broker);
+    if filter.is_none() {
+        steps.run("simulation", || simulate::test(workspace));
+    }
     steps.run("xtask tests", || run::run(workspace.cargo().args(["test", "--package", "xtask"]).args(filter)));
     steps.run("plugin tests", || {
         run::run(workspace.cargo_for_plugins().args(["test", "--no-fail-fast"]).args(filter))
