@@ -251,7 +251,11 @@ fn unfolded(expr: &Expr) -> Option<&Function> {
 }
 
 /// `*`, with EXCEPT and REPLACE.
-pub(crate) fn all(options: &WildcardAdditionalOptions, of_element: bool, context: &mut Context<'_>) -> Result<Item, QueryError> {
+pub(crate) fn all(
+    options: &WildcardAdditionalOptions,
+    of_element: bool,
+    context: &mut Context<'_>,
+) -> Result<Item, QueryError> {
     let here = place(options.wildcard_token.0.span.start);
     if options.opt_ilike.is_some()
         || options.opt_exclude.is_some()

@@ -49,7 +49,10 @@ fn rows_of_records_stand_as_they_come() {
         ask("SELECT id, upper(status) AS s FROM input WHERE cents > 60"),
         [r#"{"id":1,"s":"PAID"}"#, r#"{"id":2,"s":"NEW"}"#]
     );
-    assert_eq!(ask("SELECT * FROM orders LIMIT 1"), [ORDERS[0].replace(": ", ":").replace(", ", ",").replace("[1,2]", "[1, 2]")]);
+    assert_eq!(
+        ask("SELECT * FROM orders LIMIT 1"),
+        [ORDERS[0].replace(": ", ":").replace(", ", ",").replace("[1,2]", "[1, 2]")]
+    );
 }
 
 #[test]
@@ -81,10 +84,7 @@ fn no_records_are_one_group_without_group_by_and_none_with() {
 
 #[test]
 fn equal_numbers_are_one_group_and_one_distinct_value() {
-    assert_eq!(
-        ask("SELECT cents, count(*) FROM input WHERE cents < 10 GROUP BY cents"),
-        [r#"{"cents":7,"count":2}"#]
-    );
+    assert_eq!(ask("SELECT cents, count(*) FROM input WHERE cents < 10 GROUP BY cents"), [r#"{"cents":7,"count":2}"#]);
     assert_eq!(ask("SELECT count(DISTINCT cents) FROM input"), [r#"{"count":4}"#]);
     assert_eq!(ask("SELECT DISTINCT status FROM input"), [r#"{"status":"paid"}"#, r#"{"status":"new"}"#]);
 }
@@ -109,7 +109,9 @@ fn results_and_having_and_order_are_expressions_of_keys_and_aggregates() {
 #[test]
 fn aggregates_are_those_of_postgresql() {
     assert_eq!(
-        ask("SELECT avg(id), bool_and(id > 0) AS every, bool_or(id > 5), string_agg(status, ', ') FROM input WHERE id < 4"),
+        ask(
+            "SELECT avg(id), bool_and(id > 0) AS every, bool_or(id > 5), string_agg(status, ', ') FROM input WHERE id < 4"
+        ),
         [r#"{"avg":2.0000000000000000,"every":true,"bool_or":false,"string_agg":"paid, new, paid"}"#]
     );
     assert_eq!(
@@ -143,7 +145,9 @@ fn elements_are_rows() {
 
 #[test]
 fn what_cannot_be_asked_says_why() {
-    assert!(refusal("SELECT status, count(*) FROM input").contains("status is neither in GROUP BY nor in an aggregate"));
+    assert!(
+        refusal("SELECT status, count(*) FROM input").contains("status is neither in GROUP BY nor in an aggregate")
+    );
     assert!(refusal("SELECT id FROM input WHERE count(*) > 1").contains("count is an aggregate"));
     assert!(refusal("SELECT * FROM input GROUP BY status").contains("* has no meaning"));
     assert!(refusal("SELECT id FROM input ORDER BY 2").contains("ORDER BY 2: there are 1 results"));
@@ -155,9 +159,7 @@ fn what_cannot_be_asked_says_why() {
 #[test]
 fn a_record_that_is_no_object_is_told_apart_from_one_that_fails() {
     let mut query = TableQuery::compile("SELECT a + 1 AS b FROM input").expect("it compiles");
-    let mut add = |value: &str| {
-        query.add(&Input { value: Some(value.as_bytes()), ..Input::default() }, &mut |_| {})
-    };
+    let mut add = |value: &str| query.add(&Input { value: Some(value.as_bytes()), ..Input::default() }, &mut |_| {});
     assert!(matches!(add("no JSON"), Err(RowError::Unreadable(_))));
     assert!(matches!(add("[1]"), Err(RowError::Unreadable(_))));
     assert!(matches!(add(r#"{"a": "x"}"#), Err(RowError::Failed(_))));

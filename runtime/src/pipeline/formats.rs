@@ -9,7 +9,9 @@ use crate::error::PipelineError;
 use crate::formats::Formats;
 use crate::registry::{HttpRegistry, Registry};
 use crate::rt::{self, Receiver};
+use super::topics::is_stopped;
 use crate::source::Event;
+use crate::view::ViewCell;
 
 /// How long to wait before the registry is asked again; also how late a stop is noticed then.
 const RETRY_WAIT: Duration = Duration::from_millis(500);
@@ -33,6 +35,7 @@ pub(super) fn wait_for_formats(
     plan: &Plan,
     registry: Option<Arc<dyn Registry>>,
     events: &Receiver<Event>,
+    view: &ViewCell,
 ) -> Result<Option<Formatted>, PipelineError> {
     if plan.embedded {
         // Its records are JSON: nobody writes Avro by hand.
@@ -53,8 +56,8 @@ pub(super) fn wait_for_formats(
                 }
             }
         }
-        // Nothing but a stop can come before anything has started.
-        if events.recv_timeout(RETRY_WAIT).is_ok() {
+        view.turn();
+        if is_stopped(events, rt::now() + RETRY_WAIT) {
             return Ok(None);
         }
     }

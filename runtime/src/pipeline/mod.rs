@@ -247,7 +247,7 @@ impl<P: StartPlugin> Starting<P> {
         let begun = rt::now();
         let registry = registry(&plan, &counters)?;
         let Some((outputs, dlq)) = wait_for_topics(&*kafka, &plan, &inbox.receiver, &view)? else { return Ok(None) };
-        let Some(formats) = wait_for_formats(&plan, registry, &inbox.receiver)? else { return Ok(None) };
+        let Some(formats) = wait_for_formats(&plan, registry, &inbox.receiver, &view)? else { return Ok(None) };
         let cut_off = CutOff(Arc::default());
         let Inbox { sender, receiver, wakeup } = inbox;
         let origin = origin(&plan, &plugins);

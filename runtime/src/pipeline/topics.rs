@@ -74,7 +74,7 @@ pub(super) fn wait_for_topics(
 
 /// Waits until that moment; returns true, and at once, where the pipeline is told to stop. Whoever asks for anything
 /// else meanwhile is told by the drop of its reply that there is nothing to wait for.
-fn is_stopped(events: &Receiver<Event>, until: Instant) -> bool {
+pub(super) fn is_stopped(events: &Receiver<Event>, until: Instant) -> bool {
     while let Ok(event) = events.recv_until(Some(until)) {
         if matches!(event, Event::Command(Command::Stop { .. })) {
             return true;
@@ -132,7 +132,7 @@ pub(crate) fn look_up_topics(kafka: &dyn Kafka<Receipt>, plan: &Plan) -> anyhow:
         Vec::new()
     } else {
         let admin = kafka.admin(&plan.name, &plan.producer, ANSWER_TIMEOUT)?;
-        let limits = admin.limits(&names);
+        let limits = admin.limits(&names).into_iter().map(or_default).collect();
         admin.close();
         limits
     };

@@ -25,7 +25,9 @@ impl Compiler<'_, '_> {
     pub(super) fn name(&mut self, expr: &Expr) -> Result<Operand, QueryError> {
         if self.context.grouping.is_some() {
             let message = format!("{} is neither in GROUP BY nor in an aggregate", super::shown(expr));
-            return Err(QueryError::new(at(expr), message).help("add it to GROUP BY, or say which one: min(..), max(..)"));
+            return Err(
+                QueryError::new(at(expr), message).help("add it to GROUP BY, or say which one: min(..), max(..)")
+            );
         }
         match expr {
             Expr::Identifier(name) => self.path(std::slice::from_ref(name), &[], expr),

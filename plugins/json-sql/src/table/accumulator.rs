@@ -32,8 +32,18 @@ enum State {
     /// The conjunction of the values, or their disjunction.
     Truth(bool, Option<bool>),
     /// Welford's method: count, mean, and the sum of the squared distances to it.
-    Spread { is_root: bool, is_sample: bool, count: i64, mean: f64, squares: f64 },
-    Percentile { share: f64, is_between: bool, values: Vec<Constant> },
+    Spread {
+        is_root: bool,
+        is_sample: bool,
+        count: i64,
+        mean: f64,
+        squares: f64,
+    },
+    Percentile {
+        share: f64,
+        is_between: bool,
+        values: Vec<Constant>,
+    },
 }
 
 /// A sum: exact as long as all numbers are.

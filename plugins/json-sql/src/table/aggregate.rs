@@ -1,6 +1,8 @@
 //! Aggregates: what is known of them when a query is compiled.
 
-use sqlparser::ast::{DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, OrderBySort};
+use sqlparser::ast::{
+    DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, OrderBySort,
+};
 
 use crate::compile::{Compiler, Operand, at, expression, shown};
 use crate::error::QueryError;
@@ -37,9 +39,15 @@ pub(crate) enum Which {
     And,
     Or,
     /// The variance, or its square root; of a sample or of all.
-    Spread { is_root: bool, is_sample: bool },
+    Spread {
+        is_root: bool,
+        is_sample: bool,
+    },
     /// The value at this share of the sorted values, or between the two that are nearest.
-    Percentile { share: f64, is_between: bool },
+    Percentile {
+        share: f64,
+        is_between: bool,
+    },
 }
 
 const NAMES: [&str; 24] = [
@@ -76,12 +84,7 @@ pub(crate) fn is_aggregate(name: &str) -> bool {
 
 impl Compiler<'_, '_> {
     /// An aggregate: its value is an element of the group.
-    pub(crate) fn aggregate(
-        &mut self,
-        name: &str,
-        function: &Function,
-        expr: &Expr,
-    ) -> Result<Operand, QueryError> {
+    pub(crate) fn aggregate(&mut self, name: &str, function: &Function, expr: &Expr) -> Result<Operand, QueryError> {
         if function.over.is_some() {
             let error = QueryError::new(at(expr), "OVER is not available");
             return Err(error.help("group with GROUP BY"));
@@ -199,7 +202,6 @@ impl Compiler<'_, '_> {
 
 /// Whether nothing of a record is in an expression.
 pub(crate) fn is_constant(program: &Program) -> bool {
-    let varies =
-        |step: &Step| matches!(step, Step::Column(_) | Step::Source(_) | Step::Header(_) | Step::Element(_));
+    let varies = |step: &Step| matches!(step, Step::Column(_) | Step::Source(_) | Step::Header(_) | Step::Element(_));
     !program.steps.iter().any(varies)
 }

@@ -216,9 +216,8 @@ fn group(
     };
     for ((accumulator, aggregate), value) in group.accumulators.iter_mut().zip(&by.aggregates).zip(values) {
         let Some(value) = value else { continue };
-        grown += accumulator
-            .add(&value, frame.scope.arena)
-            .map_err(|failure| format!("{}: {failure}", aggregate.text))?;
+        grown +=
+            accumulator.add(&value, frame.scope.arena).map_err(|failure| format!("{}: {failure}", aggregate.text))?;
     }
     Ok(grown)
 }

@@ -101,7 +101,9 @@ pub(crate) fn compile(text: &str) -> Result<Plan, QueryError> {
         Some(Distinct::Distinct) => true,
         Some(Distinct::On(_)) => {
             let here = place(select.select_token.0.span.start);
-            return Err(QueryError::new(here, "DISTINCT ON is not available").help("write GROUP BY and min(..) or max(..)"));
+            return Err(
+                QueryError::new(here, "DISTINCT ON is not available").help("write GROUP BY and min(..) or max(..)")
+            );
         }
     };
     let query = Query { statements: vec![statement], columns, nulls: Nulls::Keep, needs };
@@ -159,7 +161,9 @@ fn items(
         if let Some((options, of_element)) = star {
             let here = place(options.wildcard_token.0.span.start);
             if context.grouping.is_some() {
-                return Err(QueryError::new(here, "* has no meaning where records are grouped").help("name the results"));
+                return Err(
+                    QueryError::new(here, "* has no meaning where records are grouped").help("name the results")
+                );
             }
             statement.items.push(all(options, of_element, context)?);
             continue;
@@ -206,7 +210,10 @@ fn keys(select: &Select) -> Result<Vec<&Expr>, QueryError> {
             .help("name the expressions"));
     };
     if !modifiers.is_empty() {
-        return Err(QueryError::new(place(select.group_by.span().start), "ROLLUP, CUBE and the like are not available"));
+        return Err(QueryError::new(
+            place(select.group_by.span().start),
+            "ROLLUP, CUBE and the like are not available",
+        ));
     }
     let results = results(select)?;
     keys.iter().map(|key| meant(key, &results, "GROUP BY")).collect()
@@ -230,13 +237,11 @@ fn meant<'q>(expr: &'q Expr, results: &[Selected<'q>], clause: &str) -> Result<&
     }
 }
 
-fn orders(
-    order: &OrderBy,
-    results: &[Selected<'_>],
-    context: &mut Context<'_>,
-) -> Result<Vec<Order>, QueryError> {
+fn orders(order: &OrderBy, results: &[Selected<'_>], context: &mut Context<'_>) -> Result<Vec<Order>, QueryError> {
     let OrderByKind::Expressions(exprs) = &order.kind else {
-        return Err(QueryError::new(place(order.span().start), "ORDER BY ALL is not available").help("name the expressions"));
+        return Err(
+            QueryError::new(place(order.span().start), "ORDER BY ALL is not available").help("name the expressions")
+        );
     };
     let mut orders = Vec::new();
     for OrderByExpr { expr, options, with_fill } in exprs {
@@ -257,19 +262,23 @@ fn orders(
 
 fn limits(clause: &LimitClause) -> Result<(Option<usize>, usize), QueryError> {
     let LimitClause::LimitOffset { limit, offset, limit_by } = clause else {
-        return Err(QueryError::new(place(clause.span().start), "LIMIT takes one number").help("write LIMIT 10 OFFSET 20"));
+        return Err(
+            QueryError::new(place(clause.span().start), "LIMIT takes one number").help("write LIMIT 10 OFFSET 20")
+        );
     };
     if !limit_by.is_empty() {
         return Err(QueryError::new(place(clause.span().start), "LIMIT BY is not available"));
     }
-    let number = |expr: &Expr, clause: &str| match expr {
-        Expr::Value(value) => match &value.value {
-            Literal::Number(digits, _) => digits.parse().ok(),
+    let number = |expr: &Expr, clause: &str| {
+        match expr {
+            Expr::Value(value) => match &value.value {
+                Literal::Number(digits, _) => digits.parse().ok(),
+                _ => None,
+            },
             _ => None,
-        },
-        _ => None,
-    }
-    .ok_or_else(|| QueryError::new(at(expr), format!("{clause} takes a whole number")));
+        }
+        .ok_or_else(|| QueryError::new(at(expr), format!("{clause} takes a whole number")))
+    };
     let limit = limit.as_ref().map(|limit| number(limit, "LIMIT")).transpose()?;
     let offset = offset.as_ref().map_or(Ok(0), |offset| number(&offset.value, "OFFSET"))?;
     Ok((limit, offset))
