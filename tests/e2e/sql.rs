@@ -55,13 +55,13 @@ fn records_are_selected_grouped_and_sorted() {
     let asking = Asking::new("sql-rows", 2);
     asking.feed(0, &ORDERS);
 
-    assert_eq!(asking.rows("SELECT id FROM input WHERE cents < 100 ORDER BY id", &[]), [
-        json!({"id": 3}),
-        json!({"id": 4}),
-        json!({"id": 5})
-    ]);
     assert_eq!(
-        asking.rows("SELECT status, count(*) AS n, sum(cents) AS cents FROM input GROUP BY status ORDER BY 2 DESC", &[]),
+        asking.rows("SELECT id FROM input WHERE cents < 100 ORDER BY id", &[]),
+        [json!({"id": 3}), json!({"id": 4}), json!({"id": 5})]
+    );
+    assert_eq!(
+        asking
+            .rows("SELECT status, count(*) AS n, sum(cents) AS cents FROM input GROUP BY status ORDER BY 2 DESC", &[]),
         [json!({"status": "paid", "n": 3, "cents": 157}), json!({"status": "new", "n": 2, "cents": 257})]
     );
     assert_eq!(

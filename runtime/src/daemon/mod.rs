@@ -66,6 +66,7 @@ struct Outside {
     ready_file: Option<ReadyFile>,
     service_manager: ServiceManager,
     watched: Option<WatchedFiles>,
+    admin: Option<AdminServer>,
 }
 
 struct Signals {
@@ -111,14 +112,13 @@ impl Daemon {
         for pipeline in pipelines {
             fleet.start(pipeline)?;
         }
-        let mut outside = Outside { ready_file, service_manager, watched };
+        let mut outside = Outside { ready_file, service_manager, watched, admin };
         let mut inbox = Inbox { endings, requests, changed: &changed };
         // Brokers are not waited for: that nothing is assigned yet is no reason to restart the service.
         outside.service_manager.ready();
-        let result =
-            self.supervise(&engine, &mut fleet, &mut signals, &mut inbox, &registry, admin.as_ref(), &mut outside);
+        let result = self.supervise(&engine, &mut fleet, &mut signals, &mut inbox, &registry, &mut outside);
         let result = result.await;
-        drop(admin);
+        drop(outside.admin.take());
         outside.service_manager.stopping();
         if let Some(file) = &mut outside.ready_file {
             file.set(false)?;
@@ -134,7 +134,6 @@ impl Daemon {
         signals: &mut Signals,
         inbox: &mut Inbox<'_>,
         registry: &Registry,
-        admin: Option<&AdminServer>,
         outside: &mut Outside,
     ) -> anyhow::Result<()> {
         let mut status = every(STATUS_INTERVAL);
@@ -162,7 +161,7 @@ impl Daemon {
                 _ = signals.terminate.recv() => signals.on_stop("SIGTERM", fleet),
                 _ = signals.interrupt.recv() => signals.on_stop("SIGINT", fleet),
                 _ = signals.hang_up.recv() => {
-                    if let Some(admin) = admin {
+                    if let Some(admin) = &outside.admin {
                         admin.read_tokens_again();
                     }
                     outside.service_manager.reloading();
@@ -254,6 +253,8 @@ fn load_named(engine: &Engine, file: &Path, options: &PlanOptions, name: &str) -
         )));
     }
     Ok(ready)
+}
+
 impl Outside {
     /// Tells how the pipelines stand, where that has changed.
     fn tell(&mut self, fleet: &mut Fleet, is_ready: bool) {

@@ -103,7 +103,16 @@ impl Reader {
         };
         let moved = Instant::now();
         let lookout = Lookout { last: moved, missed: 0 };
-        Ok(Reader { client, asked, topic: topic.into(), open: Vec::new(), moved, lookout, complaint: None, follows: false })
+        Ok(Reader {
+            client,
+            asked,
+            topic: topic.into(),
+            open: Vec::new(),
+            moved,
+            lookout,
+            complaint: None,
+            follows: false,
+        })
     }
 
     /// What each partition of the topic holds; none where there is no such topic.
@@ -173,11 +182,7 @@ impl Reader {
     ///
     /// # Errors
     /// As [`Reader::next`].
-    pub fn next_within(
-        &mut self,
-        wait: Duration,
-        take: &mut dyn FnMut(FetchedRecord<'_>),
-    ) -> Result<Next, KafkaError> {
+    pub fn next_within(&mut self, wait: Duration, take: &mut dyn FnMut(FetchedRecord<'_>)) -> Result<Next, KafkaError> {
         if self.open.is_empty() {
             return Ok(Next::End);
         }

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::topics::is_stopped;
 use crate::config::plan::Plan;
 use crate::counters::PipelineCounters;
 use crate::error::PipelineError;
 use crate::formats::Formats;
 use crate::registry::{HttpRegistry, Registry};
 use crate::rt::{self, Receiver};
-use super::topics::is_stopped;
 use crate::source::Event;
 use crate::view::ViewCell;
 

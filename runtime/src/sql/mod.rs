@@ -5,8 +5,8 @@ mod table;
 
 use json_sql::{Place, QueryError, TableQuery};
 
-use crate::config::plan::{Plan, Target};
 use crate::config::did_you_mean;
+use crate::config::plan::{Plan, Target};
 
 pub use read::{Progressed, Read, Start};
 pub use table::Columns;

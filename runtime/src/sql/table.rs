@@ -33,7 +33,8 @@ impl Columns {
             let cells = || rows.iter().map(|row| cell(row.get(name)));
             let longest = cells().map(|cell| cell.width()).max().unwrap_or(0);
             columns.widths.push(longest.max(name.width()).min(WIDEST));
-            let is_number = |row: &Map<String, Value>| matches!(row.get(name), None | Some(Value::Null | Value::Number(_)));
+            let is_number =
+                |row: &Map<String, Value>| matches!(row.get(name), None | Some(Value::Null | Value::Number(_)));
             columns.is_number.push(rows.iter().all(is_number));
         }
         if let Some(width) = width {
