@@ -125,9 +125,10 @@ pub enum PipelineError {
 
 impl PipelineError {
     /// The words for all kinds of errors.
-    pub const KINDS: [&'static str; 15] = [
+    pub const KINDS: [&'static str; 16] = [
         "plugin",
         "topic",
+        "unauthorized",
         "undeliverable",
         "fatal",
         "record",
@@ -148,6 +149,7 @@ impl PipelineError {
         match self {
             PipelineError::Plugin(_) => "plugin",
             PipelineError::Topic(_) => "topic",
+            PipelineError::Unauthorized { .. } => "unauthorized",
             PipelineError::Undeliverable { .. } => "undeliverable",
             PipelineError::Fatal { .. } => "fatal",
             PipelineError::Record { .. } => "record",

@@ -120,7 +120,7 @@ impl Fleet {
             }
         };
         let result = pipeline.join();
-        log_status(name, &member.view.get(), &member.counters.totals());
+        status::log(name, &member.view.get(), &member.counters.totals());
         let failed = match result {
             Ok(()) => {
                 tracing::info!(target: "daemon", pipeline = %name, "ended: everything delivered is committed");
@@ -329,7 +329,7 @@ impl Fleet {
     /// Returns whether the loop of every pipeline turned lately, and asks those that are idle to turn for the next
     /// time.
     pub(super) fn turns(&self) -> bool {
-        self.members.values().filter_map(Member::pipeline).for_each(Pipeline::refresh);
+        self.members.values().filter_map(Member::pipeline).for_each(|pipeline| pipeline.handle().refresh(|| {}));
         let now = Instant::now();
         self.members.values().all(|member| member.turns(now))
     }

@@ -129,7 +129,7 @@ impl Scan {
                 break;
             }
         }
-        self.progress.iter().for_each(Progress::clear);
+        self.progress.iter().for_each(ReadProgress::clear);
         self.reader.close();
         Ok(())
     }

@@ -210,7 +210,7 @@ fn why_missing(plan: &Plan, topic: &str, at: At) -> Result<String, KafkaError> {
         admin.close();
         limits
     });
-    let compacted = admin.is_ok_and(|limits| limits.iter().any(|limits| limits.compacted));
+    let compacted = admin.is_ok_and(|limits| limits.iter().flatten().any(|limits| limits.compacted));
     let what = if compacted {
         "a transaction's marker, or its record was removed by compaction"
     } else {

@@ -9,11 +9,13 @@ use super::explanation::Explanation;
 use super::recorder::{Recorder, Step};
 use super::show::shown;
 use crate::batch::{Arena, Batch, Offset};
-use crate::config::plan::{self, Plan, Target};
+use crate::config::plan::{self, KeyValue, Plan, Target};
 use crate::dlq::headers::DeadLetterHeaders;
 use crate::failure::{Class, Failure};
+use crate::formats::Formats;
 use crate::kafka::TopicPartition;
 use crate::kafka::librdkafka::Librdkafka;
+use crate::pipeline::registry;
 use crate::pipeline::topics::look_up_topics;
 use crate::pipeline::workers::{default_output, setup};
 use crate::plugin::Plugin;
@@ -100,7 +102,7 @@ fn trace(
         (TopicPartition::new(topic.unwrap_or(NO_TOPIC), 0), Offset(0))
     });
     let recorder: Arc<Recorder> = Arc::default();
-    let mut trial = Trial::at(stages, default_output(plan)?, at, offset).traced(recorder.clone());
+    let mut trial = Trial::at(stages, formats(plan, asked)?, default_output(plan)?, at, offset).traced(recorder.clone());
     let mut traced = Traced {
         steps: Vec::new(),
         outputs: Vec::new(),
@@ -125,6 +127,21 @@ fn trace(
     Ok(traced)
 }
 
+/// The formats of a record: what was read from Kafka is decoded; what was given by hand is JSON already. Nothing is
+/// registered.
+fn formats(plan: &Plan, asked: &Asked) -> anyhow::Result<Option<Arc<Formats>>> {
+    if asked.at.is_none() {
+        return Formats::of_json(plan, None, &mut |_| {}).map_err(anyhow::Error::msg);
+    }
+    let mut plan = plan.clone();
+    for output in &mut plan.outputs {
+        let KeyValue { key, value } = &mut output.formats;
+        [key, value].into_iter().flatten().for_each(|format| format.register = false);
+    }
+    let registry = registry(&plan, &Arc::default())?;
+    Formats::new(&plan, registry.as_ref()).map_err(anyhow::Error::msg)
+}
+
 impl Traced {
     /// Takes note of a record that leaves the chain, as the sink would.
     fn output(&mut self, plan: &Plan, destinations: Option<&Destinations>, arena: &Arena, left: LeftOutput<'_>) {
@@ -134,7 +151,7 @@ impl Traced {
         match known.map_or(Forecast::Taken, |known| known.forecast(arena, record, rt::unix_ms())) {
             Forecast::Refused(reason) if writes => {
                 if plan.dlq.is_some() {
-                    return self.letters.push(Failure { class: Class::Refused, reason, stage, path, attempts: 1 });
+                    return self.letters.push(Failure { class: Class::Refused, reason, stage, output: None, path, attempts: 1 });
                 }
                 self.error = Some(format!("{reason}, and the pipeline has no `dlq`"));
             }

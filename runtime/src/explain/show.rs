@@ -247,6 +247,8 @@ pub(super) fn failed_verdict(class: Class) -> StageVerdict {
         | Class::Output
         | Class::Answer
         | Class::Oversize
-        | Class::Refused => StageVerdict::Fail,
+        | Class::Refused
+        | Class::Decode
+        | Class::Encode => StageVerdict::Fail,
     }
 }

@@ -226,7 +226,7 @@ impl LimitReader {
         for answer in answers {
             limits.push(match answer {
                 Ok(limits) => limits,
-                Err(error @ TopicError::NoBroker { .. }) => return Err(error.into()),
+                Err(error @ (TopicError::NoBroker { .. } | TopicError::Login { .. })) => return Err(error.into()),
                 // The start has said that defaults are assumed.
                 Err(TopicError::Topic(_)) => Default::default(),
             });

@@ -2,7 +2,6 @@
 //! what is committed, why it is paused) is owned here, behind methods.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use super::flights::Flights;
 use super::note::Note;

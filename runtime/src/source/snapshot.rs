@@ -6,7 +6,6 @@ use super::Source;
 use super::action::Action;
 use super::partitions::OwnedPartition;
 use super::pause::PauseReason;
-use crate::batch::Offset;
 use crate::view::{PartitionView, Phase, PipelineView, TransactionView, WorkerView};
 
 /// How often the view is published while anything is on its way. Otherwise it is published when somebody asks for it.

@@ -10,7 +10,7 @@ use crate::config::TopicPattern;
 use crate::config::plan::Plan;
 use crate::kafka::librdkafka::Librdkafka;
 use crate::kafka::reader::{Ends, Extent, Next, POLL, Reader};
-use crate::kafka::{FetchedRecord, Kafka as _, PartitionReader as _};
+use crate::kafka::{FetchedRecord, Kafka};
 use crate::read_progress::ReadProgress;
 
 /// How long the brokers have to say which topics there are.
