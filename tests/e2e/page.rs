@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
-use sluicebox_tests::{Feeder, Folder, Group, Kafka, LIMIT, Record, Sluice, browser_script, repository, sluice};
+use sluicebox_tests::{Feeder, Folder, Group, Kafka, Record, Sluice, browser_script, repository, sluice};
 
 use crate::order_status::{order, pipeline};
 use crate::{EPOCH, stop};

@@ -220,6 +220,7 @@ fn context(plan: &Plan, sender: Sender<Event>) -> Result<PipelineContext> {
         counters: PlanCounters::new(Arc::default(), stages.map(|stage| &stage.name), outputs.map(|it| &it.name)),
         view: Arc::default(),
         retry_budget: RetryBudget::of_process(),
+        formats: None,
         stages: plan.stages.len(),
         default_output: 0,
         cut_off,

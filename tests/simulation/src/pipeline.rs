@@ -52,7 +52,7 @@ impl Program for Real {
                     // It says so in any case, and can be told to stop until then. As the daemon does, for its status.
                     while end.recv_timeout(STATUS_INTERVAL) == Err(RecvTimeoutError::Timeout) {
                         if let Some(pipeline) = &*pipeline.borrow() {
-                            pipeline.refresh();
+                            pipeline.handle().refresh(|| {});
                         }
                     }
                     let pipeline = pipeline.take();
@@ -136,11 +136,13 @@ fn plan(setup: &Setup, name: Option<String>) -> Plan {
     let output = |(number, to): (usize, Option<Arc<str>>)| plan::Output {
         name: if number == 0 { "default".into() } else { format!("more-{number}").into() },
         target: to.map_or(Target::Drop, |to| Target::Topic(topic(&to))),
+        formats: Default::default(),
     };
     let millis = Duration::from_millis;
     Plan {
         file: "simulated.yaml".into(),
         name: NAME.into(),
+        schema_registry: None,
         consumer: consumer(setup, name.as_ref()),
         producer: producer(setup),
         input: plan::Input {
@@ -152,6 +154,7 @@ fn plan(setup: &Setup, name: Option<String>) -> Plan {
                 OnLost::Earliest => OnLostOffset::Earliest,
                 OnLost::Latest => OnLostOffset::Latest,
             },
+            formats: Default::default(),
         },
         delivery: if setup.exactly_once { Delivery::ExactlyOnce } else { Delivery::AtLeastOnce },
         instance: name,

@@ -29,17 +29,6 @@ const NAMES: [&str; 10] = [
     "trace",
     "\u{feff}sluice.error.class",
 ];
-const CLASSES: [Class; 9] = [
-    Class::Reject,
-    Class::Trap,
-    Class::Time,
-    Class::Memory,
-    Class::Retries,
-    Class::Output,
-    Class::Answer,
-    Class::Oversize,
-    Class::Refused,
-];
 /// Bytes of a reason that are kept.
 const REASON: usize = 1024;
 
@@ -125,11 +114,12 @@ impl Failed {
             partition: bytes.arbitrary()?,
             topic: bytes.arbitrary()?,
             failure: Failure {
-                class: *bytes.choose(&CLASSES)?,
+                class: *bytes.choose(&Class::ALL)?,
                 reason: bytes.arbitrary::<String>()?.repeat(bytes.int_in_range(1..=40)?),
                 stage: bytes.int_in_range(0..=stages.len())?,
                 path: bytes.arbitrary()?,
                 attempts: bytes.arbitrary()?,
+                output: bytes.arbitrary::<Option<String>>()?.map(Into::into),
             },
             stages,
             connect_headers: bytes.arbitrary()?,
