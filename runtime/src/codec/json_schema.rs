@@ -82,14 +82,12 @@ mod tests {
         assert!(schema.validate(b"1").is_err() && schema.validate(b"\"x\"").is_ok());
         let based = r#"{"$id":"http://h/a/top.json","$ref":"other.json"}"#;
         assert!(Schema::parse(based, &[other]).unwrap().validate(b"1").is_err());
-        for text in [
-            r#"{"$ref":"http://127.0.0.1:1/x.json"}"#,
-            r#"{"$ref":"file:///etc/passwd"}"#,
-            r#"{"$ref":"missing.json"}"#,
-        ] {
-            let why = Schema::parse(text, &[]).err().unwrap();
-            assert!(why.contains("not among the references"), "{why}");
+        for name in ["http://127.0.0.1:1/x.json", "file:///etc/passwd"] {
+            let why = Schema::parse(&format!(r#"{{"$ref":"{name}"}}"#), &[]).err().unwrap();
+            assert!(why.contains(name) && why.contains("not among the references"), "{why}");
         }
+        let why = Schema::parse(r#"{"$ref":"missing.json"}"#, &[]).err().unwrap();
+        assert!(why.contains("missing.json"), "{why}");
     }
 
     #[test]

@@ -102,7 +102,8 @@ fn trace(
         (TopicPartition::new(topic.unwrap_or(NO_TOPIC), 0), Offset(0))
     });
     let recorder: Arc<Recorder> = Arc::default();
-    let mut trial = Trial::at(stages, formats(plan, asked)?, default_output(plan)?, at, offset).traced(recorder.clone());
+    let mut trial =
+        Trial::at(stages, formats(plan, asked)?, default_output(plan)?, at, offset).traced(recorder.clone());
     let mut traced = Traced {
         steps: Vec::new(),
         outputs: Vec::new(),
@@ -151,7 +152,14 @@ impl Traced {
         match known.map_or(Forecast::Taken, |known| known.forecast(arena, record, rt::unix_ms())) {
             Forecast::Refused(reason) if writes => {
                 if plan.dlq.is_some() {
-                    return self.letters.push(Failure { class: Class::Refused, reason, stage, output: None, path, attempts: 1 });
+                    return self.letters.push(Failure {
+                        class: Class::Refused,
+                        reason,
+                        stage,
+                        output: None,
+                        path,
+                        attempts: 1,
+                    });
                 }
                 self.error = Some(format!("{reason}, and the pipeline has no `dlq`"));
             }
