@@ -49,9 +49,16 @@ const ELSEWHERE: [&str; 8] = [
      --set-file 'pipelines.orders\\.yaml=orders.yaml'",
     "helm template orders deploy/helm/sluicebox > manifests.yaml",
 ];
-/// It needs a dead letter of the reader's own.
-const OF_THE_READER: [&str; 1] =
-    ["sluice dlq show orders.yaml 2/4711 --json --as-input | sluice dev orders.yaml --records-format record"];
+/// They need records, dead letters or a running daemon of the reader's own; the end-to-end tests run the like.
+const OF_THE_READER: [&str; 7] = [
+    "sluice dlq show orders.yaml 2/4711 --json --as-input | sluice dev orders.yaml --records-format record",
+    "sluice sql orders.yaml \"SELECT status, count(*), sum(cents) AS cents FROM input GROUP BY status ORDER BY 2 DESC\"",
+    "sluice sql orders.yaml \"SELECT __headers['sluice.error.reason'] AS reason, count(*) FROM dlq GROUP BY reason\" --from 2h",
+    "sluice sql orders.yaml \"SELECT * FROM default WHERE total > 1000\" --from latest --follow",
+    "sluice run --admin 127.0.0.1:9646 orders.yaml",
+    "curl -s 127.0.0.1:9646/readyz",
+    "curl -s 127.0.0.1:9646/api/v1/pipelines",
+];
 
 /// The document that needs Kafka.
 const QUICK_START: &str = "docs/quick-start.md";

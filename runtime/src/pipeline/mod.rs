@@ -79,11 +79,12 @@ impl Pipeline {
         PipelineHandle { events: self.events.clone() }
     }
 
-    /// Loads the plugins of a plan and tries each stage's start, and reads its schema files: what `check` does, and every
+    /// Loads the plugins of a plan, tries each stage's start, and reads its schema files: what `check` does, and every
     /// start after it.
     ///
     /// # Errors
-    /// The first schema file that cannot be used, or stage of which the plugin does not load or start: where it stands in the file, and why.
+    /// The first schema file that cannot be used, or stage of which the plugin does not load or start: where it stands
+    /// in the file, and why.
     pub fn load(engine: &Engine, plan: &Plan) -> Result<Vec<Plugin>, (Position, String)> {
         Formats::check_files(plan)?;
         let load = |stage: &plan::Stage| {
