@@ -172,7 +172,7 @@ fn what_is_explained_of_random_records_is_what_became_of_them() {
     assert_eq!(explained.len(), COUNT);
 
     let names = ["audit", "large", "de"].map(|name| format!("{}.{name}", pipeline.name));
-    let topics = [&[pipeline.output.clone()], &names[..]].concat();
+    let topics = [std::slice::from_ref(&pipeline.output), &names[..]].concat();
     let outputs = topics.iter().map(|topic| by_timestamp(topic, &kafka.read(topic))).collect::<Vec<_>>();
     let letters = kafka.read(&pipeline.dlq);
     let mut results: BTreeMap<String, usize> = BTreeMap::new();

@@ -45,10 +45,13 @@ pub enum Request {
     },
 }
 
+/// The pipelines by name, as they stand at one moment.
+type Entries = Arc<BTreeMap<Arc<str>, Entry>>;
+
 /// The pipelines of the process, and the way to the daemon.
 #[derive(Clone)]
 pub struct Registry {
-    entries: Arc<RwLock<Arc<BTreeMap<Arc<str>, Entry>>>>,
+    entries: Arc<RwLock<Entries>>,
     requests: UnboundedSender<Request>,
     engine: Engine,
 }

@@ -277,7 +277,7 @@ impl Rules<'_, '_, '_> {
 
     fn allow(&mut self, name: &str, at: Option<Position>, formats: &[Format]) {
         if let (Some(at), false) = (at, formats.contains(&self.format)) {
-            let words: Vec<String> = formats.iter().map(|format| word(format)).collect();
+            let words: Vec<String> = formats.iter().map(word).collect();
             let own = word(&self.format);
             let help = format!("leave it out; it belongs to {}", words.join(", "));
             self.error(at, &format!("{name}: format {own} has no such setting"), &help);

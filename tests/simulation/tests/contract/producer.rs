@@ -18,7 +18,7 @@ fn until_done(call: impl Fn() -> Result<(), TransactionError>) -> Result<(), Tra
 }
 
 fn transactional(ground: &Ground, topic: &str) -> std::sync::Arc<dyn Producer<Receipt>> {
-    let id = format!("{}-id", topic);
+    let id = format!("{topic}-id");
     let producer = ground.producer(topic, &[("transactional.id", &id)]);
     until_done(|| producer.init_transactions(SLICE)).unwrap();
     producer
