@@ -221,16 +221,21 @@ impl Source {
             || !self.oversize.is_empty()
             || !self.intake.is_idle()
             || !self.partitions.iter().all(|partition| partition.is_idle());
-        let machines = [
-            self.intake.deadline(),
-            self.assignment.deadline(),
-            self.revocations.deadline(),
+        // Those that have nothing to do any more once the pipeline ends.
+        let while_running = [
             self.lost_offsets.deadline(),
             self.topic_ids.deadline(&self.partitions),
             self.open_transactions.deadline(&self.partitions),
-            self.limits.deadline().filter(|_| !self.shutdown.has_begun()),
-            self.breaker.deadline(),
+            self.limits.deadline(),
             self.authorization.deadline(),
+        ];
+        let while_running = while_running.into_iter().flatten().min().filter(|_| !self.shutdown.has_begun());
+        let machines = [
+            while_running,
+            self.intake.deadline(),
+            self.assignment.deadline(),
+            self.revocations.deadline(),
+            self.breaker.deadline(),
             self.shutdown.deadline(),
             self.transactions.as_ref().and_then(|(transactions, _)| transactions.deadline(&self.partitions)),
             self.commit_deadline(),
