@@ -110,12 +110,12 @@ fn a_record_is_explained_by_the_daemon_as_it_is_by_the_command() {
 fn dead_letters_are_replayed_beside_the_pipeline_one_replay_at_a_time() {
     let mut desk = Desk::new("inspect-replay", 1);
     desk.pipeline.set("breaker", json!("off"));
-    desk.process_records(&records(0, 40, |n| format!("!reject:no {n}")));
+    desk.process_records(&records(0, 40, |n| format!("!reject:no-{n}")));
     desk.pipeline.stage("identity", json!({}));
     let mut daemon = Daemon::start(&desk);
     let path = format!("pipelines/{}/replays", desk.pipeline.name);
     let group = daemon.get(&format!("pipelines/{}/dead-letters", desk.pipeline.name))["groups"][0].clone();
-    assert_eq!((&group["reason"], &group["count"]), (&json!("no N"), &json!(40)));
+    assert_eq!((&group["reason"], &group["count"]), (&json!("no-N"), &json!(40)));
 
     let slow = json!({ "reason": group["reason"], "rate": 10 });
     let (status, replay) = daemon.ask("POST", &path, &slow);
