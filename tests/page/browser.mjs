@@ -7,7 +7,7 @@ import { chromium } from "playwright-core";
 
 const AXE = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 /** Milliseconds for anything to appear. */
-const PATIENCE = 20_000;
+const PATIENCE = 60_000;
 
 export class Browser {
   /** Opens an empty page that may ask `address` only. */

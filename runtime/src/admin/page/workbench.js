@@ -122,7 +122,7 @@ export class Workbench {
   }
 
   programBox() {
-    const { name, label } = this.chain;
+    const { name } = this.chain;
     if (name === "pipeline") return null;
     return h(
       "label",
@@ -132,7 +132,6 @@ export class Workbench {
         class: "mono",
         rows: 6,
         spellcheck: "false",
-        "aria-label": `${label} program`,
         value: this.programs[name],
         oninput: (event) => this.type(name, event),
       }),
