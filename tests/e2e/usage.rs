@@ -21,7 +21,7 @@ fn answer(arguments: &[&str], folder: &Path) -> Finished {
 const WRONG: &[(&[&str], i32, &[&str])] = &[
     (&["rnu", "a.yaml"], 2, &["unrecognized subcommand 'rnu'", "similar subcommand exists: 'run'"]),
     (&["plugin", "biuld"], 2, &["similar subcommand exists: 'build'"]),
-    (&["explain", "a.yaml"], 2, &["unrecognized subcommand 'explain'"]),
+    (&["explain", "a.yaml"], 2, &["<TOPIC/PARTITION/OFFSET>..."]),
     (&["run"], 2, &["<PATHS>..."]),
     (&["run", "nosuch.yaml"], 2, &["nosuch.yaml: cannot be read: No such file"]),
     (&["run", "empty"], 2, &["empty: there is no pipeline file (*.yaml, *.yml) in this directory"]),
