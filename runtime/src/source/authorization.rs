@@ -228,10 +228,11 @@ impl Authorization {
         }
     }
 
-    /// When there is something to do next, whatever happens.
+    /// When there is something to do next, whatever happens. Once the brokers miss nothing, only what is in flight is
+    /// waited for.
     pub fn deadline(&self) -> Option<Instant> {
-        let wait = self.wait.as_ref()?;
-        let end = wait.is_sure.then_some(wait.since + self.options.patience);
+        let wait = self.wait.as_ref().filter(|wait| !wait.is_over)?;
+        let end = wait.is_sure.then(|| wait.since + self.options.patience);
         [end, wait.ask_at, Some(wait.say_at)].into_iter().flatten().min()
     }
 }

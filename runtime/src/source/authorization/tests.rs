@@ -124,6 +124,7 @@ fn a_right_to_write_pauses_intake_and_takes_partitions_back_to_what_is_delivered
     assert_eq!(setting.step(Duration::ZERO), ["pause 0", "ask"], "something is on its way");
     assert!(setting.answer(&[]).is_empty());
     assert!(setting.step(Duration::ZERO).is_empty(), "it is still on its way");
+    assert_eq!(setting.authorization.deadline(), None, "only that is waited for");
     setting.partitions.of_mut(&at(0)).unwrap().abandoned(crate::batch::Offset(10));
     assert_eq!(setting.step(Duration::ZERO), ["restart 0@10", "read on 0"]);
     assert!(!setting.authorization.is_writing_refused());
