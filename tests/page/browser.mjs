@@ -24,8 +24,9 @@ export class Browser {
   constructor(browser, page, address) {
     Object.assign(this, { browser, page, address, complaints: [], secrets: [], isSignedIn: false });
     page.on("console", (message) => {
-      // Chromium itself says so of every answer that asks for a token.
-      const isRefusal = !this.isSignedIn && message.text().includes("401");
+      // Chromium itself says so of every answer that asks for a token, and of a program that is refused.
+      const status = message.text().match(/status of (\d+)/)?.[1];
+      const isRefusal = (!this.isSignedIn && status === "401") || status === "422";
       if (message.type() === "error" && !isRefusal) this.complaints.push(`console: ${message.text()}`);
     });
     page.on("pageerror", (error) => this.complaints.push(`error: ${error.stack}`));

@@ -186,7 +186,11 @@ impl Authorization {
         let Some(wait) = &mut self.wait else { return };
         if wait.has_paused {
             // Those too that came meanwhile.
-            actions.push(Action::Pause(partitions.set_paused(PauseReason::Unauthorized, true, |_| true).0));
+            let (paused, _) = partitions.set_paused(PauseReason::Unauthorized, true, |_| true);
+            // Something to do each time would let the loop turn without a wait.
+            if !paused.is_empty() {
+                actions.push(Action::Pause(paused));
+            }
         }
         if wait.is_draining && may_reassign && intake.is_idle() && partitions.iter().all(OwnedPartition::is_settled) {
             wait.is_draining = false;
