@@ -25,7 +25,9 @@ fn dead_letters_are_listed_by_what_they_have_in_common() {
     assert_eq!(lines[0]["reason"], "no-N");
     assert_eq!((&lines[0]["pipeline"], &lines[0]["stage"]), (&json!(desk.pipeline.name), &json!("stage")));
     assert_eq!(lines[0]["replayed"], 0);
-    assert!(lines[0]["first"].as_str() <= lines[0]["last"].as_str());
+    // Without the zone's letter the order of the texts is that of the times, however many digits they have.
+    let time = |name: &str| lines[0][name].as_str().unwrap().trim_end_matches('Z');
+    assert!(time("first") <= time("last"), "{lines:?}");
     assert_eq!(
         (&lines[3]["foreign"], &lines[3]["because"]),
         (&json!(1), &json!("it has no header sluice.error.class"))
