@@ -13,7 +13,7 @@ pub enum PipelineError {
     Topic(String),
     /// A record could not be delivered.
     #[error(
-        "a record of {from} (offsets from {offset}) could not be delivered: {cause}; it stays uncommitted: mend the \
+        "a record of {from} (offsets from {offset}) could not be delivered: {cause}; it stays uncommitted: fix the \
          cause and start the pipeline again"
     )]
     Undeliverable {
@@ -26,7 +26,7 @@ pub enum PipelineError {
     },
     /// A stage said that nothing can go on.
     #[error(
-        "stage \"{stage}\" failed for good: {reason}; nothing of the batch is committed: mend the cause and start the \
+        "stage \"{stage}\" failed for good: {reason}; nothing of the batch is committed: fix the cause and start the \
          pipeline again"
     )]
     Fatal {
@@ -38,7 +38,7 @@ pub enum PipelineError {
     /// A record failed in a stage that asks for a stop.
     #[error(
         "stage \"{stage}\" failed on {at} at offset {offset} ({class}: {reason}) and says `then: stop`; everything \
-         before that record is delivered and committed: mend the plugin or the record's producer, or set \
+         before that record is delivered and committed: fix the plugin or the record's producer, or set \
          `on_error: {{ then: dlq }}`, and start the pipeline again"
     )]
     Record {
@@ -73,14 +73,14 @@ pub enum PipelineError {
         /// The gap in words.
         gap: String,
     },
-    /// Another copy has this instance's name.
+    /// Another process has this instance's name.
     #[error(
-        "another running copy uses the same `instance` ({0}): give each copy a name of its own, or leave `instance` out"
+        "another running process uses the same `instance` ({0}): give each a name of its own, or leave `instance` out"
     )]
     Fenced(String),
     /// The brokers or the client allow no transactions.
     #[error(
-        "exactly_once is not possible: {0}; everything delivered before is committed: mend the cause (rights on \
+        "exactly_once is not possible: {0}; everything delivered before is committed: fix the cause (rights on \
          the topics, the group and the transactional id; the brokers' transaction settings) and start the pipeline again"
     )]
     Transactions(KafkaError),

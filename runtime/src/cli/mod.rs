@@ -50,7 +50,7 @@ Examples:
 Environment:
   SLUICE_PLUGIN_PATH  Directories of plugins, separated by colons
   SLUICE_CACHE_DIR    Directory for compiled plugins [default: $XDG_CACHE_HOME/sluicebox or ~/.cache/sluicebox]
-  SLUICE_ADMIN        Admin address of the daemon that top and tap ask [default: 127.0.0.1:9646]
+  SLUICE_ADMIN        Admin address that pause, resume, tap and top ask [default: 127.0.0.1:9646]
   RUST_LOG            Filter for log messages, such as info,kafka=debug
   NO_COLOR            Disables colors
 

@@ -62,7 +62,7 @@ impl Cache {
         let file = self.file(engine, digest);
         let found = file.symlink_metadata().ok()?;
         if !found.is_file() || !trusted(&found, self.user) {
-            self.warn(&format!("{}: not a file of this user's own, it is compiled anew", file.display()));
+            self.warn(&format!("{}: not a file of this user's own, it is compiled again", file.display()));
             return None;
         }
         // SAFETY: the file must be what `put` wrote. Only this user can have written it: the file and its folder
@@ -71,7 +71,7 @@ impl Cache {
         match unsafe { Component::deserialize_file(engine, &file) } {
             Ok(component) => Some(component),
             Err(error) => {
-                tracing::debug!("{}: {error:#}; it is compiled anew", file.display());
+                tracing::debug!("{}: {error:#}; it is compiled again", file.display());
                 None
             }
         }

@@ -37,7 +37,7 @@ pub enum EngineError {
 
 impl Engine {
     /// Starts the engine. Compiled plugins are kept in `cache_dir`; without one, or with one that cannot be used
-    /// (one warning is logged), every start compiles anew.
+    /// (one warning is logged), every start compiles again.
     ///
     /// # Errors
     /// Where the machine can run no WebAssembly or no thread can be started.
@@ -56,7 +56,7 @@ impl Engine {
         let cache = cache_dir.and_then(|dir| match Cache::open(&dir) {
             Ok(cache) => Some(Arc::new(cache)),
             Err(error) => {
-                tracing::warn!("compiled plugins are not kept, each start compiles them anew: {error}");
+                tracing::warn!("compiled plugins are not kept, each start compiles them again: {error}");
                 None
             }
         });

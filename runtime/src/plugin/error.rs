@@ -31,7 +31,7 @@ pub enum LoadError {
         path.display()
     )]
     CoreModule { path: PathBuf },
-    #[error("{}: the component does not compile: {reason}; build it anew", path.display())]
+    #[error("{}: the component does not compile: {reason}; build it again", path.display())]
     Invalid { path: PathBuf, reason: String },
     #[error(
         "{}: the plugin speaks `{}`, this host speaks 0.1.x: build it with the SDK that belongs to this release",

@@ -315,7 +315,7 @@ fn judge(state: &State, failed: Failed) -> CallError {
     };
     match state.deadline.cut() {
         Some(Cut::Cancelled) => CallError::Cancelled,
-        // A plugin that was refused memory may fail in any way; the memory is what has to be mended.
+        // A plugin that was refused memory may fail in any way; the memory is what has to be raised.
         Some(Cut::Time) | None if state.memory.refused() => CallError::Memory,
         Some(Cut::Time) => CallError::Time,
         None => error,

@@ -48,7 +48,7 @@ pub enum Failure {
     /// Something that may pass: the host calls again after a backoff, with a bound. State that the batch has
     /// changed in the plugin stays changed.
     Retry(String),
-    /// Nothing that a retry or a dead letter could mend: the pipeline stops and commits nothing of the batch.
+    /// Nothing that a retry or a dead letter could fix: the pipeline stops and commits nothing of the batch.
     Fatal(String),
 }
 

@@ -3,7 +3,6 @@
 mod action;
 mod inspect;
 mod pipeline;
-mod record;
 
 pub use self::action::{
     EventsShed, Level, LogFilter, LogLine, LogLines, PipelinesEvent, Problem, Readiness, ReadinessOf,
@@ -16,4 +15,3 @@ pub use self::pipeline::{
     Balance, BottleneckView, DeadLetterTopic, History, InputTopic, OutputView, Overview, Partition, Partitions,
     PausedBy, Pipeline, Pipelines, Point, Stage, StageRecords, State, Transaction, Worker, WorkerSeconds,
 };
-pub use self::record::Record;
