@@ -103,7 +103,7 @@ fn outputs_and_dead_letters_are_tables_too_and_no_group_is_joined() {
 #[test]
 fn what_is_wrong_with_a_question_is_said_with_its_exit_code() {
     let asking = Asking::new("sql-wrong", 1);
-    asking.feed(0, &[r#"{"id": "x"}"#]);
+    asking.feed(0, &[r#"{"id": 1}"#, r#"{"id": "x"}"#]);
     let says = |query: &str, arguments: &[&str], code: i32, part: &str| {
         let answer = asking.sql(query, arguments);
         assert_eq!(answer.code, Some(code), "{}", answer.err);
@@ -113,7 +113,9 @@ fn what_is_wrong_with_a_question_is_said_with_its_exit_code() {
     says("SELECT FROM input", &[], 2, "line 1, column ");
     says("SELECT status, count(*) FROM input", &[], 2, "neither in GROUP BY nor in an aggregate");
     says("SELECT count(*) FROM input", &["--follow"], 2, "--follow has no end");
-    says("SELECT id + 1 AS next FROM input", &[], 1, "/0/0: column next");
+    says("SELECT id + 1 AS next FROM input", &[], 1, "/0/1: column next");
+    let rows = asking.sql("SELECT id + 1 AS next FROM input", &[]).out;
+    assert_eq!(rows, "{\"next\":2}\n", "the rows before it are shown");
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::output::{Output, tell};
+use super::plan::warn;
 use super::{FAILED, PluginPath, WRONG_USE, engine};
 use crate::config;
 use crate::config::plan::Plan;
@@ -52,9 +53,7 @@ impl Check {
 
     fn check(&self, out: &mut Output) -> anyhow::Result<u8> {
         let loaded = load_all(&engine()?, &self.paths, &self.plugin_path.options())?;
-        for warning in &loaded.warnings {
-            tell(format_args!("warning: {warning}"));
-        }
+        warn(&loaded.warnings);
         for (_, broken) in &loaded.broken {
             tell(broken);
         }

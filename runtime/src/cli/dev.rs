@@ -13,6 +13,7 @@ use anyhow::Context as _;
 use clap::ValueEnum;
 
 use super::output::{Output, tell};
+use super::plan::warn;
 use super::{PluginPath, WrongUse, engine, report};
 use crate::config::PlanOptions;
 use crate::config::plan::Plan;
@@ -103,9 +104,7 @@ impl Dev {
     fn feed_all(&self, loaded: impl FnOnce(&Plan) -> anyhow::Result<()>) -> anyhow::Result<()> {
         let (ready, warnings) = load_one(&engine()?, &self.pipeline, &self.options())?;
         loaded(&ready.plan)?;
-        for warning in warnings {
-            tell(format_args!("warning: {warning}"));
-        }
+        warn(warnings);
         let lines = read_lines(&self.records)?;
         let begun = Instant::now();
         let mut printer = Printer::new()?;

@@ -1,17 +1,16 @@
 //! `sluice dlq`: inspects and replays dead letters.
 
-use std::fmt::Display;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 
 use clap::{Subcommand, ValueEnum};
-use tokio::signal::unix::{SignalKind, signal};
 
 use super::output::{Output, tell};
+use super::plan::{warn, without_plugins};
+use super::signals::on_signals;
 use super::{FAILED, PluginPath, WrongUse, engine};
 use crate::config::plan::Plan;
-use crate::config::{self, PlanOptions};
 use crate::dlq::headers::strip;
 use crate::dlq::list::List;
 use crate::dlq::marks::Marks;
@@ -142,24 +141,15 @@ impl Dlq {
 }
 
 impl Place {
-    /// The plan, without its plugins: an operator's machine may not have them.
+    /// The plan, without its plugins, and the topic.
     fn plan(&self) -> anyhow::Result<(Plan, String)> {
-        let environment = |name: &str| std::env::var(name).ok();
-        let options = PlanOptions { without_plugins: true, ..PlanOptions::default() };
-        let (plan, warnings) = config::load(&self.pipeline, &environment, &options)?;
-        warn(warnings);
+        let plan = without_plugins(&self.pipeline)?;
         let topic = self.topic(&plan)?;
         Ok((plan, topic))
     }
 
     fn topic(&self, plan: &Plan) -> Result<String, WrongUse> {
         topic(plan, self.topic.as_deref()).map_err(|error| WrongUse(error.to_string()))
-    }
-}
-
-fn warn<W: Display>(warnings: Vec<W>) {
-    for warning in warnings {
-        tell(format_args!("warning: {warning}"));
     }
 }
 
@@ -285,21 +275,13 @@ fn replay(arguments: ReplayArguments) -> anyhow::Result<u8> {
 
 /// The first signal ends a replay after the transaction that is open, the second at once.
 fn obey_signals(control: Control) -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let (mut terminate, mut interrupt) = {
-        let _context = runtime.enter();
-        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?)
-    };
-    std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
-        let mut wait = || {
-            runtime.block_on(async {
-                tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
-            });
-        };
-        wait();
-        control.events.send(Event::Command(source::Command::Stop { asked: std::time::Instant::now() }));
-        wait();
-        control.cut_off.store(true, Ordering::Release);
-    })?;
-    Ok(())
+    let mut is_first = true;
+    on_signals(move || {
+        if is_first {
+            control.events.send(Event::Command(source::Command::Stop { asked: std::time::Instant::now() }));
+        } else {
+            control.cut_off.store(true, Ordering::Release);
+        }
+        std::mem::take(&mut is_first)
+    })
 }

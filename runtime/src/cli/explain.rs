@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use serde_json::Value;
 
-use super::output::{Output, tell, uses_color};
+use super::output::{Output, uses_color};
+use super::plan::warn;
 use super::{PluginPath, WrongUse, engine};
 use crate::batch::{Offset, Partition};
 use crate::config::PlanOptions;
@@ -52,9 +53,7 @@ impl Explain {
     pub(super) fn execute(self) -> anyhow::Result<u8> {
         let options = PlanOptions { offline: self.record.is_some(), ..self.plugin_path.options() };
         let (ready, warnings) = load_one(&engine()?, &self.pipeline, &options)?;
-        for warning in warnings {
-            tell(format_args!("warning: {warning}"));
-        }
+        warn(warnings);
         let plan = &ready.plan;
         let asked = self.asked(plan)?;
         let destinations = if self.record.is_some() { None } else { Some(Destinations::ask(plan)?) };

@@ -9,11 +9,13 @@ mod explain;
 mod logging;
 mod new;
 mod output;
+mod plan;
 mod plugin;
 #[cfg(test)]
 mod reference;
 mod run;
 mod schema;
+mod signals;
 mod sql;
 mod suggest;
 mod tap;

@@ -11,9 +11,9 @@ use clap::Subcommand;
 use serde_json::{Map, Value, json};
 
 use super::output::{Output, tell};
+use super::plan::without_plugins;
 use super::{FAILED, WrongUse};
 use crate::config::plan::{OutputSchema, Plan, Target};
-use crate::config::{self, PlanOptions};
 use crate::formats::{Part, SchemaText};
 use crate::pipeline::registry;
 use crate::registry::{RegisteredSchema, Registry, RegistryErrorKind, SchemaReference, Version};
@@ -78,9 +78,7 @@ impl Schema {
 
 impl Place {
     fn open(&self) -> anyhow::Result<(Plan, Arc<dyn Registry>)> {
-        let options = PlanOptions { without_plugins: true, ..PlanOptions::default() };
-        let (plan, warnings) = config::load(&self.pipeline, &|name| std::env::var(name).ok(), &options)?;
-        warnings.iter().for_each(|warning| tell(format_args!("warning: {warning}")));
+        let plan = without_plugins(&self.pipeline)?;
         let file = self.pipeline.display();
         let registry = registry(&plan, &Arc::default())?;
         let registry = registry.ok_or_else(|| {

@@ -1,5 +1,6 @@
 //! `sluice sql`: one SQL query on a pipeline's topics.
 
+use std::cell::RefCell;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -7,11 +8,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::ValueEnum;
 use serde_json::{Map, Value};
-use tokio::signal::unix::{SignalKind, signal};
 
 use super::output::{Output, tell};
+use super::plan::without_plugins;
+use super::signals::on_signals;
 use super::{FAILED, WrongUse};
-use crate::config::{self, PlanOptions};
 use crate::dlq::select;
 use crate::sql::{self, Columns, Read, Start};
 
@@ -73,37 +74,29 @@ fn start(text: &str) -> Result<Start, String> {
 
 impl Sql {
     pub(super) fn execute(self) -> anyhow::Result<u8> {
-        let environment = |name: &str| std::env::var(name).ok();
-        let options = PlanOptions { without_plugins: true, ..PlanOptions::default() };
-        let (plan, warnings) = config::load(&self.pipeline, &environment, &options)?;
-        for warning in warnings {
-            tell(format_args!("warning: {warning}"));
-        }
+        let plan = without_plugins(&self.pipeline)?;
         let (mut query, topics) = sql::prepare(&plan, &self.query).map_err(|error| WrongUse(error.to_string()))?;
         if self.follow && query.waits_for_the_end() {
             let message = "--follow has no end, and GROUP BY, ORDER BY and aggregates come at the end";
             return Err(WrongUse(format!("{message}: leave one of them out")).into());
         }
         let stop = stop_at_a_signal()?;
-        let mut printer = Printer::new(self.output, self.limit)?;
-        let printer_cell = std::cell::RefCell::new(&mut printer);
+        let printer = RefCell::new(Printer::new(self.output, self.limit)?);
         let read = Read { plan: &plan, topics, start: self.from, follow: self.follow };
         let mut take = |row: &[u8]| {
-            let mut printer = printer_cell.borrow_mut();
+            let mut printer = printer.borrow_mut();
             printer.take(row);
             if printer.is_done() {
-                stop.enough.store(true, Ordering::Release);
+                stop.store(true, Ordering::Release);
             }
         };
-        let mut quiet = || printer_cell.borrow_mut().flush();
-        let result = read.run(&mut query, &stop.enough, &mut take, &mut quiet);
-        // What an interrupted read has seen so far is shown too.
+        let result = read.run(&mut query, &stop, &mut take, &mut || printer.borrow_mut().flush());
+        let is_done = printer.borrow().is_done();
+        // What a read that was stopped has seen so far is shown, too, and the rows before one that fails.
+        let finished = if result.is_ok() && !is_done { query.finish(&mut take) } else { Ok(()) };
+        printer.into_inner().finish()?;
         let progressed = result?;
-        let is_done = printer_cell.borrow().is_done();
-        if !is_done {
-            query.finish(&mut take).map_err(anyhow::Error::msg)?;
-        }
-        printer.finish()?;
+        finished.map_err(anyhow::Error::msg)?;
         if let Some(first) = &progressed.first_unreadable {
             let count = progressed.unreadable;
             let records = if count == 1 { "record was" } else { "records were" };
@@ -117,31 +110,20 @@ impl Sql {
     }
 }
 
-/// Set at a signal, and when there are rows enough.
-struct Stop {
-    enough: Arc<AtomicBool>,
-}
-
-/// The first signal ends the read, so that what there is can be printed; the second ends the process.
-fn stop_at_a_signal() -> anyhow::Result<Stop> {
-    let enough = Arc::new(AtomicBool::new(false));
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let (mut terminate, mut interrupt) = {
-        let _context = runtime.enter();
-        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?)
-    };
-    let told = enough.clone();
-    std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
-        runtime.block_on(async {
-            tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
-        });
+/// Returns what is set at a signal. The first one ends the read, so that what there is can be printed; the second ends
+/// the process.
+fn stop_at_a_signal() -> anyhow::Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let told = stop.clone();
+    on_signals(move || {
         told.store(true, Ordering::Release);
         for signal in [libc::SIGINT, libc::SIGTERM] {
             // SAFETY: the default of a signal takes no handler of ours.
             unsafe { libc::signal(signal, libc::SIG_DFL) };
         }
+        false
     })?;
-    Ok(Stop { enough })
+    Ok(stop)
 }
 
 /// Writes rows.

@@ -7,7 +7,8 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 
-use super::output::{Output, tell, uses_color};
+use super::output::{Output, uses_color};
+use super::plan::warn;
 use super::{FAILED, PluginPath, WrongUse, engine};
 use crate::config::{Errors, PlanOptions};
 use crate::testing::{Difference, Line, Outcome, Suite, Tested, find, junit};
@@ -43,9 +44,7 @@ impl Test {
         for file in find(&self.paths)? {
             match Suite::of_pipeline(&engine, &file, &options) {
                 Ok((suite, warnings)) => {
-                    for warning in warnings {
-                        tell(format_args!("warning: {warning}"));
-                    }
+                    warn(warnings);
                     suites.push(suite);
                 }
                 Err(errors) => findings.extend_from_slice(errors.findings()),

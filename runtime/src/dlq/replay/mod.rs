@@ -40,7 +40,8 @@ pub enum From {
     /// At the stage that it failed in. The stages before are computed again, and only what comes of the emitted record
     /// that failed is delivered: its siblings were delivered before.
     FailedStage,
-    /// At the first stage, as if it were read for the first time: everything is delivered, what was delivered before included.
+    /// At the first stage, as if it were read for the first time: everything is delivered, what was delivered before
+    /// included.
     Start,
 }
 
