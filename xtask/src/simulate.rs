@@ -14,10 +14,9 @@ use lexopt::ValueExt as _;
 use crate::run;
 use crate::workspace::Workspace;
 
-/// How many histories are played where nothing else is said, and within how many each bug is to be found.
+/// How many histories are played with the tests and where nothing else is said, the first ones, which are the same each
+/// time; and within how many each bug is to be found.
 const HISTORIES: u64 = 10_000;
-/// How many are played with the tests: the first ones, which are the same each time.
-const TESTED: u64 = 1000;
 /// How many of them are played before it is looked whether a bug was found.
 const AT_ONCE: u64 = 1000;
 /// The program.
@@ -50,7 +49,7 @@ pub fn run(workspace: &Workspace, arguments: &[OsString]) -> Result<()> {
 
 /// Plays the first histories with the program that was built with the tests.
 pub fn test(workspace: &Workspace) -> Result<()> {
-    play(workspace, &Options { histories: Some(TESTED), ..Options::default() })
+    play(workspace, &Options::default())
 }
 
 fn parse(workspace: &Workspace, arguments: &[OsString]) -> Result<Options> {

@@ -204,9 +204,11 @@ impl World {
         self.after(delay, move |world| {
             world.cluster.create_topic(&name, partitions, limits);
             let Some(id) = world.cluster.topics.get(&*name).map(|topic| topic.id) else { return };
-            // Who reads on where it was passes over what is new before that.
+            // Who reads on where it was passes over what is new before that, be it from a topic before the last.
             for (number, end) in (0..).zip(ends) {
-                world.checker.cut(id, &TopicPartition::new(&name, number), 0, end);
+                let at = TopicPartition::new(&name, number);
+                let end = end.max(world.checker.cut_up_to(&at));
+                world.checker.cut(id, &at, 0, end);
             }
         });
     }

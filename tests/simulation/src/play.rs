@@ -103,7 +103,8 @@ fn wait_until_all_is_read(scenario: &Scenario) {
     loop {
         sleep(LOOK);
         let (is_read, is_over) = world::with(|world| {
-            let is_read = world.lag(&inputs) == 0 && world.cluster.transactions.are_at_rest();
+            let is_at_rest = world.cluster.transactions.are_at_rest() && !world.is_held_up(&inputs);
+            let is_read = is_at_rest && world.lag(&inputs) == 0;
             (is_read, world.instances.is_any_over() && world.instances.are_down())
         });
         if is_read || is_over {

@@ -48,6 +48,13 @@ impl World {
     pub fn lag(&self, inputs: &[Arc<str>]) -> i64 {
         partitions(&self.cluster, inputs).map(|at| self.checker.lag(&self.cluster, &at)).sum()
     }
+
+    /// Whether a transaction of somebody is open in these topics, behind which nothing can be read.
+    pub fn is_held_up(&self, inputs: &[Arc<str>]) -> bool {
+        partitions(&self.cluster, inputs)
+            .filter_map(|at| self.cluster.log_of(&at))
+            .any(|log| log.stable_end() < log.end())
+    }
 }
 
 fn partitions<'c>(cluster: &'c Cluster, topics: &'c [Arc<str>]) -> impl Iterator<Item = TopicPartition> + 'c {
@@ -94,6 +101,16 @@ impl Checker {
         }
     }
 
+    /// Whether a partition's log was cut short, or its next offset was gone: records of it may be read again or passed over.
+    pub(super) fn is_broken(&self, cluster: &Cluster, at: &TopicPartition) -> bool {
+        let Some(topic) = cluster.topics.get(&*at.topic) else { return false };
+        self.is_broken_log(&(topic.id, at.clone()))
+    }
+
+    fn is_broken_log(&self, log: &LogId) -> bool {
+        self.cut.contains(log) || self.lost.contains(log)
+    }
+
     /// Whether results may come twice.
     fn may_repeat(&self, ending: &Ending) -> bool {
         !self.task.exactly_once && (ending.may_repeat || self.has_excuse())
@@ -117,22 +134,19 @@ impl Checker {
                         allowed.insert(key.clone(), id.clone());
                     }
                 }
-                let is_sure = !self.cut.contains(&id) && !self.lost.contains(&id);
-                if (from..to).contains(&offset) && is_sure && !self.is_exempt(&id, offset) {
+                if (from..to).contains(&offset) && !self.is_broken_log(&id) && !self.is_exempt(&id, offset) {
                     once.push((at.clone(), offset, alternatives));
                 }
             }
         }
         let may_repeat = self.may_repeat(ending);
-        // Of a log that was cut short, or whose next offset was gone, records may be read again or passed over.
-        let is_broken = |id: &LogId| self.cut.contains(id) || self.lost.contains(id);
         let mut found = Vec::new();
         for (key, written) in self.index.all(cluster) {
             let is_gone = !allowed.contains_key(key) && ending.loses_offsets;
             if !allowed.contains_key(key) && !is_gone {
                 found.push(format!("{} offset {}: no input leads to {key:?}", written[0].at, written[0].offset));
             }
-            let is_of_broken = allowed.get(key).is_some_and(is_broken);
+            let is_of_broken = allowed.get(key).is_some_and(|log| self.is_broken_log(log));
             if written.len() > 1 && !may_repeat && !is_of_broken && !is_gone {
                 let places = written.iter().map(|one| format!("{} {}", one.at, one.offset)).collect::<Vec<_>>();
                 found.push(format!("{key:?} is there {} times: {}", written.len(), places.join(", ")));

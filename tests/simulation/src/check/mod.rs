@@ -128,6 +128,12 @@ impl Checker {
         self.cut.insert((topic, at.clone()));
     }
 
+    /// The end of what may be passed over in a partition, in whichever topic of this name.
+    pub fn cut_up_to(&self, at: &TopicPartition) -> i64 {
+        let of_it = self.exempt.iter().filter(|((_, partition), _)| partition == at);
+        of_it.flat_map(|(_, ranges)| ranges).map(|(_, to)| *to).max().unwrap_or(0)
+    }
+
     /// Whether an offset may be passed over.
     fn is_exempt(&self, log: &LogId, offset: i64) -> bool {
         self.exempt.get(log).is_some_and(|ranges| ranges.iter().any(|(from, to)| (*from..*to).contains(&offset)))

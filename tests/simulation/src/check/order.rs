@@ -46,6 +46,7 @@ impl Checker {
             // What was a dead letter once, or dropped, and is read again after a loss, may be none then.
             let number = path.split('.').next().unwrap_or(path);
             let may_vary = task.is_unsteady || varies(task, number, 0) || self.index.has_letter(input, *input_offset);
+            let may_repeat = may_repeat || self.is_broken(cluster, input);
             if may_repeat && (may_vary || self.refused.contains(path)) {
                 continue;
             }

@@ -443,7 +443,9 @@ impl World {
     fn beat_consumer(&mut self, id: ClientId) {
         let Some(state) = self.consumer(id) else { return };
         let (name, membership) = (state.group.clone(), &state.membership);
-        if membership.is_beating {
+        // Who was thrown out joins again when the application has given up what is lost, and not before.
+        let waits = matches!(membership.state, State::WaitAssign | State::WaitUnassign | State::Unassigning);
+        if membership.is_beating || (membership.member.is_none() && waits) {
             return;
         }
         // What is to be taken may be taken at any moment, and what is to be given up counts as given up when the

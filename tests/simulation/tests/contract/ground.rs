@@ -154,6 +154,17 @@ impl Member {
         self.consumer.assign(&list).unwrap();
     }
 
+    /// Does what the group asks for: takes new partitions from their beginning, and gives up what is revoked. Returns
+    /// whether it has asked for anything.
+    pub fn answer(&mut self) -> bool {
+        match self.consumer.next_event() {
+            Some(ConsumerEvent::Assigned(partitions)) => self.take(partitions, StartPosition::Beginning),
+            Some(ConsumerEvent::Revoked { partitions, .. }) => self.consumer.unassign(&partitions).unwrap(),
+            _ => return false,
+        }
+        true
+    }
+
     /// Its one partition, where the topic has one.
     pub fn at(&self) -> TopicPartition {
         TopicPartition::new(&self.topic, 0)
@@ -205,11 +216,12 @@ impl Member {
     }
 
     /// Reads on from an offset, as the runtime does it: paused, sought, resumed.
-    pub fn read_on_from(&mut self, offset: i64) -> Vec<TopicPartition> {
-        let at = self.at();
-        let to = [(at.clone(), StartPosition::Offset(Offset(offset)))];
+    pub fn read_on_from(&mut self, at: &TopicPartition, offset: i64) -> Vec<TopicPartition> {
+        let at = [at.clone()];
+        self.consumer.pause(&at).unwrap();
+        let to = at.clone().map(|at| (at, StartPosition::Offset(Offset(offset))));
         let stopped = self.consumer.seek(&to, PATIENCE).unwrap();
-        self.consumer.resume(&[at]).unwrap();
+        self.consumer.resume(&at).unwrap();
         stopped
     }
 }

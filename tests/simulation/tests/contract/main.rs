@@ -17,7 +17,7 @@ use crate::ground::Ground;
 
 type Contract = fn(&Ground);
 
-const ALL: [(&str, Contract); 12] = [
+const ALL: [(&str, Contract); 14] = [
     ("records_come_in_order_and_then_the_end", consumer::records_come_in_order_and_then_the_end),
     ("a_pause_and_a_seek_go_on_where_the_seek_says", consumer::a_pause_and_a_seek_go_on_where_the_seek_says),
     ("a_seek_throws_away_what_was_read_ahead", consumer::a_seek_throws_away_what_was_read_ahead),
@@ -26,11 +26,16 @@ const ALL: [(&str, Contract); 12] = [
         consumer::what_is_written_behind_an_end_is_read_after_a_pause,
     ),
     ("an_offset_out_of_range_stops_the_partition", consumer::an_offset_out_of_range_stops_the_partition),
+    ("a_revoke_holds_all_fetches_until_it_is_answered", consumer::a_revoke_holds_all_fetches_until_it_is_answered),
     ("a_commit_is_answered_and_read_back", consumer::a_commit_is_answered_and_read_back),
     ("a_record_over_its_topic_s_limit_is_refused", producer::a_record_over_its_topic_s_limit_is_refused),
     ("what_is_purged_is_reported", producer::what_is_purged_is_reported),
     ("a_flush_ends_what_lingers", producer::a_flush_ends_what_lingers),
     ("an_aborted_transaction_is_invisible", producer::an_aborted_transaction_is_invisible),
+    (
+        "a_commit_that_is_not_over_in_time_goes_on_and_is_called_again",
+        producer::a_commit_that_is_not_over_in_time_goes_on_and_is_called_again,
+    ),
     ("offsets_of_a_transaction_are_committed_with_it", producer::offsets_of_a_transaction_are_committed_with_it),
     ("a_second_producer_of_a_name_fences_the_first", producer::a_second_producer_of_a_name_fences_the_first),
 ];

@@ -72,6 +72,28 @@ pub fn an_aborted_transaction_is_invisible(ground: &Ground) {
     member.consumer.close(PATIENCE);
 }
 
+pub fn a_commit_that_is_not_over_in_time_goes_on_and_is_called_again(ground: &Ground) {
+    let topic = ground.topic("slow", 1, None);
+    let producer = transactional(ground, &topic);
+    for value in ["first", "second"] {
+        producer.begin_transaction().unwrap();
+        let receipt = send(&*producer, value.as_bytes());
+        assert!(producer.flush(PATIENCE));
+        receipt.wait().unwrap();
+        // Shorter than a request takes.
+        let begun = producer.commit_transaction(Duration::from_micros(1));
+        assert!(matches!(&begun, Ok(()) | Err(TransactionError::Retry(_))), "{begun:?}");
+        if begun.is_err() {
+            until_done(|| producer.commit_transaction(SLICE)).unwrap();
+        }
+    }
+    let mut member = ground.member("slow", &topic, StartPosition::Beginning);
+    let record = |offset: i64, value: &str| Came::Record(offset, value.to_owned());
+    // Between them lies the first one's marker.
+    assert_eq!([member.next(), member.next()], [record(0, "first"), record(2, "second")]);
+    member.consumer.close(PATIENCE);
+}
+
 pub fn offsets_of_a_transaction_are_committed_with_it(ground: &Ground) {
     let topic = ground.topic("offsets", 1, None);
     ground.write(&topic, &["0", "1"]);
