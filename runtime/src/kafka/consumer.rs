@@ -96,17 +96,25 @@ pub trait RecordOrigin {
 
 /// Who commits, for the broker to fence by: a group's member in its generation. Made by a [`GroupConsumer`] and good
 /// for the producers of the same implementation.
-pub struct GroupMetadata(Box<dyn Any + Send>);
+pub struct GroupMetadata {
+    member_id: Arc<str>,
+    member: Box<dyn Any + Send>,
+}
 
 impl GroupMetadata {
-    /// What an implementation knows of a member.
-    pub fn new<T: Any + Send>(member: T) -> GroupMetadata {
-        GroupMetadata(Box::new(member))
+    /// The id that the group gave a member, and what an implementation knows of it.
+    pub fn new<T: Any + Send>(member_id: &str, member: T) -> GroupMetadata {
+        GroupMetadata { member_id: member_id.into(), member: Box::new(member) }
+    }
+
+    /// Returns the id that the group gave the member. Whoever was thrown out and has joined again has another.
+    pub fn member_id(&self) -> &Arc<str> {
+        &self.member_id
     }
 
     /// Returns what [`GroupMetadata::new`] was given; none where another implementation has made it.
     pub fn get<T: Any>(&self) -> Option<&T> {
-        self.0.downcast_ref()
+        self.member.downcast_ref()
     }
 }
 

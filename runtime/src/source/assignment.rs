@@ -23,6 +23,8 @@ pub struct Assignment {
     ticket: u64,
     // An assignment has been completed once.
     is_assigned: bool,
+    // Who this was in the group at the last assignment.
+    member_id: Option<Arc<str>>,
 }
 
 enum State {
@@ -35,7 +37,22 @@ impl Assignment {
     /// Nothing is assigned yet.
     pub fn new(pipeline: Arc<str>) -> Assignment {
         let pending = BTreeMap::new();
-        Assignment { pipeline, pending, answer_due: None, ticket: 0, is_assigned: false }
+        Assignment { pipeline, pending, answer_due: None, ticket: 0, is_assigned: false, member_id: None }
+    }
+
+    /// A rebalance assigns partitions to this member. Returns whether it was another one at the assignment before. What
+    /// it holds from then may have been others' in between: a member that is thrown out while it gives something up
+    /// joins again, and librdkafka does not tell that the rest was lost (`rd_kafka_cgrp_revoke_all_rejoin_maybe` leaves
+    /// out what comes during a rebalance).
+    pub fn on_member(&mut self, member_id: Option<Arc<str>>) -> bool {
+        let Some(member_id) = member_id else { return false };
+        let before = self.member_id.replace(member_id);
+        before.is_some() && before != self.member_id
+    }
+
+    /// Returns whether a member is the one that partitions were assigned to.
+    pub fn is_of(&self, member_id: &Arc<str>) -> bool {
+        self.member_id.as_ref() == Some(member_id)
     }
 
     /// A rebalance assigns partitions. An eager one (not `incremental`) names everything again.
@@ -141,6 +158,11 @@ impl Assignment {
         self.pending.is_empty()
     }
 
+    /// The partitions that have not begun.
+    pub fn pending(&self) -> impl Iterator<Item = &TopicPartition> {
+        self.pending.keys()
+    }
+
     /// Returns whether there was a complete assignment, empty or not.
     pub fn is_assigned(&self) -> bool {
         self.is_assigned
@@ -230,6 +252,18 @@ mod tests {
         actions.clear();
         assignment.step(now + ANSWER_WITHIN, &mut actions);
         assert_eq!(assigned(&actions), Some(vec![]));
+    }
+
+    #[test]
+    fn whoever_joins_again_is_another_member() {
+        let mut assignment = Assignment::new("p".into());
+        assert!(!assignment.on_member(Some("first".into())));
+        assert!(!assignment.on_member(Some("first".into())));
+        // Thrown out once more, before the assignment could be looked at.
+        assert!(!assignment.on_member(None));
+        assert!(assignment.is_of(&"first".into()));
+        assert!(assignment.on_member(Some("second".into())));
+        assert!(assignment.is_of(&"second".into()) && !assignment.is_of(&"first".into()));
     }
 
     #[test]

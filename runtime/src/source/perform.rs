@@ -10,7 +10,7 @@ use super::lookahead::LookaheadProbe;
 use super::partitions::{OwnedPartition, Start};
 use crate::batch::Offset;
 use crate::error::PipelineError;
-use crate::kafka::{KafkaError, StartPosition, TopicPartition};
+use crate::kafka::{Committed, ErrorKind, KafkaError, StartPosition, TopicPartition};
 use crate::sink::committer::TransactionCommand;
 
 /// How long the client may take for a seek. No broker is asked, so what takes the time away is a stop of the whole
@@ -37,14 +37,7 @@ impl Source {
             Action::ReadOnAfterRebalance { except } => self.read_on_after_rebalance(&except, now),
             Action::RestartFrom(back) => self.restart_from(&back, now),
             Action::MoveTo { index, worker } => self.move_to(index, worker, now),
-            Action::Commit(offsets) => {
-                crate::failpoint::reach(crate::failpoint::Failpoint::Acknowledged);
-                self.commit_asked = Some(now);
-                if let Err(error) = self.consumer.commit(&offsets) {
-                    let failed = offsets.into_iter().map(|(at, it)| (at, it.offset, Err(error.clone()))).collect();
-                    self.commits.on_committed(failed, &mut self.partitions, &mut next);
-                }
-            }
+            Action::Commit(offsets) => self.commit(offsets, now, &mut next),
             Action::RequestCommit => match &mut self.transactions {
                 Some((transactions, _)) => transactions.request_commit(),
                 None => self.commits.request(&mut self.partitions, &mut next),
@@ -52,11 +45,12 @@ impl Source {
             Action::Ask(question) => self.asker.ask(question),
             Action::Transaction(command) => self.send_command(command),
             Action::CommitTransaction(offsets) => match self.consumer.group_metadata() {
-                Some(group) => {
+                // As another member it could commit what others have had in between.
+                Some(group) if self.assignment.is_of(group.member_id()) => {
                     crate::failpoint::reach(crate::failpoint::Failpoint::Acknowledged);
                     self.send_command(TransactionCommand::Commit { offsets, group });
                 }
-                None => {
+                _ => {
                     if let Some((transactions, _)) = &mut self.transactions {
                         transactions.on_no_member(now, &mut next);
                     }
@@ -146,6 +140,23 @@ impl Source {
         }
         next.push(Action::ReadOnAfterRebalance { except: added });
         self.perform(next, now);
+    }
+
+    fn commit(&mut self, offsets: Vec<(TopicPartition, Committed)>, now: Instant, next: &mut Actions) {
+        crate::failpoint::reach(crate::failpoint::Failpoint::Acknowledged);
+        self.commit_asked = Some(now);
+        let asked = match self.consumer.group_metadata() {
+            // The assignment that follows says what is to become of the partitions. Others may have had them in between,
+            // and what they have committed must not go back.
+            Some(member) if !self.assignment.is_of(member.member_id()) => {
+                Err(KafkaError::new(ErrorKind::Rebalance, "this consumer has joined the group again"))
+            }
+            _ => self.consumer.commit(&offsets),
+        };
+        if let Err(error) = asked {
+            let failed = offsets.into_iter().map(|(at, it)| (at, it.offset, Err(error.clone()))).collect();
+            self.commits.on_committed(failed, &mut self.partitions, next);
+        }
     }
 
     fn unassign(&mut self, partitions: &[TopicPartition]) {

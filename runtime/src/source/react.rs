@@ -6,10 +6,11 @@ use super::Source;
 use super::action::{Action, Actions};
 use super::authorization::Refused;
 use super::event::{Command, Event};
+use super::partitions::OwnedPartition;
 use super::pause::PauseReason;
 use super::question::Answer;
 use crate::error::PipelineError;
-use crate::kafka::{ConsumerEvent, ErrorKind, KafkaError};
+use crate::kafka::{ConsumerEvent, ErrorKind, KafkaError, TopicPartition};
 use crate::lease::Lease;
 use crate::sink::committer::TransactionOutcome;
 use crate::sink::event::SinkEvent;
@@ -24,11 +25,7 @@ impl Source {
         let mut actions = Actions::new();
         self.count_consumer_event(&event, now);
         match event {
-            ConsumerEvent::Assigned(partitions) => {
-                self.partitions.forget_handles();
-                let incremental = self.consumer.is_incremental();
-                self.assignment.on_assigned(partitions, incremental, now, &mut actions);
-            }
+            ConsumerEvent::Assigned(partitions) => self.on_assigned(partitions, now, &mut actions),
             ConsumerEvent::Revoked { partitions, lost } => {
                 self.partitions.forget_handles();
                 self.assignment.on_revoked(&partitions);
@@ -53,6 +50,23 @@ impl Source {
             ConsumerEvent::Fatal(error) => actions.push(Action::Fail(error.into())),
         }
         self.perform(actions, now);
+    }
+
+    fn on_assigned(&mut self, mut partitions: Vec<TopicPartition>, now: Instant, actions: &mut Actions) {
+        self.partitions.forget_handles();
+        let incremental = self.consumer.is_incremental();
+        let member_id = self.consumer.group_metadata().map(|member| member.member_id().clone());
+        if self.assignment.on_member(member_id) && incremental {
+            let is_kept = |partition: &&OwnedPartition| !partitions.contains(partition.at());
+            let kept: Vec<_> = self.partitions.iter().filter(is_kept).map(|partition| partition.at().clone()).collect();
+            if !kept.is_empty() {
+                self.revocations.on_lost(&kept, self.transactions.is_some(), &mut self.partitions, actions);
+            }
+            partitions.extend(kept);
+            // Where these begin may have been asked before others had them.
+            partitions.extend(self.assignment.pending().cloned());
+        }
+        self.assignment.on_assigned(partitions, incremental, now, actions);
     }
 
     /// What a client complains of and gets over by itself is logged; what it cannot get over ends the pipeline.

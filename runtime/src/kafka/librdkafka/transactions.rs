@@ -59,13 +59,13 @@ pub(super) unsafe fn metadata_of(client: *mut sys::rd_kafka_t) -> Option<GroupMe
     // SAFETY: the consumer lives; the result is ours.
     let metadata = NativeMetadata(NonNull::new(unsafe { sys::rd_kafka_consumer_group_metadata(client) })?);
     // SAFETY: the metadata lives, and the name as long.
-    let (generation, named) = unsafe {
+    let (generation, member_id) = unsafe {
         let raw = metadata.0.as_ptr();
-        let name = sys::rd_kafka_consumer_group_metadata_member_id(raw);
+        let name = NonNull::new(sys::rd_kafka_consumer_group_metadata_member_id(raw).cast_mut());
         let generation = sys::rd_kafka_consumer_group_metadata_generation_id(raw);
-        (generation, !name.is_null() && !CStr::from_ptr(name).is_empty())
+        (generation, CStr::from_ptr(name?.as_ptr()).to_string_lossy().into_owned())
     };
-    (generation > 0 && named).then(|| GroupMetadata::new(metadata))
+    (generation > 0 && !member_id.is_empty()).then(|| GroupMetadata::new(&member_id, metadata))
 }
 
 /// A list of offsets to commit, each with its note.

@@ -50,7 +50,10 @@ impl Bench {
 
 fn commit() -> TransactionCommand {
     let offset = Committed { offset: Offset(5), note: String::new() };
-    TransactionCommand::Commit { offsets: vec![(TopicPartition::new("in", 0), offset)], group: GroupMetadata::new(()) }
+    TransactionCommand::Commit {
+        offsets: vec![(TopicPartition::new("in", 0), offset)],
+        group: GroupMetadata::new("member", ()),
+    }
 }
 
 fn error(kind: ErrorKind) -> KafkaError {

@@ -359,7 +359,10 @@ impl GroupConsumer for SimulatedConsumer {
 
     fn group_metadata(&self) -> Option<GroupMetadata> {
         let group = self.group.clone();
-        self.with(|_, state| state.membership.who()).map(|who| GroupMetadata::new((group, who)))
+        self.with(|_, state| state.membership.who()).map(|who| {
+            let member_id = format!("{:?}", who.member);
+            GroupMetadata::new(&member_id, (group, who))
+        })
     }
 
     fn cached_high_watermark(&self, of: &TopicPartition) -> Option<Offset> {

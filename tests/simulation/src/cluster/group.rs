@@ -275,12 +275,12 @@ impl World {
         };
         let group = self.cluster.group(name);
         group.protocol = join.protocol;
-        let is_new = !group.members.contains_key(&member);
         let assignment = group.members.remove(&member).map_or_else(Vec::new, |member| member.assignment);
         let Join { instance, topics, owned, session, rebalance, .. } = join;
         let joining = Member::new(instance, topics, assignment, session, rebalance, now);
         group.members.insert(member, Member { owned, waiting: Some(answer), ..joining });
-        if is_new {
+        // A static member that comes back has another name, and nobody watches that one yet.
+        if known.is_none() {
             self.arm_session(name.clone(), member);
         }
         if !matches!(self.cluster.group(name).state, State::Preparing { .. }) {
