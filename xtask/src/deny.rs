@@ -35,7 +35,7 @@ pub fn run(workspace: &Workspace, arguments: &[OsString]) -> Result<()> {
     Ok(())
 }
 
-/// cargo-deny of that version: this machine's own, or one that is built once, in about two minutes.
+/// cargo-deny of that version: this machine's own, or one that is built once, in about a minute.
 fn provide(workspace: &Workspace) -> Result<PathBuf> {
     let folder = workspace.memory().join(format!("cargo-deny-{VERSION}"));
     for program in [PathBuf::from("cargo-deny"), folder.join("bin").join("cargo-deny")] {
@@ -48,8 +48,9 @@ fn provide(workspace: &Workspace) -> Result<PathBuf> {
     // With a target folder of its own inside the folder, which is not kept.
     let build = folder.join("build");
     let mut install = workspace.cargo();
+    // Not optimized: it runs for a second.
     install
-        .args(["install", "cargo-deny", "--version", VERSION, "--locked", "--no-default-features", "--root"])
+        .args(["install", "cargo-deny", "--version", VERSION, "--locked", "--no-default-features", "--debug", "--root"])
         .arg(&folder);
     install.arg("--target-dir").arg(&build);
     run::run(&mut install)?;

@@ -29,5 +29,7 @@ pub fn run(workspace: &Workspace, arguments: &[OsString]) -> Result<()> {
 pub fn build(workspace: &Workspace) -> Result<()> {
     let mut command = workspace.cargo();
     command.arg("build").args(HOST).args(["--features", "sluicebox/failpoints"]);
+    // It is killed at a failpoint, and no speed is asked of it.
+    command.args(["--config", "profile.release.package.sluicebox.opt-level=1"]);
     run::run(command.args(["--bin", "sluice-failpoints", "--test", "faults"]))
 }
