@@ -2,13 +2,12 @@
 
 use std::ffi::{OsStr, OsString};
 use std::io;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use wasmtime::{OptLevel, ProfilingStrategy};
 
-use super::cache::Cache;
+use super::cache::{Cache, CacheDirs};
 
 /// The unit that time limits are counted in. A limit is kept to within one of these.
 pub const TICK: Duration = Duration::from_millis(10);
@@ -36,12 +35,12 @@ pub enum EngineError {
 }
 
 impl Engine {
-    /// Starts the engine. Compiled plugins are kept in `cache_dir`; without one, or with one that cannot be used
-    /// (one warning is logged), every start compiles again.
+    /// Starts the engine. Compiled plugins are kept in a directory of `cache`; without one, or with one that cannot be
+    /// used (one warning is logged), every start compiles again.
     ///
     /// # Errors
     /// Where the machine can run no WebAssembly or no thread can be started.
-    pub fn new(cache_dir: Option<PathBuf>) -> Result<Engine, EngineError> {
+    pub fn new(cache: &CacheDirs) -> Result<Engine, EngineError> {
         let mut config = wasmtime::Config::new();
         config
             .wasm_component_model(true)
@@ -53,14 +52,7 @@ impl Engine {
         let wasmtime =
             wasmtime::Engine::new(&config).map_err(|error| EngineError::Configuration(format!("{error:#}")))?;
         start_clock(&wasmtime).map_err(EngineError::Thread)?;
-        let cache = cache_dir.and_then(|dir| match Cache::open(&dir) {
-            Ok(cache) => Some(Arc::new(cache)),
-            Err(error) => {
-                tracing::warn!("compiled plugins are not kept, each start compiles them again: {error}");
-                None
-            }
-        });
-        Ok(Engine { wasmtime, cache })
+        Ok(Engine { wasmtime, cache: Cache::open(cache).map(Arc::new) })
     }
 }
 

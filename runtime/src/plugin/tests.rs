@@ -21,7 +21,7 @@ fn load(bytes: &[u8], grants: &Grants) -> Result<Plugin, LoadError> {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("test.wasm");
     std::fs::write(&path, bytes).unwrap();
-    Engine::new(None).unwrap().load(&path, grants)
+    Engine::new(&CacheDirs::default()).unwrap().load(&path, grants)
 }
 
 fn setup() -> StageSetup {
