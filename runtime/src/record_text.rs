@@ -122,8 +122,10 @@ impl DevRecord {
     pub fn from_fetched(record: &FetchedRecord<'_>) -> DevRecord {
         let mut headers = Vec::new();
         let mut push = |name: &[u8], value: Option<&[u8]>| headers.push((name.to_vec(), value.map(<[u8]>::to_vec)));
-        // What cannot be read in full is shown as far as it can.
-        let _ = record.origin.headers(&mut push);
+        if let Err(error) = record.origin.headers(&mut push) {
+            let (topic, partition, offset) = (record.origin.topic(), record.partition, record.offset);
+            tracing::warn!("the record {topic}/{partition}/{offset} is shown without its headers: {error}");
+        }
         DevRecord {
             topic: Some(record.origin.topic().to_string()),
             dead_letter: false,
