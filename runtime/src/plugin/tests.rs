@@ -381,6 +381,7 @@ fn typed_outcomes_are_counted() {
     assert_eq!(bench.process(), Err(CallError::Answer("0 outcomes on 1 records".to_owned())));
 }
 
+mod address_space;
 mod loading;
 mod sandbox;
 
