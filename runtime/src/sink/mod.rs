@@ -254,6 +254,11 @@ impl Sink {
                 Some(reason) => Err((oversize.span, reason)),
                 None => Ok(Some(oversize)),
             },
+            // As if a broker had said so: the source knows what to do.
+            Sent::Refused(receipt, error) if error.kind == ErrorKind::Authorization => {
+                Receipt::report(receipt, Err(error.about(&format!("topic \"{}\"", destination.name))));
+                Ok(None)
+            }
             Sent::Refused(_, error) => {
                 Err((oversize.span, format!("dead letter to topic \"{}\": {error}", destination.name)))
             }

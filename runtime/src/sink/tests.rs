@@ -198,6 +198,25 @@ fn a_limit_that_may_not_be_read_is_guessed() {
 }
 
 #[test]
+fn a_dead_letter_in_the_place_of_an_oversize_output_that_may_not_be_written_waits_for_the_right_like_any_other() {
+    let mut bench = Bench::new("at_least_once", limits(1000));
+    bench.kafka.script().refuse = refuse_over(1000);
+    bench.write(2000).unwrap();
+    let oversize = bench.too_large().unwrap();
+    bench.kafka.script().refuse_to_send = Some(Box::new(|record| {
+        (record.topic == "dlq").then(|| KafkaError::new(ErrorKind::Authorization, "Topic authorization failed"))
+    }));
+    assert!(matches!(bench.sink.resend(oversize), Ok(None)), "the pipeline does not end");
+    let told = bench.events.drain().into_iter().find_map(|event| match event {
+        SinkEvent::NotDelivered { span, error } => Some((span.first, error)),
+        _ => None,
+    });
+    let (first, error) = told.expect("the source is told");
+    assert_eq!((first, error.kind), (Offset(0), ErrorKind::Authorization));
+    assert!(error.text.contains("topic \"dlq\""), "{error}");
+}
+
+#[test]
 fn a_producer_that_does_not_get_rid_of_its_records_is_not_replaced() {
     let bench = Bench::new("at_least_once", limits(1 << 20));
     bench.kafka.script().never_flushes = true;
