@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use sluicebox::authoring::{Inspection, inspect, size};
 use sluicebox::config::plan::{Plan, Stage};
 use sluicebox::config::{PlanOptions, load_text};
-use sluicebox::plugin::{Engine, StageSetup, default_cache_dir};
+use sluicebox::plugin::{CacheDirs, Engine, StageSetup};
 
 use crate::boundary::batch::Template;
 use crate::boundary::case::{Case, Expected};
@@ -69,7 +69,7 @@ struct Measured<'a> {
 /// # Errors
 /// A plugin is missing, fails or answers wrongly; the results cannot be written.
 pub fn run(options: &Options, document: bool) -> Result<()> {
-    let engine = Engine::new(default_cache_dir())?;
+    let engine = Engine::new(&CacheDirs::from_env())?;
     let mut languages = Vec::new();
     for name in LANGUAGES {
         languages.push(Language::new(&engine, name).with_context(|| name.to_owned())?);

@@ -122,8 +122,10 @@ impl DevRecord {
     pub fn from_fetched(record: &FetchedRecord<'_>) -> DevRecord {
         let mut headers = Vec::new();
         let mut push = |name: &[u8], value: Option<&[u8]>| headers.push((name.to_vec(), value.map(<[u8]>::to_vec)));
-        // What cannot be read in full is shown as far as it can.
-        let _ = record.origin.headers(&mut push);
+        if let Err(error) = record.origin.headers(&mut push) {
+            let (topic, partition, offset) = (record.origin.topic(), record.partition, record.offset);
+            tracing::warn!("the record {topic}/{partition}/{offset} is shown without its headers: {error}");
+        }
         DevRecord {
             topic: Some(record.origin.topic().to_string()),
             dead_letter: false,
@@ -217,12 +219,38 @@ fn text_or_base64(bytes: &[u8]) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use proptest::prelude::*;
 
     use super::*;
+    use crate::batch::{EachHeader, Offset, Partition};
+    use crate::kafka::{ErrorKind, KafkaError, RecordOrigin};
 
     fn any_bytes() -> impl Strategy<Value = Vec<u8>> {
         prop::collection::vec(any::<u8>(), 0..20)
+    }
+
+    struct Malformed;
+
+    impl RecordOrigin for Malformed {
+        fn topic(&self) -> Arc<str> {
+            "in".into()
+        }
+
+        fn headers(&self, _each: &mut EachHeader<'_>) -> Result<(), KafkaError> {
+            Err(KafkaError::new(ErrorKind::Unreadable, "its headers are malformed"))
+        }
+    }
+
+    #[test]
+    fn a_record_whose_headers_are_malformed_is_shown_without_them() {
+        let (topic_handle, partition, offset) = (0, Partition(0), Offset(7));
+        let (key, value) = (None, Some(&b"value"[..]));
+        let record =
+            FetchedRecord { topic_handle, origin: &Malformed, partition, offset, timestamp: Some(1), key, value };
+        let shown = DevRecord::from_fetched(&record);
+        assert_eq!((shown.value.as_deref(), shown.headers), (value, Vec::new()));
     }
 
     proptest! {

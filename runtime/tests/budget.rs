@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use sluicebox::batch::{Batch, Offset, Partition, Record, Source};
 use sluicebox::config::{PlanOptions, load_text};
-use sluicebox::plugin::{Answer, Change, Engine, Instance, StageSetup, Verdict, default_cache_dir};
+use sluicebox::plugin::{Answer, CacheDirs, Change, Engine, Instance, StageSetup, Verdict};
 
 /// Counts what the calling thread allocates.
 struct Counting;
@@ -84,7 +84,7 @@ impl Stage {
             limits: stage.limits,
             env: Vec::new(),
         };
-        let engine = Engine::new(default_cache_dir()).expect("an engine can be made");
+        let engine = Engine::new(&CacheDirs::from_env()).expect("an engine can be made");
         let plugin = engine.load(&stage.path, &stage.grants).expect("the plugin can be loaded");
         let instance = plugin.instantiate(&setup, Arc::default()).expect("the plugin starts");
         Stage { instance, batch: Batch::default(), answer: Answer::default() }

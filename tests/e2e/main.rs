@@ -15,6 +15,7 @@ mod growth;
 mod hold;
 mod inspect;
 mod languages;
+mod large;
 mod lost_offset;
 mod membership;
 mod metrics;

@@ -227,3 +227,28 @@ fn too_few_open_files_are_an_error_at_once() {
     let answer = shell("-S -n 40", "dev a.yaml --records elsewhere.jsonl");
     assert_eq!(answer.code, Some(0), "{}", answer.err);
 }
+
+#[test]
+fn with_few_addresses_plugins_run_with_checked_bounds_and_one_line_says_so() {
+    let (pipelines, program) = (sluicebox_tests::repository().join("pipelines"), sluicebox_tests::program());
+    let records = pipelines.join("samples/order-status.jsonl");
+    let dev = |before: &str| {
+        let (pipeline, records) = (pipelines.join("order-status.yaml"), records.display());
+        let arguments = format!("dev {} --records {records} --records-format record", pipeline.display());
+        let script = format!("{before} exec {} {arguments}", program.display());
+        let mut command = std::process::Command::new("sh");
+        let plugins = sluicebox_tests::plugin("jq").parent().unwrap().to_owned();
+        let answer = Finished::of(command.env("SLUICE_PLUGIN_PATH", plugins).args(["-c", &script]));
+        assert_eq!(answer.code, Some(0), "{}", answer.err);
+        // A dead letter says when it failed.
+        let until_time = |line: &str| line.split("sluice.error.failed_at").next().unwrap_or_default().to_owned();
+        let mut lines: Vec<String> = answer.out.lines().map(until_time).collect();
+        lines.sort();
+        (lines, answer.err.matches("plugins run slower").count())
+    };
+    // Three stages of 4 GiB each, for each worker, are more.
+    let (few, many) = (dev("ulimit -v 8000000 &&"), dev(""));
+    assert!(!many.0.is_empty());
+    assert_eq!(few.0, many.0, "the same comes out");
+    assert_eq!((few.1, many.1), (1, 0));
+}

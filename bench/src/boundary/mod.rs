@@ -13,7 +13,7 @@ use anyhow::{Context, Result};
 use serde::Serialize;
 use sluicebox::config::plan::{Plan, Stage};
 use sluicebox::config::{PlanOptions, load, load_text};
-use sluicebox::plugin::{Engine, default_cache_dir};
+use sluicebox::plugin::{CacheDirs, Engine};
 
 use self::batch::{RECORDS, Template};
 use self::case::{Case, Expected};
@@ -85,7 +85,7 @@ pub fn run(options: &Options) -> Result<Report> {
 }
 
 fn cases() -> Result<Vec<Case>> {
-    let engine = Engine::new(default_cache_dir())?;
+    let engine = Engine::new(&CacheDirs::from_env())?;
     let env = |name: &str| env::var(name).ok();
     let options = PlanOptions::default();
     let (example, _) = load(&root().join(EXAMPLE), &env, &options)?;

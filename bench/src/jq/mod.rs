@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde_json::json;
 use sluicebox::batch::Partition;
 use sluicebox::config::{PlanOptions, load_text};
-use sluicebox::plugin::{Engine, default_cache_dir};
+use sluicebox::plugin::{CacheDirs, Engine};
 use tempfile::NamedTempFile;
 
 use self::others::OTHERS;
@@ -70,7 +70,7 @@ pub fn run(options: &Options) -> Result<Report> {
     let versions = OTHERS.iter().map(|other| other.version()).collect::<Result<Vec<_>>>()?;
     let (few, many) = (file(RECORDS as u64)?, file(options.records)?);
     let nothing = file(0)?;
-    let engine = Engine::new(default_cache_dir())?;
+    let engine = Engine::new(&CacheDirs::from_env())?;
     let mut programs = Vec::new();
     for (kind, of_kind) in PROGRAMS {
         for &program in of_kind.iter().filter(|program| program.contains(&options.only)) {

@@ -228,6 +228,7 @@ fn context(plan: &Plan, sender: Sender<Event>) -> Result<PipelineContext> {
         sink_events,
         tripped: AtomicBool::new(false),
         outcomes: None,
+        keeps_completed: false,
     })
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use serde::Serialize;
-use sluicebox::plugin::{Engine, default_cache_dir};
+use sluicebox::plugin::{CacheDirs, Engine};
 
 use self::case::{AXES, Case, WORKERS};
 use self::line::{Line, Worked};
@@ -62,7 +62,7 @@ struct Row<'a> {
 /// A plugin is missing, fails or loses records.
 pub fn run(options: &Options) -> Result<Report> {
     ensure!(options.rounds > 0, "nothing is measured without rounds");
-    let engine = Engine::new(default_cache_dir())?;
+    let engine = Engine::new(&CacheDirs::from_env())?;
     let mut cases = Vec::new();
     for case in Case::all() {
         let line = Line::start(&engine, &case).with_context(|| case.name())?;

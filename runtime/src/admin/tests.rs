@@ -13,10 +13,10 @@ use super::access::{Access, Right, TokenFiles};
 use super::openapi::document;
 use super::route::{AppState, Operation, Routes};
 use super::{Address, AdminOptions, AdminServer, Registry, routes};
-use crate::plugin::Engine;
+use crate::plugin::{CacheDirs, Engine};
 
 fn registry() -> Registry {
-    Registry::new(Engine::new(None).unwrap(), unbounded_channel().0)
+    Registry::new(Engine::new(&CacheDirs::default()).unwrap(), unbounded_channel().0)
 }
 
 fn operations() -> Vec<Operation> {

@@ -12,7 +12,7 @@ use wasmparser::{Parser, Payload};
 use super::usage::wrong_use;
 use crate::config::plan::{Grants, Limits};
 use crate::plugin::config_schema::config_schema;
-use crate::plugin::{Engine, Interface, LoadError, memory_minimum};
+use crate::plugin::{CacheDirs, Engine, Interface, LoadError, memory_minimum};
 
 /// The description of a plugin. The keys of its JSON are stable.
 #[derive(Clone, Debug, Serialize)]
@@ -52,7 +52,7 @@ pub struct Inspection {
 /// # Errors
 /// [`WrongUse`](super::WrongUse): the file is not a plugin. Otherwise it cannot be read or measured.
 pub fn inspect(file: &Path) -> Result<Inspection> {
-    let engine = Engine::new(None)?;
+    let engine = Engine::new(&CacheDirs::default())?;
     let all = Grants { clock: true, random: true, env: vec!["ANY".to_owned()] };
     let started = Instant::now();
     let plugin = engine.load(file, &all).map_err(|error| match error {

@@ -34,7 +34,7 @@ use crate::authoring;
 use crate::config::{Errors, PlanOptions};
 use crate::limits;
 use crate::log;
-use crate::plugin::{Engine, default_cache_dir};
+use crate::plugin::{CacheDirs, Engine};
 
 /// The exit code of a command that failed at work.
 pub const FAILED: u8 = 1;
@@ -50,11 +50,13 @@ Examples:
   sluice check pipelines/ && sluice run pipelines/
 
 Environment:
-  SLUICE_PLUGIN_PATH  Directories of plugins, separated by colons
-  SLUICE_CACHE_DIR    Directory for compiled plugins [default: $XDG_CACHE_HOME/sluicebox or ~/.cache/sluicebox]
-  SLUICE_ADMIN        Admin address that pause, resume, tap and top ask [default: 127.0.0.1:9646]
-  RUST_LOG            Filter for log messages, such as info,kafka=debug
-  NO_COLOR            Disables colors
+  SLUICE_PLUGIN_PATH      Directories of plugins, separated by colons
+  SLUICE_CACHE_DIR        Directory for compiled plugins [default: $XDG_CACHE_HOME/sluicebox or ~/.cache/sluicebox]
+  SLUICE_PRECOMPILED_DIR  Directory of plugins that were compiled before, which is only read
+  SLUICE_CACHE_TRUST      parents: do not check the directories above these two (in a container)
+  SLUICE_ADMIN            Admin address for pause, resume, tap and top [default: 127.0.0.1:9646]
+  RUST_LOG                Filter for log messages, such as info,kafka=debug
+  NO_COLOR                Disables colors
 
 Exit codes:
   0  Success, or a shutdown with everything in flight delivered and committed
@@ -200,5 +202,5 @@ fn report(error: &anyhow::Error) -> u8 {
 }
 
 fn engine() -> anyhow::Result<Engine> {
-    Ok(Engine::new(default_cache_dir())?)
+    Ok(Engine::new(&CacheDirs::from_env())?)
 }

@@ -3,12 +3,15 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use tokio::sync::oneshot::{Receiver, channel};
+
 use super::output::{set_patience, tell};
 use super::{FAILED, PluginPath, WRONG_USE, WrongUse, engine};
 use crate::admin::{Address, AdminOptions, TokenFiles};
-use crate::config::PlanOptions;
-use crate::daemon::{Daemon, OnFailure};
-use crate::ready::load_all;
+use crate::config::{Errors, PlanOptions};
+use crate::daemon::{Daemon, OnFailure, Signals};
+use crate::plugin::Engine;
+use crate::ready::{Loaded, load_all};
 
 /// How long a daemon waits for whoever reads its standard error.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -100,9 +103,29 @@ impl Admin {
 impl Run {
     pub(super) fn execute(self) -> anyhow::Result<u8> {
         set_patience(PATIENCE);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        // Before anything else: compiling plugins may take minutes.
+        let signals = {
+            let _context = runtime.enter();
+            Signals::catch()?
+        };
+        let code = runtime.block_on(self.run(signals));
+        // Nobody waits for plugins that are still being compiled.
+        runtime.shutdown_background();
+        code
+    }
+
+    async fn run(self, mut signals: Signals) -> anyhow::Result<u8> {
         let engine = engine()?;
         let options = PlanOptions { instance: self.instance, ..self.plugin_path.options() };
-        let loaded = load_all(&engine, &self.paths, &options)?;
+        let loading = load(&engine, &self.paths, &options)?;
+        let loaded = tokio::select! {
+            loaded = loading => loaded??,
+            name = signals.stop() => {
+                tracing::info!(target: "daemon", "{name}: nothing was started yet");
+                return Ok(0);
+            }
+        };
         for warning in &loaded.warnings {
             tracing::warn!(target: "config", "{warning}");
         }
@@ -121,8 +144,18 @@ impl Run {
                 .map_err(|error| WrongUse(format!("--ready-file {}: {error}", path.display())))?;
         }
         let daemon = Daemon { paths, options, on_failure, ready_file, watch, admin };
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let all_well = runtime.block_on(daemon.run(engine, loaded.ready))?;
+        let all_well = daemon.run(engine, loaded.ready, signals).await?;
         Ok(if all_well { 0 } else { FAILED })
     }
+}
+
+/// Loads everything on a thread of its own, which the end of the program does not wait for.
+fn load(engine: &Engine, paths: &[PathBuf], options: &PlanOptions) -> anyhow::Result<Receiver<Result<Loaded, Errors>>> {
+    let (engine, paths, options) = (engine.clone(), paths.to_vec(), options.clone());
+    let (done, loaded) = channel();
+    std::thread::Builder::new().name("load".to_owned()).spawn(move || {
+        // Nobody listens where the program was told to stop.
+        let _ = done.send(load_all(&engine, &paths, &options));
+    })?;
+    Ok(loaded)
 }

@@ -4,6 +4,7 @@ mod fleet;
 mod ready_file;
 mod restart;
 mod service_manager;
+mod signals;
 mod status;
 mod watched;
 
@@ -11,7 +12,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Notify;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::{Interval, MissedTickBehavior, interval};
@@ -19,6 +19,7 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 use self::fleet::Fleet;
 use self::ready_file::ReadyFile;
 use self::service_manager::ServiceManager;
+pub use self::signals::Signals;
 use self::watched::WatchedFiles;
 use crate::admin::api::Problem;
 use crate::admin::{AdminOptions, AdminServer, Registry, Request};
@@ -29,8 +30,6 @@ use crate::ready::{Loaded, Ready, load_all, load_one};
 
 /// How often each pipeline's status is logged.
 const STATUS_INTERVAL: Duration = Duration::from_secs(5);
-/// Signals that come closer together are one: some supervisors signal the process and its group.
-const SAME_SIGNAL: Duration = Duration::from_millis(10);
 
 /// What happens when a pipeline fails.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -69,14 +68,6 @@ struct Outside {
     admin: Option<AdminServer>,
 }
 
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-    hang_up: Signal,
-    // When one first asked for a stop.
-    stop_asked: Option<Instant>,
-}
-
 /// What a reload has found.
 type Reloaded = Result<Loaded, Errors>;
 
@@ -84,20 +75,14 @@ impl Daemon {
     /// Runs until it is told to stop or nothing is left to run. Returns whether no pipeline has failed.
     ///
     /// # Errors
-    /// Signal handlers or threads that cannot be made; a ready file that cannot be written; a `NOTIFY_SOCKET` that is
-    /// no socket of this machine.
-    pub async fn run(&self, engine: Engine, pipelines: Vec<Ready>) -> anyhow::Result<bool> {
+    /// Threads that cannot be made; a ready file that cannot be written; a `NOTIFY_SOCKET` that is no socket of this
+    /// machine.
+    pub async fn run(&self, engine: Engine, pipelines: Vec<Ready>, mut signals: Signals) -> anyhow::Result<bool> {
         let (ended, endings) = unbounded_channel();
         let changed = Arc::new(Notify::new());
         let mut fleet = Fleet::new(self.on_failure, ended, changed.clone());
         let ready_file = self.ready_file.clone().map(ReadyFile::new);
         let service_manager = ServiceManager::from_environment()?;
-        let mut signals = Signals {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            hang_up: signal(SignalKind::hangup())?,
-            stop_asked: None,
-        };
         let (sender, requests) = unbounded_channel();
         let registry = Registry::new(engine.clone(), sender);
         // Before anything runs: an address that is taken starts nothing.
@@ -291,22 +276,6 @@ impl Reloading {
         let again = matches!(self, Reloading::Again);
         *self = if again { Reloading::Once } else { Reloading::No };
         again
-    }
-}
-
-impl Signals {
-    fn on_stop(&mut self, name: &str, fleet: &mut Fleet) {
-        match self.stop_asked {
-            Some(since) if since.elapsed() < SAME_SIGNAL => return,
-            Some(_) => {
-                tracing::warn!(target: "daemon", "{name} again: stopping at once, what is in flight stays uncommitted");
-                // Nothing is flushed or left in order: that is what the second signal asks for.
-                std::process::exit(1);
-            }
-            None => self.stop_asked = Some(Instant::now()),
-        }
-        tracing::info!(target: "daemon", "{name}: draining");
-        fleet.stop();
     }
 }
 

@@ -269,6 +269,7 @@ impl<P: StartPlugin> Starting<P> {
             sink_events,
             tripped: AtomicBool::new(false),
             outcomes: None,
+            keeps_completed: false,
         });
         let committing = match plan.delivery {
             Delivery::AtLeastOnce => None,

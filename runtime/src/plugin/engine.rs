@@ -2,16 +2,22 @@
 
 use std::ffi::{OsStr, OsString};
 use std::io;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use wasmtime::{OptLevel, ProfilingStrategy};
 
-use super::cache::Cache;
+use super::cache::{Cache, CacheDirs};
 
 /// The unit that time limits are counted in. A limit is kept to within one of these.
 pub const TICK: Duration = Duration::from_millis(10);
+
+/// With so many bytes of addresses, 4 GiB can be reserved for each of a few hundred instances.
+const ROOM_FOR_RESERVATIONS: u64 = 1 << 40;
+/// What a memory may grow by before it has to move, where the address space is short.
+const ROOM_TO_GROW: u64 = 16 << 20;
+/// The guard behind a memory, where the address space is short.
+const SMALL_GUARD: u64 = 64 << 10;
 
 /// Names what tells a profiler of the plugins' functions: `perfmap` has them written to `/tmp/perf-PID.map`, where
 /// Linux' perf looks for them.
@@ -35,13 +41,34 @@ pub enum EngineError {
     Thread(#[source] io::Error),
 }
 
+/// How much of the address space a linear memory takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reservation {
+    /// All that it can ever address: 4 GiB, so that accesses need no check of their bounds.
+    Whole,
+    /// What it has, and a little to grow; accesses are checked.
+    AsNeeded,
+}
+
 impl Engine {
-    /// Starts the engine. Compiled plugins are kept in `cache_dir`; without one, or with one that cannot be used
-    /// (one warning is logged), every start compiles again.
+    /// Starts the engine. Compiled plugins are kept in a directory of `cache`; without one, or with one that cannot be
+    /// used (one warning is logged), every start compiles again.
     ///
     /// # Errors
     /// Where the machine can run no WebAssembly or no thread can be started.
-    pub fn new(cache_dir: Option<PathBuf>) -> Result<Engine, EngineError> {
+    pub fn new(cache: &CacheDirs) -> Result<Engine, EngineError> {
+        let limit = address_space_limit().filter(|limit| *limit < ROOM_FOR_RESERVATIONS);
+        if let Some(limit) = limit {
+            tracing::warn!(
+                "the address space of this process is limited to {} MiB (`ulimit -v`), which is too little to reserve 4 GiB \
+                 for each plugin instance: plugins run slower, with their memory's bounds checked",
+                limit >> 20
+            );
+        }
+        Engine::with_reservation(cache, limit.map_or(Reservation::Whole, |_| Reservation::AsNeeded))
+    }
+
+    pub(super) fn with_reservation(cache: &CacheDirs, reservation: Reservation) -> Result<Engine, EngineError> {
         let mut config = wasmtime::Config::new();
         config
             .wasm_component_model(true)
@@ -50,18 +77,27 @@ impl Engine {
             .wasm_simd(true)
             .cranelift_opt_level(OptLevel::Speed)
             .profiler(profiler(std::env::var_os(PROFILE))?);
+        if reservation == Reservation::AsNeeded {
+            // What moves when it grows takes its place twice for a moment.
+            config
+                .memory_reservation(0)
+                .memory_reservation_for_growth(ROOM_TO_GROW)
+                .memory_guard_size(SMALL_GUARD)
+                .memory_may_move(true);
+        }
         let wasmtime =
             wasmtime::Engine::new(&config).map_err(|error| EngineError::Configuration(format!("{error:#}")))?;
         start_clock(&wasmtime).map_err(EngineError::Thread)?;
-        let cache = cache_dir.and_then(|dir| match Cache::open(&dir) {
-            Ok(cache) => Some(Arc::new(cache)),
-            Err(error) => {
-                tracing::warn!("compiled plugins are not kept, each start compiles them again: {error}");
-                None
-            }
-        });
-        Ok(Engine { wasmtime, cache })
+        Ok(Engine { wasmtime, cache: Cache::open(cache).map(Arc::new) })
     }
+}
+
+/// Returns the bytes of addresses that this process may have, where that is limited.
+fn address_space_limit() -> Option<u64> {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the call writes to `limit`, which lives.
+    let is_known = unsafe { libc::getrlimit(libc::RLIMIT_AS, &raw mut limit) } == 0;
+    (is_known && limit.rlim_cur != libc::RLIM_INFINITY).then_some(limit.rlim_cur)
 }
 
 fn profiler(asked: Option<OsString>) -> Result<ProfilingStrategy, EngineError> {

@@ -31,7 +31,7 @@ mod unpack;
 mod wire;
 
 pub use answer::{Answer, Change, HeadersChange, OutputName, Produced, Verdict};
-pub use cache::default_cache_dir;
+pub use cache::CacheDirs;
 pub use counters::Counters;
 pub use describe::{Import, memory_minimum};
 pub use engine::{Engine, EngineError, TICK};

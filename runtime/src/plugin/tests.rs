@@ -21,7 +21,7 @@ fn load(bytes: &[u8], grants: &Grants) -> Result<Plugin, LoadError> {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("test.wasm");
     std::fs::write(&path, bytes).unwrap();
-    Engine::new(None).unwrap().load(&path, grants)
+    Engine::new(&CacheDirs::default()).unwrap().load(&path, grants)
 }
 
 fn setup() -> StageSetup {
@@ -381,6 +381,7 @@ fn typed_outcomes_are_counted() {
     assert_eq!(bench.process(), Err(CallError::Answer("0 outcomes on 1 records".to_owned())));
 }
 
+mod address_space;
 mod loading;
 mod sandbox;
 

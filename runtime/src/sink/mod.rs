@@ -3,6 +3,7 @@
 pub mod committer;
 pub mod dead_letter;
 pub mod event;
+mod packed_size;
 pub mod receipt;
 mod refused;
 mod session;
@@ -253,6 +254,11 @@ impl Sink {
                 Some(reason) => Err((oversize.span, reason)),
                 None => Ok(Some(oversize)),
             },
+            // As if a broker had said so: the source knows what to do.
+            Sent::Refused(receipt, error) if error.kind == ErrorKind::Authorization => {
+                Receipt::report(receipt, Err(error.about(&format!("topic \"{}\"", destination.name))));
+                Ok(None)
+            }
             Sent::Refused(_, error) => {
                 Err((oversize.span, format!("dead letter to topic \"{}\": {error}", destination.name)))
             }
@@ -260,9 +266,9 @@ impl Sink {
     }
 
     /// Remembers that a broker refused an output of this record, so that it goes to the dead-letter topic at once when
-    /// the record is read again after an abort.
-    pub fn remember_refused(&self, oversize: &OversizeRecord) {
-        self.refused().note(&oversize.span.lease.at, &oversize.record);
+    /// the record is read again after an abort. Returns whether that was not known.
+    pub fn remember_refused(&self, oversize: &OversizeRecord) -> bool {
+        self.refused().note(&oversize.span.lease.at, &oversize.record)
     }
 
     fn would_refuse(&self, span: &OpenSpan, record: &LargeRecord) -> bool {

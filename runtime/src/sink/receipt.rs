@@ -71,6 +71,8 @@ pub struct LargeRecord {
     pub offset: Offset,
     /// Its size in bytes, uncompressed.
     pub size: usize,
+    /// About its size when it is compressed; under at_least_once, where nobody asks, uncompressed.
+    pub packed: usize,
     /// The number of its output.
     pub output: usize,
     /// The number of the stage that it left.

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::dead_letter::DeadLetter;
+use super::packed_size::packed_size;
 use super::receipt::{LargeRecord, OpenSpan, Receipt};
 use super::write_gate::WritePermit;
 use super::writer::{BATCH_OVERHEAD, Destination, Writer, refusal, size};
@@ -83,10 +84,15 @@ impl<'a> WriteSession<'a> {
         let bytes = size - BATCH_OVERHEAD;
         // Over the limit as it stands it may still fit compressed: the broker decides.
         let receipt = if size > destination.limits.max_message_bytes && writer.dlq.is_some() {
-            let large = LargeRecord { offset: record.offset, size, output, stage, bytes };
+            let mut large = LargeRecord { offset: record.offset, size, packed: size, output, stage, bytes };
             // Under at_least_once a refusal costs nothing but the way there and back.
-            if self.sink.delivery == Delivery::ExactlyOnce && self.sink.would_refuse(span, &large) {
-                return Err(WriteError::Refused(Class::Oversize, TOO_LARGE.to_owned()));
+            if self.sink.delivery == Delivery::ExactlyOnce {
+                if writer.compresses() {
+                    large.packed = size - value.map_or(0, |value| value.len() - packed_size(value));
+                }
+                if self.sink.would_refuse(span, &large) {
+                    return Err(WriteError::Refused(Class::Oversize, TOO_LARGE.to_owned()));
+                }
             }
             span.receipt_with_fallback(letter(), large)
         } else {

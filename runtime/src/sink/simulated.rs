@@ -40,6 +40,8 @@ pub(crate) struct Script {
     pub(crate) holds_back: bool,
     /// The bytes of values that the queue takes; none: any.
     pub(crate) capacity: Option<usize>,
+    /// Why the client itself refuses a record.
+    pub(crate) refuse_to_send: Option<Refuse>,
     /// Why a broker refuses a record.
     pub(crate) refuse: Option<Refuse>,
     /// The results of the next calls for transactions; when there are none they succeed.
@@ -157,6 +159,9 @@ impl Producer<Receipt> for SimulatedProducer {
         let size = |record: &WrittenRecord| record.value.as_ref().map_or(0, Vec::len);
         {
             let mut script = self.kafka.script();
+            if let Some(error) = script.refuse_to_send.as_ref().and_then(|refuse| refuse(&record)) {
+                return Sent::Refused(receipt, error);
+            }
             let queued: usize = script.in_flight.iter().map(|(_, record)| size(record)).sum();
             if script.capacity.is_some_and(|capacity| queued + size(&record) > capacity) {
                 return Sent::Full(receipt);

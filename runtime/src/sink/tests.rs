@@ -52,7 +52,12 @@ impl Bench {
 
     /// Writes a record of so many bytes to the output, in a span of its own.
     fn write(&mut self, bytes: usize) -> Result<usize, WriteError> {
-        let record = self.record(&vec![b'x'; bytes], NO_TIMESTAMP);
+        self.write_value(&vec![b'x'; bytes])
+    }
+
+    /// Writes a record with this value to the output, in a span of its own.
+    fn write_value(&mut self, value: &[u8]) -> Result<usize, WriteError> {
+        let record = self.record(value, NO_TIMESTAMP);
         let mut span = self.span();
         let mut session = self.sink.begin(|| true).unwrap();
         let destined = Destined { output: 0, stage: 0, arena: &self.arena, record: &record, now: rt::unix_ms() };
@@ -193,6 +198,25 @@ fn a_limit_that_may_not_be_read_is_guessed() {
 }
 
 #[test]
+fn a_dead_letter_in_the_place_of_an_oversize_output_that_may_not_be_written_waits_for_the_right_like_any_other() {
+    let mut bench = Bench::new("at_least_once", limits(1000));
+    bench.kafka.script().refuse = refuse_over(1000);
+    bench.write(2000).unwrap();
+    let oversize = bench.too_large().unwrap();
+    bench.kafka.script().refuse_to_send = Some(Box::new(|record| {
+        (record.topic == "dlq").then(|| KafkaError::new(ErrorKind::Authorization, "Topic authorization failed"))
+    }));
+    assert!(matches!(bench.sink.resend(oversize), Ok(None)), "the pipeline does not end");
+    let told = bench.events.drain().into_iter().find_map(|event| match event {
+        SinkEvent::NotDelivered { span, error } => Some((span.first, error)),
+        _ => None,
+    });
+    let (first, error) = told.expect("the source is told");
+    assert_eq!((first, error.kind), (Offset(0), ErrorKind::Authorization));
+    assert!(error.text.contains("topic \"dlq\""), "{error}");
+}
+
+#[test]
 fn a_producer_that_does_not_get_rid_of_its_records_is_not_replaced() {
     let bench = Bench::new("at_least_once", limits(1 << 20));
     bench.kafka.script().never_flushes = true;
@@ -200,17 +224,39 @@ fn a_producer_that_does_not_get_rid_of_its_records_is_not_replaced() {
     assert!(bench.sink.is_producer_outdated(), "it is tried again");
 }
 
+/// Bytes that do not compress: each pair of them comes once.
+fn noise(len: usize) -> Vec<u8> {
+    (0..len as u32 / 2).flat_map(|n| (n.wrapping_mul(40_503) as u16).to_le_bytes()).collect()
+}
+
 #[test]
 fn under_exactly_once_many_oversize_outputs_are_soon_refused_without_asking_the_broker() {
     let mut bench = Bench::new("exactly_once", limits(1000));
     bench.kafka.script().refuse = refuse_over(0);
     for asked in 0..16 {
-        bench.write(2000 + asked).unwrap();
-        bench.sink.remember_refused(&bench.too_large().unwrap());
+        bench.write_value(&noise(2000 + 2 * asked)).unwrap();
+        assert!(bench.sink.remember_refused(&bench.too_large().unwrap()), "{asked}");
     }
-    assert!(matches!(bench.write(5000), Err(WriteError::Refused(Class::Oversize, reason)) if reason == TOO_LARGE));
-    bench.write(1500).unwrap();
+    let again = bench.write_value(&noise(5000));
+    assert!(matches!(again, Err(WriteError::Refused(Class::Oversize, reason)) if reason == TOO_LARGE));
+    bench.write_value(&noise(1500)).unwrap();
     assert!(bench.too_large().is_some(), "a smaller one may pass, so the broker is asked");
+}
+
+#[test]
+fn under_exactly_once_what_compresses_well_is_written_though_the_broker_refuses_smaller_ones_that_do_not() {
+    let mut bench = Bench::new("exactly_once", limits(1000));
+    bench.kafka.script().refuse = Some(Box::new(|record| {
+        let is_noise = record.topic == "out" && record.value.as_ref().is_some_and(|value| value[0] != b'x');
+        is_noise.then(|| KafkaError::new(ErrorKind::TooLarge, "Message size too large"))
+    }));
+    for asked in 0..16 {
+        bench.write_value(&noise(4000 + 2 * asked)).unwrap();
+        assert!(bench.sink.remember_refused(&bench.too_large().unwrap()));
+    }
+    assert!(matches!(bench.write_value(&noise(5000)), Err(WriteError::Refused(Class::Oversize, _))));
+    bench.write(50_000).unwrap();
+    assert_eq!(bench.kafka.texts("out").len(), 1);
 }
 
 #[test]

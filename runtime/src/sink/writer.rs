@@ -150,6 +150,12 @@ impl Writer {
         Ok(Writer { producer, outputs, dlq, properties, queue_bytes, enqueued })
     }
 
+    /// Returns whether the producer compresses what it sends.
+    pub(super) fn compresses(&self) -> bool {
+        let codec = ["compression.type", "compression.codec"].into_iter().find_map(|name| self.properties.get(name));
+        codec.is_some_and(|codec| codec != "none")
+    }
+
     /// Returns the same producer with what is known of its topics now.
     pub(super) fn with_topics(&self, topics: &KnownTopics) -> Writer {
         let (outputs, dlq) = topics.destinations();

@@ -30,7 +30,8 @@ impl Source {
                         Ok(true) => {}
                         Ok(false) => return false,
                         Err(error) => {
-                            failed = Some(error);
+                            let place = (record.origin.topic(), record.partition, record.offset);
+                            failed = Some((format!("{}/{}/{}", place.0, place.1, place.2), error));
                             return false;
                         }
                     },
@@ -53,8 +54,8 @@ impl Source {
             any |= is_lost || left < BURST && has_more && self.intake.has_room(worker);
             self.intake.set_quiet(worker, !has_more);
             complaints.into_iter().for_each(|error| self.on_failed(error, now));
-            if let Some(error) = failed {
-                self.fail(PipelineError::Unreadable(error), now);
+            if let Some((at, error)) = failed {
+                self.fail(PipelineError::Unreadable(error.about(&at)), now);
             }
         }
         any

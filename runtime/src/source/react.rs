@@ -112,7 +112,11 @@ impl Source {
                 self.on_not_delivered(&span, error, now, &mut actions);
             }
             Event::Sink(SinkEvent::TooLarge(oversize)) if self.transactions.is_some() => {
-                self.context.sink.remember_refused(&oversize);
+                if self.context.sink.remember_refused(&oversize)
+                    && let Some((transactions, _)) = &mut self.transactions
+                {
+                    transactions.on_record_refused();
+                }
                 let why = "a broker refused a record as too large, which becomes a dead letter";
                 actions.push(Action::Abort(why.to_owned()));
             }

@@ -85,6 +85,8 @@ pub struct Transactions {
     fenced: Option<Instant>,
     // Since the last commit.
     aborts: u32,
+    // It is aborted for a record that is not written again.
+    is_progress: bool,
     rewind: Rewind,
     // The pipeline has seen its last commit: the gate stays closed.
     is_last: bool,
@@ -103,6 +105,7 @@ impl Transactions {
             is_void: false,
             fenced: None,
             aborts: 0,
+            is_progress: false,
             rewind: Rewind::new(options.pipeline.clone(), now),
             is_last: false,
             options,
@@ -272,7 +275,14 @@ impl Transactions {
             return self.open(actions);
         }
         self.aborts += 1;
-        self.rewind.begin(self.aborts, now);
+        // What is known now brings no other abort, so nothing is to be waited for.
+        let waits_for = if std::mem::take(&mut self.is_progress) { 0 } else { self.aborts };
+        self.rewind.begin(waits_for, now);
+    }
+
+    /// A broker has refused a record that goes to the dead-letter topic at once from now on; an abort follows.
+    pub fn on_record_refused(&mut self) {
+        self.is_progress = true;
     }
 
     /// Returns whether another instance with our name took the transactional id over, and not the broker, whose
@@ -321,7 +331,7 @@ impl Transactions {
                 partition.committed(offset);
             }
         }
-        (self.begun, self.phase, self.aborts) = (now, Phase::Rewinding, 0);
+        (self.begun, self.phase, self.aborts, self.is_progress) = (now, Phase::Rewinding, 0, false);
         self.rewind.begin(self.aborts, now);
         // However long a commit takes, there is time to write.
         self.due = self.due.max(now + self.options.interval / 2);

@@ -207,13 +207,17 @@ impl Asked<'_> {
         self.progressed.read += 1;
         let Needs { headers: needs_headers, .. } = self.query.needs();
         let topic = record.origin.topic();
+        let at = || format!("{topic}/{}/{}", record.partition, record.offset);
         let mut headers: Vec<(String, Option<Vec<u8>>)> = Vec::new();
         if needs_headers {
             let mut push = |name: &[u8], value: Option<&[u8]>| {
                 headers.push((String::from_utf8_lossy(name).into_owned(), value.map(<[u8]>::to_vec)));
             };
-            // Headers that cannot be read in full count as far as they can.
-            let _ = record.origin.headers(&mut push);
+            if let Err(error) = record.origin.headers(&mut push) {
+                self.progressed.unreadable += 1;
+                self.progressed.first_unreadable.get_or_insert_with(|| format!("{}: {error}", at()));
+                return Flow::More;
+            }
         }
         let headers: Vec<(&str, Option<&[u8]>)> =
             headers.iter().map(|(name, value)| (name.as_str(), value.as_deref())).collect();
@@ -226,7 +230,6 @@ impl Asked<'_> {
             offset: record.offset.0,
             headers: &headers,
         };
-        let at = || format!("{topic}/{}/{}", record.partition, record.offset);
         match self.query.add(&input, self.out) {
             Ok(flow) => flow,
             Err(RowError::Unreadable(why)) => {

@@ -9,7 +9,7 @@ use crate::batch::{Batch, Field, HeaderList, NO_TIMESTAMP, Offset, Partition};
 use crate::config::plan::{Grants, Hold, Limits, Then};
 use crate::failure::Class;
 use crate::plugin::testing::{Core, component};
-use crate::plugin::{CallError, Engine, Verdict};
+use crate::plugin::{CacheDirs, CallError, Engine, Verdict};
 
 /// What a record's value makes the plugin do, by its first byte.
 const ORDERS: &str = r#"
@@ -108,7 +108,7 @@ impl Bench {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("test.wasm");
         std::fs::write(&path, component(core)).unwrap();
-        let plugin = Engine::new(None).unwrap().load(&path, &Grants::default()).unwrap();
+        let plugin = Engine::new(&CacheDirs::default()).unwrap().load(&path, &Grants::default()).unwrap();
         let stage = Stage::start(&plugin, &setup(memory), on_error(), Arc::default()).unwrap();
         Bench::of(stage, values)
     }

@@ -70,6 +70,9 @@ pub struct QueuedJob {
 pub enum WorkerMessage {
     /// Work on this.
     Job(QueuedJob),
+    /// Deliver what was kept: see [`PipelineContext::keeps_completed`]. Of a lease that is revoked by then, nothing is
+    /// written. [`WorkerEvent::Processed`] follows once more.
+    Deliver,
     /// Do not wait for retries of this partition any more: it is being given up.
     AbandonRetries(Arc<Lease>),
 }
@@ -115,6 +118,9 @@ pub struct PipelineContext {
     pub tripped: AtomicBool,
     /// What became of each record, where a replay wants to know.
     pub outcomes: Option<ReplayOutcomes>,
+    /// Whether what has come through the chain is kept until [`WorkerMessage::Deliver`]: so no transaction is open
+    /// while something waits for a retry.
+    pub keeps_completed: bool,
 }
 
 impl PipelineContext {
@@ -181,6 +187,8 @@ pub struct Worker {
     chain: Chain,
     context: Arc<PipelineContext>,
     retries: RetryQueue,
+    // What has come through the chain and is to be delivered later.
+    completed: Vec<InFlightBatch>,
     spare: InFlightBatch,
     clock: Arc<WorkerClock>,
 }
@@ -197,7 +205,8 @@ impl Worker {
         let retries = RetryQueue::new(context.retry_budget.clone());
         let chain = Chain::new(stages).with_formats(context.formats.clone());
         let clock = context.counters.pipeline.worker(number);
-        Worker { number, chain, context, retries, spare: InFlightBatch::default(), clock }
+        let (completed, spare) = (Vec::new(), InFlightBatch::default());
+        Worker { number, chain, context, retries, completed, spare, clock }
     }
 
     /// Works on the next message and on the retries that are due. Ends when nobody sends any more; what still waits for
@@ -215,6 +224,7 @@ impl Worker {
         let is_first = message.is_some();
         match message {
             Some(WorkerMessage::Job(job)) => self.take(job),
+            Some(WorkerMessage::Deliver) => self.deliver_completed(),
             // Its spans are abandoned as they are dropped.
             Some(WorkerMessage::AbandonRetries(lease)) => self.retries.abandon(&lease),
             None if messages.is_closed() => return Turn::Ended(()),
@@ -238,19 +248,33 @@ impl Worker {
                 // What waits would fail and be dead-lettered: it is read again once the circuit breaker has closed.
                 return self.retries.clear();
             }
-            let (number, chain, context) = (self.number, &mut self.chain, &*self.context);
-            if !self.retries.resume_due(now, &mut |batch| advance(number, chain, batch, context)) {
+            let (retries, mut advancer) = self.advancer();
+            if !retries.resume_due(now, &mut |batch| advancer.advance(batch)) {
                 return;
             }
         }
+    }
+
+    fn advancer(&mut self) -> (&mut RetryQueue, Advancer<'_>) {
+        let Worker { number, chain, completed, context, retries, .. } = self;
+        (retries, Advancer::new(*number, chain, completed, context))
+    }
+
+    /// Delivers what was kept.
+    fn deliver_completed(&mut self) {
+        for mut batch in std::mem::take(&mut self.completed) {
+            deliver(self.number, &mut batch, &self.context);
+        }
+        let batch = Batch::default();
+        self.context.events.send_and_wake(WorkerEvent::Processed { worker: self.number, batch });
     }
 
     fn take(&mut self, job: QueuedJob) {
         let mut batch = std::mem::take(&mut self.spare);
         batch.begin(job.batch, job.spans, job.probe);
         batch.ahead = job.ahead;
-        let (number, chain, context) = (self.number, &mut self.chain, &*self.context);
-        self.retries.take(&mut batch, &mut |batch| advance(number, chain, batch, context));
+        let (retries, mut advancer) = self.advancer();
+        retries.take(&mut batch, &mut |batch| advancer.advance(batch));
         let memory = batch.finish();
         self.spare = batch;
         // Before the batch's memory comes back and makes room for another.
@@ -259,21 +283,42 @@ impl Worker {
     }
 }
 
-/// Takes a batch as far as it goes now, and delivers it if it has come through.
-fn advance(worker: usize, chain: &mut Chain, batch: &mut InFlightBatch, context: &PipelineContext) -> Advanced {
-    if batch.probe.is_none() && !batch.has_begun() && context.tripped.load(Ordering::Acquire) {
-        // A circuit breaker is open: the spans are abandoned, and read again later.
-        return Advanced::Done;
+/// What takes a worker's batches on.
+struct Advancer<'a> {
+    number: usize,
+    chain: &'a mut Chain,
+    completed: &'a mut Vec<InFlightBatch>,
+    context: &'a PipelineContext,
+}
+
+impl<'a> Advancer<'a> {
+    fn new(
+        number: usize,
+        chain: &'a mut Chain,
+        completed: &'a mut Vec<InFlightBatch>,
+        context: &'a PipelineContext,
+    ) -> Advancer<'a> {
+        Advancer { number, chain, completed, context }
     }
-    let probe_ended = |result| context.events.send(WorkerEvent::ProbeEnded(result));
-    let seen = |batch: &InFlightBatch| if batch.probed { ProbeResult::Passed } else { ProbeResult::Unclear };
-    match chain.advance(batch, &context.chain_context(worker)) {
-        Step::Completed if batch.ahead => probe_ended(ProbeResult::Unclear),
-        Step::Completed => deliver(worker, batch, context),
-        Step::RetryLater { hold, backoff } => return Advanced::RetryAt { hold, wake: rt::now() + backoff },
-        Step::LookaheadDone => probe_ended(seen(batch)),
-        Step::ProbeFailed => probe_ended(ProbeResult::Failed),
-        Step::Abandoned => {}
+
+    /// Takes a batch as far as it goes now, and delivers it if it has come through.
+    fn advance(&mut self, batch: &mut InFlightBatch) -> Advanced {
+        let context = self.context;
+        if batch.probe.is_none() && !batch.has_begun() && context.tripped.load(Ordering::Acquire) {
+            // A circuit breaker is open: the spans are abandoned, and read again later.
+            return Advanced::Done;
+        }
+        let probe_ended = |result| context.events.send(WorkerEvent::ProbeEnded(result));
+        let seen = |batch: &InFlightBatch| if batch.probed { ProbeResult::Passed } else { ProbeResult::Unclear };
+        match self.chain.advance(batch, &context.chain_context(self.number)) {
+            Step::Completed if batch.ahead => probe_ended(ProbeResult::Unclear),
+            Step::Completed if context.keeps_completed => self.completed.push(std::mem::take(batch)),
+            Step::Completed => deliver(self.number, batch, context),
+            Step::RetryLater { hold, backoff } => return Advanced::RetryAt { hold, wake: rt::now() + backoff },
+            Step::LookaheadDone => probe_ended(seen(batch)),
+            Step::ProbeFailed => probe_ended(ProbeResult::Failed),
+            Step::Abandoned => {}
+        }
+        Advanced::Done
     }
-    Advanced::Done
 }

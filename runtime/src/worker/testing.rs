@@ -127,6 +127,7 @@ pub(super) fn pipeline(delivery: &str, stages: &[&str], limits: TopicLimits) -> 
         sink_events,
         tripped: AtomicBool::new(false),
         outcomes: None,
+        keeps_completed: false,
     };
     TestPipeline { kafka, context: Arc::new(context), events }
 }

@@ -68,13 +68,13 @@ impl TestPipeline {
             sender.send(WorkerMessage::job(job, &self.context.sink_events)).unwrap();
         }
         drop(sender);
-        work(Worker::new(0, stages, self.context.clone()), &receiver);
+        work(&mut Worker::new(0, stages, self.context.clone()), &receiver);
         self.listen()
     }
 }
 
 /// Lets a worker work until nobody sends any more and nothing waits.
-fn work(mut worker: Worker, receiver: &rt::Receiver<WorkerMessage>) {
+fn work(worker: &mut Worker, receiver: &rt::Receiver<WorkerMessage>) {
     loop {
         match worker.turn(receiver) {
             rt::Turn::Again => {}
@@ -215,6 +215,36 @@ fn nothing_more_is_called_once_the_pipeline_is_cut_off() {
 }
 
 #[test]
+fn what_is_kept_is_written_when_it_is_asked_for_after_all_retries_and_not_under_a_lease_that_has_ended() {
+    let mut pipeline = default_pipeline();
+    Arc::get_mut(&mut pipeline.context).unwrap().keeps_completed = true;
+    let mut failed = 0;
+    let stages = one_stage(move |value| match value {
+        "later" if failed < 2 => {
+            failed += 1;
+            Act::Retry("not yet".into())
+        }
+        _ => Act::Keep,
+    });
+    let (sender, receiver) = rt::channel();
+    let mut worker = Worker::new(0, stages, pipeline.context.clone());
+    let mut settle = |message| {
+        sender.send(message).unwrap();
+        work(&mut worker, &receiver);
+    };
+    let ((first, _), (second, lease)) = (job(0, 0, &["a", "later", "b"]), job(1, 0, &["c"]));
+    settle(WorkerMessage::job(first, &pipeline.context.sink_events));
+    settle(WorkerMessage::job(second, &pipeline.context.sink_events));
+    let told = pipeline.listen();
+    assert_eq!((told.delivered, pipeline.kafka.script().written.len()), (vec![], 0));
+    lease.revoke();
+    settle(WorkerMessage::Deliver);
+    assert_eq!(pipeline.kafka.texts("out"), ["a", "later", "b"]);
+    let told = pipeline.listen();
+    assert_eq!((told.delivered, told.abandoned), (vec![(0, 3)], vec![(0, false)]));
+}
+
+#[test]
 fn a_probe_ends_as_soon_as_it_is_certain_and_writes_nothing() {
     let pipeline = default_pipeline();
     pipeline.context.tripped.store(true, Ordering::Release);
@@ -240,7 +270,7 @@ fn jobs_in_the_queue_of_a_worker_that_panics_are_abandoned() {
     sender.send(message(2)).unwrap();
     let stages = one_stage(|_| panic!("a test's panic"));
     let context = pipeline.context.clone();
-    let thread = std::thread::spawn(move || work(Worker::new(0, stages, context), &receiver));
+    let thread = std::thread::spawn(move || work(&mut Worker::new(0, stages, context), &receiver));
     assert!(thread.join().is_err());
     assert_eq!(pipeline.listen().abandoned, [(0, false), (2, false)]);
     assert!(sender.send(message(4)).is_err());
@@ -284,8 +314,8 @@ fn records_that_share_bytes_wait_for_a_neighbours_retry_in_little_memory() {
     assert_eq!(waiting.records, 2);
     assert!(waiting.bytes < 2 << 20, "{} bytes", waiting.bytes);
     while let Some(wake) = worker.retries.next_wake() {
-        let (chain, context) = (&mut worker.chain, &*pipeline.context);
-        worker.retries.resume_due(wake, &mut |batch| advance(0, chain, batch, context));
+        let (retries, mut advancer) = worker.advancer();
+        retries.resume_due(wake, &mut |batch| advancer.advance(batch));
     }
     let told = pipeline.listen();
     assert_eq!((told.delivered, pipeline.kafka.texts("dlq")), (vec![(0, 2)], vec!["retry".to_owned()]));
@@ -323,8 +353,8 @@ fn thousands_of_partitions_wait_in_one_pass_over_their_records() {
     assert_eq!(pipeline.context.retry_budget.waiting().records, 60_000);
     is_better.store(true, Ordering::Relaxed);
     while let Some(wake) = worker.retries.next_wake() {
-        let (chain, context) = (&mut worker.chain, &*pipeline.context);
-        worker.retries.resume_due(wake, &mut |batch| advance(0, chain, batch, context));
+        let (retries, mut advancer) = worker.advancer();
+        retries.resume_due(wake, &mut |batch| advancer.advance(batch));
     }
     assert_eq!(pipeline.kafka.texts("out").len(), 60_000);
 }

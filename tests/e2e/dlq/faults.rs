@@ -1,7 +1,7 @@
 //! Replays that do not come to their end: crashes, stops, another replay, stages that fail for good.
 
 use std::process::{Child, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
@@ -91,15 +91,17 @@ fn after_kill_9_in_the_middle_the_next_replay_delivers_the_rest_and_repeats_noth
     assert_eq!(desk.letters().len(), COUNT);
 }
 
-/// Dead letters of which every other is through the chain at once, and the rest wait for a retry: so the transaction of
-/// their replay is open for a while.
+/// Dead letters of which ten fill a batch of the producer, which is sent at once, and five to another topic do not, and
+/// wait for more: so the transaction of their replay stays open for a while.
 fn waiting(test: &str) -> Desk {
     let mut desk = Desk::new(test, 1);
     desk.pipeline.set_stage("on_error", json!({ "retries": 0 }));
-    desk.process(&["!retry:1", "!output:side"].repeat(10));
-    let topic = json!({ "topic": desk.pipeline.output });
-    desk.pipeline.set("outputs", json!({ "default": topic, "side": topic }));
-    desk.pipeline.set_stage("on_error", json!({ "retries": 1, "backoff": "60s", "max_backoff": "60s" }));
+    desk.process(&[["!retry:1"; 10].as_slice(), &["!output:side"; 5]].concat());
+    let side = format!("{}.side", desk.pipeline.name);
+    desk.kafka.create_topic(&side, 1, &[]);
+    desk.pipeline.set("outputs", json!({ "default": { "topic": desk.pipeline.output }, "side": { "topic": side } }));
+    desk.pipeline.set("producer", json!({ "batch.num.messages": 10, "linger.ms": 40_000 }));
+    desk.pipeline.set_stage("on_error", json!({ "retries": 1, "backoff": "10ms" }));
     desk
 }
 
@@ -126,10 +128,30 @@ fn of_a_transaction_that_kill_9_left_open_nothing_is_seen_and_the_next_replay_de
     wait_for_open_transaction(&desk);
     running.signal(libc::SIGKILL);
     assert_eq!(running.end().0, None);
-    desk.pipeline.set_stage("on_error", json!({ "retries": 1, "backoff": "10ms" }));
-    assert_eq!(desk.replay(0, &[])["replayed"], 20);
-    assert_eq!(desk.output().len(), 20);
-    assert_eq!(desk.replay(0, &[])["already"], 20);
+    let topic = json!({ "topic": desk.pipeline.output });
+    desk.pipeline.set("outputs", json!({ "default": topic, "side": topic }));
+    desk.pipeline.remove("producer");
+    assert_eq!(desk.replay(0, &[])["replayed"], 15);
+    assert_eq!(desk.output().len(), 15);
+    assert_eq!(desk.replay(0, &[])["already"], 15);
+}
+
+#[test]
+fn retries_that_wait_longer_than_a_transaction_may_take_are_over_before_it_begins() {
+    let mut desk = Desk::new("replay-long", 1);
+    desk.pipeline.set_stage("on_error", json!({ "retries": 0 }));
+    // The neighbours are through the chain at once.
+    desk.process(&["!output:side", "!retry:2", "!output:side", "!retry:2"]);
+    let topic = json!({ "topic": desk.pipeline.output });
+    desk.pipeline.set("outputs", json!({ "default": topic, "side": topic }));
+    desk.pipeline.set("producer", json!({ "transaction.timeout.ms": 2000 }));
+    desk.pipeline.set_stage("on_error", json!({ "retries": 2, "backoff": "2500ms", "max_backoff": "2500ms" }));
+    let begun = Instant::now();
+    let summary = desk.replay(0, &[]);
+    assert_eq!((&summary["replayed"], &summary["left"]), (&json!(4), &json!([])));
+    assert!(begun.elapsed() > Duration::from_secs(5), "the retries were too quick for this test");
+    assert_eq!(desk.output().len(), 4);
+    assert_eq!(desk.replay(0, &[])["already"], 4);
 }
 
 #[test]
@@ -235,7 +257,7 @@ fn a_stage_that_fails_on_too_much_again_does_not_fill_the_dlq() {
 #[test]
 fn the_rate_is_bounded() {
     let (desk, _) = mended("replay-rate");
-    let begun = std::time::Instant::now();
+    let begun = Instant::now();
     assert_eq!(desk.replay(0, &["--rate", "100"])["replayed"], COUNT);
     // The last of its parts need not be waited for.
     assert!(begun.elapsed() >= Duration::from_millis(3_500), "{:?}", begun.elapsed());

@@ -3,6 +3,7 @@
 mod abort;
 mod change;
 mod memory;
+mod producer;
 mod report;
 mod run;
 mod target;
@@ -133,6 +134,11 @@ mod tests {
     #[test]
     fn typed_answers_are_read_or_refused() {
         holds("typed", 10_000, SOME);
+    }
+
+    #[test]
+    fn answers_become_outputs_and_dead_letters() {
+        holds("answers", 5_000, SOME);
     }
 
     #[test]

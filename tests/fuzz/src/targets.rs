@@ -1,5 +1,6 @@
 //! Everything that reads what others wrote.
 
+mod answers;
 mod avro;
 mod headers;
 mod json;
@@ -12,9 +13,10 @@ mod typed;
 use crate::target::Kind;
 
 /// All targets, in the order in which they are run.
-pub static ALL: [Kind; 10] = [
+pub static ALL: [Kind; 11] = [
     packed::KIND,
     typed::KIND,
+    answers::KIND,
     letters::KIND,
     headers::KIND,
     pipeline::YAML,

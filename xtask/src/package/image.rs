@@ -140,6 +140,7 @@ fn write_layout(root: &Path, layout: &Path) -> Result<()> {
         "{{\"architecture\":\"amd64\",\"os\":\"linux\",\"config\":{{\"User\":\"{USER}\",\
          \"Entrypoint\":[\"/usr/bin/sluice\"],\"Cmd\":[\"run\",\"/etc/sluicebox/pipelines\"],\
          \"Env\":[\"PATH=/usr/bin\",\"SLUICE_CACHE_DIR=/var/cache/sluicebox/compiled\",\
+         \"SLUICE_CACHE_TRUST=parents\",\
          \"SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt\"],\"StopSignal\":\"SIGTERM\",\"WorkingDir\":\"/\",\
          \"Labels\":{{\"org.opencontainers.image.title\":\"sluicebox\",\"org.opencontainers.image.version\":\"{}\",\
          \"org.opencontainers.image.licenses\":\"Apache-2.0\"}}}},\

@@ -1,4 +1,5 @@
-//! One try to replay a batch: a transaction from its begin to its commit, or to its abort.
+//! One try to replay a batch: it goes through the chain, with all its retries, and what came of it is then written in a
+//! transaction, from its begin to its commit, or to its abort.
 
 use crate::rt::JoinHandle;
 use std::collections::BTreeSet;
@@ -38,11 +39,21 @@ pub enum Trouble {
     Over(String),
 }
 
+/// What is done with a batch.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// It goes through the chain, and nothing is written.
+    Chain,
+    /// What came of it is written.
+    Delivery,
+}
+
 /// Where the dead letters of a batch are.
 struct Course {
     generation: u64,
     leases: Vec<Arc<Lease>>,
-    // The worker has given the batch back: only what is held can still be written.
+    phase: Phase,
+    // The worker has nothing more to do with it in this phase, but for what is held.
     processed: bool,
     held: BTreeSet<usize>,
     // Neither acknowledged nor given up.
@@ -50,19 +61,25 @@ struct Course {
     given_up: BTreeSet<usize>,
     // Where the path ends nothing is written, and that is meant.
     strays: BTreeSet<usize>,
+    outcomes: Vec<(usize, ReplayOutcome)>,
     trouble: Option<Trouble>,
 }
 
 impl Replay {
-    /// Takes a batch through the chain, in a transaction. Answers what came of each, by its slot.
+    /// Takes a batch through the chain, and writes what came of it in a transaction, which is not open while something
+    /// waits for a retry: that may take longer than a transaction may. Answers what came of each, by its slot.
     pub(super) fn attempt(&mut self, batch: &[Pending]) -> Result<Vec<(usize, ReplayOutcome)>, Trouble> {
         self.generation += 1;
-        let dry = self.options.dry_run;
-        if !dry {
-            begin(&self.shared.sink)?;
+        let mut course = self.take_through(batch);
+        let mut has_begun = false;
+        if !self.options.dry_run && course.trouble.is_none() {
+            match begin(&self.shared.sink) {
+                Ok(()) => has_begun = true,
+                Err(trouble) => self.give_up(&mut course, trouble),
+            }
         }
-        let result = self.take_through(batch);
-        if dry {
+        let result = self.deliver(course);
+        if !has_begun {
             return result;
         }
         let result = result.and_then(|outcomes| {
@@ -81,32 +98,47 @@ impl Replay {
         result
     }
 
-    fn take_through(&mut self, batch: &[Pending]) -> Result<Vec<(usize, ReplayOutcome)>, Trouble> {
+    /// Takes a batch through the chain. The worker keeps what came of it.
+    fn take_through(&mut self, batch: &[Pending]) -> Course {
         let job = job(batch, self.generation);
         let mut course = Course {
             generation: self.generation,
             leases: job.spans.iter().map(|span| span.lease.clone()).collect(),
+            phase: Phase::Chain,
             processed: false,
             held: BTreeSet::new(),
             open: (0..batch.len()).collect(),
             given_up: BTreeSet::new(),
             strays: BTreeSet::new(),
+            outcomes: Vec::new(),
             trouble: None,
         };
         // A worker that has ended is noticed below.
         let _ = self.jobs.send(WorkerMessage::job(job, &self.shared.sink_events));
-        let mut outcomes = Vec::new();
+        self.wait_for_end(&mut course);
+        course
+    }
+
+    /// Has what the worker keeps written; nothing, where there is trouble already.
+    fn deliver(&mut self, mut course: Course) -> Result<Vec<(usize, ReplayOutcome)>, Trouble> {
+        (course.phase, course.processed) = (Phase::Delivery, false);
+        let _ = self.jobs.send(WorkerMessage::Deliver);
+        self.wait_for_end(&mut course);
+        course.trouble.map_or(Ok(course.outcomes), Err)
+    }
+
+    /// Waits for the end of a phase.
+    fn wait_for_end(&mut self, course: &mut Course) {
         while !course.is_over() {
             match self.events.recv_timeout(LOOK) {
                 Ok(Event::Command(Command::Stop { .. })) => self.stopping = true,
-                Ok(event) => self.follow(&mut course, event),
-                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => self.look(&mut course),
+                Ok(event) => self.follow(course, event),
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => self.look(course),
             }
             let noted = self.shared.outcomes.as_ref().map(ReplayOutcomes::take).unwrap_or_default();
             course.strays.extend(strays(&noted));
-            outcomes.extend(noted);
+            course.outcomes.extend(noted);
         }
-        course.trouble.map_or(Ok(outcomes), Err)
     }
 
     fn follow(&self, course: &mut Course, event: Event) {
@@ -178,8 +210,8 @@ impl Replay {
             (course.processed, course.held) = (true, BTreeSet::new());
             self.give_up(course, Trouble::Over("the worker has ended: please report this".to_owned()));
         }
-        // Where all is given up and nobody has said why, it is cut off, too.
-        if self.shared.cut_off.load(Ordering::Acquire) || course.is_still() && course.open.is_empty() {
+        // Where something is given up and nobody has said why, it is cut off, too.
+        if self.shared.cut_off.load(Ordering::Acquire) || course.is_still() && course.has_ended_unexplained() {
             self.give_up(course, Trouble::Over("it was cut off".to_owned()));
         }
     }
@@ -227,7 +259,21 @@ impl Course {
 
     /// Whether nothing more is to be waited for. What was given up is explained by an event that follows.
     fn is_over(&self) -> bool {
-        self.is_still() && (self.trouble.is_some() || self.open.is_empty() && self.given_up.is_subset(&self.strays))
+        let is_done = self.given_up.is_subset(&self.strays) && self.has_ended();
+        self.is_still() && (self.trouble.is_some() || is_done)
+    }
+
+    /// Whether everything has come to the end of the phase, or was given up.
+    fn has_ended(&self) -> bool {
+        match self.phase {
+            Phase::Chain => true,
+            Phase::Delivery => self.open.is_empty(),
+        }
+    }
+
+    /// Whether something was given up that has no path that ends early.
+    fn has_ended_unexplained(&self) -> bool {
+        self.has_ended() && !self.given_up.is_subset(&self.strays)
     }
 }
 

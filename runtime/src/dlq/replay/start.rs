@@ -160,6 +160,7 @@ fn shared(
         sink_events,
         tripped: AtomicBool::new(false),
         outcomes: Some(ReplayOutcomes::default()),
+        keeps_completed: true,
     })
 }
 

@@ -161,14 +161,14 @@ impl RecordOrigin for OwnedMessage {
         unsafe { text(sys::rd_kafka_topic_name(self.raw().rkt)) }.into()
     }
 
-    /// A name may be any bytes. One with a zero byte in it ends there, because that is all that librdkafka tells of it.
+    /// A name may be any bytes, among them zero.
     fn headers(&self, each: &mut EachHeader<'_>) -> Result<(), KafkaError> {
         let mut headers = ptr::null_mut();
         // SAFETY: the message lives; `headers` belongs to it.
         match unsafe { sys::rd_kafka_message_headers(self.0.as_ptr(), &mut headers) } {
             RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR => {}
             RDKafkaRespErr::RD_KAFKA_RESP_ERR__NOENT => return Ok(()),
-            code => return Err(error_of(code, "a record's headers")),
+            code => return Err(error_of(code, "its headers are malformed")),
         }
         for index in 0.. {
             let (mut name, mut value, mut len) = (ptr::null(), ptr::null(), 0);
@@ -178,10 +178,24 @@ impl RecordOrigin for OwnedMessage {
                 if code != RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR {
                     break;
                 }
-                each(CStr::from_ptr(name).to_bytes(), bytes(value, len));
+                each(header_name(name), bytes(value, len));
             }
         }
         Ok(())
+    }
+}
+
+/// The name of a header. librdkafka tells where it begins, and leaves it to the caller to find a zero byte behind it,
+/// which may be in the middle of the name, too. It keeps the length and then the value's address in front of the name
+/// (`rd_kafka_header_t` in `rdkafka_header.h`); the version that is built in does, and a test says so.
+///
+/// # Safety
+/// `name` was told by `rd_kafka_header_get_all`, of a list that outlives `'a`.
+unsafe fn header_name<'a>(name: *const std::ffi::c_char) -> &'a [u8] {
+    // SAFETY: name and length are parts of one structure of a list that outlives `'a`; both are aligned as in C.
+    unsafe {
+        let len = name.cast::<usize>().sub(2).read_unaligned();
+        std::slice::from_raw_parts(name.cast(), len)
     }
 }
 
@@ -217,4 +231,36 @@ pub(super) unsafe fn text(start: *const std::ffi::c_char) -> String {
     }
     // SAFETY: it is not null, so it points to a C string.
     unsafe { CStr::from_ptr(start).to_string_lossy().into_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn header_names_are_read_whole_whatever_is_in_them() {
+        let long = vec![b'n'; 5_000];
+        let names: [&[u8]; 6] = [b"trace", b"a\0b", b"\0", b"", b"\xff\0\0", &long];
+        // SAFETY: the list is made, read and destroyed here; names and values live for the calls, which copy them.
+        unsafe {
+            let list = sys::rd_kafka_headers_new(1);
+            for name in names {
+                for value in [Some(&b"value"[..]), Some(b""), None] {
+                    let start = value.map_or(ptr::null(), <[u8]>::as_ptr);
+                    let (name_len, len) = (name.len() as isize, value.map_or(0, <[u8]>::len) as isize);
+                    sys::rd_kafka_header_add(list, name.as_ptr().cast(), name_len, start.cast(), len);
+                }
+            }
+            let mut read = Vec::new();
+            for index in 0..names.len() * 3 {
+                let (mut name, mut value, mut len) = (ptr::null(), ptr::null(), 0);
+                sys::rd_kafka_header_get_all(list, index, &mut name, &mut value, &mut len);
+                read.push((header_name(name).to_vec(), bytes(value, len).map(<[u8]>::to_vec)));
+            }
+            let values = || [Some(b"value".to_vec()), Some(Vec::new()), None];
+            let written: Vec<_> = names.iter().flat_map(|name| values().map(|value| (name.to_vec(), value))).collect();
+            assert_eq!(read, written);
+            sys::rd_kafka_headers_destroy(list);
+        }
+    }
 }

@@ -22,7 +22,11 @@ pub(super) fn wat(text: &str) -> Vec<u8> {
 #[test]
 fn a_file_that_is_no_plugin_is_refused_by_what_it_is() {
     let none = Grants::default();
-    let missing = Engine::new(None).unwrap().load(Path::new("/nowhere/redact.wasm"), &none).map(|_| ()).unwrap_err();
+    let missing = Engine::new(&CacheDirs::default())
+        .unwrap()
+        .load(Path::new("/nowhere/redact.wasm"), &none)
+        .map(|_| ())
+        .unwrap_err();
     assert_eq!(
         missing.to_string(),
         "/nowhere/redact.wasm: there is no such plugin file; build the plugin, or name the file where it lies"
@@ -216,7 +220,11 @@ impl Cached {
 
     /// Loads as a new process would, and sees that it works.
     fn load(&self) {
-        let engine = Engine::new(Some(self.cache())).unwrap();
+        self.load_from(&self.cache().into());
+    }
+
+    fn load_from(&self, dirs: &CacheDirs) {
+        let engine = Engine::new(dirs).unwrap();
         let plugin = engine.load(&self.dir.path().join("test.wasm"), &Grants::default()).unwrap();
         plugin.instantiate(&setup(), Arc::default()).unwrap();
     }
@@ -264,6 +272,61 @@ fn a_cache_that_others_may_write_to_is_not_trusted() {
     fs::set_permissions(cached.cache(), fs::Permissions::from_mode(0o777)).unwrap();
     cached.load();
     assert_eq!(cached.files().len(), 0, "such a folder is not used");
+}
+
+#[test]
+fn a_cache_that_others_may_rename_is_not_trusted_unless_nobody_else_is_there() {
+    let cached = Cached::new();
+    let parent = cached.dir.path().join("new");
+    fs::create_dir(&parent).unwrap();
+    let with_mode = |mode| fs::set_permissions(&parent, fs::Permissions::from_mode(mode)).unwrap();
+    with_mode(0o777);
+    cached.load();
+    assert_eq!(cached.files().len(), 0, "others may put another folder in its place");
+    cached.load_from(&CacheDirs { trust_parents: true, ..cached.cache().into() });
+    assert_eq!(cached.files().len(), 1, "there are no others");
+    fs::remove_file(cached.files().remove(0)).unwrap();
+    // As /tmp: others may make entries, and not rename those of this user.
+    with_mode(0o1777);
+    cached.load();
+    assert_eq!(cached.files().len(), 1);
+}
+
+#[test]
+fn what_was_compiled_beforehand_is_used_and_only_read() {
+    let cached = Cached::new();
+    cached.load();
+    let [file] = &cached.files()[..] else { panic!("one file is kept") };
+    let own = cached.dir.path().join("own");
+    let dirs = CacheDirs { own: Some(own.clone()), precompiled: Some(cached.cache()), trust_parents: false };
+    let kept = || fs::read_dir(&own).unwrap().count();
+    fs::set_permissions(cached.cache(), fs::Permissions::from_mode(0o500)).unwrap();
+    cached.load_from(&dirs);
+    assert_eq!(kept(), 0, "it was not compiled");
+    // Without a folder of its own, too.
+    cached.load_from(&CacheDirs { own: None, ..dirs.clone() });
+    fs::set_permissions(cached.cache(), fs::Permissions::from_mode(0o700)).unwrap();
+    let written = fs::metadata(file).unwrap();
+    fs::write(file, "nonsense").unwrap();
+    cached.load_from(&dirs);
+    assert_eq!((kept(), fs::read(file).unwrap().as_slice()), (1, &b"nonsense"[..]));
+    assert_eq!(fs::metadata(file).unwrap().ino(), written.ino());
+}
+
+#[test]
+fn what_others_may_have_compiled_beforehand_is_not_used() {
+    let cached = Cached::new();
+    cached.load();
+    let own = cached.dir.path().join("own");
+    let dirs = CacheDirs { own: Some(own.clone()), precompiled: Some(cached.cache()), trust_parents: false };
+    for (path, mode) in [(cached.cache(), 0o777), (cached.cache().parent().unwrap().to_owned(), 0o777)] {
+        let before = fs::metadata(&path).unwrap().permissions();
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        cached.load_from(&dirs);
+        assert_eq!(fs::read_dir(&own).unwrap().count(), 1, "{}: it is compiled", path.display());
+        fs::remove_dir_all(&own).unwrap();
+        fs::set_permissions(&path, before).unwrap();
+    }
 }
 
 #[test]

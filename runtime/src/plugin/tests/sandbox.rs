@@ -283,7 +283,7 @@ fn a_function_that_would_take_minutes_to_compile_is_refused() {
 #[test]
 fn a_file_that_is_too_large_or_no_file_is_not_read() {
     let dir = tempfile::tempdir().unwrap();
-    let engine = Engine::new(None).unwrap();
+    let engine = Engine::new(&CacheDirs::default()).unwrap();
     let said = |path: &std::path::Path| engine.load(path, &Grants::default()).map(|_| ()).unwrap_err().to_string();
     let large = dir.path().join("large.wasm");
     let mut file = std::fs::File::create(&large).unwrap();

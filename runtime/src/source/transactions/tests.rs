@@ -114,6 +114,23 @@ fn a_question_after_an_abort_that_is_not_answered_is_asked_again() {
 }
 
 #[test]
+fn aborts_upon_aborts_wait_but_where_a_record_is_known_now_that_brokers_refuse() {
+    let mut setting = Setting::open();
+    for (is_known_now, waits) in [(true, false), (true, false), (true, false), (false, true), (true, false)] {
+        if is_known_now {
+            setting.transactions.on_record_refused();
+        }
+        setting.transactions.abort("a test", setting.now, &mut setting.actions);
+        setting.partitions.invalidate(0);
+        setting.writers_leave();
+        setting.outcome(TransactionOutcome::Begun { cause: None, renewed: None });
+        words(&mut setting.actions);
+        assert_eq!(setting.step(Duration::ZERO).is_empty(), waits);
+        setting.transactions.phase = Phase::Open;
+    }
+}
+
+#[test]
 fn what_made_it_void_while_it_was_committed_leaves_the_commit_standing() {
     let mut setting = Setting::open();
     setting.step(INTERVAL);

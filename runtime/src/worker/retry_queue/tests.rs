@@ -16,6 +16,7 @@ use crate::sink::receipt::Span;
 use crate::source::Event;
 use crate::stage::simulated::{Act, SimulatedPlugin};
 use crate::tracker::Tracker;
+use crate::worker::Advancer;
 use crate::worker::chain::Chain;
 use crate::worker::testing::{TestPipeline, add_source, lease, on_error, pipeline, stage};
 
@@ -57,6 +58,7 @@ struct World {
     known: Arc<Mutex<Known>>,
     pipeline: TestPipeline,
     chain: Chain,
+    completed: Vec<InFlightBatch>,
     retries: RetryQueue,
     next: [i64; PARTITIONS],
     trackers: Vec<Tracker>,
@@ -91,6 +93,7 @@ impl World {
         };
         World {
             chain: Chain::new((0..STAGES).map(start).collect()),
+            completed: Vec::new(),
             known,
             retries: RetryQueue::new(pipeline.context.retry_budget.clone()),
             pipeline,
@@ -135,8 +138,8 @@ impl World {
 
     fn take(&mut self, inputs: &[Input]) {
         let mut batch = self.batch(inputs);
-        let context = self.pipeline.context.clone();
-        self.retries.take(&mut batch, &mut |batch| super::super::advance(0, &mut self.chain, batch, &context));
+        let mut advancer = Advancer::new(0, &mut self.chain, &mut self.completed, &self.pipeline.context);
+        self.retries.take(&mut batch, &mut |batch| advancer.advance(batch));
         drop(batch);
         self.listen();
     }
@@ -144,8 +147,8 @@ impl World {
     /// Waits for the next that is due, and for what is due with it.
     fn wait(&mut self) {
         let Some(now) = self.retries.next_wake() else { return };
-        let context = self.pipeline.context.clone();
-        while self.retries.resume_due(now, &mut |batch| super::super::advance(0, &mut self.chain, batch, &context)) {}
+        let mut advancer = Advancer::new(0, &mut self.chain, &mut self.completed, &self.pipeline.context);
+        while self.retries.resume_due(now, &mut |batch| advancer.advance(batch)) {}
         self.listen();
     }
 
@@ -287,9 +290,8 @@ fn a_long_queue_behind_a_key_is_moved_as_a_whole() {
     let mut world = World::new([plan::Hold::Key; 2]);
     let batches = 5_000;
     let mut all: Vec<InFlightBatch> = (0..batches).map(|_| world.batch(&[Input::put_off(0, Some(1), 1)])).collect();
-    let context = world.pipeline.context.clone();
-    let chain = &mut world.chain;
-    let mut advance = |batch: &mut InFlightBatch| super::super::advance(0, chain, batch, &context);
+    let mut advancer = Advancer::new(0, &mut world.chain, &mut world.completed, &world.pipeline.context);
+    let mut advance = |batch: &mut InFlightBatch| advancer.advance(batch);
     all.iter_mut().for_each(|batch| world.retries.take(batch, &mut advance));
     drop(all);
     let mut resumed = 0;

@@ -32,7 +32,7 @@ struct Packed {
 
 /// An answer before it is an input. As bytes: number of records, lengths of verdicts and index, then the three parts.
 #[derive(Default)]
-struct Parts {
+pub(super) struct Parts {
     records: u32,
     verdicts: Vec<u8>,
     index: Vec<u8>,
@@ -140,6 +140,11 @@ impl Parts {
     /// An answer that the interface allows.
     fn whole(rng: &mut Rng) -> Parts {
         let records = if rng.u8(0..64) == 0 { rng.u32(0..400) } else { rng.u32(0..8) };
+        Parts::whole_for(rng, records)
+    }
+
+    /// The same to so many records.
+    pub(super) fn whole_for(rng: &mut Rng, records: u32) -> Parts {
         let mut parts = Parts { records, ..Parts::default() };
         for record in 0..records {
             let verdict = rng.u8(0..5);
@@ -154,6 +159,29 @@ impl Parts {
             }
         }
         parts
+    }
+
+    /// The answer as the host reads it.
+    pub(super) fn result(&self) -> PackedResult<'_> {
+        PackedResult { verdicts: &self.verdicts, index: &self.index, data: &self.data }
+    }
+
+    /// Lets all values be the same bytes, so many, and emits each record some times.
+    pub(super) fn share(&mut self, rng: &mut Rng, len: usize) {
+        let at = self.data.len() as u32;
+        self.data.resize(self.data.len() + len, b'x');
+        let mut index = Vec::new();
+        for entry in self.index.chunks_exact(ENTRY) {
+            let record = entry.first_chunk::<4>().map_or(0, |word| u32::from_le_bytes(*word));
+            let emits = self.verdicts.get(record as usize) == Some(&2);
+            for _ in 0..if emits { rng.usize(1..9) } else { 1 } {
+                let begin = index.len();
+                index.extend_from_slice(entry);
+                index[begin + 20..begin + 24].copy_from_slice(&at.to_le_bytes());
+                index[begin + 24..begin + 28].copy_from_slice(&(len as u32).to_le_bytes());
+            }
+        }
+        self.index = index;
     }
 
     fn entry(&mut self, rng: &mut Rng, record: u32) {
@@ -201,7 +229,7 @@ impl Parts {
         (at, count)
     }
 
-    fn damage(&mut self, rng: &mut Rng) {
+    pub(super) fn damage(&mut self, rng: &mut Rng) {
         let entries = self.index.len() / ENTRY;
         match rng.u8(0..12) {
             // A word of an entry: a number that is none, or another entry's.

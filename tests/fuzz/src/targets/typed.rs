@@ -7,7 +7,7 @@ use std::time::Duration;
 use fastrand::Rng;
 use sluicebox::batch::{Batch, Field, HeaderList, NO_TIMESTAMP, Offset, Partition, Record, Source};
 use sluicebox::config::plan::{Grants, Limits};
-use sluicebox::plugin::{Answer, Engine, HeadersChange, Instance, Plugin, StageSetup};
+use sluicebox::plugin::{Answer, CacheDirs, Engine, HeadersChange, Instance, Plugin, StageSetup};
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
@@ -85,7 +85,7 @@ fn load() -> Plugin {
     let dir = tempfile::tempdir().expect("there is room for a file");
     let path = dir.path().join("mirror.wasm");
     std::fs::write(&path, component).expect("there is room for a file");
-    let engine = Engine::new(None).expect("the machine runs WebAssembly");
+    let engine = Engine::new(&CacheDirs::default()).expect("the machine runs WebAssembly");
     engine.load(&path, &Grants::default()).expect("the component is a plugin")
 }
 
