@@ -206,6 +206,7 @@ impl Worker {
         self.clock.begin(rt::now());
         let turn = self.work(messages);
         self.clock.spend(Activity::Plugin, self.chain.take_spent());
+        self.clock.spend(Activity::Codec, self.chain.take_coded());
         self.clock.end(rt::now());
         turn
     }
