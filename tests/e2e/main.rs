@@ -10,6 +10,7 @@ mod dev;
 mod dlq;
 mod explain;
 mod failures;
+mod format_tools;
 mod formats;
 mod growth;
 mod hold;
