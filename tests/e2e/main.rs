@@ -25,6 +25,7 @@ mod new;
 mod order_status;
 mod page;
 mod pipeline_tests;
+mod registry;
 mod reload;
 mod retries;
 mod rights;
