@@ -26,6 +26,10 @@ const ORDER: &str = r#"{"type":"record","name":"Order","namespace":"shop","field
     {"name":"raw","type":{"type":"fixed","name":"Raw","size":3}},
     {"name":"parent","type":["null","Order"],"default":null}]}"#;
 
+/// The schema of what goes out as JSON.
+const JSON_SCHEMA: &str = r#"{"$schema":"http://json-schema.org/draft-07/schema#","title":"Order","type":"object",
+    "required":["id","quantity"]}"#;
+
 /// A registry for all tests, which ends with the process.
 fn apicurio() -> &'static str {
     static APICURIO: OnceLock<Apicurio> = OnceLock::new();
@@ -52,7 +56,7 @@ impl Between {
         pipeline.set("outputs", json!({ "default": { "topic": topic, "value": output } }));
         let folder = Folder::new();
         folder.write("order.avsc", ORDER);
-        folder.write("order.json", r#"{"$schema":"http://json-schema.org/draft-07/schema#","title":"Order","type":"object","required":["id","quantity"]}"#);
+        folder.write("order.json", JSON_SCHEMA);
         Between { kafka, pipeline, folder, url: url.unwrap_or("http://127.0.0.1:1").to_owned() }
     }
 

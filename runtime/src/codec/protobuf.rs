@@ -30,8 +30,9 @@ pub struct MessageIndexes {
 }
 
 impl Schema {
-    /// Compiles the text of a file, or its descriptor in base64, as Confluent's client for Python registers it. `references` are what it may import, by name, besides what Google publishes.
-    /// `message` is the one that is meant where none is named; else it is the first.
+    /// Compiles the text of a file, or its descriptor in base64, as Confluent's client for Python registers it.
+    /// `references` are what it may import, by name, besides what Google publishes. `message` is the one that is meant
+    /// where none is named; else it is the first.
     ///
     /// # Errors
     /// The text is not Protobuf, imports what is not there, or has no such message.
@@ -276,7 +277,7 @@ mod tests {
 
     #[test]
     fn a_descriptor_in_base64_is_a_schema_too() {
-        // FileDescriptorProto { name: "order.proto", message_type: [{ name: "A", field: [string id = 1] }], syntax: "proto3" }.
+        // Of order.proto: syntax = "proto3"; message A { string id = 1; }
         let descriptor =
             b"\x0a\x0border.proto\x22\x13\x0a\x01A\x12\x0e\x0a\x02id\x18\x01\x20\x01\x28\x09R\x02id\x62\x06proto3";
         let schema = Schema::parse(&BASE64_STANDARD.encode(descriptor), &[], None).unwrap();

@@ -96,8 +96,8 @@ impl Trial {
     }
 
     /// Takes the records that `fill` puts into a batch through the chain, where they are called again at once as often
-    /// as their stages say. A schema that is not known yet is waited for. What leaves is handed to `left` in the order of the input, with the arena that it lies in.
-    /// `fill` is given the batch and the first record's offset.
+    /// as their stages say. A schema that is not known yet is waited for. What leaves is handed to `left` in the order
+    /// of the input, with the arena that it lies in. `fill` is given the batch and the first record's offset.
     ///
     /// # Errors
     /// What would stop the pipeline, after all that it would deliver before.
