@@ -227,7 +227,7 @@ fn a_record_that_is_given_by_hand_is_json_or_bytes_of_its_topic() {
     let format = "{ format: avro, schema: { file: order.avsc } }";
     let file = folder.write(
         "p.yaml",
-        &format!(
+        format!(
             "name: p\nkafka: {{ bootstrap.servers: nowhere:1 }}\ninput: {{ topics: [in], value: {format} }}\n\
              outputs: {{ default: {{ topic: out, value: {format} }} }}\ndlq: {{ topic: dlq }}\n"
         ),
@@ -235,7 +235,7 @@ fn a_record_that_is_given_by_hand_is_json_or_bytes_of_its_topic() {
     let good = json!({ "value_base64": BASE64_STANDARD.encode(order("a", 1)), "timestamp": EPOCH });
     let bad = json!({ "value_base64": BASE64_STANDARD.encode(b"\xff") });
     let json_text = json!({ "value": { "id": "b" } });
-    let records = folder.write("records.json", &format!("{good}\n{bad}\n{json_text}\n"));
+    let records = folder.write("records.json", format!("{good}\n{bad}\n{json_text}\n"));
     let answer = Finished::of(sluice().arg("explain").arg(&file).arg("--record").arg(&records).arg("--json"));
     assert_eq!(answer.code, Some(0), "{}", answer.err);
     let lines: Vec<&str> = answer.out.lines().collect();
