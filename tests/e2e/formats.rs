@@ -7,20 +7,20 @@ use sluicebox_tests::{Feeder, Folder, Group, Kafka, Mood, Pipeline, Record, Regi
 
 use crate::{EPOCH, stop};
 
-const ORDER: &str = r#"{"type":"record","name":"Order","namespace":"shop","fields":[{"name":"id","type":"string"},{"name":"quantity","type":"long"}]}"#;
-const WIDER: &str = r#"{"type":"record","name":"Order","namespace":"shop","fields":[{"name":"id","type":"string"},{"name":"quantity","type":"long"},{"name":"note","type":["null","string"],"default":null}]}"#;
+pub const ORDER: &str = r#"{"type":"record","name":"Order","namespace":"shop","fields":[{"name":"id","type":"string"},{"name":"quantity","type":"long"}]}"#;
+pub const WIDER: &str = r#"{"type":"record","name":"Order","namespace":"shop","fields":[{"name":"id","type":"string"},{"name":"quantity","type":"long"},{"name":"note","type":["null","string"],"default":null}]}"#;
 
 /// A pipeline with a registry, its topics, and what looks at them.
-struct Case {
-    kafka: Kafka,
-    registry: Registry,
-    pipeline: Pipeline,
-    folder: Folder,
-    group: Group,
+pub struct Case {
+    pub kafka: Kafka,
+    pub registry: Registry,
+    pub pipeline: Pipeline,
+    pub folder: Folder,
+    pub group: Group,
 }
 
 impl Case {
-    fn new(test: &str, partitions: i32, input: Value, output: Value) -> Case {
+    pub fn new(test: &str, partitions: i32, input: Value, output: Value) -> Case {
         let (kafka, registry) = (Kafka::shared(), Registry::start());
         let mut pipeline = Pipeline::with_topics(&kafka, test, partitions);
         pipeline.set("schema_registry", json!({ "url": registry.url() }));
@@ -31,30 +31,30 @@ impl Case {
         Case { kafka, registry, pipeline, folder: Folder::new(), group }
     }
 
-    fn start(&self) -> Sluice {
+    pub fn start(&self) -> Sluice {
         Sluice::run(&[&self.pipeline.write(&self.folder)])
     }
 
-    fn feed(&self, records: &[Record]) {
+    pub fn feed(&self, records: &[Record]) {
         Feeder::new(&self.kafka, &[]).feed(&self.pipeline.input, records);
     }
 
-    fn run_to_the_end(&self) {
+    pub fn run_to_the_end(&self) {
         let mut sluice = self.start();
         sluice.wait_until_caught_up(&self.group, &self.pipeline.input);
         stop(&mut sluice);
     }
 
-    fn output(&self) -> Vec<Record> {
+    pub fn output(&self) -> Vec<Record> {
         self.kafka.read(&self.pipeline.output).records()
     }
 
-    fn letters(&self) -> Vec<Record> {
+    pub fn letters(&self) -> Vec<Record> {
         self.kafka.read(&self.pipeline.dlq).records()
     }
 }
 
-fn framed(id: u32, payload: &[u8]) -> Vec<u8> {
+pub fn framed(id: u32, payload: &[u8]) -> Vec<u8> {
     let mut bytes = vec![0];
     bytes.extend_from_slice(&id.to_be_bytes());
     bytes.extend_from_slice(payload);
@@ -72,7 +72,7 @@ fn long(value: i64, out: &mut Vec<u8>) {
 }
 
 /// An order as Avro has it.
-fn order(id: &str, quantity: i64) -> Vec<u8> {
+pub fn order(id: &str, quantity: i64) -> Vec<u8> {
     let mut bytes = Vec::new();
     long(id.len() as i64, &mut bytes);
     bytes.extend_from_slice(id.as_bytes());
@@ -80,11 +80,11 @@ fn order(id: &str, quantity: i64) -> Vec<u8> {
     bytes
 }
 
-fn record(n: i64, value: Vec<u8>) -> Record {
+pub fn record(n: i64, value: Vec<u8>) -> Record {
     Record::new(format!("key-{n}"), value, EPOCH + n)
 }
 
-fn values(records: &[Record]) -> Vec<Vec<u8>> {
+pub fn values(records: &[Record]) -> Vec<Vec<u8>> {
     records.iter().map(|record| record.value.clone().unwrap()).collect()
 }
 

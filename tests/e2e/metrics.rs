@@ -13,10 +13,10 @@ use crate::{records, stop};
 const COUNT: usize = 20_000;
 
 /// The samples of one scrape: names with labels, and values.
-type Samples = BTreeMap<String, f64>;
+pub type Samples = BTreeMap<String, f64>;
 
 /// Where the admin endpoint of a daemon listens.
-fn address(sluice: &mut Sluice) -> String {
+pub fn address(sluice: &mut Sluice) -> String {
     let line = sluice
         .wait_for_line("the admin endpoint", |line| line.field("target") == "admin" && line.message() == "listening");
     line.field("address")
@@ -32,7 +32,7 @@ fn ask(address: &str, method: &str, path: &str) -> (u16, String) {
     (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
 }
 
-fn scrape(address: &str) -> Samples {
+pub fn scrape(address: &str) -> Samples {
     let (status, text) = ask(address, "GET", "/metrics");
     assert_eq!(status, 200, "{text}");
     let samples = text.lines().filter(|line| !line.starts_with('#') && line.contains(' '));

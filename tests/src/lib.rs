@@ -4,6 +4,7 @@
 //! Everything waits for a condition up to a deadline, and panics with what it saw instead. A prerequisite that is
 //! missing is a failure that says what to do.
 
+mod apicurio;
 mod audit;
 mod browser;
 mod check;
@@ -30,6 +31,7 @@ mod roles;
 mod wait;
 mod workload;
 
+pub use apicurio::{Apicurio, confluent_clients};
 pub use audit::{Audit, audit};
 pub use browser::browser_script;
 pub use check::{Evidence, Findings, check};

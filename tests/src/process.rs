@@ -23,6 +23,12 @@ pub fn sluice() -> Command {
 fn command(program: &Path) -> Command {
     let mut command = Command::new(program);
     command.env("SLUICE_PLUGIN_PATH", needs::plugin_path()).env_remove("RUST_LOG");
+    dies_with_us(&mut command);
+    command
+}
+
+/// Has a process end with the thread that starts it, in whatever way that ends.
+pub(crate) fn dies_with_us(command: &mut Command) {
     // SAFETY: between fork and exec there is one system call, which is async-signal-safe and takes plain integers.
     #[cfg(target_os = "linux")]
     unsafe {
@@ -31,7 +37,6 @@ fn command(program: &Path) -> Command {
             _ => Err(io::Error::last_os_error()),
         });
     }
-    command
 }
 
 /// A program that has ended by itself.

@@ -36,6 +36,8 @@ struct State {
     // Ids by subject, in the order of versions.
     subjects: BTreeMap<String, Vec<u32>>,
     requests: Vec<String>,
+    // Whether schemas have GUIDs, too.
+    has_guids: bool,
 }
 
 #[derive(Clone)]
@@ -92,6 +94,11 @@ impl Registry {
     /// Asks for this `authorization` header.
     pub fn require(&self, authorization: &str) {
         self.lock().authorization = Some(authorization.to_owned());
+    }
+
+    /// Gives schemas GUIDs, as Confluent's newer registries do.
+    pub fn give_guids(&self) {
+        self.lock().has_guids = true;
     }
 
     /// Adds a schema under a subject with an id.
@@ -180,6 +187,12 @@ fn answer(state: &mut State, head: &str, line: &str, body: &Value) -> (u16, Valu
             Some(schema) => (200, schema.json()),
             None => error(404, 40403, "Schema not found"),
         },
+        ("GET", ["schemas", "guids", wanted]) => {
+            match state.schemas.iter().find(|(id, _)| state.has_guids && guid(**id) == *wanted) {
+                Some((id, schema)) => (200, schema.with_id(*id, true)),
+                None => error(404, 40403, "Schema not found"),
+            }
+        }
         ("GET", ["subjects"]) => (200, state.subjects.keys().cloned().collect()),
         ("GET", ["subjects", subject, "versions"]) => match state.subjects.get(*subject) {
             Some(ids) => (200, (1..=ids.len()).collect()),
@@ -189,7 +202,7 @@ fn answer(state: &mut State, head: &str, line: &str, body: &Value) -> (u16, Valu
             let Some(ids) = state.subjects.get(*subject) else { return error(404, 40401, "Subject not found") };
             let number = if *version == "latest" { ids.len() } else { version.parse().unwrap_or(0) };
             match number.checked_sub(1).and_then(|index| ids.get(index)) {
-                Some(id) => (200, state.schemas[id].with(*id, number, subject)),
+                Some(id) => (200, state.schemas[id].with(*id, number, subject, state.has_guids)),
                 None => error(404, 40402, "Version not found"),
             }
         }
@@ -197,7 +210,10 @@ fn answer(state: &mut State, head: &str, line: &str, body: &Value) -> (u16, Valu
             let ids = state.subjects.get(*subject).cloned().unwrap_or_default();
             let found = ids.iter().position(|id| Some(state.schemas[id].text.as_str()) == body["schema"].as_str());
             match found {
-                Some(index) => (200, state.schemas[&ids[index]].with(ids[index], index + 1, subject)),
+                Some(index) => {
+                    let id = ids[index];
+                    (200, state.schemas[&id].with(id, index + 1, subject, state.has_guids))
+                }
                 None => error(404, 40403, "Schema not found"),
             }
         }
@@ -211,7 +227,7 @@ fn answer(state: &mut State, head: &str, line: &str, body: &Value) -> (u16, Valu
             let text = body["schema"].as_str().unwrap_or_default().to_owned();
             state.schemas.insert(id, Schema { kind, text, references: json!([]) });
             state.subjects.entry((*subject).to_owned()).or_default().push(id);
-            (200, json!({ "id": id }))
+            (200, state.schemas[&id].with_id(id, state.has_guids))
         }
         ("POST", ["compatibility", "subjects", _, "versions"]) => {
             let is_compatible = !body["schema"].as_str().unwrap_or_default().contains("incompatible");
@@ -226,11 +242,24 @@ impl Schema {
         json!({ "schema": self.text, "schemaType": self.kind, "references": self.references })
     }
 
-    fn with(&self, id: u32, version: usize, subject: &str) -> Value {
+    fn with_id(&self, id: u32, has_guid: bool) -> Value {
         let mut all = self.json();
         all["id"] = id.into();
+        if has_guid {
+            all["guid"] = guid(id).into();
+        }
+        all
+    }
+
+    fn with(&self, id: u32, version: usize, subject: &str, has_guid: bool) -> Value {
+        let mut all = self.with_id(id, has_guid);
         all["version"] = version.into();
         all["subject"] = subject.into();
         all
     }
+}
+
+/// The GUID of a schema: any, as long as each has its own.
+fn guid(id: u32) -> String {
+    format!("5b1ce0de-0000-4000-8000-{id:012x}")
 }

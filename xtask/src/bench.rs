@@ -24,10 +24,19 @@ const LARGE_PLUGIN: &str = "examples/order-enrich-js";
 /// The part that needs what others offer for the same work.
 const PEERS: &str = "peers";
 
+/// The part that is a program by itself, with what only it needs.
+const AVRO: &str = "avro";
+
 /// Runs one part of the benchmarks, or all. `arguments`: the part's name, and options of its own.
 pub fn run(workspace: &Workspace, arguments: &[OsString]) -> Result<()> {
-    workspace.build_sluice()?;
     let part = arguments.iter().filter_map(|word| word.to_str()).find(|word| !word.starts_with('-'));
+    if part == Some(AVRO) {
+        let mut command = workspace.cargo();
+        command.args(["run", "--release", "--locked", "--manifest-path"]);
+        command.arg(workspace.root.join("bench/peers/avro/Cargo.toml"));
+        return run::run(command.env("CARGO_TARGET_DIR", workspace.target.join("bench-avro")));
+    }
+    workspace.build_sluice()?;
     plugins::build(workspace, if part == Some(LANGUAGES) { Scope::All } else { Scope::Benchmarks })?;
     if part.is_none_or(|part| part == START) {
         // Not everybody has Node.js: the part says what is missing, and measures the others.

@@ -142,7 +142,8 @@ fn java_major(answer: &str) -> Option<u32> {
     version.split(['.', '"', '-', '+']).next()?.parse().ok()
 }
 
-fn provide_java() -> Result<()> {
+/// Installs Java and Maven where they are missing and that is possible.
+pub fn provide_java() -> Result<()> {
     let has_maven = run::succeeds(Command::new("mvn").arg("--version"));
     if has_java() && has_maven {
         return Ok(());

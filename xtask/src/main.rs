@@ -14,6 +14,7 @@ mod peers;
 mod plugins;
 mod profile;
 mod python;
+mod registry;
 mod run;
 mod sdks;
 mod simulate;
@@ -36,7 +37,8 @@ use crate::workspace::Workspace;
 const HELP: &str = "\
 Usage: cargo xtask COMMAND
 
-  setup           prepare everything: the tools of all languages, the program, plugins, Apache Kafka for tests
+  setup           prepare everything: the tools of all languages, the program, plugins, Apache Kafka and a
+                  schema registry for tests
   test [FILTER]   set-up, a broker, then every test of the workspace and of the plugins (whose name contains FILTER)
   demo            the example pipeline order-status on the embedded broker, fed from sample records
   bench [PART]    set-up, a broker where the part needs one, then the benchmarks; more arguments are the part's own;
@@ -152,7 +154,7 @@ fn execute(command: Command) -> Result<()> {
             workspace.build_sluice()?;
             plugins::build(&workspace, Scope::All)?;
             Kafka::provide(&workspace)?;
-            Ok(())
+            registry::provide(&workspace)
         }
         Command::Test { filter } => test::run(&workspace, filter.as_deref()),
         Command::Demo => demo::run(&workspace),

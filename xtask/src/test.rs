@@ -11,6 +11,7 @@ use crate::kafka::{Kafka, SharedBroker};
 use crate::languages;
 use crate::plugins::{self, Scope};
 use crate::python;
+use crate::registry;
 use crate::run;
 use crate::sdks;
 use crate::simulate;
@@ -38,6 +39,8 @@ pub fn run(workspace: &Workspace, filter: Option<&OsStr>) -> Result<()> {
 /// Stops early, with `None`, where nothing of use could follow.
 fn run_steps(workspace: &Workspace, filter: Option<&OsStr>, steps: &mut Steps) -> Option<()> {
     let kafka = steps.run("set-up", || Kafka::provide(workspace))?;
+    // Without it a few tests fail, and say what is missing.
+    steps.run("registry", || registry::provide(workspace));
     // With the tests, so that the program and the tests share one set of features: else dependencies build twice.
     steps.run("build", || run::run(workspace.cargo().arg("build").args(HOST).args(["--bins", "--tests"])))?;
     steps.run("build with failpoints", || faults::build(workspace))?;

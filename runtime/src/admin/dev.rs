@@ -95,7 +95,7 @@ impl Dev {
             None => self.pipeline()?,
             Some(program) => self.program(program)?,
         };
-        explain(&plan, &plugins, &Asked { record, at: None, letter: None }, None)
+        explain(&plan, &plugins, &Asked { record, at: None, by_hand: true, letter: None }, None)
             .map_err(|error| wrong(format!("{error:#}")))
     }
 

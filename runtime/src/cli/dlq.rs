@@ -10,14 +10,14 @@ use super::output::{Output, tell};
 use super::plan::{warn, without_plugins};
 use super::signals::on_signals;
 use super::{FAILED, PluginPath, WrongUse, engine};
-use crate::config::plan::Plan;
+use crate::config::plan::{KeyValue, Plan};
 use crate::dlq::headers::strip;
 use crate::dlq::list::List;
 use crate::dlq::marks::Marks;
 use crate::dlq::replay::{Control, From, Options, Replay};
 use crate::dlq::scan::{Flow, Scan, topic};
 use crate::dlq::select::{At, Selection};
-use crate::dlq::show::Shown;
+use crate::dlq::show::{Shown, decode};
 use crate::kafka::reader::Ends;
 use crate::kafka::{ErrorKind, KafkaError};
 use crate::ready::load_one;
@@ -218,7 +218,7 @@ fn show(arguments: &ShowArguments) -> anyhow::Result<()> {
         let Some(found) = found else { return Ok(Flow::On) };
         let replayed = found.letter.as_ref().is_ok_and(|letter| marks.contain(found.at, letter));
         let record = DevRecord::from_fetched(&found.record);
-        shown = Some(Shown { at: found.at, record, letter: found.letter, replayed });
+        shown = Some(Shown { at: found.at, record, letter: found.letter, replayed, decoded: KeyValue::default() });
         Ok(Flow::Enough)
     })?;
     let Some(mut shown) = shown else {
@@ -238,6 +238,10 @@ fn show(arguments: &ShowArguments) -> anyhow::Result<()> {
         }
         writeln!(out, "{}", shown.record.to_json())?;
     } else {
+        // The formats are those of its own pipeline.
+        if shown.letter.as_ref().is_ok_and(|letter| *letter.pipeline == *plan.name) {
+            shown.decoded = decode(&plan, &shown.record);
+        }
         shown.write(&mut out)?;
     }
     Ok(out.flush()?)

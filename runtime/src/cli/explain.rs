@@ -137,5 +137,5 @@ fn read_record(line: &str) -> Result<Asked, String> {
         }
         _ => None,
     };
-    Ok(Asked { record, at, letter: None })
+    Ok(Asked { record, at, by_hand: true, letter: None })
 }

@@ -16,7 +16,7 @@ use super::{FAILED, WrongUse};
 use crate::config::plan::{OutputSchema, Plan, Target};
 use crate::formats::{Part, SchemaText};
 use crate::pipeline::registry;
-use crate::registry::{RegisteredSchema, Registry, RegistryErrorKind, SchemaReference, Version};
+use crate::registry::{INDEX, RegisteredSchema, Registry, RegistryErrorKind, SchemaReference, Version};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -183,7 +183,7 @@ impl Files<'_> {
     }
 
     fn write_index(&self) -> anyhow::Result<()> {
-        let path = self.folder.join("index.json");
+        let path = self.folder.join(INDEX);
         fs::create_dir_all(self.folder).with_context(|| format!("{} cannot be made", self.folder.display()))?;
         let text = serde_json::to_string_pretty(&self.index)?;
         fs::write(&path, text + "\n").with_context(|| format!("{} cannot be written", path.display()))

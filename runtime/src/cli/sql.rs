@@ -75,14 +75,14 @@ fn start(text: &str) -> Result<Start, String> {
 impl Sql {
     pub(super) fn execute(self) -> anyhow::Result<u8> {
         let plan = without_plugins(&self.pipeline)?;
-        let (mut query, topics) = sql::prepare(&plan, &self.query).map_err(|error| WrongUse(error.to_string()))?;
+        let (mut query, table) = sql::prepare(&plan, &self.query).map_err(|error| WrongUse(error.to_string()))?;
         if self.follow && query.waits_for_the_end() {
             let message = "--follow has no end, and GROUP BY, ORDER BY and aggregates come at the end";
             return Err(WrongUse(format!("{message}: leave one of them out")).into());
         }
         let stop = stop_at_a_signal()?;
         let printer = RefCell::new(Printer::new(self.output, self.limit)?);
-        let read = Read { plan: &plan, topics, start: self.from, follow: self.follow };
+        let read = Read { plan: &plan, table, start: self.from, follow: self.follow };
         let mut take = |row: &[u8]| {
             let mut printer = printer.borrow_mut();
             printer.take(row);

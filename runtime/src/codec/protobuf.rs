@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use prost_reflect::prost::Message as _;
 use prost_reflect::{DescriptorPool, DeserializeOptions, DynamicMessage, MessageDescriptor, SerializeOptions};
 use protox::Compiler;
@@ -28,8 +30,9 @@ pub struct MessageIndexes {
 }
 
 impl Schema {
-    /// Compiles the text of a file. `references` are what it may import, by name, besides what Google publishes.
-    /// `message` is the one that is meant where none is named; else it is the first.
+    /// Compiles the text of a file, or its descriptor in base64, as Confluent's client for Python registers it.
+    /// `references` are what it may import, by name, besides what Google publishes. `message` is the one that is meant
+    /// where none is named; else it is the first.
     ///
     /// # Errors
     /// The text is not Protobuf, imports what is not there, or has no such message.
@@ -219,13 +222,30 @@ struct References {
 impl FileResolver for References {
     fn open_file(&self, name: &str) -> Result<File, protox::Error> {
         if name == OWN {
-            return File::from_source(OWN, &self.own);
+            return file(OWN, &self.own);
         }
         match self.references.iter().find(|(own, _)| own == name) {
-            Some((_, text)) => File::from_source(name, text),
+            Some((_, text)) => file(name, text),
             None => Err(protox::Error::file_not_found(name)),
         }
     }
+}
+
+/// Reads a file: its text, or its descriptor in base64.
+fn file(name: &str, text: &str) -> Result<File, protox::Error> {
+    if let Ok(mut descriptor) = BASE64_STANDARD.decode(text.trim()) {
+        // Whatever name it gives itself, it is known by this one: of a field that comes twice the last one counts.
+        if let Ok(length) = u8::try_from(name.len())
+            && length < 0x80
+        {
+            descriptor.extend_from_slice(&[0x0a, length]);
+            descriptor.extend_from_slice(name.as_bytes());
+        }
+        if let Ok(file) = File::decode_file_descriptor_proto(&descriptor[..]) {
+            return Ok(file);
+        }
+    }
+    File::from_source(name, text)
 }
 
 #[cfg(test)]
@@ -253,6 +273,18 @@ mod tests {
         assert!(why.contains("idd"), "{why}");
         assert!(schema.encode(None, br#"{"idd":"a"}"#, true, &mut bytes).is_ok());
         assert!(schema.decode(None, &[0xff, 0xff, 0xff], &mut Vec::new()).is_err());
+    }
+
+    #[test]
+    fn a_descriptor_in_base64_is_a_schema_too() {
+        // Of order.proto: syntax = "proto3"; message A { string id = 1; }
+        let descriptor =
+            b"\x0a\x0border.proto\x22\x13\x0a\x01A\x12\x0e\x0a\x02id\x18\x01\x20\x01\x28\x09R\x02id\x62\x06proto3";
+        let schema = Schema::parse(&BASE64_STANDARD.encode(descriptor), &[], None).unwrap();
+        let mut json = Vec::new();
+        schema.decode(None, b"\x0a\x01x", &mut json).unwrap();
+        assert_eq!((schema.name(), &json[..]), ("A", &br#"{"id":"x"}"#[..]));
+        assert!(Schema::parse("AAAA", &[], None).is_err());
     }
 
     #[test]

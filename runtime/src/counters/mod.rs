@@ -95,8 +95,6 @@ pub struct PipelineCounters {
     restarts: ByName<Counter>,
     /// Reloads, by what came of them.
     reloads: ByName<Counter>,
-    /// Questions to the schema registry, by what came of them.
-    registry_requests: ByName<Counter>,
     workers: Mutex<Vec<Arc<WorkerClock>>>,
     inputs: ByName<TrafficCounters>,
     outputs: ByName<TrafficCounters>,
@@ -176,11 +174,6 @@ impl PipelineCounters {
     /// Returns the reloads with this result: `changed`, `unchanged` or `failed`.
     pub fn reloads(&self, result: &str) -> Arc<Counter> {
         self.reloads.get(&result.into())
-    }
-
-    /// Returns the questions to the schema registry with this result: `ok` or `error`.
-    pub fn registry_requests(&self, result: &str) -> Arc<Counter> {
-        self.registry_requests.get(&result.into())
     }
 
     /// Returns what was counted so far of records. Consistent in itself where the caller is the only one who counts, or

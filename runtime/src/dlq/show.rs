@@ -1,10 +1,15 @@
 //! Showing one dead letter, whole, to a person.
 
 use std::io::{self, Write};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use super::headers::{DeadLetterHeaders, NotALetter};
 use super::select::At;
 use crate::batch::NO_TIMESTAMP;
+use crate::config::plan::{Format, InputFormat, KeyValue, Plan};
+use crate::formats::{DecodedParts, RecordDecoder};
+use crate::pipeline::registry;
 use crate::readable::{in_a_line, time, write_bytes};
 use crate::record_text::DevRecord;
 
@@ -18,6 +23,49 @@ pub struct Shown {
     pub letter: Result<DeadLetterHeaders, NotALetter>,
     /// Whether it has been replayed.
     pub replayed: bool,
+    /// Its key and value as plugins see them, where the input has a format.
+    pub decoded: KeyValue<DecodedPart>,
+}
+
+/// A key or a value as plugins see it.
+pub struct DecodedPart {
+    /// What it was decoded from.
+    format: Format,
+    /// JSON text, or why it cannot be decoded.
+    json: Result<Vec<u8>, String>,
+}
+
+/// Decodes the key and the value of a dead letter by the formats of its pipeline's input. May ask the registry.
+pub fn decode(plan: &Plan, record: &DevRecord) -> KeyValue<DecodedPart> {
+    let part = |format: &Option<InputFormat>, bytes: &Option<Vec<u8>>, is_key: bool| {
+        let (format, bytes) = (format.as_ref()?, bytes.as_deref()?);
+        let (key, value) = if is_key { (Some(bytes), None) } else { (None, Some(bytes)) };
+        let json = decode_part(plan, format, record, DecodedParts { key, value });
+        Some(DecodedPart { format: format.format, json })
+    };
+    let KeyValue { key, value } = &plan.input.formats;
+    KeyValue { key: part(key, &record.key, true), value: part(value, &record.value, false) }
+}
+
+/// Each by itself: one of them may be what could not be decoded.
+fn decode_part(
+    plan: &Plan,
+    format: &InputFormat,
+    record: &DevRecord,
+    parts: DecodedParts<'_>,
+) -> Result<Vec<u8>, String> {
+    let format = Some(format.clone());
+    let formats = match parts.key {
+        Some(_) => KeyValue { key: format, value: None },
+        None => KeyValue { key: None, value: format },
+    };
+    let registry = registry(plan, &Arc::default()).map_err(|error| format!("{error:#}"))?;
+    let decoder = RecordDecoder::new(&plan.name, formats, registry)?;
+    let mut decoder = decoder.ok_or("it has no format")?;
+    let headers = record.headers.iter().map(|(name, value)| (name.as_slice(), value.as_deref()));
+    // Whoever waits too long ends the program.
+    let decoded = decoder.decode(parts, headers, &AtomicBool::new(false)).map_err(|error| error.to_string())?;
+    Ok(decoded.key.or(decoded.value).unwrap_or_default().to_vec())
 }
 
 impl Shown {
@@ -40,8 +88,8 @@ impl Shown {
             let value = value.as_deref().map_or_else(|| "null".to_owned(), in_a_line);
             writeln!(out, "  {}: {value}", in_a_line(name))?;
         }
-        write_bytes("key", record.key.as_deref(), out)?;
-        write_bytes("value", record.value.as_deref(), out)
+        write_part("key", record.key.as_deref(), self.decoded.key.as_ref(), out)?;
+        write_part("value", record.value.as_deref(), self.decoded.value.as_ref(), out)
     }
 
     fn write_letter(&self, letter: &DeadLetterHeaders, out: &mut dyn Write) -> io::Result<()> {
@@ -70,5 +118,22 @@ impl Shown {
             line("value", "left out, because the dead letter would have been too large; the input has it")?;
         }
         Ok(())
+    }
+}
+
+/// Writes a key or a value: decoded where that is possible, else its bytes and why not.
+fn write_part(name: &str, bytes: Option<&[u8]>, decoded: Option<&DecodedPart>, out: &mut dyn Write) -> io::Result<()> {
+    match decoded {
+        None => write_bytes(name, bytes, out),
+        Some(DecodedPart { format, json: Ok(json) }) => {
+            let count = bytes.map_or(0, <[u8]>::len);
+            let name = format!("{name}, decoded from {count} bytes of {}", format.as_str());
+            write_bytes(&name, Some(json), out)
+        }
+        Some(DecodedPart { format, json: Err(why) }) => {
+            let why = in_a_line(why.as_bytes());
+            writeln!(out, "{name} is shown as it is: it cannot be decoded from {}: {why}", format.as_str())?;
+            write_bytes(name, bytes, out)
+        }
     }
 }

@@ -67,7 +67,7 @@ pub fn fetch_inputs(plan: &Plan, places: &[Input]) -> Result<Vec<Asked>, FetchEr
     let asked = places.iter().map(|place| {
         let record = found[&(place.topic.as_str(), place.at)].clone();
         let at = TopicPartition { topic: place.topic.as_str().into(), partition: place.at.partition };
-        Asked { record, at: Some((at, place.at.offset)), letter: None }
+        Asked { record, at: Some((at, place.at.offset)), by_hand: false, letter: None }
     });
     Ok(asked.collect())
 }
@@ -112,7 +112,7 @@ fn of_letter(
     record.timestamp = (letter.timestamp != NO_TIMESTAMP).then_some(letter.timestamp);
     record.topic = Some(letter.topic.clone());
     let at = TopicPartition { topic: letter.topic.as_str().into(), partition: letter.partition };
-    Ok(Asked { record, at: Some((at, letter.offset)), letter: Some(letter.clone()) })
+    Ok(Asked { record, at: Some((at, letter.offset)), by_hand: false, letter: Some(letter.clone()) })
 }
 
 /// Whether the pipeline reads a topic.

@@ -11,13 +11,14 @@ use super::show::shown;
 use crate::batch::{Arena, Batch, Offset};
 use crate::config::plan::{self, KeyValue, Plan, Target};
 use crate::dlq::headers::DeadLetterHeaders;
+use crate::error::PipelineError;
 use crate::failure::{Class, Failure};
 use crate::formats::Formats;
 use crate::kafka::TopicPartition;
 use crate::kafka::librdkafka::Librdkafka;
-use crate::pipeline::registry;
 use crate::pipeline::topics::look_up_topics;
 use crate::pipeline::workers::{default_output, setup};
+use crate::pipeline::{local_schemas, registry};
 use crate::plugin::Plugin;
 use crate::record_text::DevRecord;
 use crate::rt;
@@ -35,6 +36,8 @@ pub struct Asked {
     pub record: DevRecord,
     /// Where it is in the input; none: it was given by hand.
     pub at: Option<(TopicPartition, Offset)>,
+    /// Whether it was given by hand, and may be JSON already.
+    pub by_hand: bool,
     /// Of a dead letter, what its headers say.
     pub letter: Option<DeadLetterHeaders>,
 }
@@ -118,7 +121,11 @@ fn trace(
         Left::DeadLetter(_, failure) => traced.letters.push(failure.clone()),
     });
     traced.steps = recorder.take();
-    traced.error = taken.err().map(|error| error.to_string());
+    traced.error = match taken {
+        // That says nothing of the record.
+        Err(PipelineError::Other(error)) => return Err(error),
+        taken => taken.err().map(|error| error.to_string()),
+    };
     if traced.error.is_none() && !traced.takes_long() {
         trial.seek(offset);
         // Whatever stops the second call is a difference.
@@ -128,11 +135,11 @@ fn trace(
     Ok(traced)
 }
 
-/// The formats of a record: what was read from Kafka is decoded; what was given by hand is JSON already. Nothing is
+/// The formats of a record: what was read from Kafka is decoded; what was given by hand may be JSON already. Nothing is
 /// registered.
 fn formats(plan: &Plan, asked: &Asked) -> anyhow::Result<Option<Arc<Formats>>> {
-    if asked.at.is_none() {
-        return Formats::of_json(plan, None, &mut |_| {}).map_err(anyhow::Error::msg);
+    if asked.by_hand {
+        return Formats::by_hand(plan, local_schemas(plan, None)?, &mut |_| {}).map_err(anyhow::Error::msg);
     }
     let mut plan = plan.clone();
     for output in &mut plan.outputs {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::codec::{Decoder, IdAt};
 use super::schema::KnownSchema;
 use super::wire::{self, Framed, Part};
-use super::{Decoded, Formats, Scratch};
+use super::{Decoded, Formats, Scratch, has_id};
 use crate::batch::{Arena, Field, Record};
 use crate::config::plan::InputFormat;
 use crate::registry::{Lookup, SchemaId};
@@ -25,7 +25,9 @@ impl Formats {
         let parts = [(Part::Key, &self.input.key, raw.key), (Part::Value, &self.input.value, raw.value)];
         let mut found = [None, None];
         for (part, format, field) in parts {
-            let (Some(_), false) = (format, field.is_null()) else { continue };
+            if format.is_none() || field.is_null() || self.by_hand && self.is_json(part, arena, raw, field) {
+                continue;
+            }
             match self.find(scratch, arena, raw, part, field) {
                 Ok(Ok(schema)) => found[part as usize] = Some(schema),
                 Ok(Err(id)) => return Decoded::Waits(id),
@@ -43,6 +45,18 @@ impl Formats {
         }
         *record = decoded;
         Decoded::Done
+    }
+
+    /// Returns whether a part that was given by hand is JSON text, as plugins see it, and not as it lies in the topic.
+    pub(super) fn is_json(&self, part: Part, arena: &Arena, raw: &Record, field: Field) -> bool {
+        let is_in_topic = |decoder: &Result<Decoder, String>| matches!(decoder, Ok(Decoder::Json(_)));
+        if self.fixed[part as usize].as_ref().is_some_and(is_in_topic) {
+            // Both are the same, and it may have to be validated.
+            return false;
+        }
+        let parts = [part == Part::Key, part == Part::Value];
+        let bytes = arena.get(field).unwrap_or_default();
+        !has_id(arena.headers(raw.headers), parts) && serde_json::from_slice::<serde::de::IgnoredAny>(bytes).is_ok()
     }
 
     /// Finds what a part is decoded with, or the id that is being asked for.
@@ -76,7 +90,10 @@ impl Formats {
         if let Some((_, schema)) = last.as_ref().filter(|(own, _)| *own == id) {
             return Ok(Some(schema.clone()));
         }
-        let Some(schemas) = &self.schemas else { return Err("there is no registry".to_owned()) };
+        let Some(schemas) = &self.schemas else {
+            let help = "there is no registry to ask; `sluice schema pull` fetches schemas into files";
+            return Err(format!("schema {id} is not known: {help}"));
+        };
         match schemas.get(id) {
             Lookup::Known(schema) => {
                 *last = Some((id, schema.clone()));

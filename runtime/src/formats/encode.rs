@@ -25,8 +25,8 @@ impl Formats {
         record: &mut Record,
     ) -> Result<(), String> {
         let formats = &self.outputs[output].formats;
-        if self.stays_json {
-            return self.check(scratch, arena, output, record);
+        if self.by_hand {
+            return self.check(scratch, arena, output, raw, record);
         }
         let mut ids = [None, None];
         for (part, format) in [(Part::Key, &formats.key), (Part::Value, &formats.value)] {
@@ -49,11 +49,27 @@ impl Formats {
     }
 
     /// Checks that a record fits the schemas of an output, as far as they are known.
-    fn check(&self, scratch: &mut Scratch, arena: &Arena, output: usize, record: &Record) -> Result<(), String> {
-        for (part, field) in [(Part::Key, record.key), (Part::Value, record.value)] {
-            if let (Some(codec), false) = (self.codecs.get(output, part), field.is_null()) {
-                encode_field(scratch, arena, &codec.encoder, field, None, None)
-                    .map_err(|why| format!("{}: {why}", part.as_str()))?;
+    fn check(
+        &self,
+        scratch: &mut Scratch,
+        arena: &mut Arena,
+        output: usize,
+        raw: &Record,
+        record: &Record,
+    ) -> Result<(), String> {
+        let formats = &self.outputs[output].formats;
+        for (part, format, field, came) in
+            [(Part::Key, &formats.key, record.key, raw.key), (Part::Value, &formats.value, record.value, raw.value)]
+        {
+            let Some(format) = format.as_ref().filter(|_| !field.is_null()) else { continue };
+            let about = |why: String| format!("{}: {why}", part.as_str());
+            if format.schema == OutputSchema::Input {
+                // What was given as JSON came with no schema.
+                if !self.is_json(part, arena, raw, came) {
+                    self.encode_part(scratch, arena, output, part, format, raw, field).map_err(about)?;
+                }
+            } else if let Some(codec) = self.codecs.get(output, part) {
+                encode_field(scratch, arena, &codec.encoder, field, None, None).map_err(about)?;
             }
         }
         Ok(())

@@ -7,6 +7,7 @@ mod decode;
 mod encode;
 mod offline;
 mod outputs;
+mod record_decoder;
 mod schema;
 #[cfg(test)]
 mod tests;
@@ -15,11 +16,12 @@ mod wire;
 use std::sync::Arc;
 
 use self::outputs::OutputCodecs;
+pub use self::record_decoder::{DecodedParts, NotDecoded, RecordDecoder};
 pub use self::schema::{KnownSchema, SchemaText};
 pub use self::wire::Part;
 use crate::batch::{Arena, Field, Headers};
 use crate::config::plan::{InputFormat, KeyValue, Output, OutputFormat, Plan};
-use crate::registry::{Registry, SchemaCache, SchemaId};
+use crate::registry::{Compile, Registry, SchemaCache, SchemaId};
 
 /// Bytes that decoding, and encoding, may add to one batch: so few that its arena stays far below its own bound.
 const MOST_ADDED: usize = 512 << 20;
@@ -31,8 +33,9 @@ pub struct Formats {
     fixed: [Option<Fixed>; 2],
     codecs: OutputCodecs,
     schemas: Option<SchemaCache<KnownSchema>>,
-    // Records are JSON text on both sides, and what leaves the chain only has to fit.
-    stays_json: bool,
+    // Records are given by hand: what is JSON text is as plugins see it, and what leaves the chain stays JSON and only
+    // has to fit.
+    by_hand: bool,
 }
 
 /// An output's name, and how it is encoded.
@@ -107,13 +110,10 @@ impl Formats {
         if let Some(Err(why)) = fixed.iter().flatten().find(|decoder| decoder.is_err()) {
             return Err(why.clone());
         }
-        let count = plan.outputs.len();
-        let schemas = registry.map(|registry| {
-            let compile = move |resolved: &_| Ok(KnownSchema::new(resolved, count));
-            SchemaCache::new(&plan.name, registry.clone(), Box::new(compile))
-        });
+        let compile = || compile(plan.outputs.len());
+        let schemas = registry.map(|registry| SchemaCache::new(&plan.name, registry.clone(), compile()));
         let outputs = plan.outputs.iter().map(FormattedOutput::of).collect();
-        Ok(Some(Arc::new(Formats { input, outputs, fixed, codecs, schemas, stays_json: false })))
+        Ok(Some(Arc::new(Formats { input, outputs, fixed, codecs, schemas, by_hand: false })))
     }
 
     /// Returns whether the input is decoded.
@@ -130,6 +130,11 @@ impl Formats {
     pub fn absence(&self) -> Option<Arc<str>> {
         self.schemas.as_ref()?.absence()
     }
+}
+
+/// Returns what makes of a schema what a pipeline with so many outputs needs of it.
+fn compile(outputs: usize) -> Box<Compile<KnownSchema>> {
+    Box::new(move |resolved| Ok(KnownSchema::new(resolved, outputs)))
 }
 
 /// Returns what a part of the input is decoded with where its records carry no id.

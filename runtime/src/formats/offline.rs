@@ -1,12 +1,12 @@
-//! Formats without Kafka: schema files are checked, and records are JSON already and only have to fit.
+//! Formats without Kafka: schema files are checked, and records are given by hand.
 
 use std::sync::Arc;
 
 use super::outputs::OutputCodecs;
-use super::{Formats, FormattedOutput, SchemaText, fixed};
+use super::{Formats, FormattedOutput, SchemaText, compile, fixed};
 use crate::config::Position;
 use crate::config::plan::{InputFormat, OutputSchema, Plan};
-use crate::registry::Registry;
+use crate::registry::{LocalSchemas, Registry, SchemaCache};
 
 impl Formats {
     /// Checks the schema files of a plan.
@@ -36,24 +36,28 @@ impl Formats {
         Ok(())
     }
 
-    /// Returns the formats of a plan for records that are JSON text already: nothing is decoded, and what goes to an
-    /// output has to fit its schema and stays JSON. Schemas are those of files, and where a registry is given and
-    /// answers, those of the registry; `missed` is called with why one is not there.
+    /// Returns the formats of a plan for records that people give by hand. A key or value that is JSON text is as
+    /// plugins see it; any other is as it lies in the topic, and is decoded. What goes to an output has to fit its
+    /// schema and stays JSON. Schemas are those of files, and of `schemas` as far as it has them; `missed` is called
+    /// with why one of an output is not there.
     ///
     /// # Errors
     /// A schema file cannot be used: why.
-    pub fn of_json(
+    pub fn by_hand(
         plan: &Plan,
-        registry: Option<&Arc<dyn Registry>>,
+        schemas: Option<LocalSchemas>,
         missed: &mut dyn FnMut(&str),
     ) -> Result<Option<Arc<Formats>>, String> {
         if !plan.has_formats() {
             return Ok(None);
         }
-        let codecs = OutputCodecs::of_json(&plan.outputs, registry.map(|registry| &**registry as _), missed)?;
-        let outputs = plan.outputs.iter().map(FormattedOutput::of).collect();
-        let (input, fixed) = (Default::default(), [None, None]);
-        Ok(Some(Arc::new(Formats { input, outputs, fixed, codecs, schemas: None, stays_json: true })))
+        let schemas: Option<Arc<dyn Registry>> = schemas.map(|schemas| Arc::new(schemas) as _);
+        let codecs = OutputCodecs::by_hand(&plan.outputs, schemas.as_deref(), missed)?;
+        let outputs: Vec<_> = plan.outputs.iter().map(FormattedOutput::of).collect();
+        let compile = compile(outputs.len());
+        let schemas = schemas.map(|schemas| SchemaCache::new(&plan.name, schemas, compile).that_believes_at_once());
+        let formats = Formats::of_input(plan.input.formats.clone(), schemas)?;
+        Ok(Some(Arc::new(Formats { outputs, codecs, by_hand: true, ..formats })))
     }
 }
 

@@ -154,7 +154,7 @@ impl OutputCodecs {
     ///
     /// # Errors
     /// A file cannot be used: which output, and why.
-    pub(super) fn of_json(
+    pub(super) fn by_hand(
         outputs: &[Output],
         registry: Option<&dyn Registry>,
         missed: &mut dyn FnMut(&str),

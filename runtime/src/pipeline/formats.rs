@@ -8,11 +8,13 @@ use crate::config::plan::Plan;
 use crate::counters::PipelineCounters;
 use crate::error::PipelineError;
 use crate::formats::Formats;
-use crate::registry::{HttpRegistry, Registry};
+use crate::registry::{HttpRegistry, LocalSchemas, Registry};
 use crate::rt::{self, Receiver};
 use crate::source::Event;
 use crate::view::ViewCell;
 
+/// The folder beside a pipeline file that `sluice schema pull` writes to.
+const SCHEMAS: &str = "schemas";
 /// How long to wait before the registry is asked again; also how late a stop is noticed then.
 const RETRY_WAIT: Duration = Duration::from_millis(500);
 /// How long it is asked in vain before that is logged, and how often then.
@@ -27,6 +29,16 @@ pub(crate) fn registry(plan: &Plan, counters: &Arc<PipelineCounters>) -> anyhow:
     Ok(Some(Arc::new(HttpRegistry::new(registry, counters.registry.clone())?)))
 }
 
+/// Returns the schemas for records that are given by hand: those of the registry, and of the folder `schemas` beside
+/// the pipeline file.
+///
+/// # Errors
+/// The folder's index cannot be read.
+pub(crate) fn local_schemas(plan: &Plan, registry: Option<Arc<dyn Registry>>) -> anyhow::Result<Option<LocalSchemas>> {
+    let folder = plan.file.parent().unwrap_or("".as_ref()).join(SCHEMAS);
+    LocalSchemas::new(registry.filter(|_| plan.has_formats()), &folder)
+}
+
 /// The formats of a plan; none where it has none.
 pub(crate) type Formatted = Option<Arc<Formats>>;
 
@@ -38,11 +50,11 @@ pub(super) fn wait_for_formats(
     view: &ViewCell,
 ) -> Result<Option<Formatted>, PipelineError> {
     if plan.embedded {
-        // Its records are JSON: nobody writes Avro by hand.
         let mut missed = |why: &str| {
             tracing::warn!(target: "formats", pipeline = %plan.name, "{why}; whether records fit it is not checked");
         };
-        return Formats::of_json(plan, registry.as_ref(), &mut missed).map(Some).map_err(PipelineError::Plugin);
+        let schemas = local_schemas(plan, registry).map_err(|error| PipelineError::Plugin(format!("{error:#}")))?;
+        return Formats::by_hand(plan, schemas, &mut missed).map(Some).map_err(PipelineError::Plugin);
     }
     let mut said = None;
     loop {

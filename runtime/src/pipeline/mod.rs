@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 
-pub(crate) use self::formats::registry;
 use self::formats::wait_for_formats;
+pub(crate) use self::formats::{local_schemas, registry};
 use self::topics::wait_for_topics;
 use self::workers::{PanicGuard, breakers, default_output, origin, plan_counters, setup, start_workers};
 use crate::config::Position;

@@ -42,6 +42,7 @@ struct Shared<T> {
     name: String,
     registry: Arc<dyn Registry>,
     compile: Box<Compile<T>>,
+    confirm_after: Duration,
     state: Mutex<State<T>>,
     changed: Condvar,
 }
@@ -85,7 +86,17 @@ impl<T: Send + Sync + 'static> SchemaCache<T> {
             is_closed: false,
         };
         let (state, changed) = (Mutex::new(state), Condvar::default());
-        SchemaCache(Arc::new(Shared { name: format!("{pipeline}/schemas"), registry, compile, state, changed }))
+        let (name, confirm_after) = (format!("{pipeline}/schemas"), CONFIRM_AFTER);
+        SchemaCache(Arc::new(Shared { name, registry, compile, confirm_after, state, changed }))
+    }
+
+    /// Returns it as one that takes the first answer that an id is unknown for true: for those that only look on.
+    #[must_use]
+    pub fn that_believes_at_once(mut self) -> SchemaCache<T> {
+        if let Some(shared) = Arc::get_mut(&mut self.0) {
+            shared.confirm_after = Duration::ZERO;
+        }
+        self
     }
 
     /// Looks an id up; what is not known is asked for.
@@ -119,6 +130,15 @@ impl<T: Send + Sync + 'static> SchemaCache<T> {
             self.0.changed.notify_all();
         }
         Lookup::Open
+    }
+
+    /// Waits until an id that is being asked for is answered, or so long.
+    pub fn wait(&self, id: SchemaId, most: Duration) {
+        let deadline = rt::now() + most;
+        let mut state = self.0.lock();
+        while matches!(state.entries.get(&id), Some(Entry::Open(_))) && rt::now() < deadline {
+            state = self.0.changed.wait_until(&self.0.state, state, Some(deadline));
+        }
     }
 
     /// Returns why the registry does not answer just now, where it does not.
@@ -163,7 +183,7 @@ impl<T> Shared<T> {
             drop(state);
             let answer = self.ask(id);
             state = self.lock();
-            state.take(id, answer, rt::now());
+            state.take(id, answer, rt::now(), self.confirm_after);
             self.changed.notify_all();
         }
     }
@@ -190,7 +210,13 @@ impl<T> State<T> {
         open.min_by_key(|(_, due)| *due)
     }
 
-    fn take(&mut self, id: SchemaId, answer: Result<Result<Arc<T>, Arc<str>>, RegistryError>, now: Instant) {
+    fn take(
+        &mut self,
+        id: SchemaId,
+        answer: Result<Result<Arc<T>, Arc<str>>, RegistryError>,
+        now: Instant,
+        confirm_after: Duration,
+    ) {
         let Some(Entry::Open(question)) = self.entries.get(&id) else { return };
         let mut question = Question { is_under_way: false, ..*question };
         let entry = match answer {
@@ -200,11 +226,11 @@ impl<T> State<T> {
             }
             Err(error) if error.kind == RegistryErrorKind::UnknownSchema => {
                 let first = *question.missing_since.get_or_insert(now);
-                if now.saturating_duration_since(first) >= CONFIRM_AFTER {
+                if now.saturating_duration_since(first) >= confirm_after {
                     let reason = format!("the registry knows no schema {id}: {}", error.message).into();
                     Entry::Unknown { reason, until: now + UNKNOWN_FOR }
                 } else {
-                    question.due = first + CONFIRM_AFTER;
+                    question.due = first + confirm_after;
                     Entry::Open(question)
                 }
             }

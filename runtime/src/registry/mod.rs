@@ -7,6 +7,7 @@ mod api;
 mod cache;
 mod error;
 mod http;
+mod local;
 mod references;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -18,6 +19,7 @@ use std::fmt;
 pub use self::api::HttpRegistry;
 pub use self::cache::{Compile, Lookup, SchemaCache};
 pub use self::error::{RegistryError, RegistryErrorKind};
+pub use self::local::{INDEX, LocalSchemas};
 pub use self::references::{Resolved, with_references};
 
 /// What names a schema in a record.

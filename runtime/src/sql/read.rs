@@ -1,16 +1,21 @@
 //! Reads the topics of a table, to their ends or on from there, and hands each record to the query.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use json_sql::{Flow, Input, Needs, RowError, TableQuery};
+use json_sql::{Flow, TableQuery};
 
+use super::Table;
+use super::asked::Asked;
 use crate::config::TopicPattern;
 use crate::config::plan::Plan;
+use crate::formats::RecordDecoder;
+use crate::kafka::Kafka;
 use crate::kafka::librdkafka::Librdkafka;
 use crate::kafka::reader::{Ends, Extent, Next, POLL, Reader};
-use crate::kafka::{FetchedRecord, Kafka};
+use crate::pipeline::registry;
 use crate::read_progress::ReadProgress;
 
 /// How long the brokers have to say which topics there are.
@@ -33,8 +38,8 @@ pub enum Start {
 pub struct Read<'p> {
     /// The pipeline whose brokers are asked.
     pub plan: &'p Plan,
-    /// Names, and patterns that begin with `^`.
-    pub topics: Vec<String>,
+    /// What is read.
+    pub table: Table,
     /// Where to start.
     pub start: Start,
     /// Whether to go on behind the ends that the topics had at the start.
@@ -67,6 +72,7 @@ impl Read<'_> {
         out: &mut dyn FnMut(&[u8]),
         quiet: &mut dyn FnMut(),
     ) -> anyhow::Result<Progressed> {
+        let decoder = self.decoder()?;
         let mut progressed = Progressed::default();
         let mut topics = Vec::new();
         for name in self.names()? {
@@ -78,7 +84,7 @@ impl Read<'_> {
             topics.push((name, reader, extents));
         }
         let mut flow = Flow::More;
-        let mut asked = Asked { query, out, progressed: &mut progressed, failed: None };
+        let mut asked = Asked { query, decoder, stop, out, progressed: &mut progressed, failed: None };
         for (name, reader, extents) in &mut topics {
             let wanted = match self.start {
                 Start::Earliest => extents.clone(),
@@ -103,14 +109,20 @@ impl Read<'_> {
         Ok(progressed)
     }
 
+    fn decoder(&self) -> anyhow::Result<Option<RecordDecoder>> {
+        let formats = self.table.formats.clone();
+        let registry = if formats.is_empty() { None } else { registry(self.plan, &Arc::default())? };
+        RecordDecoder::new(&self.plan.name, formats, registry).map_err(anyhow::Error::msg)
+    }
+
     fn servers(&self) -> &str {
         self.plan.consumer.get("bootstrap.servers").map(String::as_str).unwrap_or_default()
     }
 
     /// The names of the topics, those that patterns match among them.
     fn names(&self) -> anyhow::Result<Vec<String>> {
-        if !self.topics.iter().any(|topic| topic.starts_with('^')) {
-            return Ok(self.topics.clone());
+        if !self.table.topics.iter().any(|topic| topic.starts_with('^')) {
+            return Ok(self.table.topics.clone());
         }
         let reader = Kafka::<()>::reader(&Librdkafka, &self.plan.name, &self.plan.consumer)?;
         let mut all = reader
@@ -119,7 +131,7 @@ impl Read<'_> {
         reader.close(POLL);
         all.sort();
         let mut names: Vec<String> = Vec::new();
-        for topic in &self.topics {
+        for topic in &self.table.topics {
             if !topic.starts_with('^') {
                 names.push(topic.clone());
                 continue;
@@ -129,7 +141,7 @@ impl Read<'_> {
         }
         let mut seen = std::collections::BTreeSet::new();
         names.retain(|name| seen.insert(name.clone()));
-        anyhow::ensure!(!names.is_empty(), "no topic on {} matches {}", self.servers(), self.topics.join(", "));
+        anyhow::ensure!(!names.is_empty(), "no topic on {} matches {}", self.servers(), self.table.topics.join(", "));
         Ok(names)
     }
 }
@@ -192,62 +204,4 @@ fn on_from_there(
         }
     }
     Ok(())
-}
-
-/// The query, and what has become of what it was asked.
-struct Asked<'q> {
-    query: &'q mut TableQuery,
-    out: &'q mut dyn FnMut(&[u8]),
-    progressed: &'q mut Progressed,
-    failed: Option<String>,
-}
-
-impl Asked<'_> {
-    fn take(&mut self, record: &FetchedRecord<'_>) -> Flow {
-        self.progressed.read += 1;
-        let Needs { headers: needs_headers, .. } = self.query.needs();
-        let topic = record.origin.topic();
-        let at = || format!("{topic}/{}/{}", record.partition, record.offset);
-        let mut headers: Vec<(String, Option<Vec<u8>>)> = Vec::new();
-        if needs_headers {
-            let mut push = |name: &[u8], value: Option<&[u8]>| {
-                headers.push((String::from_utf8_lossy(name).into_owned(), value.map(<[u8]>::to_vec)));
-            };
-            if let Err(error) = record.origin.headers(&mut push) {
-                self.progressed.unreadable += 1;
-                self.progressed.first_unreadable.get_or_insert_with(|| format!("{}: {error}", at()));
-                return Flow::More;
-            }
-        }
-        let headers: Vec<(&str, Option<&[u8]>)> =
-            headers.iter().map(|(name, value)| (name.as_str(), value.as_deref())).collect();
-        let input = Input {
-            value: record.value,
-            key: record.key,
-            timestamp: record.timestamp,
-            topic: &topic,
-            partition: record.partition.0,
-            offset: record.offset.0,
-            headers: &headers,
-        };
-        match self.query.add(&input, self.out) {
-            Ok(flow) => flow,
-            Err(RowError::Unreadable(why)) => {
-                self.progressed.unreadable += 1;
-                self.progressed.first_unreadable.get_or_insert_with(|| format!("{}: {why}", at()));
-                Flow::More
-            }
-            Err(RowError::Failed(why)) => {
-                self.failed = Some(format!("{}: {why}", at()));
-                Flow::Enough
-            }
-        }
-    }
-
-    fn check(&mut self) -> anyhow::Result<()> {
-        match self.failed.take() {
-            Some(why) => anyhow::bail!("{why}"),
-            None => Ok(()),
-        }
-    }
 }

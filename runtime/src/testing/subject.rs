@@ -7,6 +7,7 @@ use crate::batch::Offset;
 use crate::config::plan::{OnError, Plan, Target};
 use crate::failure::Class;
 use crate::formats::Formats;
+use crate::pipeline::local_schemas;
 use crate::pipeline::workers::{default_output, setup};
 use crate::plugin::{Plugin, StageSetup, StartError};
 use crate::record_text::DevRecord;
@@ -86,7 +87,7 @@ impl Subject {
         Ok(Subject {
             stages: stages.collect(),
             outputs: outputs.map(|output| (output.name.clone(), output.target != Target::Drop)).collect(),
-            formats: Formats::of_json(plan, None, &mut |_| {}).map_err(anyhow::Error::msg)?,
+            formats: Formats::by_hand(plan, local_schemas(plan, None)?, &mut |_| {}).map_err(anyhow::Error::msg)?,
             default_output: default_output(plan)?,
             topic: topic.map_or(TOPIC, String::as_str).into(),
             max_records: plan.batch.max_records,

@@ -70,6 +70,22 @@ impl Chain {
         self.stages.iter_mut().map(Stage::take_spent).sum()
     }
 
+    /// Returns how long decoding and encoding took since it was last asked.
+    pub(super) fn take_coded(&mut self) -> Duration {
+        self.formats.as_mut().map_or(Duration::ZERO, FormatSteps::take_spent)
+    }
+
+    /// Returns whether a batch that has to be taken up again waits for a schema.
+    pub(super) fn waits_for_schema(&self, batch: &InFlightBatch) -> bool {
+        self.formats.is_some() && !batch.decoded
+    }
+
+    /// Returns why no registry answers just now.
+    pub(super) fn absence(&self) -> String {
+        let absence = self.formats.as_ref().and_then(FormatSteps::absence);
+        absence.as_deref().unwrap_or("the registry has not answered yet").to_owned()
+    }
+
     /// Takes a batch as far as it goes now.
     pub(super) fn advance(&mut self, batch: &mut InFlightBatch, ctx: &ChainContext<'_>) -> Step {
         if let Some(formats) = self.formats.as_mut().filter(|_| !batch.decoded)

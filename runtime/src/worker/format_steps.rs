@@ -28,6 +28,8 @@ pub(super) struct FormatSteps {
     scratch: Scratch,
     stages: usize,
     waiting: Vec<Waiting>,
+    // Time in codecs since it was last asked for.
+    spent: Duration,
 }
 
 /// A partition that waits for a schema.
@@ -40,7 +42,17 @@ struct Waiting {
 impl FormatSteps {
     /// Returns the steps around so many stages.
     pub(super) fn new(formats: Arc<Formats>, stages: usize) -> FormatSteps {
-        FormatSteps { formats, scratch: Scratch::default(), stages, waiting: Vec::new() }
+        FormatSteps { formats, scratch: Scratch::default(), stages, waiting: Vec::new(), spent: Duration::ZERO }
+    }
+
+    /// Returns how long decoding and encoding took since it was last asked.
+    pub(super) fn take_spent(&mut self) -> Duration {
+        std::mem::take(&mut self.spent)
+    }
+
+    /// Returns why the registry does not answer just now, where it does not.
+    pub(super) fn absence(&self) -> Option<Arc<str>> {
+        self.formats.absence()
     }
 
     /// Decodes the records of a batch. Those that do not fit leave the chain.
@@ -73,7 +85,7 @@ impl FormatSteps {
     /// Decodes what can be decoded. Returns the source and the schema of the first record that waits.
     fn decode_pending(&mut self, batch: &mut InFlightBatch) -> Option<(u32, SchemaId)> {
         self.scratch.begin_batch();
-        let mut waits = None;
+        let (begun, mut waits) = (rt::now(), None);
         for index in 0..batch.records.len() {
             if !batch.progress.is_pending(index) {
                 continue;
@@ -86,6 +98,7 @@ impl FormatSteps {
                 Decoded::Waits(id) => _ = waits.get_or_insert((raw.source, id)),
             }
         }
+        self.spent += rt::now() - begun;
         waits
     }
 
@@ -186,7 +199,7 @@ impl FormatSteps {
 
     /// Encodes all that has left the chain. What does not fit becomes a dead letter.
     pub(super) fn encode(&mut self, batch: &mut InFlightBatch, ctx: &ChainContext<'_>) -> Step {
-        let (step, mut last) = (self.stages + 1, None);
+        let (step, mut last, begun) = (self.stages + 1, None, rt::now());
         self.scratch.begin_batch();
         let mut settled = SettledCount::default();
         for index in 0..batch.leaving.len() {
@@ -209,6 +222,7 @@ impl FormatSteps {
                 }
             };
         }
+        self.spent += rt::now() - begun;
         self.count_encoded(batch, ctx, step, settled, last)
     }
 

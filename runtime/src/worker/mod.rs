@@ -215,6 +215,10 @@ impl Worker {
         self.clock.begin(rt::now());
         let turn = self.work(messages);
         self.clock.spend(Activity::Plugin, self.chain.take_spent());
+        let coded = self.chain.take_coded();
+        if !coded.is_zero() {
+            self.clock.spend(Activity::Codec, coded);
+        }
         self.clock.end(rt::now());
         turn
     }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use super::ChainContext;
 use super::chain::{Chain, Step};
@@ -20,6 +21,9 @@ use crate::sink::event::{SinkEvent, SinkEvents};
 use crate::sink::receipt::{OpenSpan, Span};
 use crate::stage::Stage;
 use crate::stage::timeouts::StageTimeouts;
+
+/// How long a schema is waited for: longer than it takes to be sure that the registry does not know it.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What leaves the chain.
 pub enum Left<'a> {
@@ -92,8 +96,8 @@ impl Trial {
     }
 
     /// Takes the records that `fill` puts into a batch through the chain, where they are called again at once as often
-    /// as their stages say. What leaves is handed to `left` in the order of the input, with the arena that it lies in.
-    /// `fill` is given the batch and the first record's offset.
+    /// as their stages say. A schema that is not known yet is waited for. What leaves is handed to `left` in the order
+    /// of the input, with the arena that it lies in. `fill` is given the batch and the first record's offset.
     ///
     /// # Errors
     /// What would stop the pipeline, after all that it would deliver before.
@@ -138,9 +142,19 @@ impl Trial {
             outcomes: None,
             trace: self.trace.as_deref(),
         };
+        let begun = rt::now();
         loop {
             match self.chain.advance(batch, &ctx) {
                 Step::Completed => return true,
+                Step::RetryLater { backoff, .. } if self.chain.waits_for_schema(batch) => {
+                    if rt::now() - begun >= PATIENCE {
+                        let error =
+                            anyhow::anyhow!("its schema is not known yet, so it waits: {}", self.chain.absence());
+                        self.events.send(WorkerEvent::Failed(PipelineError::Other(error)));
+                        return false;
+                    }
+                    rt::sleep(backoff);
+                }
                 // Nothing else is there that it could hold up.
                 Step::RetryLater { .. } => {}
                 Step::Abandoned | Step::ProbeFailed | Step::LookaheadDone => return false,

@@ -123,7 +123,11 @@ pub const ALL: &[Definition] = &[
     histogram("sluice_transaction_seconds", &["pipeline"], "Time that each transaction was open."),
     gauge("sluice_producer_queue_bytes", &["pipeline"], "Bytes of keys and values that wait to be acknowledged."),
     counter("sluice_broker_errors_total", &["pipeline", "kind"], "Errors of brokers and of the client."),
-    counter("sluice_registry_requests_total", &["pipeline", "result"], "Requests to the schema registry."),
+    counter(
+        "sluice_registry_requests_total",
+        &["pipeline", "result"],
+        "Requests to the schema registry: answered, unknown (no such schema), refused, absent (no answer of a registry).",
+    ),
     counter(
         "sluice_log_lines_lost_total",
         &[],

@@ -6,7 +6,7 @@ use super::exposition::Exposition;
 use crate::admin::api::State;
 use crate::admin::registry::Entry;
 use crate::admin::views;
-use crate::counters::{Rebalance, StageCounters};
+use crate::counters::{Rebalance, RegistryCounters, StageCounters};
 use crate::error::PipelineError;
 use crate::failure::Class;
 use crate::kafka::ErrorKind;
@@ -44,9 +44,10 @@ fn collect_life(all: &mut Exposition, name: &str, entry: &Entry, view: &Pipeline
         let reloads = entry.counters.reloads(result).get();
         all.count("sluice_reloads_total", &[("pipeline", name), ("result", result)], reloads);
     }
-    for result in ["ok", "error"] {
-        let requests = entry.counters.registry_requests(result).get();
-        all.count("sluice_registry_requests_total", &[("pipeline", name), ("result", result)], requests);
+    let RegistryCounters { answered, unknown, refused, absent } = &*entry.counters.registry;
+    for (result, requests) in [("answered", answered), ("unknown", unknown), ("refused", refused), ("absent", absent)] {
+        let labels = [("pipeline", name), ("result", result)];
+        all.count("sluice_registry_requests_total", &labels, requests.get());
     }
 }
 

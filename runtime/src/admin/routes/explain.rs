@@ -73,7 +73,7 @@ fn asked(entry: &Entry, request: ExplainRequest) -> Result<(Asked, bool), Proble
                 _ => None,
             };
             let record = record.to_record().map_err(|error| unclear(&format!("record: {error}")))?;
-            Ok((Asked { record, at, letter: None }, false))
+            Ok((Asked { record, at, by_hand: true, letter: None }, false))
         }
         _ => Err(unclear("give one of: topic, partition and offset; dead_letter; record")),
     }

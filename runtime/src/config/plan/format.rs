@@ -69,6 +69,20 @@ pub enum Format {
 }
 
 impl Format {
+    /// Returns the word for it in pipeline files.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Format::Bytes => "bytes",
+            Format::Avro => "avro",
+            Format::Protobuf => "protobuf",
+            Format::JsonSchema => "json_schema",
+            Format::Registry => "registry",
+            Format::Csv => "csv",
+            Format::Text => "text",
+            Format::Msgpack => "msgpack",
+        }
+    }
+
     /// Whether records of this format have a schema.
     pub fn has_schema(self) -> bool {
         matches!(self, Format::Avro | Format::Protobuf | Format::JsonSchema | Format::Registry)
@@ -185,6 +199,25 @@ pub enum OutputSchema {
     File(SchemaFile),
     /// The one that the record came with.
     Input,
+}
+
+impl InputFormat {
+    /// Returns how what was written to an output is read.
+    pub fn of_output(output: &OutputFormat) -> InputFormat {
+        let schema = match &output.schema {
+            OutputSchema::File(file) if output.id_in.is_none() => Some(file.clone()),
+            _ => None,
+        };
+        InputFormat {
+            format: output.format,
+            reader: None,
+            logical: Logical::Text,
+            validate: false,
+            schema,
+            message: output.message.clone(),
+            columns: output.columns.clone(),
+        }
+    }
 }
 
 /// Both parts of a record.

@@ -1,5 +1,8 @@
 //! What the client and the cache promise: absence is never taken for an answer.
 
+mod away;
+mod tls;
+
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
