@@ -79,17 +79,48 @@ impl fmt::Display for Diagnostic {
     }
 }
 
+/// Something about a place of a file that was planned before, which only the start of what it names has found out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Flaw {
+    /// Where it is.
+    pub at: Position,
+    /// What is wrong.
+    pub message: String,
+    /// What to do about it, where there is something to suggest.
+    pub help: Option<String>,
+}
+
+impl Flaw {
+    /// A flaw without a suggestion.
+    pub fn new(at: Position, message: impl Into<String>) -> Self {
+        Flaw { at, message: message.into(), help: None }
+    }
+}
+
+/// Displays what is wrong and what to do, without the place.
+impl fmt::Display for Flaw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        self.help.iter().try_for_each(|help| write!(f, "; {help}"))
+    }
+}
+
 /// Why a file is no pipeline: every finding, in the order of the file. Never empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Errors(Vec<Diagnostic>);
 
 impl Errors {
     /// Findings, which are put in the order of the file. None for an empty list.
-    pub fn new(mut findings: Vec<Diagnostic>) -> Option<Self> {
+    pub fn new(findings: Vec<Diagnostic>) -> Option<Self> {
+        if findings.is_empty() { None } else { Some(Errors::of(findings)) }
+    }
+
+    /// Findings, of which there is at least one.
+    pub(super) fn of(mut findings: Vec<Diagnostic>) -> Self {
         findings.sort_by_key(|finding| finding.at);
         // What both clients refuse is one finding.
         findings.dedup();
-        if findings.is_empty() { None } else { Some(Errors(findings)) }
+        Errors(findings)
     }
 
     /// The findings.
