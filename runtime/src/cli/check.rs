@@ -87,8 +87,7 @@ impl Check {
             {
                 tell(format_args!("{file}: {error:#}"));
                 // Brokers that do not answer say nothing about the file.
-                let is_away =
-                    matches!(error.downcast_ref(), Some(TopicError::NoBroker { .. } | TopicError::Login { .. }));
+                let is_away = error.downcast_ref().is_some_and(TopicError::is_absence);
                 code = code.max(if is_away { FAILED } else { WRONG_USE });
                 continue;
             }

@@ -24,6 +24,7 @@ mod properties;
 mod property_defaults;
 mod property_names;
 mod property_values;
+mod sasl;
 mod scalar;
 mod secret;
 mod shape;

@@ -31,6 +31,11 @@ impl Logging {
         Logging { pipeline: pipeline.clone(), said: Arc::default(), login_failure: Arc::default() }
     }
 
+    /// The pipeline.
+    pub fn pipeline(&self) -> &str {
+        &self.pipeline
+    }
+
     /// One line of librdkafka; `level` is syslog's. Its "error" is what we call a warning: it goes on by itself, and
     /// what stops a pipeline is reported by the pipeline. What comes again soon is logged as `debug`.
     pub fn write(&self, level: i32, fac: &str, message: &str) {
