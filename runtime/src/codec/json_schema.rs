@@ -1,6 +1,7 @@
 //! JSON Schema: JSON text that is validated, and otherwise left as it is.
 
 mod violations;
+mod work;
 
 use jsonschema::{PatternOptions, Retrieve, Uri, Validator};
 use serde::de::IgnoredAny;
@@ -27,7 +28,10 @@ impl Schema {
         let patterns = PatternOptions::regex().size_limit(PATTERN).dfa_size_limit(PATTERN);
         let options =
             jsonschema::options().with_retriever(References(references.to_vec())).with_pattern_options(patterns);
-        let validator = options.build(&schema).map_err(|error| format!("not a JSON Schema: {error}"))?;
+        let validator = options.build(&schema).map_err(|error| match error.instance_path().as_str() {
+            "" => format!("not a JSON Schema: {error}"),
+            place => format!("not a JSON Schema: at {place}: {error}"),
+        })?;
         Ok(Schema { schema, validator })
     }
 

@@ -19,9 +19,11 @@ const MOST: usize = 20;
 pub fn check_config(stage: &Stage, schema: &str) -> Result<Vec<Flaw>, String> {
     let schema = Schema::parse(schema, &[])?;
     let config = parsed(stage);
+    let nothing = Value::Object(serde_json::Map::new());
+    [&config, &nothing].into_iter().try_for_each(|value| schema.check_work(value))?;
     let mut violations = schema.violations(&config);
     if config.is_null() && !violations.is_empty() {
-        violations = schema.violations(&Value::Object(serde_json::Map::new()));
+        violations = schema.violations(&nothing);
     }
     let mut flaws = Vec::new();
     let mut misspelt = Vec::new();
@@ -32,11 +34,13 @@ pub fn check_config(stage: &Stage, schema: &str) -> Result<Vec<Flaw>, String> {
         }
         flaws.push((violation, flaw));
     }
-    // A key that is misspelt is not missing as well.
+    let is_of_other_kind = |at: &str| violations.iter().any(|own| own.fault == Fault::Type && own.at == at);
+    // A key that is misspelt is not missing as well, and what is no map at all has no form of one.
     flaws.retain(|(violation, _)| match violation.fault {
         Fault::MissingKey => !misspelt.contains(&parent(&violation.at)),
         Fault::MissingForm => !misspelt.contains(&violation.at.as_str()),
-        Fault::UnknownKey | Fault::Value => true,
+        Fault::Value => !is_of_other_kind(&violation.at),
+        Fault::UnknownKey | Fault::Type => true,
     });
     Ok(flaws.into_iter().take(MOST).map(|(_, flaw)| flaw).collect())
 }
@@ -60,7 +64,7 @@ fn flaw(stage: &Stage, config: &Value, violation: &Violation) -> Flaw {
     let message = format!("stage \"{}\": {}: {}", stage.name, shown(config, &violation.at), violation.why);
     let word = match config.pointer(&violation.at) {
         // What is possible in place of a text is a text.
-        Some(Value::String(text)) if violation.fault == Fault::Value => Some(text.as_str()),
+        Some(Value::String(text)) if violation.fault != Fault::UnknownKey => Some(text.as_str()),
         _ => violation.at.rsplit('/').next(),
     };
     let possible = violation.possible.iter().map(String::as_str);
@@ -89,8 +93,8 @@ fn shown(config: &Value, pointer: &str) -> String {
     text
 }
 
-/// The part of a configuration that a message names, as a JSON Pointer: `config.routes.de: ...` by the convention of the
-/// SDKs, `routes.de: ...`, or a key in quotes.
+/// The part of a configuration that a message names, as a JSON Pointer: `config.routes.de: ...`, as the SDKs write it,
+/// `routes.de: ...`, or a key in quotes.
 fn named_part(message: &str, config: &Value) -> Option<String> {
     let by_convention = message.match_indices("config").filter_map(|(at, word)| {
         let (pointer, _) = walk(&message[at + word.len()..], config);

@@ -1,4 +1,4 @@
-//! What of a value does not fit a schema, in the words of whoever wrote the value. Nothing of the value's texts is in it.
+//! What of a value does not fit a schema, in the words of whoever wrote the value, and without the value's texts.
 
 use jsonschema::error::{TypeKind, ValidationError, ValidationErrorKind};
 use jsonschema::{JsonType, JsonTypeSet};
@@ -33,6 +33,8 @@ pub enum Fault {
     MissingKey,
     /// An object with none of several keys, of which it needs one.
     MissingForm,
+    /// A value of another kind than the schema's: a text for a list.
+    Type,
     /// Anything else.
     Value,
 }
@@ -76,7 +78,8 @@ impl Schema {
                 found.push(Violation::new(&format!("{at}/{}", escaped(key)), Fault::MissingKey, "missing"));
             }
             ValidationErrorKind::Type { kind } => {
-                say(format!("expected {}, found {}", expected_type(kind), kind_of(error.instance())));
+                let why = format!("expected {}, found {}", expected_type(kind), kind_of(error.instance()));
+                found.push(Violation::new(at, Fault::Type, why));
             }
             ValidationErrorKind::Enum { options } => found.push(choice(at, options.as_array().map(Vec::as_slice))),
             ValidationErrorKind::Constant { expected_value } => {
@@ -85,13 +88,13 @@ impl Schema {
             ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context } => {
                 self.describe_branches(error, context, found);
             }
-            ValidationErrorKind::OneOfMultipleValid { .. } => {
-                let keys = self.given(error);
-                say(match keys.len() {
-                    0 | 1 => format!("fits several forms of which only one is allowed{}", self.description(error)),
-                    _ => format!("give only one of {}", keys.join(", ")),
-                });
-            }
+            ValidationErrorKind::OneOfMultipleValid { .. } => match self.given(error)[..] {
+                [ref first @ .., last] if !first.is_empty() => {
+                    let why = format!("give only one of {} and {last}", first.join(", "));
+                    found.push(Violation::new(&format!("{at}/{}", escaped(last)), Fault::Value, why));
+                }
+                _ => say(format!("fits several forms of which only one is allowed{}", self.description(error))),
+            },
             ValidationErrorKind::Minimum { limit } => say(format!("must be at least {limit}")),
             ValidationErrorKind::Maximum { limit } => say(format!("must be at most {limit}")),
             ValidationErrorKind::ExclusiveMinimum { limit } => say(format!("must be more than {limit}")),
@@ -148,7 +151,7 @@ impl Schema {
         let keys = required(branches);
         found.push(if meant.is_empty() && types.iter().next().is_some() {
             let expected = expected_type(&TypeKind::Multiple(types));
-            Violation::new(at, Fault::Value, format!("expected {expected}, found {}", kind_of(error.instance())))
+            Violation::new(at, Fault::Type, format!("expected {expected}, found {}", kind_of(error.instance())))
         } else if keys.is_empty() {
             let description = self.description(error);
             Violation::new(at, Fault::Value, format!("fits none of the forms that it may have{description}"))
@@ -339,7 +342,7 @@ mod tests {
         let either = json!({ "oneOf": [{ "required": ["equals"] }, { "required": ["matches"] }] });
         assert_eq!(only(either.clone(), json!({})).1, "give equals or matches");
         let both = only(either, json!({ "equals": 1, "matches": 1 }));
-        assert_eq!(both.1, "give only one of equals, matches");
+        assert_eq!(both, pair("/matches", "give only one of equals and matches"));
     }
 
     #[test]
