@@ -40,7 +40,7 @@ pub struct Check {
     /// Print each pipeline as it is understood: with all defaults, and with `${...}` as written
     #[arg(long, conflicts_with = "schema")]
     print: bool,
-    /// Print the JSON Schema of pipeline files, for editors, and do nothing else; with files, also that of the `config:`
+    /// Print the JSON Schema of pipeline files, for editors, and do nothing else; with PATHS, also that of the `config`
     /// of each plugin that they name
     #[arg(long, conflicts_with = "broker")]
     schema: bool,

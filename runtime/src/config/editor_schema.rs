@@ -16,8 +16,8 @@ const OF_CONDITIONS: [&str; 4] = ["contains", "if", "not", "propertyNames"];
 /// What is said about a value, and stays with it.
 const ANNOTATIONS: [&str; 4] = ["default", "description", "examples", "title"];
 
-/// The JSON Schema of a pipeline file in which the configurations of these plugins are described, each by its name as the
-/// files have it.
+/// The JSON Schema of a pipeline file with the schemas of plugins' configurations in it, each by the name of its plugin
+/// as the files have it.
 pub fn schema_with(plugins: &[(String, Value)]) -> Value {
     let mut by_name: BTreeMap<&str, Vec<&Value>> = BTreeMap::new();
     for (name, schema) in plugins {

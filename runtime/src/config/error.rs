@@ -239,7 +239,9 @@ pub(crate) fn did_you_mean<'n>(word: &str, known: impl IntoIterator<Item = &'n s
     let allowed = (length / 3).max(1);
     // Comparing takes time and memory in the order of both lengths, and a word of a file may be as long as the file.
     let of_its_length = known.into_iter().filter(|name| name.chars().count().abs_diff(length) <= allowed);
-    let nearest = of_its_length.map(|name| (strsim::damerau_levenshtein(word, name), name)).min()?;
+    // Whoever writes the right letters large means the same.
+    let distance = |name: &str| strsim::damerau_levenshtein(&word.to_lowercase(), &name.to_lowercase());
+    let nearest = of_its_length.map(|name| (distance(name), name)).min()?;
     (nearest.0 <= allowed).then(|| format!("did you mean \"{}\"?", nearest.1))
 }
 
@@ -299,6 +301,7 @@ mod tests {
     fn only_a_near_name_is_suggested() {
         assert_eq!(did_you_mean("outpts", ["input", "outputs"]), Some("did you mean \"outputs\"?".into()));
         assert_eq!(did_you_mean("zebra", ["input", "outputs"]), None);
+        assert_eq!(did_you_mean("OUTPUTS", ["input", "outputs"]), Some("did you mean \"outputs\"?".into()));
     }
 
     #[test]

@@ -27,8 +27,8 @@ pub(super) fn sasl(planner: &mut Planner<'_>, entries: &[Entry]) {
     }
 }
 
-/// What a login by tokens of an endpoint needs, and what of it is not used. `is_written` says of a property whether it is
-/// in the file: one with a wrong value is not among the entries, and is not missing.
+/// What a login by tokens of an endpoint needs, and what of it is not used. `is_written` says whether a property is in
+/// the file: one with a wrong value is not among the entries, and is not missing.
 pub(super) fn token_login(planner: &mut Planner<'_>, entries: &[Entry], is_written: &dyn Fn(&str) -> bool) {
     let ours = || entries.iter().filter(|entry| oidc::is_ours(entry.name));
     let method = value(entries, oidc::METHOD);

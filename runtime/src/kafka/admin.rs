@@ -45,7 +45,7 @@ pub struct Create {
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum TopicError {
     /// No broker answers: that may pass.
-    #[error("no broker answers at {servers} ({cause})")]
+    #[error("no broker answers at {servers}: {cause}; check `bootstrap.servers`, `security.protocol` and the network")]
     NoBroker {
         /// Where they were looked for.
         servers: String,

@@ -1,5 +1,5 @@
-//! SASL/OAUTHBEARER with tokens of an OAuth token endpoint: what the properties say. Their names are librdkafka's, whose
-//! own client for this is not in this build; see `librdkafka/tokens.rs`.
+//! SASL/OAUTHBEARER with tokens of an OAuth token endpoint: what the properties say. Their names are librdkafka's,
+//! whose own client for this is not in this build; see `librdkafka/tokens.rs`.
 
 use std::fmt;
 use std::path::PathBuf;

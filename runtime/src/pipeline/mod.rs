@@ -164,6 +164,7 @@ fn load_stage(engine: &Engine, plan: &Plan, stage: &plan::Stage) -> Result<Plugi
         let whole = error.to_string();
         vec![match &error {
             StartError::Init { message, .. } => init_flaw(stage, message, whole),
+            StartError::Memory { .. } | StartError::Time { .. } => Flaw::new(stage.plugin_at.0, whole),
             _ => Flaw::new(stage.config_places.0.start(), whole),
         }]
     })?;

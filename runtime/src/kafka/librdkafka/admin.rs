@@ -82,7 +82,8 @@ impl NativeAdmin {
         if let Some(cause) = self.client.inner().context().login_failure() {
             return TopicError::Login { servers: self.servers.clone(), cause };
         }
-        let cause = error.rdkafka_error_code().map_or_else(|| error.to_string(), |code| code.to_string());
+        let code = || error.rdkafka_error_code().map_or_else(|| error.to_string(), |code| code.to_string());
+        let cause = self.client.inner().context().connection_failure().unwrap_or_else(code);
         TopicError::NoBroker { servers: self.servers.clone(), cause }
     }
 

@@ -1,5 +1,6 @@
-//! Keeps a client logged in by SASL/OAUTHBEARER: gives it a token, and a new one before that ends. librdkafka is told of
-//! tokens and asks for none, so nothing depends on who polls which of its queues. Without a token its connections wait.
+//! Keeps a client logged in by SASL/OAUTHBEARER: gives it a token, and a new one before that ends. librdkafka is told
+//! of tokens and asks for none, so nothing depends on who polls which of its queues. Without a token its connections
+//! wait.
 
 use std::ffi::CString;
 use std::io;
