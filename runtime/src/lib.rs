@@ -16,6 +16,7 @@ pub mod explain;
 pub mod failpoint;
 pub mod failure;
 pub mod formats;
+mod http;
 pub mod kafka;
 pub mod lease;
 pub mod limits;

@@ -70,6 +70,6 @@ pub fn load_all(engine: &Engine, paths: &[PathBuf], options: &PlanOptions) -> Re
 pub fn load_one(engine: &Engine, file: &Path, options: &PlanOptions) -> Result<(Ready, Vec<Warning>), Errors> {
     let environment = |name: &str| std::env::var(name).ok();
     let (plan, warnings) = config::load(file, &environment, options)?;
-    let plugins = Pipeline::load(engine, &plan).map_err(|(at, message)| config::finding(file, at, &message))?;
+    let plugins = Pipeline::load(engine, &plan).map_err(|flaws| config::findings(file, flaws))?;
     Ok((Ready { plan: Arc::new(plan), plugins }, warnings))
 }

@@ -1,6 +1,6 @@
 //! What documents claim beside their blocks: commands, messages, and the form of the text.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -14,20 +14,54 @@ const COLUMNS: usize = 120;
 /// Commands that are there and are not listed.
 const HIDDEN: [&str; 2] = ["man", "help"];
 
+/// Options of our own names in a text in backquotes; what follows `--` alone is another program's.
+fn options(quoted: &str) -> impl Iterator<Item = &str> {
+    let is_name = |c: char| c.is_ascii_lowercase() || c == '-';
+    let words = quoted.split_whitespace().take_while(|word| *word != "--").filter(|word| word.starts_with("--"));
+    words.map(move |word| &word[..word.find(|c| !is_name(c)).unwrap_or(word.len())]).filter(|word| word.len() > 2)
+}
+
 #[test]
-fn every_command_that_is_named_exists() {
+fn every_command_and_option_that_a_message_or_a_document_names_exists() {
     let known = subcommands(&[]);
-    for path in documents() {
-        let text = read(&path).text;
-        for quoted in text.split('`').skip(1).step_by(2).filter_map(|quoted| quoted.strip_prefix("sluice ")) {
-            let words = quoted.split([' ', '\n']).take_while(|word| is_command_word(word));
-            let words: Vec<&str> = words.collect();
-            let Some(first) = words.first() else { continue };
-            let is_there = |count: usize| known.contains(&words[..count].join(" "));
-            let found = HIDDEN.contains(first) || (1..=words.len()).any(is_there);
-            assert!(found, "{}: there is no command `sluice {quoted}`", path.display());
+    let mut texts: Vec<(String, String)> =
+        documents().iter().map(|path| (path.display().to_string(), read(path).text)).collect();
+    for folder in ["plugins", "plugins/sdk"] {
+        for entry in fs::read_dir(repository().join(folder)).expect("the plugins can be listed") {
+            let readme = entry.expect("the plugins can be listed").path().join("README.md");
+            if let Ok(text) = fs::read_to_string(&readme) {
+                texts.push((readme.display().to_string(), text));
+            }
         }
     }
+    let mut sources = String::new();
+    collect(&repository().join("runtime/src"), &mut sources);
+    // A message may go on in the next line, and so may a comment.
+    let joined: String =
+        sources.lines().map(|line| line.trim_start().trim_end_matches('\\').to_owned() + "\n").collect();
+    let joined = joined.replace("\n/// ", " ").replace("\n// ", " ").replace("\n//! ", " ");
+    texts.push(("runtime/src".to_owned(), joined));
+    let mut helps: BTreeMap<String, String> = BTreeMap::new();
+    let mut checked = 0;
+    for (place, text) in &texts {
+        for quoted in text.split("`sluice ").skip(1).filter_map(|rest| rest.split('`').next()) {
+            let words: Vec<&str> = quoted.split_whitespace().take_while(|word| is_command_word(word)).collect();
+            let is_there = |count: &usize| known.contains(&words[..*count].join(" "));
+            let Some(count) = (1..=words.len()).rev().find(is_there) else {
+                let is_named = words.first().is_none_or(|first| HIDDEN.contains(first));
+                assert!(is_named, "{place}: there is no command `sluice {quoted}`");
+                continue;
+            };
+            let path = words[..count].join(" ");
+            let help = helps.entry(path).or_insert_with_key(|path| help(&path.split(' ').collect::<Vec<_>>()));
+            for option in options(quoted) {
+                let is_it = |word: &str| word.trim_matches([',', '[', ']']) == option;
+                assert!(help.split_whitespace().any(is_it), "{place}: `sluice {quoted}` has no option {option}");
+            }
+            checked += 1;
+        }
+    }
+    assert!(checked > 150, "commands are named: {checked}");
 }
 
 /// Whether a word may name a command, and is no argument.
@@ -35,10 +69,14 @@ fn is_command_word(word: &str) -> bool {
     !word.is_empty() && word.chars().all(|c| c.is_ascii_lowercase())
 }
 
+fn help(path: &[&str]) -> String {
+    let output = Command::new(program()).args(path).arg("--help").output().expect("sluice runs");
+    String::from_utf8(output.stdout).expect("help is text")
+}
+
 /// All commands below one, by their paths, and their aliases.
 fn subcommands(path: &[&str]) -> BTreeSet<String> {
-    let output = Command::new(program()).args(path).arg("--help").output().expect("sluice runs");
-    let help = String::from_utf8(output.stdout).expect("help is text");
+    let help = help(path);
     let mut found = BTreeSet::new();
     let Some((_, list)) = help.split_once("\nCommands:\n") else { return found };
     for line in list.lines().take_while(|line| !line.is_empty()) {

@@ -175,3 +175,112 @@ fn the_schema_is_json_and_knows_the_sections() {
         assert!(schema["properties"].get(section).is_some(), "{section}");
     }
 }
+
+/// A right file whose stage has this plugin and this configuration, the keys of which begin in column 7 of line 8.
+fn configured(plugin: &str, config: &[&str]) -> String {
+    let lines: String = config.iter().map(|line| format!("\n      {line}")).collect();
+    RIGHT.replace("plugin: identity", &format!("plugin: {plugin}\n    config:{lines}"))
+}
+
+#[test]
+fn a_configuration_is_validated_by_the_schema_that_its_plugin_carries() {
+    let folder = Folder::new();
+    let text = configured(
+        "filter-json",
+        &["field: order.status", "one_off: [shipped]", "invert: \"yes\"", "tombstones: kepe"],
+    );
+    let file = folder.write("orders.yaml", text);
+    for command in ["check", "run", "dev"] {
+        let answer = Finished::of(sluice().arg(command).arg(&file));
+        assert_eq!(answer.code, Some(2), "{command}: {}", answer.err);
+        for part in [
+            "orders.yaml:9:7: stage \"keep\": config.one_off: unknown key, expected equals, exists, field, invert",
+            "          one_off: [shipped]\n          ^\nhelp: did you mean \"one_of\"?",
+            "orders.yaml:10:7: stage \"keep\": config.invert: expected true or false, found a string",
+            "orders.yaml:11:7: stage \"keep\": config.tombstones: expected \"keep\", \"drop\" or \"reject\"",
+            "help: did you mean \"keep\"?",
+        ] {
+            assert!(answer.err.contains(part), "{command}: {part} in\n{}", answer.err);
+        }
+        // The condition is misspelt, and so not missing as well.
+        assert!(!answer.err.contains("give equals"), "{}", answer.err);
+    }
+}
+
+#[test]
+fn what_a_plugins_init_says_points_at_the_key_that_it_names() {
+    let folder = Folder::new();
+    // Only the start knows the outputs.
+    let text = configured("route", &["field: country", "routes:", "  de: default", "  fr: france"]);
+    let answer = check(&folder.write("route.yaml", text));
+    assert_eq!(answer.code, Some(2));
+    assert!(answer.err.contains("route.yaml:11:9: stage \"keep\""), "{}", answer.err);
+    assert!(answer.err.contains("config.routes.fr: ") && answer.err.contains("fr: france\n"), "{}", answer.err);
+
+    // The same plugin without a schema.
+    let section = "sluicebox:config-schema";
+    folder.write("plain.wasm", renamed("filter-json", section, "sluicebox:config-sch-me"));
+    let text = configured("./plain.wasm", &["field: status", "one_off: [shipped]"]);
+    let answer = check(&folder.write("plain.yaml", text));
+    assert_eq!(answer.code, Some(2));
+    assert!(answer.err.contains("plain.yaml:9:7: stage \"keep\""), "{}", answer.err);
+    assert!(answer.err.contains("help: did you mean \"one_of\"?"), "{}", answer.err);
+}
+
+#[test]
+fn a_value_of_the_environment_is_not_shown_by_what_the_schema_says() {
+    let folder = Folder::new();
+    let file = folder.write("orders.yaml", configured("mask-json", &["fields: [a]", "style: ${STYLE}"]));
+    let answer = Finished::of(sluice().env("STYLE", "hunter2").arg("check").arg(file));
+    assert_eq!(answer.code, Some(2));
+    assert!(answer.err.contains("config.style: expected") && !answer.err.contains("hunter2"), "{}", answer.err);
+}
+
+#[test]
+fn a_plugin_with_a_schema_that_is_none_is_refused() {
+    let folder = Folder::new();
+    for (from, to, said) in [
+        ("draft/2020-12/schema", "draft/2019-09/schema", "write it for https://json-schema.org/draft/2020-12/schema"),
+        ("\"type\": \"object\"", "\"type\": \"obiekt\"", "the schema of its configuration is unusable"),
+    ] {
+        folder.write("odd.wasm", renamed("filter-json", from, to));
+        let answer = check(&folder.write("odd.yaml", configured("./odd.wasm", &["field: status", "exists: true"])));
+        assert_eq!(answer.code, Some(2), "{to}");
+        assert!(answer.err.contains("odd.yaml:6:13: stage \"keep\": "), "{}", answer.err);
+        assert!(answer.err.contains(said) && answer.err.contains("odd.wasm"), "{}", answer.err);
+    }
+}
+
+#[test]
+fn every_shipped_plugin_carries_the_schema_of_its_configuration() {
+    for name in ["filter-json", "identity", "jq", "mask-json", "route", "set", "sql"] {
+        let answer = Finished::of(sluice().args(["plugin", "inspect", "--json"]).arg(plugin(name)));
+        let inspection: Value = serde_json::from_str(&answer.out).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let schema = &inspection["config_schema"];
+        assert_eq!(schema["title"], name);
+        let keys = schema["properties"].as_object().unwrap_or_else(|| panic!("{name}: {}", answer.out));
+        let readme = fs::read_to_string(repository().join("plugins").join(name).join("README.md")).unwrap();
+        for (key, property) in keys {
+            assert!(readme.contains(key.as_str()), "the README of {name} does not tell of {key}");
+            assert!(property["description"].is_string(), "{name}: {key}");
+        }
+    }
+}
+
+#[test]
+fn the_schema_for_editors_has_the_configurations_of_the_plugins_that_files_name() {
+    let folder = Folder::new();
+    folder.write("a.yaml", configured("filter-json", &["field: ${FIELD}", "not_there: 1"]));
+    folder.write("b.yaml", configured("route", &["header: country", "routes: {}"]).replace("name: orders", "name: b"));
+    let answer = Finished::of(sluice().args(["check", "--schema"]).arg(folder.path()));
+    assert_eq!(answer.code, Some(0), "{}", answer.err);
+    let schema: Value = serde_json::from_str(&answer.out).unwrap();
+    let rules = schema["$defs"]["Stage"]["allOf"].as_array().unwrap();
+    let names: Vec<&Value> = rules.iter().map(|rule| &rule["if"]["properties"]["plugin"]["const"]).collect();
+    assert_eq!(names, ["filter-json", "route"]);
+    let filter = rules[0]["then"]["properties"]["config"]["$ref"].as_str().unwrap().trim_start_matches('#');
+    assert!(schema.pointer(filter).unwrap()["properties"]["one_of"].is_object(), "{}", answer.out);
+
+    let answer = Finished::of(sluice().args(["check", "--schema"]).arg(folder.path().join("c.yaml")));
+    assert_eq!(answer.code, Some(2), "{}", answer.err);
+}

@@ -23,6 +23,7 @@ mod metrics;
 mod misbehave;
 mod missing_topics;
 mod new;
+mod oauthbearer;
 mod order_status;
 mod page;
 mod pipeline_tests;

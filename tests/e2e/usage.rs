@@ -37,8 +37,31 @@ const WRONG: &[(&[&str], i32, &[&str])] = &[
     (&["run", "group"], 2, &["group/b.yaml:3:30: the consumer group \"g\""]),
     (&["check", "loop"], 2, &["loop/a.yaml:4:30: outputs.default: \"x\" is read by loop/b.yaml", "loop/b.yaml:4:30: "]),
     (&["check", "--plugin-path", "/nosuch", "stage.yaml"], 2, &["/nosuch, which does not exist"]),
-    (&["check", "config.yaml"], 2, &["config.yaml:7:13: stage \"x\"", "config.equal: unknown key"]),
-    (&["check", "--broker", "a.yaml"], 1, &["a.yaml: no broker answers at localhost:1"]),
+    (
+        &["check", "config.yaml"],
+        2,
+        &["config.yaml:7:30: stage \"x\"", "config.equal: unknown key", "did you mean \"equals\"?"],
+    ),
+    (
+        &["check", "--broker", "a.yaml"],
+        1,
+        &["a.yaml: no broker answers at localhost:1: ", "Connection refused", "check `bootstrap.servers`"],
+    ),
+    (&["check", "text.yaml"], 2, &["text.yaml:1:1: expected a mapping", "help: a pipeline begins with `name: NAME`"]),
+    (&["check", "large-letters.yaml"], 2, &["help: did you mean \"filter-json\"?"]),
+    (&["check", "format.yaml"], 2, &["format: \"json\" is not bytes", "help: JSON is what plugins read"]),
+    (&["new", "--language", "rust", "x"], 2, &["tip: 'sluice plugin new' has an option of this name"]),
+    (
+        &["plugin", "list", "--plugin-path", "/nosuch"],
+        0,
+        &["warning: --plugin-path /nosuch: there is no such directory"],
+    ),
+    (
+        &["run", "a.yaml", "--admin", "127.0.0.1:0", "--admin-token-file", "/nosuch"],
+        2,
+        &["error: --admin-token-file /nosuch: No such file"],
+    ),
+    (&["pause", "a", "--admin-token-file", "/nosuch"], 2, &["error: --admin-token-file /nosuch: No such file"]),
     (&["dev", "a.yaml", "in.txt"], 2, &["sample records are named with '--records in.txt'"]),
     (&["dev", "a.yaml", "--record", "in.txt"], 2, &["a similar argument exists: '--records'"]),
     (&["dev", "a.yaml", "--records", "nosuch.txt"], 2, &["error: --records nosuch.txt: No such file"]),
@@ -69,6 +92,9 @@ fn folder() -> Folder {
     folder.write("none.test.yaml", "cases: []\n");
     folder.write("stage.yaml", staged("not-here"));
     folder.write("unknown-plugin.yaml", staged("not-here"));
+    folder.write("large-letters.yaml", staged("Filter-JSON"));
+    folder.write("format.yaml", named("f").replace("[in]", "[in], value: { format: json }"));
+    folder.write("text.yaml", "hello\n");
     let block = "stages:\n  - name: x\n    plugin: filter-json\n    config: { field: status, equal: paid }";
     folder.write("config.yaml", named("s").replace("outputs", &format!("{block}\noutputs")));
     folder.write("elsewhere.jsonl", "{\"topic\": \"other\", \"value\": \"1\"}\n");

@@ -28,6 +28,7 @@ mod record;
 mod registry;
 mod rights;
 mod roles;
+mod token_endpoint;
 mod wait;
 mod workload;
 
@@ -54,5 +55,6 @@ pub use reader::Reading;
 pub use record::{Header, Record, Stored};
 pub use registry::{Mood, Registry};
 pub use rights::{Forbidden, Guarded};
+pub use token_endpoint::TokenEndpoint;
 pub use wait::{LIMIT, give_up_waiting, wait_for, waited_for};
 pub use workload::{Mix, Place, WRITER, Workload, fate, record_with};

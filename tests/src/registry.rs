@@ -129,6 +129,7 @@ impl Drop for Registry {
 
 fn serve(mut stream: TcpStream, state: &Mutex<State>) {
     let Some((head, body)) = request(&mut stream) else { return };
+    let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
     let line = head.lines().next().unwrap_or_default().rsplit_once(' ').map_or("", |(line, _)| line).to_owned();
     let (mood, (status, answer)) = {
         let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -155,7 +156,8 @@ fn serve(mut stream: TcpStream, state: &Mutex<State>) {
     );
 }
 
-fn request(stream: &mut TcpStream) -> Option<(String, Value)> {
+/// Reads a request: its head, and its body.
+pub(crate) fn request(stream: &mut TcpStream) -> Option<(String, Vec<u8>)> {
     let mut bytes = Vec::new();
     let mut byte = [0];
     while !bytes.ends_with(b"\r\n\r\n") {
@@ -169,7 +171,7 @@ fn request(stream: &mut TcpStream) -> Option<(String, Value)> {
     });
     let mut body = vec![0; length.unwrap_or(0)];
     stream.read_exact(&mut body).ok()?;
-    Some((head, serde_json::from_slice(&body).unwrap_or(Value::Null)))
+    Some((head, body))
 }
 
 fn answer(state: &mut State, head: &str, line: &str, body: &Value) -> (u16, Value) {

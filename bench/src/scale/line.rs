@@ -90,7 +90,7 @@ impl Line {
     pub fn start(engine: &Engine, case: &Case) -> Result<Line> {
         let env = |name: &str| std::env::var(name).ok();
         let (plan, _) = load_text(Path::new("scale.yaml"), &case.pipeline()?, &env, &PlanOptions::default())?;
-        let plugins = Pipeline::load(engine, &plan).map_err(|(_, message)| anyhow!(message))?;
+        let plugins = Pipeline::load(engine, &plan).map_err(|flaws| anyhow!("{}", flaws[0]))?;
         let (sender, events) = rt::channel();
         let context = Arc::new(context(&plan, sender)?);
         let (mut feeds, mut threads) = (Vec::new(), Vec::new());

@@ -62,8 +62,13 @@ impl Access {
     /// # Errors
     /// A file that cannot be read or holds no token, by its path.
     pub fn read_again(&self) -> Result<(), String> {
-        let read = |file: &Option<PathBuf>| file.as_deref().map(read_token).transpose();
-        let tokens = Tokens { full: read(&self.files.full)?, read: read(&self.files.read)? };
+        let read = |option: &str, file: &Option<PathBuf>| {
+            let digest = file.as_deref().map(read_token).transpose();
+            digest.map_err(|why| format!("{option} {why}"))
+        };
+        let TokenFiles { full, read: reading } = &self.files;
+        let full = read("--admin-token-file", full)?;
+        let tokens = Tokens { full, read: read("--admin-read-token-file", reading)? };
         *self.tokens.write().unwrap_or_else(PoisonError::into_inner) = tokens;
         Ok(())
     }

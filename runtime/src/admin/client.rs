@@ -117,7 +117,8 @@ impl AdminClient {
         if let Some(token) = &self.token {
             request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
         }
-        Ok(sender.send_request(request.body(Full::<Bytes>::default())?).await?)
+        let answer = sender.send_request(request.body(Full::<Bytes>::default())?).await;
+        answer.with_context(|| format!("{}: what answers there is no daemon of sluice", self.address))
     }
 }
 

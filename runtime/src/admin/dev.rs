@@ -15,7 +15,7 @@ use super::api::Problem;
 use super::page;
 use super::route::Routes;
 use crate::config::plan::Plan;
-use crate::config::{self, PlanOptions};
+use crate::config::{self, Flaw, PlanOptions};
 use crate::explain::{Asked, Explanation, explain};
 use crate::pipeline::Pipeline;
 use crate::plugin::{Engine, Plugin};
@@ -138,7 +138,10 @@ fn load_program(
     let environment = |name: &str| std::env::var(name).ok();
     let (plan, _) = config::load_text(file, text, &environment, options).map_err(|errors| errors.to_string())?;
     // The place is one in the text above, which nobody has written.
-    let plugins = Pipeline::load(engine, &plan).map_err(|(_, message)| message)?;
+    let plugins = Pipeline::load(engine, &plan).map_err(|flaws| {
+        let messages: Vec<String> = flaws.iter().map(Flaw::to_string).collect();
+        messages.join("\n")
+    })?;
     Ok((plan, plugins))
 }
 

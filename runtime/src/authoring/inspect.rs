@@ -11,7 +11,6 @@ use wasmparser::{Parser, Payload};
 
 use super::usage::wrong_use;
 use crate::config::plan::{Grants, Limits};
-use crate::plugin::config_schema::config_schema;
 use crate::plugin::{CacheDirs, Engine, Interface, LoadError, memory_minimum};
 
 /// The description of a plugin. The keys of its JSON are stable.
@@ -62,7 +61,6 @@ pub fn inspect(file: &Path) -> Result<Inspection> {
     let compiled = started.elapsed();
     let bytes = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
     let made = made(&bytes)?;
-    let schema = config_schema(&bytes).with_context(|| file.display().to_string())?;
     let (exports, imports) = (plugin.exports_by_name(), plugin.imports());
     let version = exports.iter().find_map(|export| export.strip_prefix("sluicebox:plugin/lifecycle@"));
     let limits = Limits { time: Duration::from_secs(10), memory: usize::MAX };
@@ -83,7 +81,7 @@ pub fn inspect(file: &Path) -> Result<Inspection> {
         instantiate_ms: milliseconds(plugin.time_to_instantiate(limits)?),
         language: made.language,
         producers: made.producers,
-        config_schema: schema.as_deref().map(serde_json::from_str).transpose()?,
+        config_schema: plugin.config_schema().map(serde_json::from_str).transpose()?,
     })
 }
 

@@ -1,8 +1,11 @@
 //! `sluice check`: validates everything that can be known before start.
 
+use std::fs;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
+
+use anyhow::Context as _;
 
 use super::output::{Output, tell};
 use super::plan::warn;
@@ -14,6 +17,7 @@ use crate::kafka::TopicError;
 use crate::kafka::librdkafka::Librdkafka;
 use crate::pipeline::registry;
 use crate::pipeline::topics::check_topics;
+use crate::plugin::config_schema::config_schema;
 use crate::ready::load_all;
 
 const EXAMPLES: &str = "\
@@ -21,7 +25,7 @@ Examples:
   sluice check pipelines/
   sluice check --broker orders.yaml
   sluice check --print orders.yaml
-  sluice check --schema > pipeline.schema.json";
+  sluice check --schema orders.yaml > orders.schema.json";
 
 /// Validate pipeline files, plugins and stage configuration.
 #[derive(clap::Args)]
@@ -36,8 +40,9 @@ pub struct Check {
     /// Print each pipeline as it is understood: with all defaults, and with `${...}` as written
     #[arg(long, conflicts_with = "schema")]
     print: bool,
-    /// Print the JSON Schema of pipeline files, for editors, and do nothing else
-    #[arg(long)]
+    /// Print the JSON Schema of pipeline files, for editors, and do nothing else; with PATHS, also that of the `config`
+    /// of each plugin that they name
+    #[arg(long, conflicts_with = "broker")]
     schema: bool,
     #[command(flatten)]
     plugin_path: PluginPath,
@@ -46,9 +51,26 @@ pub struct Check {
 impl Check {
     pub(super) fn execute(self) -> anyhow::Result<u8> {
         let mut out = Output::standard()?;
-        let code = if self.schema { out.write_json(&config::schema()).map(|()| 0) } else { self.check(&mut out) }?;
+        let code = if self.schema { self.schema(&mut out) } else { self.check(&mut out) }?;
         out.flush()?;
         Ok(code)
+    }
+
+    fn schema(&self, out: &mut Output) -> anyhow::Result<u8> {
+        let files = if self.paths.is_empty() { Vec::new() } else { config::find(&self.paths)? };
+        let environment = |name: &str| std::env::var(name).ok();
+        let mut schemas = Vec::new();
+        for file in files {
+            for (name, path) in config::named_plugins(&file, &environment, &self.plugin_path.options())? {
+                let component = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+                let schema = config_schema(&component).with_context(|| path.display().to_string())?;
+                if let Some(schema) = schema {
+                    schemas.push((name, serde_json::from_str(&schema)?));
+                }
+            }
+        }
+        out.write_json(&config::schema_with(&schemas))?;
+        Ok(0)
     }
 
     fn check(&self, out: &mut Output) -> anyhow::Result<u8> {
@@ -65,8 +87,7 @@ impl Check {
             {
                 tell(format_args!("{file}: {error:#}"));
                 // Brokers that do not answer say nothing about the file.
-                let is_away =
-                    matches!(error.downcast_ref(), Some(TopicError::NoBroker { .. } | TopicError::Login { .. }));
+                let is_away = error.downcast_ref().is_some_and(TopicError::is_absence);
                 code = code.max(if is_away { FAILED } else { WRONG_USE });
                 continue;
             }

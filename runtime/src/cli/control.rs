@@ -39,7 +39,8 @@ impl Daemon {
                 text.parse().map_err(|error| WrongUse(format!("{VARIABLE}: {error}")))?
             }
         };
-        let token = self.admin_token_file.as_deref().map(token_in).transpose().map_err(WrongUse)?;
+        let token = self.admin_token_file.as_deref().map(token_in).transpose();
+        let token = token.map_err(|why| WrongUse(format!("--admin-token-file {why}")))?;
         Ok(AdminClient::new(address, token))
     }
 }

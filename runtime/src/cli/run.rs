@@ -7,6 +7,7 @@ use tokio::sync::oneshot::{Receiver, channel};
 
 use super::output::{set_patience, tell};
 use super::{FAILED, PluginPath, WRONG_USE, WrongUse, engine};
+use crate::admin::access::token_in;
 use crate::admin::{Address, AdminOptions, TokenFiles};
 use crate::config::{Errors, PlanOptions};
 use crate::daemon::{Daemon, OnFailure, Signals};
@@ -86,6 +87,11 @@ impl Admin {
             return Ok(None);
         };
         let tokens = TokenFiles { full: self.admin_token_file, read: self.admin_read_token_file };
+        for (option, file) in [("--admin-token-file", &tokens.full), ("--admin-read-token-file", &tokens.read)] {
+            if let Some(file) = file {
+                token_in(file).map_err(|why| WrongUse(format!("{option} {why}")))?;
+            }
+        }
         let unprotected = self.admin_unprotected;
         let (hosts, partitions) = (self.admin_host, self.metrics_partitions);
         let options = AdminOptions { address, tokens, unprotected, hosts, partitions };

@@ -57,8 +57,34 @@ fn add_suggestion(error: &mut clap::Error, current: &Command) {
             let tip = format!("sample records are named with '--records {word}'");
             error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![StyledStr::from(tip)]));
         }
+        // clap's tip is how to pass it as a value, which nobody has meant.
+        (ErrorKind::UnknownArgument, _, Some(ContextValue::String(word)))
+            if error.get(ContextKind::SuggestedArg).is_none() =>
+        {
+            let namesake = |owner: &String| owner.rsplit(' ').next() == Some(current.get_name());
+            let owner = owners_of(&command(), word, "sluice").into_iter().find(namesake);
+            error.remove(ContextKind::Suggested);
+            if let Some(owner) = owner {
+                let tip = StyledStr::from(format!("'{owner}' has an option of this name"));
+                error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip]));
+            }
+        }
         _ => {}
     }
+}
+
+/// The subcommands that have an option, as they are called.
+fn owners_of(of: &Command, option: &str, called: &str) -> Vec<String> {
+    let mut owners = Vec::new();
+    for command in of.get_subcommands().filter(|command| !command.is_hide_set()) {
+        let called = format!("{called} {}", command.get_name());
+        let long = option.strip_prefix("--");
+        owners.extend(owners_of(command, option, &called));
+        if long.is_some() && command.get_arguments().any(|argument| argument.get_long() == long) {
+            owners.push(called);
+        }
+    }
+    owners
 }
 
 fn nearest(word: &str, names: &[&str]) -> Option<String> {

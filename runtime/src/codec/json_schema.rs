@@ -1,14 +1,22 @@
 //! JSON Schema: JSON text that is validated, and otherwise left as it is.
 
+mod violations;
+mod work;
+
 use jsonschema::{PatternOptions, Retrieve, Uri, Validator};
 use serde::de::IgnoredAny;
 use serde_json::Value;
+
+pub use self::violations::{Fault, Violation};
 
 /// Bytes that a compiled pattern of a schema may take.
 const PATTERN: usize = 1 << 20;
 
 /// A schema that JSON text is validated by.
-pub struct Schema(Validator);
+pub struct Schema {
+    schema: Value,
+    validator: Validator,
+}
 
 impl Schema {
     /// Compiles a schema. `references` are what it may refer to, by name; nothing is fetched from anywhere else.
@@ -20,7 +28,11 @@ impl Schema {
         let patterns = PatternOptions::regex().size_limit(PATTERN).dfa_size_limit(PATTERN);
         let options =
             jsonschema::options().with_retriever(References(references.to_vec())).with_pattern_options(patterns);
-        options.build(&schema).map(Schema).map_err(|error| format!("not a JSON Schema: {error}"))
+        let validator = options.build(&schema).map_err(|error| match error.instance_path().as_str() {
+            "" => format!("not a JSON Schema: {error}"),
+            place => format!("not a JSON Schema: at {place}: {error}"),
+        })?;
+        Ok(Schema { schema, validator })
     }
 
     /// Validates JSON text.
@@ -29,7 +41,7 @@ impl Schema {
     /// It is no JSON, or does not fit: the field and why.
     pub fn validate(&self, json: &[u8]) -> Result<(), String> {
         let value: Value = serde_json::from_slice(json).map_err(|error| format!("not JSON: {error}"))?;
-        self.0.validate(&value).map_err(|error| {
+        self.validator.validate(&value).map_err(|error| {
             let path = error.instance_path().to_string();
             // What is wrong is shown, but not all of a large value.
             let why: String = error.masked().to_string().chars().take(500).collect();

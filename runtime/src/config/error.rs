@@ -79,17 +79,48 @@ impl fmt::Display for Diagnostic {
     }
 }
 
+/// Something about a place of a file that was planned before, which only the start of what it names has found out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Flaw {
+    /// Where it is.
+    pub at: Position,
+    /// What is wrong.
+    pub message: String,
+    /// What to do about it, where there is something to suggest.
+    pub help: Option<String>,
+}
+
+impl Flaw {
+    /// A flaw without a suggestion.
+    pub fn new(at: Position, message: impl Into<String>) -> Self {
+        Flaw { at, message: message.into(), help: None }
+    }
+}
+
+/// Displays what is wrong and what to do, without the place.
+impl fmt::Display for Flaw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        self.help.iter().try_for_each(|help| write!(f, "; {help}"))
+    }
+}
+
 /// Why a file is no pipeline: every finding, in the order of the file. Never empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Errors(Vec<Diagnostic>);
 
 impl Errors {
     /// Findings, which are put in the order of the file. None for an empty list.
-    pub fn new(mut findings: Vec<Diagnostic>) -> Option<Self> {
+    pub fn new(findings: Vec<Diagnostic>) -> Option<Self> {
+        if findings.is_empty() { None } else { Some(Errors::of(findings)) }
+    }
+
+    /// Findings, of which there is at least one.
+    pub(super) fn of(mut findings: Vec<Diagnostic>) -> Self {
         findings.sort_by_key(|finding| finding.at);
         // What both clients refuse is one finding.
         findings.dedup();
-        if findings.is_empty() { None } else { Some(Errors(findings)) }
+        Errors(findings)
     }
 
     /// The findings.
@@ -208,7 +239,9 @@ pub(crate) fn did_you_mean<'n>(word: &str, known: impl IntoIterator<Item = &'n s
     let allowed = (length / 3).max(1);
     // Comparing takes time and memory in the order of both lengths, and a word of a file may be as long as the file.
     let of_its_length = known.into_iter().filter(|name| name.chars().count().abs_diff(length) <= allowed);
-    let nearest = of_its_length.map(|name| (strsim::damerau_levenshtein(word, name), name)).min()?;
+    // Whoever writes the right letters large means the same.
+    let distance = |name: &str| strsim::damerau_levenshtein(&word.to_lowercase(), &name.to_lowercase());
+    let nearest = of_its_length.map(|name| (distance(name), name)).min()?;
     (nearest.0 <= allowed).then(|| format!("did you mean \"{}\"?", nearest.1))
 }
 
@@ -268,6 +301,7 @@ mod tests {
     fn only_a_near_name_is_suggested() {
         assert_eq!(did_you_mean("outpts", ["input", "outputs"]), Some("did you mean \"outputs\"?".into()));
         assert_eq!(did_you_mean("zebra", ["input", "outputs"]), None);
+        assert_eq!(did_you_mean("OUTPUTS", ["input", "outputs"]), Some("did you mean \"outputs\"?".into()));
     }
 
     #[test]

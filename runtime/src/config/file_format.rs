@@ -12,7 +12,16 @@ use super::plan::{Format, IdIn, Logical, SubjectName, UnknownFields};
 use super::scalar::Choice;
 use super::written::{Located, Written};
 
-impl Choice for Format {}
+impl Choice for Format {
+    fn instead_of(word: &str) -> Option<&'static str> {
+        match word {
+            "json" => Some("JSON is what plugins read: leave `format` out, or write json_schema to have it validated"),
+            "string" => Some("did you mean \"text\"?"),
+            "proto" => Some("did you mean \"protobuf\"?"),
+            _ => None,
+        }
+    }
+}
 impl Choice for IdIn {}
 impl Choice for Logical {}
 impl Choice for SubjectName {}

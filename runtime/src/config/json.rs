@@ -1,4 +1,4 @@
-//! A stage's `config:` as it is written: any YAML value, with the places of its scalars.
+//! A stage's `config:` as it is written: any YAML value, with the places of its keys, items and texts.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -10,6 +10,7 @@ use serde_json::Number;
 use serde_yaml::Spanned;
 
 use super::error::Position;
+use super::written::{Located, Written};
 
 /// A value.
 #[derive(Clone, Debug)]
@@ -23,9 +24,9 @@ pub enum Json {
     /// A string, which may hold `${VAR}`.
     Text(Text),
     /// A list.
-    List(Vec<Json>),
+    List(Vec<Located<Json>>),
     /// A mapping, in the order of the file.
-    Map(Vec<(String, Json)>),
+    Map(Vec<(Written<String>, Json)>),
 }
 
 /// A string with its place.

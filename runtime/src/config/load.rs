@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::beside::{AsWritten, Beside};
-use super::error::{Diagnostic, Errors, Position, Source, Warning};
+use super::error::{Diagnostic, Errors, Flaw, Position, Source, Warning};
 use super::expand::Env;
 use super::file;
 use super::file_format;
@@ -67,8 +67,15 @@ pub(crate) fn read(file: &Path) -> Result<String, Errors> {
 
 /// A finding about a place in a pipeline file that was planned before, quoted from the file as it is now.
 pub fn finding(file: &Path, at: Position, message: &str) -> Errors {
+    findings(file, [Flaw::new(at, message)])
+}
+
+/// Findings about places in a pipeline file that was planned before, quoted from the file as it is now. At least one.
+pub fn findings(file: &Path, flaws: impl IntoIterator<Item = Flaw>) -> Errors {
     let text = fs::read_to_string(file).unwrap_or_default();
-    Source::new(file, &text).diagnostic(at, message).into()
+    let source = source(file, &text);
+    let quoted = |flaw: Flaw| source.diagnostic(flaw.at, flaw.message).with_help_if(flaw.help);
+    Errors::of(flaws.into_iter().map(quoted).collect())
 }
 
 /// Plans a pipeline file whose text is given. `file` names it in findings, and paths in it are relative to that.
@@ -82,6 +89,25 @@ pub fn load_text(file: &Path, text: &str, env: Env<'_>, options: &PlanOptions) -
     let mut planner = Planner::new(&source, env);
     let plan = plan(&mut planner, &pipeline, file, &plugins, options);
     planner.finish(plan)
+}
+
+/// The plugins that a pipeline file names: the name as it is written, and its file. Of the rest of the file nothing is
+/// checked but its shape.
+///
+/// # Errors
+/// The file has no such shape, or a plugin is not there.
+pub fn named_plugins(file: &Path, env: Env<'_>, options: &PlanOptions) -> Result<Vec<(String, PathBuf)>, Errors> {
+    let text = read(file)?;
+    let source = source(file, &text);
+    let pipeline: file::Pipeline = shape::parse(&source, &PIPELINE)?;
+    let plugins = PluginPath::new(file, &options.plugin_path, env);
+    let mut planner = Planner::new(&source, env);
+    let named = pipeline.stages.iter().map(|stage| {
+        let (_, path) = stages::plugin(&mut planner, stage, Some(&plugins));
+        (stage.plugin.text.clone(), path)
+    });
+    let named = named.collect();
+    planner.finish(named).map(|(named, _)| named)
 }
 
 /// The folders in which the plugins of a pipeline file are looked for, in order; some may not be there.

@@ -7,6 +7,8 @@ use rdkafka::client::{Client, DefaultClientContext};
 use rdkafka::error::KafkaError;
 use rdkafka::types::{RDKafkaConfRes, RDKafkaType};
 
+use crate::kafka::oidc;
+
 /// Which of the two clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -27,6 +29,9 @@ pub(super) enum Flaw {
 
 /// Checks one property by itself.
 pub(super) fn check(name: &str, value: &str) -> Result<(), Flaw> {
+    if oidc::is_ours(name) {
+        return Ok(());
+    }
     match ClientConfig::new().set(name, value).create_native_config() {
         Ok(_) => Ok(()),
         Err(KafkaError::ClientConfig(RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN, ..)) => Err(Flaw::Unknown),
@@ -39,7 +44,8 @@ pub(super) fn check(name: &str, value: &str) -> Result<(), Flaw> {
 /// cannot be read. The error is librdkafka's own words.
 pub(super) fn check_together(kind: Kind, properties: &BTreeMap<String, String>) -> Result<(), String> {
     let mut config = ClientConfig::new();
-    config.extend(properties.clone());
+    let librdkafkas = properties.iter().filter(|(name, _)| !oidc::is_ours(name));
+    config.extend(librdkafkas.map(|(name, value)| (name.clone(), value.clone())));
     config.remove("bootstrap.servers");
     let kind = match kind {
         Kind::Consumer => RDKafkaType::RD_KAFKA_CONSUMER,
@@ -58,7 +64,7 @@ pub fn librdkafka_version() -> String {
     rdkafka::util::get_rdkafka_version().1
 }
 
-/// The SASL mechanisms that this build can use. OAUTHBEARER is among them for its unsecured tokens alone.
+/// The SASL mechanisms that this build can use.
 pub fn sasl_mechanisms() -> Vec<&'static str> {
     let config = ClientConfig::new().create_native_config();
     let features = config.and_then(|config| config.get("builtin.features")).unwrap_or_default();

@@ -18,6 +18,7 @@ pub use self::format::{
 };
 use super::beside::{AsWritten, Beside};
 use super::error::Position;
+use super::places::Places;
 use super::secret::redact;
 
 /// One pipeline, ready to start.
@@ -166,8 +167,8 @@ pub struct Stage {
     pub plugin: String,
     /// Where it stands in the file, for what only loading it can find out.
     pub plugin_at: Beside<Position>,
-    /// Where its configuration stands in the file, or the plugin, for what only its start can find out.
-    pub config_at: Beside<Position>,
+    /// Where the parts of its configuration stand in the file, or the plugin, for what only its start can find out.
+    pub config_places: Beside<Places>,
     /// The component's file.
     pub path: PathBuf,
     /// The stage's `config:` as JSON text; `null` where there is none.

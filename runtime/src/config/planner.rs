@@ -169,8 +169,10 @@ impl<'a> Planner<'a> {
             Json::Bool(value) => (*value).into(),
             Json::Number(number) => number.clone().into(),
             Json::Text(text) => self.json_text(key, text),
-            Json::List(list) => list.iter().map(|value| self.json(key, value)).collect(),
-            Json::Map(entries) => entries.iter().map(|(name, value)| (name.clone(), self.json(name, value))).collect(),
+            Json::List(list) => list.iter().map(|item| self.json(key, &item.value)).collect(),
+            Json::Map(entries) => {
+                entries.iter().map(|(name, value)| (name.text.clone(), self.json(&name.text, value))).collect()
+            }
         }
     }
 

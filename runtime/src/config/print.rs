@@ -12,6 +12,7 @@ use super::print_format;
 use super::property_defaults::refusal;
 use super::scalar::{FromText, Size};
 use super::secret::{self, HIDDEN, names_secret};
+use super::written::Located;
 
 /// The only property that has to stand under `kafka`.
 const BROKERS: &str = "bootstrap.servers";
@@ -231,20 +232,22 @@ fn write_json(file: &str, json: &Json, key: Option<&str>, indent: usize, text: &
             for (name, value) in entries {
                 match value {
                     Json::Map(inner) if !inner.is_empty() => {
-                        line(text, &format!("{}:", scalar(name)));
-                        write_json(file, value, Some(name), indent + 1, text);
+                        line(text, &format!("{}:", scalar(&name.text)));
+                        write_json(file, value, Some(&name.text), indent + 1, text);
                     }
                     Json::List(inner) if !inner.is_empty() => {
-                        line(text, &format!("{}:", scalar(name)));
-                        write_json(file, value, Some(name), indent + 1, text);
+                        line(text, &format!("{}:", scalar(&name.text)));
+                        write_json(file, value, Some(&name.text), indent + 1, text);
                     }
-                    other => line(text, &format!("{}: {}", scalar(name), leaf(file, other, Some(name)))),
+                    other => {
+                        line(text, &format!("{}: {}", scalar(&name.text), leaf(file, other, Some(&name.text))));
+                    }
                 }
             }
         }
         Json::List(items) if items.is_empty() => line(text, "[]"),
         Json::List(items) => {
-            for item in items {
+            for Located { value: item, .. } in items {
                 match item {
                     Json::Map(inner) if !inner.is_empty() => {
                         line(text, "-");

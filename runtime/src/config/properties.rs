@@ -11,8 +11,10 @@ use super::planner::{Planner, Value};
 use super::property_defaults::{consumer_defaults, producer_defaults, refusal};
 use super::property_names::{CONSUMER_ONLY, PATHS, PRODUCER_ONLY, all, canonical, spellings};
 use super::property_values::{WrongValue, reworded, wrong, wrong_brokers};
+use super::sasl::{sasl, token_login};
 use super::secret::{self, names_secret};
 use super::written::{Map, Written};
+use crate::kafka::oidc;
 
 /// Where the cluster is.
 const BROKERS: &str = "bootstrap.servers";
@@ -44,19 +46,19 @@ pub(super) struct Clients {
 }
 
 /// A property as the file has it.
-struct Entry {
+pub(super) struct Entry {
     /// The property's one name.
-    name: &'static str,
+    pub name: &'static str,
     /// The key: `kafka.acks`.
-    key: String,
+    pub key: String,
     /// Where the key is.
-    at: Position,
+    pub at: Position,
     /// The section it stands in; none: the one for both clients.
     section: Option<Kind>,
     /// The value's text in the file.
     written: String,
     /// The value.
-    value: Value<String>,
+    pub value: Value<String>,
 }
 
 impl Entry {
@@ -88,6 +90,10 @@ pub(super) fn clients(planner: &mut Planner<'_>, file: &file::Pipeline, about: &
     let mut producer = producer_defaults(about);
     producer.extend(of(Kind::Producer).map(|entry| (entry.name.to_owned(), entry.value.value.clone())));
     sasl(planner, &entries);
+    let sections = [&file.kafka.value, &file.consumer, &file.producer];
+    let is_written =
+        |name: &str| sections.iter().flat_map(|own| &own.entries).any(|(key, _)| canonical(&key.text) == name);
+    token_login(planner, &entries, &is_written);
     unused_security(planner, &entries);
     for entry in &entries {
         let sections = [Kind::Consumer, Kind::Producer].into_iter().filter(|kind| entry.is_for(*kind));
@@ -123,27 +129,6 @@ fn brokers(planner: &mut Planner<'_>, file: &file::Pipeline, entries: &mut [Entr
         report(planner, &entry.key, &entry.value, flaw);
     }
     entry.value.value = list.join(",");
-}
-
-/// What SASL needs as a whole. Tokens come of a callback or of OIDC, and this program has neither; Kerberos is the
-/// default mechanism, and most builds lack it.
-fn sasl(planner: &mut Planner<'_>, entries: &[Entry]) {
-    let value = |name: &str| entries.iter().find(|entry| entry.name == name).map(|entry| &entry.value);
-    let has_tokens = value("enable.sasl.oauthbearer.unsecure.jwt").is_some_and(|own| own.value == "true");
-    let uses_sasl = |own: &&Value<String>| own.value.to_ascii_lowercase().starts_with("sasl");
-    match (value("sasl.mechanism"), value("security.protocol").filter(uses_sasl)) {
-        (Some(mechanism), _) if mechanism.value.eq_ignore_ascii_case("OAUTHBEARER") && !has_tokens => {
-            let message = "kafka.sasl.mechanism: OAUTHBEARER is not possible: sluice does not obtain tokens";
-            let help = "use SCRAM-SHA-256, SCRAM-SHA-512 or PLAIN, or a client certificate";
-            planner.error_with_help(mechanism.at, message, help);
-        }
-        (None, Some(protocol)) if !native::sasl_mechanisms().contains(&"GSSAPI") => {
-            let message = format!("kafka.security.protocol: {} needs a sasl.mechanism", protocol.shown);
-            let help = "add sasl.mechanism: SCRAM-SHA-512 (or SCRAM-SHA-256, PLAIN), sasl.username and sasl.password";
-            planner.error_with_help(protocol.at, message, help);
-        }
-        _ => {}
-    }
 }
 
 /// Warns of settings for a protocol that is not used: the default sends everything in the clear, to whoever answers.
@@ -226,7 +211,9 @@ fn entry(
         report(planner, &key, &value, flaw);
         return None;
     }
-    match native::check(&name.text, &value.value) {
+    // What the program does itself has one name.
+    let asked = if oidc::is_ours(canonical) { canonical } else { &name.text };
+    match native::check(asked, &value.value) {
         Ok(()) => {}
         Err(Flaw::Unknown) => {
             let message = format!("{key}: librdkafka has no such property");

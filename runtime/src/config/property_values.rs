@@ -5,10 +5,13 @@ use std::fs::File;
 use std::io::ErrorKind;
 use std::path::Path;
 
+use ureq::http::Uri;
+
 use super::addresses;
 use super::error::{did_you_mean, one_of};
 use super::native::sasl_mechanisms;
 use super::property_names::{PATHS, spellings};
+use crate::kafka::oidc;
 
 /// What is wrong with a value, to follow how it is shown, and what to do.
 #[derive(Debug, PartialEq, Eq)]
@@ -63,6 +66,12 @@ pub(super) fn wrong(name: &str, value: &str, reads_files: bool) -> Option<WrongV
     if let Some((_, words)) = WORDS.iter().find(|(property, _)| *property == name) {
         return word(value, words);
     }
+    if name == oidc::EXTENSIONS {
+        return oidc::extensions(value).err().map(|why| WrongValue::new(why).with_help("write key=value,key=value"));
+    }
+    if name == oidc::ENDPOINT {
+        return endpoint(value);
+    }
     if reads_files && PATHS.contains(&name) && !value.is_empty() && value != "probe" {
         return file(Path::new(value));
     }
@@ -93,13 +102,21 @@ fn mechanism(value: &str) -> Option<WrongValue> {
     if known.iter().any(|known| *known == upper) {
         return None;
     }
-    let usable: Vec<&str> = known.into_iter().filter(|known| *known != "OAUTHBEARER").collect();
-    let help = format!("this build has {}", one_of(&usable));
+    let help = format!("this build has {}", one_of(&known));
     Some(match &*upper {
         "GSSAPI" => WrongValue::new("is not in this build, which has no Kerberos").with_help(help),
         "AWS_MSK_IAM" => WrongValue::new("is not in this build; MSK takes SCRAM-SHA-512, too").with_help(help),
         _ => WrongValue::new("is no SASL mechanism that Kafka has").with_help(help),
     })
+}
+
+fn endpoint(value: &str) -> Option<WrongValue> {
+    let url: Option<Uri> = value.parse().ok();
+    let is_address = |url: &Uri| matches!(url.scheme_str(), Some("http" | "https")) && url.host().is_some();
+    if url.as_ref().is_some_and(is_address) {
+        return None;
+    }
+    Some(WrongValue::new("is no address of an endpoint").with_help("write it whole: https://HOST/PATH"))
 }
 
 fn word(value: &str, words: &[&str]) -> Option<WrongValue> {
@@ -160,7 +177,9 @@ pub(super) fn reworded(name: &str, written: &str, reason: &str, is_hidden: bool)
 /// What a build lacks, in words that a user knows.
 fn lacked(reason: &str) -> &str {
     match reason {
-        reason if reason.contains("libcurl") || reason.contains("OIDC") => "it has no OAuth/OIDC client",
+        reason if reason.contains("libcurl") || reason.contains("OIDC") => {
+            "it obtains tokens by client credentials alone"
+        }
         reason if reason.contains("cyrus") || reason.contains("libsasl2") => "it has no Kerberos",
         reason => reason,
     }
@@ -184,7 +203,7 @@ mod tests {
                     Err(Flaw::Unknown) => panic!("{name}"),
                 }
             }
-            assert!(check(name, "nonsense").is_err(), "{name}");
+            assert!(oidc::is_ours(name) || check(name, "nonsense").is_err(), "{name}");
         }
     }
 

@@ -63,7 +63,10 @@ impl FromText for bool {
 
 impl FromText for usize {
     fn from_text(text: &str) -> Result<Self, Mismatch> {
-        text.parse().map_err(|_| Mismatch::expected("a whole number"))
+        text.parse().map_err(|_| {
+            let is_negative = text.parse::<i64>().is_ok_and(|number| number < 0);
+            Mismatch::expected(if is_negative { "a whole number from 0 on" } else { "a whole number" })
+        })
     }
 
     fn schema(_: &mut SchemaGenerator) -> Schema {
@@ -163,13 +166,18 @@ impl FromText for Size {
 }
 
 /// One of several words: an enum whose variants serde knows by name.
-pub trait Choice: DeserializeOwned + JsonSchema + fmt::Debug {}
+pub trait Choice: DeserializeOwned + JsonSchema + fmt::Debug {
+    /// What to do about a word that is none of them, and is often written.
+    fn instead_of(_: &str) -> Option<&'static str> {
+        None
+    }
+}
 
 impl<T: Choice> FromText for T {
     fn from_text(text: &str) -> Result<Self, Mismatch> {
         T::deserialize(text.into_deserializer()).map_err(|NotAmong(names)| Mismatch {
             expected: one_of(names),
-            help: did_you_mean(text, names.iter().copied()),
+            help: T::instead_of(text).map(str::to_owned).or_else(|| did_you_mean(text, names.iter().copied())),
         })
     }
 

@@ -141,9 +141,9 @@ fn describe(error: &Error, source: &Source<'_>, kind: &Kind, at: Position) -> Di
         Error::DuplicateMappingKey { key: Some(key), .. } => found(format!("the key \"{key}\" is here twice")),
         Error::DuplicateMappingKey { key: None, .. } => found("a key is here twice".to_owned()),
         Error::NullIntoString { .. } => found("a value is missing here".to_owned()),
-        Error::Unexpected { expected, .. } => wrong_shape(source, at, expected),
+        Error::Unexpected { expected, .. } => wrong_shape(source, kind, at, expected),
         Error::SerdeInvalidType { expected, .. } | Error::SerdeInvalidValue { expected, .. } => {
-            wrong_shape(source, at, expected)
+            wrong_shape(source, kind, at, expected)
         }
         Error::Eof { .. } if is_blank(source.text()) => source
             .diagnostic(Position { line: 1, column: 1 }, format!("there is no {} in this file", kind.holds))
@@ -166,6 +166,8 @@ fn describe(error: &Error, source: &Source<'_>, kind: &Kind, at: Position) -> Di
                     return found(too_much(kind));
                 }
                 let (message, help) = syntax(error.kind(), source.text());
+                let at = if matches!(error.kind(), ErrorKind::TabInPlainScalar) { tab(source.text(), at) } else { at };
+                let found = |message: String| source.diagnostic(at, message);
                 let message = message.map_or_else(|| format!("not valid YAML: {msg}"), str::to_owned);
                 found(message).with_help_if(help)
             }
@@ -177,15 +179,26 @@ fn describe(error: &Error, source: &Source<'_>, kind: &Kind, at: Position) -> Di
 }
 
 /// A value of another shape than its key's: `expected` is serde's or the parser's word for that.
-fn wrong_shape(source: &Source<'_>, at: Position, expected: &str) -> Diagnostic {
+fn wrong_shape(source: &Source<'_>, kind: &Kind, at: Position, expected: &str) -> Diagnostic {
     let expected = plain_words(expected);
-    let Some(key) = key_before(source.text(), at) else { return source.diagnostic(at, format!("expected {expected}")) };
+    let Some(key) = key_before(source.text(), at) else {
+        let found = source.diagnostic(at, format!("expected {expected}"));
+        let is_whole_file = first_line(source.text()) == Some(at);
+        return found.with_help_if(is_whole_file.then(|| format!("a {} begins with `{}`", kind.holds, kind.begins)));
+    };
     let help = match EXAMPLES.iter().find(|(name, _)| *name == key) {
         Some((_, example)) => Some(format!("write {key}: {example}")),
         None if expected == LIST => Some(format!("write {key}: [...]")),
         None => None,
     };
     source.diagnostic(at, format!("{key}: expected {expected}")).with_help_if(help)
+}
+
+/// The first tab from a place on: a value that goes on in the next line is where its parser stands.
+fn tab(text: &str, at: Position) -> Position {
+    let lines = text.lines().enumerate().skip(at.line.saturating_sub(1));
+    let tab = lines.filter_map(|(number, line)| Some((number, line.chars().position(|c| c == '\t')?))).next();
+    tab.map_or(at, |(number, column)| Position { line: number + 1, column: column + 1 })
 }
 
 /// The key on the same line, directly before a place.
@@ -230,9 +243,10 @@ fn plain_words(expected: &str) -> &str {
 fn syntax(kind: &ErrorKind, text: &str) -> (Option<&'static str>, Option<String>) {
     let help = |help: &str| Some(help.to_owned());
     match kind {
-        ErrorKind::TabNotAllowed | ErrorKind::TabInBlockIndentation | ErrorKind::TabInIndentation => {
-            (Some("YAML is indented with spaces, and here is a tab"), None)
-        }
+        ErrorKind::TabNotAllowed
+        | ErrorKind::TabInBlockIndentation
+        | ErrorKind::TabInIndentation
+        | ErrorKind::TabInPlainScalar => (Some("YAML is indented with spaces, and here is a tab"), None),
         ErrorKind::UnclosedQuotedScalar => (Some("a quote is opened and not closed"), None),
         ErrorKind::UnclosedFlowCollection { open } => {
             let message =

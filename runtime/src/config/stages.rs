@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::beside::Beside;
 use super::error::Position;
 use super::file;
+use super::places::Places;
 use super::plan::{Delivery, Grants, Hold, Limits, OnError, Stage, Then};
 use super::planner::Planner;
 use super::plugins::PluginPath;
@@ -59,7 +60,7 @@ pub(super) fn stages(
             name: name.into(),
             plugin,
             plugin_at: Beside(stage.plugin.at),
-            config_at: Beside(stage.config_at()),
+            config_places: Beside(Places::of(stage)),
             path,
             config: config.unwrap_or_default().to_string(),
             limits: limits(planner, &stage.limits),
@@ -71,7 +72,12 @@ pub(super) fn stages(
     stages
 }
 
-fn plugin(planner: &mut Planner<'_>, stage: &file::Stage, plugins: Option<&PluginPath>) -> (String, PathBuf) {
+/// Reads `plugin`, and finds its file. Without a plugin path it is left unresolved.
+pub(super) fn plugin(
+    planner: &mut Planner<'_>,
+    stage: &file::Stage,
+    plugins: Option<&PluginPath>,
+) -> (String, PathBuf) {
     let Some(plugin) = planner.read("plugin", &stage.plugin) else { return Default::default() };
     let Some(plugins) = plugins else { return (plugin.value, PathBuf::new()) };
     match plugins.find(&plugin.value) {

@@ -34,6 +34,12 @@ impl<T> Written<T> {
     }
 }
 
+impl<T> Clone for Written<T> {
+    fn clone(&self) -> Self {
+        Written::new(self.text.clone(), self.at)
+    }
+}
+
 impl<T> fmt::Debug for Written<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?}", self.text)
@@ -115,7 +121,7 @@ impl<V: JsonSchema> JsonSchema for Map<V> {
 }
 
 /// A value with its place. Its schema is the value's.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Located<T> {
     /// The value.
     pub value: T,

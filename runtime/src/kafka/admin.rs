@@ -45,7 +45,7 @@ pub struct Create {
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum TopicError {
     /// No broker answers: that may pass.
-    #[error("no broker answers at {servers} ({cause})")]
+    #[error("no broker answers at {servers}: {cause}; check `bootstrap.servers`, `security.protocol` and the network")]
     NoBroker {
         /// Where they were looked for.
         servers: String,
@@ -64,9 +64,27 @@ pub enum TopicError {
         /// What the client says.
         cause: String,
     },
+    /// There is no token to log in with: that may pass, too.
+    #[error("there is no token to log in at {servers}: {cause}")]
+    NoToken {
+        /// Where.
+        servers: String,
+        /// The endpoint, and what it says.
+        cause: String,
+    },
     /// The topic itself.
     #[error("{0}")]
     Topic(String),
+}
+
+impl TopicError {
+    /// Whether no broker has said anything of the topic: that may pass.
+    pub fn is_absence(&self) -> bool {
+        match self {
+            TopicError::NoBroker { .. } | TopicError::Login { .. } | TopicError::NoToken { .. } => true,
+            TopicError::Topic(_) => false,
+        }
+    }
 }
 
 /// A connection for questions about topics. Each call waits for its answer.

@@ -7,6 +7,7 @@ mod consumer;
 mod describe;
 mod error;
 pub mod librdkafka;
+pub mod oidc;
 mod producer;
 pub mod reader;
 

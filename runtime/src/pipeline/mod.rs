@@ -14,13 +14,13 @@ use self::formats::wait_for_formats;
 pub(crate) use self::formats::{local_schemas, registry};
 use self::topics::wait_for_topics;
 use self::workers::{PanicGuard, breakers, default_output, origin, plan_counters, setup, start_workers};
-use crate::config::Position;
 use crate::config::plan::{self, Delivery, Plan};
+use crate::config::{Flaw, check_config, init_flaw};
 use crate::counters::PipelineCounters;
 use crate::error::PipelineError;
 use crate::formats::Formats;
 use crate::kafka::{Kafka, Properties};
-use crate::plugin::{Engine, Plugin, StartPlugin};
+use crate::plugin::{Engine, Plugin, StartError, StartPlugin};
 use crate::rt::{self, JoinHandle, Receiver, Sender, Turn, Wakeup};
 use crate::sink::Sink;
 use crate::sink::committer::{Committer, TransactionCommand};
@@ -79,24 +79,21 @@ impl Pipeline {
         PipelineHandle { events: self.events.clone() }
     }
 
-    /// Loads the plugins of a plan, tries each stage's start, and reads its schema files: what `check` does, and every
-    /// start after it.
+    /// Loads the plugins of a plan, validates each stage's configuration by its plugin's schema, tries its start, and
+    /// reads the plan's schema files: what `check` does, and every start after it.
     ///
     /// # Errors
-    /// The first schema file that cannot be used, or stage of which the plugin does not load or start: where it stands
-    /// in the file, and why.
-    pub fn load(engine: &Engine, plan: &Plan) -> Result<Vec<Plugin>, (Position, String)> {
-        Formats::check_files(plan)?;
-        let load = |stage: &plan::Stage| {
-            let plugin = engine
-                .load(&stage.path, &stage.grants)
-                .map_err(|error| (stage.plugin_at.0, format!("stage \"{}\": {error}", stage.name)))?;
-            plugin
-                .instantiate(&setup(plan, stage), Arc::default())
-                .map_err(|error| (stage.config_at.0, error.to_string()))?;
-            Ok(plugin)
-        };
-        plan.stages.iter().map(load).collect()
+    /// The first schema file that cannot be used, or what is wrong with the stages; at least one finding.
+    pub fn load(engine: &Engine, plan: &Plan) -> Result<Vec<Plugin>, Vec<Flaw>> {
+        Formats::check_files(plan).map_err(|(at, message)| vec![Flaw::new(at, message)])?;
+        let (mut plugins, mut flaws) = (Vec::new(), Vec::new());
+        for stage in &plan.stages {
+            match load_stage(engine, plan, stage) {
+                Ok(plugin) => plugins.push(plugin),
+                Err(found) => flaws.extend(found),
+            }
+        }
+        if flaws.is_empty() { Ok(plugins) } else { Err(flaws) }
     }
 
     /// Starts a pipeline on threads of its own. `ended` is called, on one of them, when it has ended.
@@ -150,6 +147,28 @@ impl Pipeline {
     pub fn join(self) -> Result<(), PipelineError> {
         self.thread.join().unwrap_or_else(|panic| Err(PipelineError::Panic(panic)))
     }
+}
+
+/// Loads a stage's plugin, and tries whether it takes its configuration and starts.
+fn load_stage(engine: &Engine, plan: &Plan, stage: &plan::Stage) -> Result<Plugin, Vec<Flaw>> {
+    let of_plugin = |why: String| vec![Flaw::new(stage.plugin_at.0, format!("stage \"{}\": {why}", stage.name))];
+    let plugin = engine.load(&stage.path, &stage.grants).map_err(|error| of_plugin(error.to_string()))?;
+    if let Some(schema) = plugin.config_schema() {
+        let unusable = |why| format!("{}: the schema of its configuration is unusable: {why}", plugin.path().display());
+        let flaws = check_config(stage, schema).map_err(|why| of_plugin(unusable(why)))?;
+        if !flaws.is_empty() {
+            return Err(flaws);
+        }
+    }
+    plugin.instantiate(&setup(plan, stage), Arc::default()).map_err(|error| {
+        let whole = error.to_string();
+        vec![match &error {
+            StartError::Init { message, .. } => init_flaw(stage, message, whole),
+            StartError::Memory { .. } | StartError::Time { .. } => Flaw::new(stage.plugin_at.0, whole),
+            _ => Flaw::new(stage.config_places.0.start(), whole),
+        }]
+    })?;
+    Ok(plugin)
 }
 
 struct OnDrop<F: FnOnce()>(Option<F>);

@@ -59,7 +59,7 @@ pub(super) fn wait_for_topics(
         match topics(kafka, plan) {
             Ok(topics) => return Ok(Some(topics)),
             Err(error @ TopicError::Topic(_)) => return Err(PipelineError::Topic(error.to_string())),
-            Err(error @ (TopicError::NoBroker { .. } | TopicError::Login { .. })) => {
+            Err(error) => {
                 if said.is_none_or(|at| rt::now() - at > COMPLAINT_INTERVAL) {
                     tracing::warn!(target: "pipeline", pipeline = %plan.name, "{error}: trying on");
                     said = Some(rt::now());

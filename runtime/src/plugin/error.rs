@@ -5,6 +5,8 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::config_schema::ConfigSchemaError;
+
 /// Why a file cannot serve as a plugin.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say what each case and field is")]
@@ -33,6 +35,8 @@ pub enum LoadError {
     CoreModule { path: PathBuf },
     #[error("{}: the component does not compile: {reason}; build it again", path.display())]
     Invalid { path: PathBuf, reason: String },
+    #[error("{}: {source}", path.display())]
+    ConfigSchema { path: PathBuf, source: ConfigSchemaError },
     #[error(
         "{}: the plugin speaks `{}`, this host speaks 0.1.x: build it with the SDK that belongs to this release",
         path.display(),

@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use wasmparser::Parser;
 use wasmtime::component::{Component, InstancePre};
 
+use super::config_schema::config_schema;
 use super::engine::Engine;
 use super::error::LoadError;
 use super::exports::{Exports, Process};
@@ -37,6 +38,7 @@ struct Loaded {
     linked: InstancePre<State>,
     exports: Exports,
     frees_answer: bool,
+    config_schema: Option<String>,
 }
 
 /// Which form of the interface a plugin speaks.
@@ -77,6 +79,9 @@ impl Engine {
         let component = self.compile(&bytes, &digest).map_err(|error| invalid(format!("{error:#}")))?;
         let frees_answer = process_may_free_its_answer(&bytes).map_err(|error| invalid(error.to_string()))?;
 
+        let config_schema =
+            config_schema(&bytes).map_err(|source| LoadError::ConfigSchema { path: path.to_owned(), source })?;
+
         let exports = Exports::find(&component, path)?;
         let linker = grants::link(&component, grants, path)?;
         let linked = linker.instantiate_pre(&component).map_err(|error| LoadError::WrongTypes {
@@ -84,7 +89,7 @@ impl Engine {
             name: "an import".to_owned(),
             reason: format!("{error:#}"),
         })?;
-        Ok(Plugin(Arc::new(Loaded { path: path.to_owned(), digest, linked, exports, frees_answer })))
+        Ok(Plugin(Arc::new(Loaded { path: path.to_owned(), digest, linked, exports, frees_answer, config_schema })))
     }
 
     fn compile(&self, bytes: &[u8], digest: &str) -> wasmtime::Result<Component> {
@@ -108,6 +113,11 @@ impl Plugin {
     /// `sha256:<hex>` of the file.
     pub fn digest(&self) -> &str {
         &self.0.digest
+    }
+
+    /// The JSON Schema of its configuration, where it carries one. It is JSON; whether it is a schema is not known.
+    pub fn config_schema(&self) -> Option<&str> {
+        self.0.config_schema.as_deref()
     }
 
     /// Which form of the interface it speaks.

@@ -1,22 +1,19 @@
 //! Requests to a registry by HTTP: several addresses, credentials, TLS, and redirects.
 
-use std::fs;
-use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use anyhow::Context as _;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use ureq::http::{Method, Request, Response, Uri};
-use ureq::tls::{Certificate, ClientCert, PemItem, PrivateKey, RootCerts, TlsConfig, TlsProvider, parse_pem};
+use ureq::tls::ClientCert;
 use ureq::{Agent, Body};
 
 use super::error::{RegistryError, RegistryErrorKind};
 use crate::config::plan::{Login, SchemaRegistry};
+use crate::http::{agent, certificates, private_key, roots};
 
-/// How long one address may take to be connected, and to answer.
-const CONNECT: Duration = Duration::from_secs(2);
+/// How long one address may take to answer.
 const ANSWER: Duration = Duration::from_secs(5);
 /// The largest answer.
 const LARGEST: u64 = 16 << 20;
@@ -47,10 +44,7 @@ impl Client {
     /// # Errors
     /// A file of certificates cannot be read.
     pub(super) fn new(plan: &SchemaRegistry) -> anyhow::Result<Client> {
-        let roots = match &plan.ca {
-            None => RootCerts::PlatformVerifier,
-            Some(path) => RootCerts::from(certificates(path)?),
-        };
+        let roots = roots(plan.ca.as_deref())?;
         let client = match &plan.certificate {
             None => None,
             Some((certificate, key)) => {
@@ -65,8 +59,8 @@ impl Client {
             urls: plan.urls.clone(),
             current: AtomicUsize::new(0),
             authorization,
-            agent: agent(roots.clone(), client),
-            stranger: agent(roots, None),
+            agent: agent(roots.clone(), client, ANSWER),
+            stranger: agent(roots, None, ANSWER),
         })
     }
 
@@ -146,20 +140,6 @@ impl Answer {
     }
 }
 
-fn agent(roots: RootCerts, client: Option<ClientCert>) -> Agent {
-    let tls = TlsConfig::builder().provider(TlsProvider::NativeTls).root_certs(roots).client_cert(client).build();
-    let config = Agent::config_builder()
-        .tls_config(tls)
-        .timeout_connect(Some(CONNECT))
-        .timeout_global(Some(ANSWER))
-        .http_status_as_error(false)
-        .max_redirects(0)
-        .max_redirects_will_error(false)
-        .user_agent(concat!("sluicebox/", env!("CARGO_PKG_VERSION")))
-        .allow_non_standard_methods(true);
-    config.build().new_agent()
-}
-
 fn same_host(one: &Uri, other: &Uri) -> bool {
     let port = |uri: &Uri| uri.port_u16().unwrap_or(if uri.scheme_str() == Some("https") { 443 } else { 80 });
     one.scheme() == other.scheme() && one.host() == other.host() && port(one) == port(other)
@@ -174,23 +154,4 @@ fn location(from: &Uri, response: &Response<Body>) -> Option<Uri> {
     }
     let to: Uri = to.parse().ok()?;
     (matches!(to.scheme_str(), Some("http" | "https")) && to.host().is_some()).then_some(to)
-}
-
-fn certificates(path: &Path) -> anyhow::Result<Vec<Certificate<'static>>> {
-    let mut found = Vec::new();
-    for item in parse_pem(&read(path)?) {
-        if let PemItem::Certificate(certificate) = item.with_context(|| format!("{} is not PEM", path.display()))? {
-            found.push(certificate);
-        }
-    }
-    anyhow::ensure!(!found.is_empty(), "{} holds no certificate", path.display());
-    Ok(found)
-}
-
-fn private_key(path: &Path) -> anyhow::Result<PrivateKey<'static>> {
-    PrivateKey::from_pem(&read(path)?).with_context(|| format!("{} holds no private key (PEM)", path.display()))
-}
-
-fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
-    fs::read(path).with_context(|| format!("{} cannot be read", path.display()))
 }

@@ -13,7 +13,7 @@ use super::question::{ASK_AGAIN, Question};
 use super::react::undeliverable;
 use crate::batch::Offset;
 use crate::config::plan::Plan;
-use crate::kafka::{ErrorKind, Kafka, KafkaError, Properties, TopicError, TopicPartition};
+use crate::kafka::{ErrorKind, Kafka, KafkaError, Properties, TopicPartition};
 use crate::sink::Sink;
 use crate::sink::receipt::{Receipt, Span};
 
@@ -226,9 +226,9 @@ impl LimitReader {
         for answer in answers {
             limits.push(match answer {
                 Ok(limits) => limits,
-                Err(error @ (TopicError::NoBroker { .. } | TopicError::Login { .. })) => return Err(error.into()),
+                Err(error) if error.is_absence() => return Err(error.into()),
                 // The start has said that defaults are assumed.
-                Err(TopicError::Topic(_)) => Default::default(),
+                Err(_) => Default::default(),
             });
         }
         self.sink.set_limits(&limits, refused)

@@ -276,8 +276,8 @@ fn plain(json: &Json) -> Value {
         Json::Bool(value) => (*value).into(),
         Json::Number(number) => number.clone().into(),
         Json::Text(text) => text.text.as_str().into(),
-        Json::List(list) => list.iter().map(plain).collect(),
-        Json::Map(entries) => entries.iter().map(|(name, value)| (name.clone(), plain(value))).collect(),
+        Json::List(list) => list.iter().map(|item| plain(&item.value)).collect(),
+        Json::Map(entries) => entries.iter().map(|(name, value)| (name.text.clone(), plain(value))).collect(),
     }
 }
 

@@ -65,7 +65,13 @@ impl Security {
     /// The broker's properties for the listener.
     pub(crate) fn add_properties(&self, properties: &mut BTreeMap<String, String>) {
         let mut add = |key: &str, value: &str| properties.insert(key.to_owned(), value.to_owned());
-        add("sasl.enabled.mechanisms", MECHANISM);
+        add("sasl.enabled.mechanisms", &format!("{MECHANISM},OAUTHBEARER"));
+        // Kafka's own validator for tests takes tokens that nobody has signed.
+        add(
+            "listener.name.secure.oauthbearer.sasl.jaas.config",
+            "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required \
+             unsecuredLoginStringClaim_sub=\"broker\";",
+        );
         add(
             "listener.name.secure.scram-sha-512.sasl.jaas.config",
             "org.apache.kafka.common.security.scram.ScramLoginModule required;",

@@ -193,7 +193,7 @@ fn stage(setup: &Setup, number: usize) -> plan::Stage {
         name: format!("stage-{number}").into(),
         plugin: "simulated".to_owned(),
         plugin_at: Beside::default(),
-        config_at: Beside::default(),
+        config_places: Beside::default(),
         path: "simulated.wasm".into(),
         config: "null".to_owned(),
         limits: plan::Limits { time: Duration::from_millis(200), memory: 1 << 28 },

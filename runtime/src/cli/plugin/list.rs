@@ -22,6 +22,9 @@ pub struct List {
 impl List {
     pub(super) fn execute(self) -> anyhow::Result<u8> {
         let beside = self.pipeline.as_deref().and_then(Path::parent).unwrap_or(Path::new(""));
+        for missing in self.plugin_path.iter().filter(|folder| !folder.is_dir()) {
+            tell(format_args!("warning: --plugin-path {}: there is no such directory", missing.display()));
+        }
         let folders = PluginFolders::new(&self.plugin_path, beside);
         let plugins = folders.list();
         if self.json {

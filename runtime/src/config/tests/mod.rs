@@ -304,6 +304,21 @@ fn certificates_need_not_be_there_where_no_cluster_is_contacted() {
     }
 }
 
+/// A login by tokens but for the address of the endpoint.
+const OIDC: &str = "x, security.protocol: sasl_ssl, sasl.mechanism: OAUTHBEARER, sasl.oauthbearer.method: oidc, \
+                    sasl.oauthbearer.client.credentials.client.id: a, sasl.oauthbearer.client.secret: hunter2, \
+                    sasl.oauthbearer.token.endpoint.url";
+
+#[test]
+fn a_login_by_tokens_is_the_programs_own_and_its_secret_is_shown_nowhere() {
+    let (plan, _) = planned(&LEAST.replace("localhost", &format!("{OIDC}: https://idp/token"))).unwrap();
+    for properties in [&plan.consumer, &plan.producer] {
+        let credentials = crate::kafka::oidc::Credentials::of(properties).unwrap();
+        assert_eq!((credentials.id.as_str(), credentials.secret.as_str()), ("a", "hunter2"));
+    }
+    assert!(!format!("{plan:?} {}", super::print(&plan)).contains("hunter2"));
+}
+
 #[test]
 fn security_settings_that_are_not_used_are_a_warning() {
     for (settings, said) in [
@@ -316,6 +331,13 @@ fn security_settings_that_are_not_used_are_a_warning() {
             Some("kafka.ssl.ca.location: not used"),
         ),
         ("x, security.protocol: sasl_ssl, sasl.username: a, sasl.password: b, sasl.mechanism: PLAIN", None),
+        (
+            "x, security.protocol: sasl_ssl, sasl.mechanism: PLAIN, sasl.username: a, sasl.password: b, sasl.oauthbearer.scope: c",
+            Some("kafka.sasl.oauthbearer.scope: not used, because sasl.oauthbearer.method is not oidc"),
+        ),
+        (format!("{OIDC}: https://idp/token").as_str(), None),
+        (format!("{OIDC}: http://127.0.0.1:8080/token").as_str(), None),
+        (format!("{OIDC}: http://idp/token").as_str(), Some("the client's secret is sent in the clear")),
     ] {
         let (_, warnings) = planned(&LEAST.replace("localhost", settings)).unwrap();
         let warning = warnings.first().map(ToString::to_string).unwrap_or_default();

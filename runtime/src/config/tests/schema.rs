@@ -4,7 +4,7 @@ use regex::Regex;
 use serde_json::Value;
 
 use super::{FULL, LEAST, planned};
-use crate::config::schema;
+use crate::config::file::schema;
 
 /// Whether a value fits a schema, for the keywords that ours uses; any other is a failure of the test.
 fn fits(root: &Value, schema: &Value, value: &Value) -> bool {

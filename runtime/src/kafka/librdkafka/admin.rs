@@ -12,10 +12,13 @@ use rdkafka::types::{RDKafkaErrorCode, RDKafkaRespErr};
 use super::client_config;
 use super::event::Event;
 use super::log::Logging;
+use super::tokens::TokenKeeper;
 use crate::kafka::{Create, DEFAULT_MAX_MESSAGE_BYTES, TopicAdmin, TopicError, TopicLimits};
 
 /// A connection for questions about topics.
 pub(super) struct NativeAdmin {
+    // Before the client, which it is about.
+    tokens: Option<TokenKeeper>,
     client: AdminClient<Logging>,
     runtime: tokio::runtime::Runtime,
     servers: String,
@@ -33,10 +36,13 @@ impl NativeAdmin {
         timeout: Duration,
     ) -> anyhow::Result<NativeAdmin> {
         let config = client_config(properties);
-        let client = config.create_with_context(Logging::new(pipeline))?;
+        let client: AdminClient<Logging> = config.create_with_context(Logging::new(pipeline))?;
+        let native = client.inner();
+        // SAFETY: the administrator owns both, and drops the keeper first.
+        let tokens = unsafe { TokenKeeper::start(properties, native.native_ptr(), native.context()) }?;
         let runtime = tokio::runtime::Builder::new_current_thread().build()?;
         let servers = properties.get("bootstrap.servers").cloned().unwrap_or_default();
-        Ok(NativeAdmin { client, runtime, servers, timeout })
+        Ok(NativeAdmin { tokens, client, runtime, servers, timeout })
     }
 
     fn create_topic(&self, role: &str, name: &str, create: Option<&Create>) -> Result<(), TopicError> {
@@ -70,10 +76,14 @@ impl NativeAdmin {
 
     fn no_broker(&self, error: &rdkafka::error::KafkaError) -> TopicError {
         self.read_events();
+        if let Some(cause) = self.tokens.as_ref().and_then(TokenKeeper::failure) {
+            return TopicError::NoToken { servers: self.servers.clone(), cause };
+        }
         if let Some(cause) = self.client.inner().context().login_failure() {
             return TopicError::Login { servers: self.servers.clone(), cause };
         }
-        let cause = error.rdkafka_error_code().map_or_else(|| error.to_string(), |code| code.to_string());
+        let code = || error.rdkafka_error_code().map_or_else(|| error.to_string(), |code| code.to_string());
+        let cause = self.client.inner().context().connection_failure().unwrap_or_else(code);
         TopicError::NoBroker { servers: self.servers.clone(), cause }
     }
 

@@ -22,6 +22,7 @@ use super::event::{Event, OwnedMessage};
 use super::log::Logging;
 use super::queries::{Client, partition_list};
 use super::records::{RecordQueues, disable_callback, on_record};
+use super::tokens::TokenKeeper;
 use super::transactions::{metadata_of, offset_list};
 use super::{client_config, error_of};
 use crate::batch::Offset;
@@ -73,7 +74,9 @@ impl NativeConsumer {
         unsafe {
             sys::rd_kafka_queue_cb_event_enable(queue.as_ptr(), Some(on_record), records.callback_context());
         }
-        let client = Arc::new(Client::new(base, properties.get("group.id").cloned().unwrap_or_default()));
+        // SAFETY: the client owns the keeper, and ends it before itself.
+        let tokens = unsafe { TokenKeeper::start(properties, native, base.client().context()) }?;
+        let client = Arc::new(Client::new(base, tokens, properties.get("group.id").cloned().unwrap_or_default()));
         Ok(NativeConsumer { client, queue, records: ManuallyDrop::new(records), wakeup, is_closed: false })
     }
 

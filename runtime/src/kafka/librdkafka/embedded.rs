@@ -93,8 +93,9 @@ impl Embedded {
 
     /// A client's properties, pointed at this broker: without what secures the way to a real one.
     pub fn point(&self, properties: &BTreeMap<String, String>) -> BTreeMap<String, String> {
-        let secures =
-            |name: &String| ["security.", "sasl.", "ssl.", "broker.", "metadata."].iter().any(|p| name.starts_with(p));
+        let secures = |name: &String| {
+            ["security.", "sasl.", "ssl.", "https.", "broker.", "metadata."].iter().any(|p| name.starts_with(p))
+        };
         let mut own: BTreeMap<_, _> =
             properties.iter().filter(|(name, _)| !secures(name)).map(|(n, v)| (n.clone(), v.clone())).collect();
         own.insert("bootstrap.servers".to_owned(), self.bootstrap_servers());

@@ -7,9 +7,13 @@ use std::time::{Duration, Instant};
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
+use rdkafka::types::RDKafkaRespErr;
 
 /// How often one kind of line is logged: while brokers are away librdkafka has several a second.
 const AGAIN: Duration = Duration::from_secs(30);
+
+/// librdkafka's number for "all brokers are down".
+const ALL_DOWN: i32 = RDKafkaRespErr::RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN as i32;
 
 /// The context of a client that only logs.
 #[derive(Clone, Debug)]
@@ -19,6 +23,8 @@ pub struct Logging {
     said: Arc<Mutex<HashMap<String, Instant>>>,
     // What was last said of a login that failed.
     login_failure: Arc<Mutex<Option<String>>>,
+    // What was last said of a connection that failed.
+    connection_failure: Arc<Mutex<Option<String>>>,
 }
 
 /// What librdkafka's lines about a login that failed have in common; a metadata request that waits for the login only
@@ -28,7 +34,13 @@ const LOGIN_FAILURES: [&str; 3] = ["authentication error", "Authentication faile
 impl Logging {
     /// Of a client of this pipeline.
     pub fn new(pipeline: &Arc<str>) -> Logging {
-        Logging { pipeline: pipeline.clone(), said: Arc::default(), login_failure: Arc::default() }
+        let (login_failure, connection_failure) = (Arc::default(), Arc::default());
+        Logging { pipeline: pipeline.clone(), said: Arc::default(), login_failure, connection_failure }
+    }
+
+    /// The pipeline.
+    pub fn pipeline(&self) -> &str {
+        &self.pipeline
     }
 
     /// One line of librdkafka; `level` is syslog's. Its "error" is what we call a warning: it goes on by itself, and
@@ -47,10 +59,21 @@ impl Logging {
         self.login_failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Returns why the last connection failed, where one has.
+    pub fn connection_failure(&self) -> Option<String> {
+        self.connection_failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// An error of the client.
     pub fn failed(&self, error: &crate::kafka::KafkaError) {
-        if error.kind == crate::kafka::ErrorKind::Authentication {
+        use crate::kafka::ErrorKind;
+        if error.kind == ErrorKind::Authentication {
             *self.login_failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.text.clone());
+        }
+        self.note_login_failure(&error.text);
+        // That all brokers are down follows from what was said of each.
+        if error.kind == ErrorKind::Unavailable && error.code != ALL_DOWN {
+            *self.connection_failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.text.clone());
         }
         self.write(4, &error.code.to_string(), &error.text);
     }

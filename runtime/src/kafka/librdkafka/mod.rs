@@ -11,6 +11,8 @@ mod producer;
 mod queries;
 mod reader;
 mod records;
+mod token_endpoint;
+mod tokens;
 mod transactions;
 
 use std::collections::BTreeMap;
@@ -25,6 +27,7 @@ use self::admin::NativeAdmin;
 use self::consumer::NativeConsumer;
 use self::producer::NativeProducer;
 use self::reader::NativeReader;
+use super::oidc;
 use super::{ErrorKind, GroupConsumer, Kafka, KafkaError, PartitionReader, Producer, Properties, Report, TopicAdmin};
 use crate::rt::Wakeup;
 
@@ -68,9 +71,10 @@ impl<R: Send + Sync + 'static> Kafka<R> for Librdkafka {
 }
 
 /// The configuration of a client. librdkafka logs what its `debug` property asks for; rdkafka would ask a logger of
-/// another kind than ours how much that may be.
+/// another kind than ours how much that may be. What the program does itself is left out: see `tokens.rs`.
 fn client_config(properties: &BTreeMap<String, String>) -> ClientConfig {
-    let mut config: ClientConfig = properties.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
+    let librdkafkas = properties.iter().filter(|(name, _)| !oidc::is_ours(name));
+    let mut config: ClientConfig = librdkafkas.map(|(k, v)| (k.clone(), v.clone())).collect();
     config.set_log_level(RDKafkaLogLevel::Debug);
     config
 }

@@ -22,6 +22,7 @@ use rdkafka::util::IntoOpaque;
 use super::describe::describe_topics;
 use super::log::Logging;
 use super::records::disable_callback;
+use super::tokens::TokenKeeper;
 use super::transactions::TransactionCalls;
 use super::{client_config, error_of};
 use crate::batch::NO_TIMESTAMP;
@@ -118,6 +119,8 @@ impl<T: Send + Sync + 'static> ProducerContext for Context<T> {
 
 /// A producer and its thread.
 pub(super) struct NativeProducer<R: Send + Sync + 'static> {
+    // Before the client, which it is about.
+    _tokens: Option<TokenKeeper>,
     // Before the client, which they belong to.
     topics: Vec<TopicHandle>,
     base: Arc<BaseProducer<Context<R>>>,
@@ -142,6 +145,8 @@ impl<R: Send + Sync + 'static> NativeProducer<R> {
             reported: AtomicU64::new(0),
         };
         let base: Arc<BaseProducer<Context<R>>> = Arc::new(client_config(properties).create_with_context(context)?);
+        // SAFETY: the producer owns both, and drops the keeper first.
+        let tokens = unsafe { TokenKeeper::start(properties, base.client().native_ptr(), &base.context().logging) }?;
         let topics = topics.iter().map(|name| open_topic(&base, name)).collect::<Result<_, _>>()?;
         let (stopping, reports) = (Arc::new(AtomicBool::new(false)), Wakeup::default());
         let poller = {
@@ -157,7 +162,7 @@ impl<R: Send + Sync + 'static> NativeProducer<R> {
             };
             rt::spawn_on_demand(&format!("{pipeline}/sink"), reports.clone(), turn)?
         };
-        Ok(NativeProducer { topics, base, stopping, reports, poller: Some(poller) })
+        Ok(NativeProducer { _tokens: tokens, topics, base, stopping, reports, poller: Some(poller) })
     }
 
     fn native(&self) -> *mut sys::rd_kafka_t {

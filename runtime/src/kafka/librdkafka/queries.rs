@@ -13,11 +13,14 @@ use super::describe::{describe_topics, may_join};
 use super::error_of;
 use super::event::{bytes, list_elements, text};
 use super::log::Logging;
+use super::tokens::TokenKeeper;
 use crate::batch::Offset;
 use crate::kafka::{Committed, CommittedOf, Described, GroupQueries, KafkaError, TopicPartition};
 
 /// The client itself, which questions on other threads keep alive.
 pub(super) struct Client {
+    // Before the client, which it is about.
+    tokens: Option<TokenKeeper>,
     // Dropped only once it has ended: its own drop would wait for that without a deadline.
     pub(super) base: ManuallyDrop<BaseConsumer<Logging>>,
     pub(super) has_ended: AtomicBool,
@@ -26,13 +29,15 @@ pub(super) struct Client {
 
 impl Client {
     /// A client that is a member of this group, or of none where that is empty.
-    pub(super) fn new(base: BaseConsumer<Logging>, group: String) -> Client {
-        Client { base: ManuallyDrop::new(base), has_ended: AtomicBool::new(false), group }
+    pub(super) fn new(base: BaseConsumer<Logging>, tokens: Option<TokenKeeper>, group: String) -> Client {
+        Client { tokens: tokens, base: ManuallyDrop::new(base), has_ended: AtomicBool::new(false), group }
     }
 }
 
 impl Drop for Client {
     fn drop(&mut self) {
+        // A client that has not ended stays, and what gives it tokens ends with this all the same.
+        drop(self.tokens.take());
         if self.has_ended.load(Ordering::Acquire) {
             // SAFETY: dropped here alone.
             unsafe { ManuallyDrop::drop(&mut self.base) }
