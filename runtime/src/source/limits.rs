@@ -19,6 +19,8 @@ use crate::sink::receipt::{Receipt, Span};
 
 /// How often limits are read where nothing is refused.
 const REFRESH: Duration = Duration::from_secs(300);
+/// Why a transaction is aborted whose producer has properties that topics no longer allow.
+pub const OUTDATED: &str = "what a topic takes has changed";
 /// How long the brokers have to answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -173,7 +175,7 @@ impl Limits {
             // The abort that a refusal is brings them back.
             self.refused.retain(|_, refusal| refusal.progress != Progress::GoesBack);
             if is_outdated {
-                actions.push(Action::Abort("what a topic takes has changed".to_owned()));
+                actions.push(Action::Abort(OUTDATED.to_owned()));
             }
         }
         let is_next_known = self.refused.values().all(|refusal| refusal.progress != Progress::New);

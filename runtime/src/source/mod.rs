@@ -237,7 +237,9 @@ impl Source {
             self.revocations.deadline(),
             self.breaker.deadline(),
             self.shutdown.deadline(),
-            self.transactions.as_ref().and_then(|(transactions, _)| transactions.deadline(&self.partitions)),
+            self.transactions
+                .as_ref()
+                .and_then(|(transactions, _)| transactions.deadline(self.may_reassign(), &self.partitions)),
             self.commit_deadline(),
             self.snapshot_deadline(),
             is_busy.then(|| now + BUSY_WAIT),

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::Source;
 use super::action::{Action, Actions};
 use super::assignment::list_of;
+use super::limits::OUTDATED;
 use super::lookahead::LookaheadProbe;
 use super::partitions::{OwnedPartition, Start};
 use crate::batch::Offset;
@@ -64,7 +65,14 @@ impl Source {
                 }
             }
             Action::CloseWriteGate => self.context.sink.write_gate().close(),
-            Action::OpenWriteGate => self.context.sink.write_gate().open(),
+            Action::OpenWriteGate => {
+                self.context.sink.write_gate().open();
+                // What became known while the last transaction was aborted, or partitions went back, came too late for
+                // that abort to replace the producer.
+                if self.context.sink.is_producer_outdated() {
+                    next.push(Action::Abort(OUTDATED.to_owned()));
+                }
+            }
             Action::InvalidateInFlight => self.invalidate_in_flight(now, &mut next),
             Action::ClearIntake => {
                 self.intake.clear();

@@ -206,11 +206,13 @@ impl Transactions {
         }
     }
 
-    /// When there is something to do next, whatever happens.
-    pub fn deadline(&self, partitions: &OwnedPartitions) -> Option<Instant> {
+    /// When there is something to do next, whatever happens. `may_reassign` as for [`Transactions::step`], which waits
+    /// for it where partitions are to go back.
+    pub fn deadline(&self, may_reassign: bool, partitions: &OwnedPartitions) -> Option<Instant> {
         match self.phase {
             Phase::Open => partitions.iter().any(OwnedPartition::has_uncommitted).then_some(self.due),
-            Phase::Rewinding => self.rewind.deadline(),
+            Phase::Rewinding if may_reassign => self.rewind.deadline(),
+            Phase::Rewinding => None,
             Phase::Beginning | Phase::Closing | Phase::Flushing | Phase::Committing | Phase::Aborting => None,
         }
     }

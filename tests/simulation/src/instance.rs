@@ -75,6 +75,8 @@ pub struct Instance {
     state: State,
     process: Process,
     stop: Option<Rc<dyn Fn()>>,
+    // No thread of it ran up to then.
+    frozen_until: Nanos,
 }
 
 /// All instances of a history.
@@ -101,7 +103,7 @@ impl Instances {
         allowed: Vec<FailureKind>,
         lasting: Vec<FailureKind>,
     ) -> Instances {
-        let down = || Instance { state: State::Down, process: Process(0), stop: None };
+        let down = || Instance { state: State::Down, process: Process(0), stop: None, frozen_until: 0 };
         let all = (0..count).map(|_| down()).collect();
         let (program, setup) = (Some(program), Some(setup));
         Instances { all, program, setup, processes: 0, allowed, lasting, quiet_since: None, is_ending: false }
@@ -173,16 +175,25 @@ impl World {
             self.tell(move || stop());
         }
         let drain = self.instances.setup.as_ref().map_or(0, |setup| setup.drain * MS);
-        let stalls = self.scheduler.stalls();
-        self.after(drain + ALLOWANCE + stalls, move |world| {
+        let time = drain + ALLOWANCE + self.scheduler.stalls();
+        self.expect_end(number, State::Stopping { since, pause }, since, time);
+    }
+
+    /// An instance has to leave this state within so much time, which counts from when it is not frozen any more.
+    fn expect_end(&mut self, number: usize, state: State, from: Nanos, time: Nanos) {
+        let from = from.max(self.instances.all[number].frozen_until);
+        let wait = (from + time).saturating_sub(self.now());
+        self.after(wait, move |world| {
             let instance = &world.instances.all[number];
-            if instance.state == (State::Stopping { since, pause }) {
-                let waiting = world.scheduler.waiting().join("; ");
-                world
-                    .checker
-                    .violate(format!("instance {number} was told to stop and has not ended in time: {waiting}"));
-                world.stop_if_violated();
+            if instance.state != state {
+                return;
             }
+            if instance.frozen_until > from {
+                return world.expect_end(number, state, from, time);
+            }
+            let waiting = world.scheduler.waiting().join("; ");
+            world.checker.violate(format!("instance {number} was told to stop and has not ended in time: {waiting}"));
+            world.stop_if_violated();
         });
     }
 
@@ -200,7 +211,10 @@ impl World {
 
     /// No thread of an instance runs for a while.
     pub fn freeze_instance(&mut self, number: usize, time: Nanos) {
-        if let Some(&Instance { process, .. }) = self.instances.all.get(number) {
+        let until = self.now() + time;
+        if let Some(instance) = self.instances.all.get_mut(number) {
+            instance.frozen_until = instance.frozen_until.max(until);
+            let process = instance.process;
             self.count("freeze");
             self.scheduler.freeze(process, time);
         }

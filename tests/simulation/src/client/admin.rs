@@ -64,7 +64,10 @@ impl TopicAdmin for SimulatedAdmin {
             move |world, _| {
                 let limits =
                     |name: &String| world.cluster.topics.get(&**name).map_or_else(TopicLimits::default, |t| t.limits);
-                Served::Answer(Ok(asked.iter().map(limits).collect::<Vec<_>>()))
+                let limits: Vec<TopicLimits> = asked.iter().map(limits).collect();
+                let sizes: Vec<usize> = limits.iter().map(|limits| limits.max_message_bytes).collect();
+                world.trace(format_args!("limits of {} are asked: {sizes:?} bytes", asked.join(" ")));
+                Served::Answer(Ok(limits))
             },
         );
         match answer {

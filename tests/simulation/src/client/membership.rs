@@ -353,9 +353,16 @@ impl World {
         } else if *error != codes::ILLEGAL_GENERATION.into() {
             return false;
         }
-        // While it rebalances it does not begin to do so again: what is wrong shows once more after that.
-        if state.membership.state == State::Steady {
-            self.give_up_all(id, true);
+        match state.membership.state {
+            State::Steady => self.give_up_all(id, true),
+            // It remembers it for after that (`RD_KAFKA_CGRP_CONSUMER_F_WAIT_REJOIN`).
+            State::WaitAssign | State::WaitUnassign | State::Unassigning
+                if state.membership.protocol == Protocol::Consumer =>
+            {
+                state.membership.gives_up = Some(true);
+            }
+            // While it rebalances it does not begin to do so again: what is wrong shows once more after that.
+            _ => {}
         }
         true
     }
