@@ -103,7 +103,7 @@ impl Schema {
             ValidationErrorKind::MinLength { limit } => say(format!("must have at least {limit} characters")),
             ValidationErrorKind::MaxLength { limit } => say(format!("must have at most {limit} characters")),
             ValidationErrorKind::MinItems { limit: 1 } => {
-                say("the list is empty; it needs at least one item".to_owned())
+                say("the list is empty; it needs at least one item".to_owned());
             }
             ValidationErrorKind::MinItems { limit } => say(format!("the list must have at least {limit} items")),
             ValidationErrorKind::MaxItems { limit } => say(format!("the list must have at most {limit} items")),

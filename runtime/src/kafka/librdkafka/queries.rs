@@ -30,7 +30,7 @@ pub(super) struct Client {
 impl Client {
     /// A client that is a member of this group, or of none where that is empty.
     pub(super) fn new(base: BaseConsumer<Logging>, tokens: Option<TokenKeeper>, group: String) -> Client {
-        Client { tokens: tokens, base: ManuallyDrop::new(base), has_ended: AtomicBool::new(false), group }
+        Client { tokens, base: ManuallyDrop::new(base), has_ended: AtomicBool::new(false), group }
     }
 }
 
