@@ -40,6 +40,8 @@ pub enum FailureKind {
     Breaker,
     /// A topic is not there.
     Topic,
+    /// Another process has its name.
+    Fenced,
     /// Nothing may lead to any other.
     Other,
 }

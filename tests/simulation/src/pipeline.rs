@@ -77,13 +77,13 @@ fn failure(error: &PipelineError) -> Failure {
         PipelineError::Record { .. } => FailureKind::Record,
         PipelineError::Breaker(_) => FailureKind::Breaker,
         PipelineError::Topic(_) => FailureKind::Topic,
+        PipelineError::Fenced(_) => FailureKind::Fenced,
         PipelineError::Kafka(error) | PipelineError::Transactions(error) if error.kind == ErrorKind::Authorization => {
             FailureKind::Rights
         }
         PipelineError::Unauthorized { .. } => FailureKind::Rights,
         PipelineError::Kafka(_)
         | PipelineError::Transactions(_)
-        | PipelineError::Fenced(_)
         | PipelineError::Fatal { .. }
         | PipelineError::Plugin(_)
         | PipelineError::Unreadable(_)

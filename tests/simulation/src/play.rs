@@ -147,6 +147,8 @@ fn allowed(scenario: &Scenario) -> Vec<FailureKind> {
     allow(FailureKind::Drain, any(|fault| matches!(fault, Fault::Stop { .. })));
     allow(FailureKind::OffsetLost, setup.on_lost == OnLost::Stop && any(Fault::loses_offsets));
     allow(FailureKind::Rights, any(Fault::is_denial));
+    // A request of the process before may come late, behind those of the one that has its name now.
+    allow(FailureKind::Fenced, setup.named && any(|fault| matches!(fault, Fault::Crash { .. })));
     allow(FailureKind::Panic, any(|fault| fault == Fault::Panic));
     allow(FailureKind::Undeliverable, is_refused(scenario) || any(Fault::is_denial));
     allowed

@@ -101,13 +101,8 @@ impl Checker {
         }
     }
 
-    /// Whether a partition's log was cut short, or its next offset was gone: records of it may be read again or passed over.
-    pub(super) fn is_broken(&self, cluster: &Cluster, at: &TopicPartition) -> bool {
-        let Some(topic) = cluster.topics.get(&*at.topic) else { return false };
-        self.is_broken_log(&(topic.id, at.clone()))
-    }
-
-    fn is_broken_log(&self, log: &LogId) -> bool {
+    /// Whether a log was cut short, or its next offset was gone: records of it may be read again or passed over.
+    pub(super) fn is_broken(&self, log: &LogId) -> bool {
         self.cut.contains(log) || self.lost.contains(log)
     }
 
@@ -134,7 +129,7 @@ impl Checker {
                         allowed.insert(key.clone(), id.clone());
                     }
                 }
-                if (from..to).contains(&offset) && !self.is_broken_log(&id) && !self.is_exempt(&id, offset) {
+                if (from..to).contains(&offset) && !self.is_broken(&id) && !self.is_exempt(&id, offset) {
                     once.push((at.clone(), offset, alternatives));
                 }
             }
@@ -146,7 +141,7 @@ impl Checker {
             if !allowed.contains_key(key) && !is_gone {
                 found.push(format!("{} offset {}: no input leads to {key:?}", written[0].at, written[0].offset));
             }
-            let is_of_broken = allowed.get(key).is_some_and(|log| self.is_broken_log(log));
+            let is_of_broken = allowed.get(key).is_some_and(|log| self.is_broken(log));
             if written.len() > 1 && !may_repeat && !is_of_broken && !is_gone {
                 let places = written.iter().map(|one| format!("{} {}", one.at, one.offset)).collect::<Vec<_>>();
                 found.push(format!("{key:?} is there {} times: {}", written.len(), places.join(", ")));

@@ -1,6 +1,7 @@
 //! The simulated producer: queues for each partition, batches in order and each written once, and reports from a thread of its own.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,6 +22,7 @@ use crate::cluster::log::Message;
 use crate::cluster::topic;
 use crate::network::{MS, SECOND, Unanswered};
 use crate::scheduler::{Nanos, Process};
+use crate::script::path_of;
 use crate::world::{self, World};
 
 /// How long a topic that is not there is looked for (`topic.metadata.propagation.max.ms`).
@@ -31,6 +33,16 @@ type Number = u64;
 
 /// What goes on when something has come to pass.
 type Continuation = Box<dyn FnOnce(&mut World)>;
+
+/// What the records of a batch came of, in a trace.
+struct Paths<'m>(&'m [Arc<Message>]);
+
+impl fmt::Display for Paths<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let paths = self.0.iter().map(|message| path_of(message.value.as_deref().unwrap_or_default()));
+        f.write_str(&paths.collect::<Vec<_>>().join(" "))
+    }
+}
 
 /// A batch on its way.
 struct Batch {
@@ -373,7 +385,7 @@ impl World {
         if log.end() == before {
             self.count("batch written once for two requests");
         }
-        self.trace(format_args!("{at}: {producer} writes {} records at {first}", messages.len()));
+        self.trace(format_args!("{at}: {producer} writes {} at {first}", Paths(messages)));
         self.on_append(at);
         Ok(())
     }

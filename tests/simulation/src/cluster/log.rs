@@ -154,7 +154,8 @@ impl Log {
         self.entries.split_off(&offset);
         self.end = self.end.min(offset);
         self.open.retain(|_, first| *first < offset);
-        self.aborted.retain(|(_, _, marker)| *marker < offset);
+        // A transaction stays aborted whose marker is cut off: the coordinator writes it again.
+        self.aborted.retain(|(_, first, _)| *first < offset);
         // What a producer tries again that was cut off is written again.
         self.batches.retain(|_, (_, first)| *first < offset);
     }
