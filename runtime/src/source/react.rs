@@ -91,55 +91,9 @@ impl Source {
     pub(super) fn on_event(&mut self, event: Event, now: Instant) {
         let mut actions = Actions::new();
         match event {
-            Event::Worker(WorkerEvent::Processed { worker, batch }) => self.intake.processed(worker, batch),
-            Event::Sink(SinkEvent::Delivered(delivered)) => {
-                let (span, tally) = delivered.into_parts();
-                if !self.partitions.delivered(&span, tally, self.transactions.is_some(), now) {
-                    // It is in the transaction, and its offset will not be.
-                    let why = "records of a partition that is no longer ours were written";
-                    actions.push(Action::Abort(why.to_owned()));
-                }
-            }
-            Event::Sink(SinkEvent::Abandoned { span, written }) => {
-                self.abandon(&span);
-                if written {
-                    actions.push(Action::Abort("a batch was written in part".to_owned()));
-                }
-            }
-            Event::Sink(SinkEvent::NotDelivered { span, error }) => {
-                self.count_error(&error);
-                self.abandon(&span);
-                self.on_not_delivered(&span, error, now, &mut actions);
-            }
-            Event::Sink(SinkEvent::TooLarge(oversize)) if self.transactions.is_some() => {
-                if self.context.sink.remember_refused(&oversize)
-                    && let Some((transactions, _)) = &mut self.transactions
-                {
-                    transactions.on_record_refused();
-                }
-                let why = "a broker refused a record as too large, which becomes a dead letter";
-                actions.push(Action::Abort(why.to_owned()));
-            }
-            Event::Sink(SinkEvent::TooLarge(oversize)) => self.oversize.push(oversize),
-            Event::Worker(WorkerEvent::RetryPending { lease, records, full }) => {
-                self.on_retries(&lease, Some(records), full, &mut actions);
-            }
-            Event::Worker(WorkerEvent::RetriesDone(lease)) => self.on_retries(&lease, None, false, &mut actions),
-            Event::Worker(WorkerEvent::BreakerOpened(trip)) if !self.shutdown.has_begun() => {
-                self.breaker.on_trip(trip, now, &mut self.partitions, &mut actions);
-            }
-            Event::Worker(WorkerEvent::BreakerOpened(_)) => {}
+            Event::Worker(event) => self.on_worker_event(event, now, &mut actions),
+            Event::Sink(event) => self.on_sink_event(event, now, &mut actions),
             Event::LookaheadReady(job) => self.breaker.on_lookahead(job, now, &mut self.partitions, &mut actions),
-            Event::Worker(WorkerEvent::ProbeEnded(probe)) => {
-                self.breaker.on_probe(probe, now, &mut self.partitions, &mut actions);
-            }
-            Event::Worker(WorkerEvent::Failed(error)) => {
-                if matches!(error, PipelineError::Undeliverable { .. }) {
-                    // Some of what came of the record may be written.
-                    actions.push(Action::Abort("a record cannot be delivered".to_owned()));
-                }
-                actions.push(Action::Fail(error));
-            }
             Event::Command(Command::Stop { asked }) => {
                 self.shutdown.begin(None, asked, &mut self.partitions, &mut actions);
             }
@@ -148,34 +102,88 @@ impl Source {
                 self.obey_operator(now);
                 self.asked_for_view.push(reply);
             }
-            Event::Sink(SinkEvent::WritersLeft) => {
+            Event::Answer(answer) => self.on_answer(answer, now),
+        }
+        self.perform(actions, now);
+    }
+
+    fn on_worker_event(&mut self, event: WorkerEvent, now: Instant, actions: &mut Actions) {
+        match event {
+            WorkerEvent::Processed { worker, batch } => self.intake.processed(worker, batch),
+            WorkerEvent::RetryPending { lease, records, full } => {
+                self.on_retries(&lease, Some(records), full, actions);
+            }
+            WorkerEvent::RetriesDone(lease) => self.on_retries(&lease, None, false, actions),
+            WorkerEvent::BreakerOpened(_) if self.shutdown.has_begun() => {}
+            WorkerEvent::BreakerOpened(trip) => self.breaker.on_trip(trip, now, &mut self.partitions, actions),
+            WorkerEvent::ProbeEnded(probe) => self.breaker.on_probe(probe, now, &mut self.partitions, actions),
+            WorkerEvent::Failed(error) => {
+                if matches!(error, PipelineError::Undeliverable { .. }) {
+                    // Some of what came of the record may be written.
+                    actions.push(Action::Abort("a record cannot be delivered".to_owned()));
+                }
+                actions.push(Action::Fail(error));
+            }
+        }
+    }
+
+    fn on_sink_event(&mut self, event: SinkEvent, now: Instant, actions: &mut Actions) {
+        match event {
+            SinkEvent::Delivered(delivered) => {
+                let (span, tally) = delivered.into_parts();
+                if !self.partitions.delivered(&span, tally, self.transactions.is_some(), now) {
+                    // It is in the transaction, and its offset will not be.
+                    let why = "records of a partition that is no longer ours were written";
+                    actions.push(Action::Abort(why.to_owned()));
+                }
+            }
+            SinkEvent::Abandoned { span, written } => {
+                self.abandon(&span);
+                if written {
+                    actions.push(Action::Abort("a batch was written in part".to_owned()));
+                }
+            }
+            SinkEvent::NotDelivered { span, error } => {
+                self.count_error(&error);
+                self.abandon(&span);
+                self.on_not_delivered(&span, error, now, actions);
+            }
+            SinkEvent::TooLarge(oversize) if self.transactions.is_some() => {
+                if self.context.sink.remember_refused(&oversize)
+                    && let Some((transactions, _)) = &mut self.transactions
+                {
+                    transactions.on_record_refused();
+                }
+                let why = "a broker refused a record as too large, which becomes a dead letter";
+                actions.push(Action::Abort(why.to_owned()));
+            }
+            SinkEvent::TooLarge(oversize) => self.oversize.push(oversize),
+            SinkEvent::WritersLeft => {
                 if let Some((transactions, _)) = &mut self.transactions
-                    && transactions.on_writers_left(&mut actions)
+                    && transactions.on_writers_left(actions)
                 {
                     self.revocations.revoke_overdue_leases(&self.partitions);
                 }
             }
-            Event::Sink(SinkEvent::TransactionFull) => {
+            SinkEvent::TransactionFull => {
                 if let Some((transactions, _)) = &mut self.transactions {
                     transactions.request_close();
                 }
             }
-            Event::Sink(SinkEvent::Transaction(outcome)) => {
-                self.count_transaction(&outcome, now);
-                match &outcome {
-                    TransactionOutcome::Committed(_) => self.partitions.ledger_mut().commit(),
-                    TransactionOutcome::Begun { .. } | TransactionOutcome::Broken(_) => {
-                        self.partitions.ledger_mut().abort();
-                    }
-                    TransactionOutcome::Flushed | TransactionOutcome::Failed(_) => {}
-                }
-                if let Some((transactions, _)) = &mut self.transactions {
-                    transactions.on_outcome(outcome, now, &mut self.partitions, &mut actions);
-                }
-            }
-            Event::Answer(answer) => self.on_answer(answer, now),
+            SinkEvent::Transaction(outcome) => self.on_transaction(outcome, now, actions),
         }
-        self.perform(actions, now);
+    }
+
+    fn on_transaction(&mut self, outcome: TransactionOutcome, now: Instant, actions: &mut Actions) {
+        self.count_transaction(&outcome, now);
+        match &outcome {
+            TransactionOutcome::Committed(_) => self.partitions.ledger_mut().commit(),
+            TransactionOutcome::Begun { .. } | TransactionOutcome::Broken(_) => self.partitions.ledger_mut().abort(),
+            TransactionOutcome::Flushed | TransactionOutcome::Failed(_) => {}
+        }
+        if let Some((transactions, _)) = &mut self.transactions {
+            transactions.on_outcome(outcome, now, &mut self.partitions, actions);
+        }
     }
 
     fn on_answer(&mut self, answer: Answer, now: Instant) {
