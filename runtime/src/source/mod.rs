@@ -203,6 +203,9 @@ impl Source {
         any |= self.take_client_events(now);
         any |= self.read_records(now);
         self.dispatch(false, rt::now());
+        if let Some((transactions, _)) = &mut self.transactions {
+            transactions.set_idle(!any && self.intake.is_idle());
+        }
         self.publish(now, false);
         if any { Turn::Again } else { self.deadline(now).map_or(Turn::Wait, Turn::WaitUntil) }
     }
