@@ -46,7 +46,7 @@ use self::authorization::{Authorization, AuthorizationOptions};
 use self::circuit_breaker::CircuitBreaker;
 use self::commits::Commits;
 pub use self::event::{Command, Event, Events, Reply};
-use self::intake::Intake;
+use self::intake::{Intake, LITTLE};
 use self::ledger::Ledger;
 use self::limits::{LimitReader, Limits};
 use self::lost_offset::LostOffsets;
@@ -255,6 +255,7 @@ impl Source {
 
     /// Hands records on that are due, and tells the trackers.
     fn dispatch(&mut self, all: bool, now: Instant) {
+        self.intake.set_loaded(self.context.sink.queued_bytes() > LITTLE);
         let partitions = &mut self.partitions;
         self.intake.dispatch(all, now, |span| {
             partitions.dispatched(span, now);
