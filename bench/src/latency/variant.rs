@@ -35,7 +35,7 @@ pub enum Variant {
     Sluice {
         /// What it does.
         stages: Stages,
-        /// How often it commits in milliseconds, where it delivers exactly once.
+        /// How long a transaction lasts at most in milliseconds, where it delivers exactly once.
         exactly_once: Option<u32>,
     },
 }
@@ -95,7 +95,7 @@ impl Variant {
             Variant::Straight => "straight, without sluice".to_owned(),
             Variant::Sluice { stages, exactly_once: None } => format!("{}, at least once", stages.name()),
             Variant::Sluice { stages, exactly_once: Some(millis) } => {
-                format!("{}, exactly once each {millis} ms", stages.name())
+                format!("{}, exactly once, {millis} ms at most", stages.name())
             }
         }
     }

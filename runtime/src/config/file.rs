@@ -60,7 +60,8 @@ pub struct Pipeline {
     pub dlq: Option<Dlq>,
     /// When failing records pause or stop the pipeline; `off` for never. Default: on.
     pub breaker: Option<Breaker>,
-    /// How often offsets are committed. Default: 1s.
+    /// How often offsets are committed. Default: 1s. Under exactly_once how long a transaction lasts at most. Default:
+    /// 100ms.
     pub commit_interval: Option<Written<Duration>>,
     /// The deadline for what is in flight when partitions are revoked and at a stop. Default: 20s.
     pub drain: Option<Written<Duration>>,

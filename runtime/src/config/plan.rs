@@ -52,7 +52,7 @@ pub struct Plan {
     pub dlq: Option<Dlq>,
     /// The circuit breaker; none: off.
     pub breaker: Option<Breaker>,
-    /// How often offsets are committed; under exactly_once, about how long a transaction lasts.
+    /// How often offsets are committed; under exactly_once, how long a transaction lasts at most.
     pub commit_interval: Duration,
     /// After which time the broker aborts a transaction.
     pub transaction_timeout: Duration,

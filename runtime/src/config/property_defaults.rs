@@ -48,7 +48,8 @@ pub(super) fn producer_defaults(about: &About<'_>) -> BTreeMap<String, String> {
         ("client.id", &client_id),
         ("compression.type", "lz4"),
         ("enable.idempotence", "true"),
-        ("linger.ms", "5"),
+        // What belongs together is gathered before it is enqueued, and the more the more is on its way.
+        ("linger.ms", "0"),
         // Keys keep the partition that Java clients would give them.
         ("partitioner", "murmur2_random"),
         ("queue.buffering.max.kbytes", "16384"),

@@ -57,6 +57,7 @@ impl Plugin {
         let mut store = Store::new(self.linked().engine(), State::new(&setup, Arc::new(AtomicBool::new(false))));
         store.limiter(|state| &mut state.memory);
         store.epoch_deadline_callback(|mut store| Ok(store.data_mut().deadline.tick()));
+        let _ticking = self.clock().begin_call();
         store.set_epoch_deadline(1);
         let started = Instant::now();
         self.linked().instantiate(&mut store).map_err(|error| StartError::Trap {

@@ -3,14 +3,11 @@
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
 use wasmtime::{OptLevel, ProfilingStrategy};
 
 use super::cache::{Cache, CacheDirs};
-
-/// The unit that time limits are counted in. A limit is kept to within one of these.
-pub const TICK: Duration = Duration::from_millis(10);
+use super::clock::Clock;
 
 /// With so many bytes of addresses, 4 GiB can be reserved for each of a few hundred instances.
 const ROOM_FOR_RESERVATIONS: u64 = 1 << 40;
@@ -28,6 +25,7 @@ const PROFILE: &str = "SLUICE_PROFILE";
 pub struct Engine {
     pub(super) wasmtime: wasmtime::Engine,
     pub(super) cache: Option<Arc<Cache>>,
+    pub(super) clock: Arc<Clock>,
 }
 
 /// Why there is no engine.
@@ -87,8 +85,10 @@ impl Engine {
         }
         let wasmtime =
             wasmtime::Engine::new(&config).map_err(|error| EngineError::Configuration(format!("{error:#}")))?;
-        start_clock(&wasmtime).map_err(EngineError::Thread)?;
-        Ok(Engine { wasmtime, cache: Cache::open(cache).map(Arc::new) })
+        let ticked = wasmtime.weak();
+        let tick = move || ticked.upgrade().inspect(wasmtime::Engine::increment_epoch).is_some();
+        let clock = Arc::new(Clock::start(tick).map_err(EngineError::Thread)?);
+        Ok(Engine { wasmtime, cache: Cache::open(cache).map(Arc::new), clock })
     }
 }
 
@@ -106,25 +106,6 @@ fn profiler(asked: Option<OsString>) -> Result<ProfilingStrategy, EngineError> {
         Some("perfmap") => Ok(ProfilingStrategy::PerfMap),
         Some(other) => Err(EngineError::Configuration(format!("{PROFILE} is \"{other}\", and can only be perfmap"))),
     }
-}
-
-/// Starts the thread that counts ticks. It ends once the engine and all that was loaded with it are dropped, so
-/// that no plugin ever runs without its time limit.
-///
-/// It sleeps and counts one, and makes up for nothing: a process that was stopped, or a machine that stood still, has
-/// used up no plugin's time.
-fn start_clock(engine: &wasmtime::Engine) -> io::Result<()> {
-    let engine = engine.weak();
-    std::thread::Builder::new().name("sluice-ticks".to_owned()).spawn(move || {
-        loop {
-            std::thread::sleep(TICK);
-            match engine.upgrade() {
-                Some(engine) => engine.increment_epoch(),
-                None => break,
-            }
-        }
-    })?;
-    Ok(())
 }
 
 #[cfg(test)]

@@ -155,12 +155,14 @@ impl Instance {
             return Ok(());
         }
         let Running { store, process, manifest } = &mut self.running;
+        let ticking = self.plugin.clock().begin_call();
         start_call(store);
         let call = Call { needs: manifest.needs, outputs: &self.setup.outputs, arena, sources, records, answer };
         let called = match process {
             ProcessFunction::Packed(process) => process.call(store, &mut self.packer, call),
             ProcessFunction::Records(process) => process.call(store, call),
         };
+        drop(ticking);
         store.data_mut().log.report_suppressed(Instant::now());
         called.map_err(|failed| {
             answer.clear();
@@ -254,6 +256,7 @@ impl Running {
         store.epoch_deadline_callback(|mut store| Ok(store.data_mut().deadline.tick()));
         // What an answer takes on the host is bounded by what it may take in the plugin.
         store.set_hostcall_fuel(setup.limits.memory);
+        let _ticking = plugin.clock().begin_call();
         start_call(&mut store);
         let (process, answer) = init(plugin, setup, &mut store)
             .map_err(|error| start_error(plugin, setup, judge(store.data(), Failed::Engine(error))))?;
@@ -297,7 +300,7 @@ fn init(
     Ok((process, answer))
 }
 
-/// A call starts with its whole time; the first tick comes at the engine's next.
+/// A call starts with its whole time; the first tick comes at the clock's next.
 fn start_call(store: &mut Store<State>) {
     store.data_mut().start_call();
     store.set_epoch_deadline(1);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use wasmtime::{ResourceLimiter, UpdateDeadline};
 
-use super::engine::TICK;
+use super::clock::TICK;
 
 /// Bytes that wasmtime holds for each element of a table.
 const TABLE_ELEMENT: usize = size_of::<usize>();

@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use wasmparser::Parser;
 use wasmtime::component::{Component, InstancePre};
 
+use super::clock::Clock;
 use super::config_schema::config_schema;
 use super::engine::Engine;
 use super::error::LoadError;
@@ -39,6 +40,7 @@ struct Loaded {
     exports: Exports,
     frees_answer: bool,
     config_schema: Option<String>,
+    clock: Arc<Clock>,
 }
 
 /// Which form of the interface a plugin speaks.
@@ -89,7 +91,8 @@ impl Engine {
             name: "an import".to_owned(),
             reason: format!("{error:#}"),
         })?;
-        Ok(Plugin(Arc::new(Loaded { path: path.to_owned(), digest, linked, exports, frees_answer, config_schema })))
+        let (path, clock) = (path.to_owned(), self.clock.clone());
+        Ok(Plugin(Arc::new(Loaded { path, digest, linked, exports, frees_answer, config_schema, clock })))
     }
 
     fn compile(&self, bytes: &[u8], digest: &str) -> wasmtime::Result<Component> {
@@ -130,6 +133,11 @@ impl Plugin {
 
     pub(super) fn linked(&self) -> &InstancePre<State> {
         &self.0.linked
+    }
+
+    /// The clock that counts the time of its calls: it ticks while one is under way.
+    pub(super) fn clock(&self) -> &Clock {
+        &self.0.clock
     }
 
     pub(super) fn exports(&self) -> &Exports {

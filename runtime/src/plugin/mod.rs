@@ -5,6 +5,7 @@
 
 mod answer;
 mod cache;
+mod clock;
 pub mod config_schema;
 mod counters;
 mod describe;
@@ -32,9 +33,10 @@ mod wire;
 
 pub use answer::{Answer, Change, HeadersChange, OutputName, Produced, Verdict};
 pub use cache::CacheDirs;
+pub use clock::TICK;
 pub use counters::Counters;
 pub use describe::{Import, memory_minimum};
-pub use engine::{Engine, EngineError, TICK};
+pub use engine::{Engine, EngineError};
 pub use error::{CallError, LoadError, StartError, Ungranted};
 pub use instance::{Instance, Manifest, StageSetup};
 pub use load::{Interface, Plugin};

@@ -9,6 +9,7 @@ mod condvar;
 mod on_demand;
 mod simulation;
 mod thread;
+mod timer;
 mod wakeup;
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};

@@ -1,5 +1,6 @@
 //! Threads on demand: a loop has a thread while it has something to do, and gives it back when it has had nothing for a
-//! while. So that many idle pipelines share the few threads that they need.
+//! while, even where it is to look again at some moment. So that many idle pipelines share the few threads that they
+//! need.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -7,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::thread::{Ending, message_of, start};
-use super::{JoinHandle, Wakeup, simulation};
+use super::{JoinHandle, Wakeup, simulation, timer};
 
 /// How long a thread stays with a loop that has nothing to do.
 const LINGER: Duration = Duration::from_millis(500);
@@ -52,7 +53,17 @@ fn run<T: Send + 'static>(mut task: Task<T>) {
         // A panic is the end of the loop, and whatever it owns is dropped.
         match catch_unwind(AssertUnwindSafe(&mut task.turn)) {
             Ok(Turn::Again) => super::yield_point(),
-            Ok(Turn::WaitUntil(deadline)) => _ = task.wakeup.wait_until(Some(deadline)),
+            Ok(Turn::WaitUntil(deadline)) => {
+                let lingers = super::now() + LINGER;
+                if deadline <= lingers || simulation::is_simulated() {
+                    task.wakeup.wait_until(Some(deadline));
+                } else if !task.wakeup.wait_until(Some(lingers)) {
+                    match timer::wake_at(deadline, &task.wakeup) {
+                        Ok(()) => return park(task),
+                        Err(_) => _ = task.wakeup.wait_until(Some(deadline)),
+                    }
+                }
+            }
             Ok(Turn::Wait) if simulation::is_simulated() => _ = task.wakeup.wait_until(None),
             Ok(Turn::Wait) => {
                 if !task.wakeup.wait_until(Some(super::now() + LINGER)) {
@@ -113,6 +124,25 @@ mod tests {
         let threads = threads.lock().unwrap();
         assert_eq!(threads.len(), 2);
         assert_ne!(threads[0], threads[1]);
+    }
+
+    #[test]
+    fn a_loop_that_looks_again_later_gives_its_thread_back_until_then() {
+        let (wakeup, turns) = (Wakeup::default(), Arc::new(AtomicUsize::new(0)));
+        let deadline = Instant::now() + 3 * LINGER;
+        let turn = {
+            let turns = turns.clone();
+            move || match turns.fetch_add(1, Ordering::SeqCst) {
+                0 => Turn::WaitUntil(deadline),
+                _ => Turn::Ended(Instant::now()),
+            }
+        };
+        let handle = spawn_on_demand("test", wakeup.clone(), turn).unwrap();
+        while !wakeup.is_parked() {
+            std::thread::yield_now();
+        }
+        assert_eq!(turns.load(Ordering::SeqCst), 1);
+        assert!(handle.join().unwrap() >= deadline);
     }
 
     #[test]

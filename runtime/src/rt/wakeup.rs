@@ -87,6 +87,11 @@ impl Wakeup {
         }
     }
 
+    /// Returns what tells it from others, for as long as it or a clone of it lives.
+    pub(super) fn address(&self) -> usize {
+        Arc::as_ptr(&self.0).addr()
+    }
+
     /// Returns whether a loop has given its thread back.
     #[cfg(test)]
     pub(super) fn is_parked(&self) -> bool {

@@ -1,7 +1,7 @@
 //! Intake: gathers records into one open batch for each worker, and hands them on.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::partitions::OwnedPartition;
 use crate::batch::{Batch, NO_TIMESTAMP, Offset, Record, Source};
@@ -13,6 +13,10 @@ use crate::sink::event::SinkEvents;
 use crate::sink::receipt::Span;
 use crate::worker::{Job, WorkerMessage};
 
+/// Bytes that wait at the producer, or for their acknowledgement, up to which little is on its way.
+pub const LITTLE: u64 = 8 << 10;
+/// How long records are gathered for a worker with nothing to do, where more than that is on its way.
+const GATHER: Duration = Duration::from_millis(2);
 /// Batches that a worker may have: one in work and one that waits for it.
 const QUEUED: usize = 2;
 /// Batches whose memory is kept for reuse, for each worker.
@@ -109,6 +113,8 @@ struct Link {
 /// The open batches, and the ways to the workers.
 pub struct Intake {
     limits: BatchLimits,
+    // More than little is on its way.
+    is_loaded: bool,
     links: Vec<Link>,
     spares: Vec<Batch>,
     events: SinkEvents,
@@ -118,7 +124,8 @@ impl Intake {
     /// Ways to these workers.
     pub fn new(limits: BatchLimits, workers: Vec<Sender<WorkerMessage>>, events: SinkEvents) -> Intake {
         let link = |messages| Link { messages, queued: 0, open: OpenBatch::default(), is_quiet: true };
-        Intake { limits, links: workers.into_iter().map(link).collect(), spares: Vec::new(), events }
+        let links = workers.into_iter().map(link).collect();
+        Intake { limits, is_loaded: false, links, spares: Vec::new(), events }
     }
 
     /// How many workers there are.
@@ -142,6 +149,17 @@ impl Intake {
         self.links[worker].is_quiet = is_quiet;
     }
 
+    /// Notes whether more than [`LITTLE`] is on its way. Where it is, a moment more of gathering delays nothing that
+    /// could have been sent at once, and spares requests.
+    pub fn set_loaded(&mut self, is_loaded: bool) {
+        self.is_loaded = is_loaded;
+    }
+
+    /// How long records wait for others where their worker has nothing to do.
+    fn gathers_for(&self) -> Duration {
+        if self.is_loaded { GATHER.min(self.limits.max_wait) } else { Duration::ZERO }
+    }
+
     /// Adds a record of a partition. Returns the bytes of its key, value and headers.
     ///
     /// # Errors
@@ -156,14 +174,16 @@ impl Intake {
     }
 
     /// Hands on what is due: full batches, those that have waited long enough, and what a worker with nothing to do
-    /// could begin with, where nothing more is coming in for it just now. With `all`, whatever there is room for. Calls
-    /// `dispatched` for each span.
+    /// could begin with, where nothing more is coming in for it just now, and under load has not for a moment. With
+    /// `all`, whatever there is room for. Calls `dispatched` for each span.
     pub fn dispatch(&mut self, all: bool, now: Instant, mut dispatched: impl FnMut(&Span)) {
         for worker in 0..self.links.len() {
             let link = &self.links[worker];
             let Some(since) = link.open.since else { continue };
-            let has_waited = now.duration_since(since) >= self.limits.max_wait;
-            let could_begin = link.queued == 0 && (link.is_quiet || all);
+            let waited = now.duration_since(since);
+            let has_waited = waited >= self.limits.max_wait;
+            let is_gathered = link.is_quiet && waited >= self.gathers_for();
+            let could_begin = link.queued == 0 && (is_gathered || all);
             if (is_full(&link.open, &self.limits) || has_waited || could_begin) && link.queued < QUEUED {
                 let spare = self.spares.pop().unwrap_or_default();
                 let job = self.links[worker].open.take(None, spare);
@@ -212,7 +232,11 @@ impl Intake {
     /// When an open batch that can be handed on is due.
     pub fn deadline(&self) -> Option<Instant> {
         let with_room = self.links.iter().filter(|link| link.queued < QUEUED);
-        with_room.filter_map(|link| link.open.since).min().map(|since| since + self.limits.max_wait)
+        let due = with_room.filter_map(|link| {
+            let waits = if link.queued == 0 && link.is_quiet { self.gathers_for() } else { self.limits.max_wait };
+            Some(link.open.since? + waits)
+        });
+        due.min()
     }
 
     /// Forgets what is gathered and not handed on: it will be read again.
@@ -223,4 +247,100 @@ impl Intake {
 
 fn is_full(open: &OpenBatch, limits: &BatchLimits) -> bool {
     open.len() >= limits.max_records || open.bytes >= limits.max_bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::partitions::OwnedPartitions;
+    use super::super::testing::{at, intake, owned};
+    use super::*;
+    use crate::batch::{EachHeader, Partition};
+    use crate::kafka::RecordOrigin;
+    use crate::rt::{self, Receiver};
+
+    /// As the intake of the tests has it.
+    const MAX_WAIT: Duration = Duration::from_millis(5);
+
+    struct Origin;
+
+    impl RecordOrigin for Origin {
+        fn topic(&self) -> Arc<str> {
+            "in".into()
+        }
+
+        fn headers(&self, _: &mut EachHeader<'_>) -> Result<(), KafkaError> {
+            Ok(())
+        }
+    }
+
+    /// An intake that has gathered one record, and the worker's end.
+    fn gathered(now: Instant) -> (Intake, OwnedPartitions, Receiver<WorkerMessage>) {
+        let (partitions, (mut intake, mut receivers)) = (owned(1, 1), intake(1));
+        push(&mut intake, &partitions, 0, now);
+        (intake, partitions, receivers.remove(0))
+    }
+
+    fn push(intake: &mut Intake, partitions: &OwnedPartitions, offset: i64, now: Instant) {
+        let record = FetchedRecord {
+            topic_handle: 0,
+            origin: &Origin,
+            partition: Partition(0),
+            offset: Offset(offset),
+            timestamp: None,
+            key: None,
+            value: Some(b"v"),
+        };
+        intake.push(partitions.of(&at(0)).unwrap(), &record, now).unwrap();
+    }
+
+    /// How many records are handed on at that moment.
+    fn handed_on(intake: &mut Intake, now: Instant, worker: &Receiver<WorkerMessage>) -> Option<i64> {
+        let mut records = None;
+        intake.dispatch(false, now, |span| records = Some(span.end.0 - span.first.0));
+        assert_eq!(worker.try_recv().is_some(), records.is_some());
+        records
+    }
+
+    #[test]
+    fn an_idle_worker_gets_at_once_what_there_is_where_little_is_on_its_way() {
+        let now = rt::now();
+        let (mut intake, _partitions, worker) = gathered(now);
+        intake.set_quiet(0, false);
+        assert_eq!(handed_on(&mut intake, now, &worker), None, "more is coming in");
+        intake.set_quiet(0, true);
+        assert_eq!(handed_on(&mut intake, now, &worker), Some(1));
+    }
+
+    #[test]
+    fn under_load_an_idle_worker_gets_what_is_gathered_in_a_moment() {
+        let now = rt::now();
+        let (mut intake, partitions, worker) = gathered(now);
+        intake.set_loaded(true);
+        assert_eq!(handed_on(&mut intake, now, &worker), None);
+        assert_eq!(intake.deadline(), Some(now + GATHER));
+        push(&mut intake, &partitions, 1, now + GATHER);
+        assert_eq!(handed_on(&mut intake, now + GATHER, &worker), Some(2));
+    }
+
+    #[test]
+    fn no_record_is_gathered_for_longer_than_the_file_says() {
+        let now = rt::now();
+        let (mut intake, _partitions, worker) = gathered(now);
+        intake.limits.max_wait = Duration::ZERO;
+        intake.set_loaded(true);
+        assert_eq!(handed_on(&mut intake, now, &worker), Some(1));
+    }
+
+    #[test]
+    fn a_full_batch_waits_for_nothing_and_a_busy_worker_gets_another_after_a_while() {
+        let now = rt::now();
+        let (mut intake, partitions, worker) = gathered(now);
+        intake.set_loaded(true);
+        (1..10).for_each(|offset| push(&mut intake, &partitions, offset, now));
+        assert_eq!(handed_on(&mut intake, now, &worker), Some(10));
+        push(&mut intake, &partitions, 10, now);
+        assert_eq!(handed_on(&mut intake, now + GATHER, &worker), None, "it has something to do");
+        assert_eq!(intake.deadline(), Some(now + MAX_WAIT));
+        assert_eq!(handed_on(&mut intake, now + MAX_WAIT, &worker), Some(1));
+    }
 }

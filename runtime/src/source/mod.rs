@@ -46,7 +46,7 @@ use self::authorization::{Authorization, AuthorizationOptions};
 use self::circuit_breaker::CircuitBreaker;
 use self::commits::Commits;
 pub use self::event::{Command, Event, Events, Reply};
-use self::intake::Intake;
+use self::intake::{Intake, LITTLE};
 use self::ledger::Ledger;
 use self::limits::{LimitReader, Limits};
 use self::lost_offset::LostOffsets;
@@ -203,6 +203,9 @@ impl Source {
         any |= self.take_client_events(now);
         any |= self.read_records(now);
         self.dispatch(false, rt::now());
+        if let Some((transactions, _)) = &mut self.transactions {
+            transactions.set_idle(!any && self.intake.is_idle());
+        }
         self.publish(now, false);
         if any { Turn::Again } else { self.deadline(now).map_or(Turn::Wait, Turn::WaitUntil) }
     }
@@ -254,6 +257,7 @@ impl Source {
 
     /// Hands records on that are due, and tells the trackers.
     fn dispatch(&mut self, all: bool, now: Instant) {
+        self.intake.set_loaded(self.context.sink.queued_bytes() > LITTLE);
         let partitions = &mut self.partitions;
         self.intake.dispatch(all, now, |span| {
             partitions.dispatched(span, now);

@@ -5,9 +5,14 @@
 //! covered by those offsets makes it an abort: every partition then goes back to what is committed, in a new generation
 //! (`rewind`).
 
+mod pace;
+mod phase;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use self::pace::Pace;
+pub use self::phase::Phase;
 use super::action::{Action, Actions};
 use super::authorization::Refused;
 use super::partitions::{OwnedPartition, OwnedPartitions};
@@ -22,40 +27,6 @@ const RIVAL: Duration = Duration::from_secs(60);
 /// So many aborts without a commit between them are worth a warning.
 const ABORTS: u32 = 3;
 
-/// How far the transaction has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Phase {
-    /// The first is about to begin.
-    Beginning,
-    /// Workers write.
-    Open,
-    /// The gate is closed, and the last writers are leaving.
-    Closing,
-    /// What was written is being acknowledged.
-    Flushing,
-    /// It is being committed.
-    Committing,
-    /// It is being aborted.
-    Aborting,
-    /// The next has begun, and partitions are still to go back.
-    Rewinding,
-}
-
-impl Phase {
-    /// The word for it in views.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Phase::Beginning => "beginning",
-            Phase::Open => "open",
-            Phase::Closing => "closing",
-            Phase::Flushing => "flushing",
-            Phase::Committing => "committing",
-            Phase::Aborting => "aborting",
-            Phase::Rewinding => "rewinding",
-        }
-    }
-}
-
 /// How transactions of a pipeline are to be.
 #[derive(Clone, Debug)]
 pub struct TransactionOptions {
@@ -63,7 +34,7 @@ pub struct TransactionOptions {
     pub pipeline: Arc<str>,
     /// The name of the instance, where it has one.
     pub instance: Option<String>,
-    /// About how long one lasts.
+    /// How long one lasts at most, as far as that depends on when it is ended.
     pub interval: Duration,
     /// After this time the broker aborts one.
     pub timeout: Duration,
@@ -75,7 +46,7 @@ pub struct Transactions {
     phase: Phase,
     begun: Instant,
     // When it is to be committed if it holds anything.
-    due: Instant,
+    pace: Pace,
     // To be committed as soon as it holds anything.
     is_commit_requested: bool,
     // To be ended now, whatever it holds.
@@ -99,7 +70,7 @@ impl Transactions {
         Transactions {
             phase: Phase::Beginning,
             begun: now,
-            due: now + options.interval,
+            pace: Pace::new(options.interval, now),
             is_commit_requested: false,
             is_close_requested: false,
             is_void: false,
@@ -167,6 +138,12 @@ impl Transactions {
         self.is_close_requested = true;
     }
 
+    /// Says whether everything that was read is written, and nothing more is fetched: what is written then waits for
+    /// nothing.
+    pub fn set_idle(&mut self, is_idle: bool) {
+        self.pace.set_idle(is_idle);
+    }
+
     /// The pipeline has asked for its last commit: nothing is written after this transaction.
     pub fn set_last(&mut self) {
         self.is_last = true;
@@ -189,13 +166,13 @@ impl Transactions {
     ) {
         match self.phase {
             Phase::Open => {
-                let is_due = self.is_commit_requested || now >= self.due;
-                if self.is_close_requested || (is_due && partitions.iter().any(OwnedPartition::has_uncommitted)) {
+                let is_due = self.is_commit_requested && partitions.iter().any(OwnedPartition::has_uncommitted);
+                if self.is_close_requested || is_due || self.due(partitions).is_some_and(|due| now >= due) {
                     self.close(now, actions);
                 }
             }
             Phase::Rewinding if self.rewind.step(now, may_reassign, is_ending, partitions, actions) => {
-                self.open(actions);
+                self.open(now, actions);
             }
             Phase::Rewinding
             | Phase::Beginning
@@ -210,17 +187,26 @@ impl Transactions {
     /// for it where partitions are to go back.
     pub fn deadline(&self, may_reassign: bool, partitions: &OwnedPartitions) -> Option<Instant> {
         match self.phase {
-            Phase::Open => partitions.iter().any(OwnedPartition::has_uncommitted).then_some(self.due),
+            Phase::Open => self.due(partitions),
             Phase::Rewinding if may_reassign => self.rewind.deadline(),
             Phase::Rewinding => None,
             Phase::Beginning | Phase::Closing | Phase::Flushing | Phase::Committing | Phase::Aborting => None,
         }
     }
 
+    /// When the open transaction is to end; none where there is nothing to commit.
+    fn due(&self, partitions: &OwnedPartitions) -> Option<Instant> {
+        if partitions.iter().any(OwnedPartition::has_uncommitted) {
+            return Some(self.pace.due());
+        }
+        // Nothing is acknowledged yet, and nothing has to be: it is flushed before it is known what is committed.
+        let is_written = |partition: &OwnedPartition| !partition.is_idle() && !partition.is_retrying();
+        self.pace.due_idle().filter(|_| partitions.iter().any(is_written))
+    }
+
     fn close(&mut self, now: Instant, actions: &mut Actions) {
         (self.is_commit_requested, self.is_close_requested, self.phase) = (false, false, Phase::Closing);
-        // How long the commit takes is part of the interval, or records would wait for that too.
-        self.due = now + self.options.interval;
+        self.pace.close(now);
         actions.push(Action::CloseWriteGate);
     }
 
@@ -247,7 +233,7 @@ impl Transactions {
     ) {
         match outcome {
             TransactionOutcome::Begun { cause, renewed } => self.on_begun(cause, renewed, now, actions),
-            TransactionOutcome::Flushed => self.on_flushed(partitions, actions),
+            TransactionOutcome::Flushed => self.on_flushed(now, partitions, actions),
             TransactionOutcome::Committed(offsets) => self.on_committed(offsets, now, partitions, actions),
             TransactionOutcome::Failed(cause) => self.abort_now(&cause.to_string(), now, actions),
             TransactionOutcome::Broken(cause) => {
@@ -272,9 +258,10 @@ impl Transactions {
             let name = self.options.instance.clone().unwrap_or_default();
             actions.push(Action::Fail(PipelineError::Fenced(name)));
         }
-        (self.begun, self.due, self.phase) = (now, now + self.options.interval, Phase::Rewinding);
+        (self.begun, self.phase) = (now, Phase::Rewinding);
+        self.pace.close(now);
         if !std::mem::take(&mut self.is_void) {
-            return self.open(actions);
+            return self.open(now, actions);
         }
         self.aborts += 1;
         // What is known now brings no other abort, so nothing is to be waited for.
@@ -297,7 +284,7 @@ impl Transactions {
         self.fenced.replace(now).is_some_and(|before| now - before < RIVAL)
     }
 
-    fn on_flushed(&mut self, partitions: &OwnedPartitions, actions: &mut Actions) {
+    fn on_flushed(&mut self, now: Instant, partitions: &OwnedPartitions, actions: &mut Actions) {
         if self.is_void {
             return self.go_on(Phase::Aborting, TransactionCommand::Abort, actions);
         }
@@ -310,7 +297,8 @@ impl Transactions {
             .filter_map(|partition| Some((partition.at().clone(), partition.uncommitted()?)))
             .collect();
         if offsets.is_empty() {
-            return self.open(actions);
+            self.pace.end_empty();
+            return self.open(now, actions);
         }
         self.phase = Phase::Committing;
         actions.push(Action::CommitTransaction(offsets));
@@ -335,17 +323,17 @@ impl Transactions {
         }
         (self.begun, self.phase, self.aborts, self.is_progress) = (now, Phase::Rewinding, 0, false);
         self.rewind.begin(self.aborts, now);
-        // However long a commit takes, there is time to write.
-        self.due = self.due.max(now + self.options.interval / 2);
+        self.pace.commit(now);
         // What made it void came while it was being committed: the commit stands, and the next one is empty.
         if !std::mem::take(&mut self.is_void) {
-            self.open(actions);
+            self.open(now, actions);
         }
     }
 
     /// Lets workers write again, but where the pipeline has seen its last commit.
-    fn open(&mut self, actions: &mut Actions) {
+    fn open(&mut self, now: Instant, actions: &mut Actions) {
         self.phase = Phase::Open;
+        self.pace.open(now);
         if !self.is_last {
             actions.push(Action::OpenWriteGate);
         }

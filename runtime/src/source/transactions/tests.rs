@@ -41,6 +41,16 @@ impl Setting {
         words(&mut self.actions)
     }
 
+    /// What is delivered of partition 0 is committed, which takes so long.
+    fn commit(&mut self, taken: Duration) {
+        assert_eq!(self.step(INTERVAL), ["close gate"]);
+        self.now += taken;
+        assert_eq!(self.writers_leave(), ["call"]);
+        self.outcome(TransactionOutcome::Flushed);
+        self.outcome(TransactionOutcome::Committed(vec![(at(0), Offset(10))]));
+        assert_eq!(words(&mut self.actions), ["commit transaction 0@10", "open gate"]);
+    }
+
     fn writers_leave(&mut self) -> Vec<String> {
         self.transactions.on_writers_left(&mut self.actions);
         words(&mut self.actions)
@@ -50,7 +60,7 @@ impl Setting {
 #[test]
 fn a_transaction_is_closed_flushed_and_committed_with_what_is_delivered() {
     let mut setting = Setting::open();
-    assert!(setting.step(INTERVAL / 2).is_empty(), "it is not due");
+    assert!(setting.step(INTERVAL / 20).is_empty(), "it is not due");
     assert_eq!(setting.step(INTERVAL), ["close gate"]);
     assert_eq!(setting.writers_leave(), ["call"]);
     setting.outcome(TransactionOutcome::Flushed);
@@ -79,6 +89,41 @@ fn a_transaction_with_nothing_in_it_stays_open() {
     setting.partitions = owned(1, 1);
     assert!(setting.step(10 * INTERVAL).is_empty());
     assert!(setting.transactions.is_at_rest());
+}
+
+#[test]
+fn a_transaction_ends_when_the_pipeline_is_idle_before_all_of_it_is_acknowledged() {
+    let mut setting = Setting::open();
+    setting.commit(8 * INTERVAL / 100);
+    dispatch(&mut setting.partitions, 1, 0, 5);
+    assert!(setting.step(INTERVAL / 2).is_empty());
+    assert_eq!(setting.transactions.deadline(true, &setting.partitions), None);
+    setting.transactions.set_idle(true);
+    assert!(setting.transactions.deadline(true, &setting.partitions).is_some_and(|deadline| deadline <= setting.now));
+    assert_eq!(setting.step(Duration::ZERO), ["close gate"]);
+    assert_eq!(setting.writers_leave(), ["call"]);
+    deliver(&mut setting.partitions, 1, 0, 5);
+    setting.outcome(TransactionOutcome::Flushed);
+    assert_eq!(words(&mut setting.actions), ["commit transaction 1@5"]);
+}
+
+#[test]
+fn what_waits_for_a_retry_ends_no_transaction_and_one_that_held_nothing_is_not_ended_again() {
+    let mut setting = Setting::open();
+    setting.commit(Duration::ZERO);
+    setting.transactions.set_idle(true);
+    dispatch(&mut setting.partitions, 1, 0, 5);
+    setting.partitions.of_mut(&at(1)).unwrap().set_retrying(Some(5));
+    assert!(setting.step(10 * INTERVAL).is_empty());
+    // It retries, and is not done: that is not known before the flush.
+    setting.partitions.of_mut(&at(1)).unwrap().set_retrying(None);
+    assert_eq!(setting.step(Duration::ZERO), ["close gate"]);
+    setting.writers_leave();
+    setting.outcome(TransactionOutcome::Flushed);
+    assert_eq!(words(&mut setting.actions), ["open gate"]);
+    assert!(setting.step(10 * INTERVAL).is_empty());
+    deliver(&mut setting.partitions, 1, 0, 5);
+    assert_eq!(setting.step(Duration::ZERO), ["close gate"]);
 }
 
 #[test]
