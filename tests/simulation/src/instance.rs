@@ -26,6 +26,8 @@ pub struct Failure {
 pub enum FailureKind {
     /// It could not drain in time.
     Drain,
+    /// Its last transaction was aborted.
+    Aborted,
     /// An offset is gone.
     OffsetLost,
     /// A right is missing, or was for too long.

@@ -70,7 +70,8 @@ impl Program for Real {
 
 fn failure(error: &PipelineError) -> Failure {
     let kind = match error {
-        PipelineError::Drain(_) | PipelineError::Aborted(_) => FailureKind::Drain,
+        PipelineError::Drain(_) => FailureKind::Drain,
+        PipelineError::Aborted(_) => FailureKind::Aborted,
         PipelineError::OffsetLost { .. } => FailureKind::OffsetLost,
         PipelineError::Panic(_) => FailureKind::Panic,
         PipelineError::Undeliverable { .. } => FailureKind::Undeliverable,

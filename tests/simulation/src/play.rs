@@ -148,7 +148,11 @@ fn allowed(scenario: &Scenario) -> Vec<FailureKind> {
     allow(FailureKind::OffsetLost, setup.on_lost == OnLost::Stop && any(Fault::loses_offsets));
     allow(FailureKind::Rights, any(Fault::is_denial));
     // A request of the process before may come late, behind those of the one that has its name now.
-    allow(FailureKind::Fenced, setup.named && any(|fault| matches!(fault, Fault::Crash { .. })));
+    let ends = |fault: Fault| matches!(fault, Fault::Crash { .. } | Fault::Stop { .. });
+    allow(FailureKind::Fenced, setup.named && any(ends));
+    // The group changes when the others leave, and the last transaction meets that.
+    allow(FailureKind::Aborted, setup.exactly_once && scenario.instances.len() > 1);
+    allow(FailureKind::Aborted, any(|fault| matches!(fault, Fault::Stop { .. })));
     allow(FailureKind::Panic, any(|fault| fault == Fault::Panic));
     allow(FailureKind::Undeliverable, is_refused(scenario) || any(Fault::is_denial));
     allowed

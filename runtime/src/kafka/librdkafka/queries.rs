@@ -3,6 +3,8 @@
 use std::mem::ManuallyDrop;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::thread;
 use std::time::Duration;
 
 use rdkafka::TopicPartitionList;
@@ -16,6 +18,9 @@ use super::log::Logging;
 use super::tokens::TokenKeeper;
 use crate::batch::Offset;
 use crate::kafka::{Committed, CommittedOf, Described, GroupQueries, KafkaError, TopicPartition};
+
+/// How long the end of a client is waited for that has left its group; it takes milliseconds.
+const DESTROY: Duration = Duration::from_secs(5);
 
 /// The client itself, which questions on other threads keep alive.
 pub(super) struct Client {
@@ -39,9 +44,26 @@ impl Drop for Client {
         // A client that has not ended stays, and what gives it tokens ends with this all the same.
         drop(self.tokens.take());
         if self.has_ended.load(Ordering::Acquire) {
-            // SAFETY: dropped here alone.
-            unsafe { ManuallyDrop::drop(&mut self.base) }
+            // SAFETY: taken here alone.
+            destroy(unsafe { ManuallyDrop::take(&mut self.base) });
         }
+    }
+}
+
+/// Destroys a client that has left its group. Of about 200 clients that have lost a topic librdkafka 2.12 does not end
+/// one: the thread of a broker stays, and `rd_kafka_destroy` joins it for ever. So it is waited for on another thread,
+/// and left to the end of the process after a while.
+fn destroy(base: BaseConsumer<Logging>) {
+    let (done, ended) = channel();
+    let destroy = move || {
+        drop(base);
+        // Nobody waits any more.
+        let _ = done.send(());
+    };
+    // Without a thread the closure is dropped, and the client with it.
+    let destroyer = thread::Builder::new().name("destroy".to_owned()).spawn(destroy);
+    if destroyer.is_ok() && ended.recv_timeout(DESTROY) == Err(RecvTimeoutError::Timeout) {
+        tracing::debug!(target: "kafka", "a client of librdkafka does not end, and is left to the end of the process");
     }
 }
 

@@ -551,7 +551,11 @@ impl World {
         let Some(subscription) = self.consumer(id).map(|state| state.membership.subscription.clone()) else { return };
         let topics = self.resolve(&subscription);
         let Some(state) = self.consumer(id).filter(|state| state.membership.state == State::Steady) else { return };
-        if state.membership.topics == topics {
+        let name = state.group.clone();
+        // A topic that was away for a moment while the group assigned partitions is in nobody's assignment.
+        let is_assigned = self.cluster.group(&name).assigns(&topics);
+        let Some(state) = self.consumer(id) else { return };
+        if state.membership.topics == topics && is_assigned {
             return;
         }
         state.membership.topics = topics;

@@ -239,6 +239,14 @@ impl Group {
         self.members.keys().copied().collect()
     }
 
+    /// Whether every partition of these topics, of which it is said how many they have, is some member's.
+    pub fn assigns(&self, topics: &[(Arc<str>, usize)]) -> bool {
+        let assigned: BTreeSet<&TopicPartition> = self.members.values().flat_map(|member| &member.assignment).collect();
+        topics.iter().all(|(topic, count)| {
+            (0..*count).all(|number| assigned.contains(&TopicPartition::new(topic, number as i32)))
+        })
+    }
+
     /// How many members there are.
     pub fn len(&self) -> usize {
         self.members.len()
