@@ -237,11 +237,14 @@ impl Sink {
         self.writer().is_outdated(&self.properties, &self.topics())
     }
 
-    /// Writes the dead letter of a record that a broker refused; never waits. Returns it where the queue is full.
+    /// Writes the dead letter of a record that a broker refused; never waits. Returns it where the queue is full, or the
+    /// producer is just being replaced.
     ///
     /// # Errors
     /// It cannot be written at all: the span that it belongs to, and why.
     pub fn resend(&self, mut oversize: OversizeRecord) -> Result<Option<OversizeRecord>, (Span, String)> {
+        // What is enqueued at a producer that is being replaced is acknowledged by nobody.
+        let Some(_permit) = self.write_gate.enter(|| true) else { return Ok(Some(oversize)) };
         let writer = self.writer();
         let destination = match self.fit(&writer, &mut oversize.letter) {
             Ok(destination) => destination,
