@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::json;
-use sluicebox_tests::{Feeder, Folder, Group, Kafka, Pipeline, Record, Sluice, audit};
+use sluicebox_tests::{Feeder, Folder, Group, Kafka, LIMIT, Pipeline, Record, Sluice, audit, wait_for};
 
 use crate::{alone, by_timestamp, records, stop};
 
@@ -34,6 +34,29 @@ fn one_poisonous_record_in_ten_thousand_is_dead_lettered_with_its_class() {
     let classes: BTreeMap<&str, String> = letters.0.iter().map(|s| (s.record.text(), class(&s.record))).collect();
     let expected = [("!loop", "time"), ("!memory", "memory"), ("!panic", "trap"), ("!trap", "trap")];
     assert_eq!(classes, expected.map(|(value, class)| (value, class.to_owned())).into());
+}
+
+#[test]
+fn a_plugin_that_traps_after_an_idle_while_costs_its_own_record() {
+    let (kafka, folder) = (Kafka::shared(), Folder::new());
+    let mut pipeline = Pipeline::with_topics(&kafka, "rest", 1);
+    pipeline.stage("misbehave", json!(null));
+    let mut sluice = Sluice::run(&[&pipeline.write(&folder)]);
+    sluice.wait_until_ready();
+    let (feeder, group) = (Feeder::new(&kafka, &[]), Group::new(&kafka, &pipeline.name));
+    let own = pipeline.name[..15].to_owned();
+    let poison: Vec<Record> = (0..3).map(|n| Record::new("k", "!trap", crate::EPOCH + n)).collect();
+    for record in &poison {
+        // Its loops have given their threads back, and are started again by whatever wakes them.
+        wait_for("the threads to be given back", LIMIT, || {
+            let threads = sluice.threads();
+            if threads.contains(&own) { Err(threads.join(", ")) } else { Ok(()) }
+        });
+        feeder.feed(&pipeline.input, [record]);
+        sluice.wait_until_caught_up(&group, &pipeline.input);
+    }
+    stop(&mut sluice);
+    audit(&poison, &kafka.read(&pipeline.dlq).inputs(), by_timestamp).assert_exact();
 }
 
 #[test]

@@ -242,6 +242,17 @@ impl Sluice {
         status
     }
 
+    /// The names of its threads, of each as much as the operating system keeps: 15 bytes.
+    ///
+    /// # Panics
+    /// It has ended.
+    pub fn threads(&self) -> Vec<String> {
+        let threads = fs::read_dir(format!("/proc/{}/task", self.child.id())).expect("the program runs");
+        let name = |thread: fs::DirEntry| fs::read_to_string(thread.path().join("comm")).ok();
+        // One that has ended since has no name.
+        threads.flatten().filter_map(name).map(|name| name.trim_end().to_owned()).collect()
+    }
+
     /// The most memory that it has had, in bytes.
     ///
     /// # Panics
