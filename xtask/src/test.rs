@@ -22,6 +22,9 @@ use crate::workspace::Workspace;
 /// more; xtask stays in the profile that it runs in.
 pub const HOST: [&str; 4] = ["--release", "--workspace", "--exclude", "xtask"];
 
+/// How many tests run side by side: most of their time they wait for a broker, which leaves two cores idle.
+const AT_ONCE: &str = "--test-threads=4";
+
 const NO_PYTHON: &str = "no Python 3 with venv: install Python 3.10 or newer (Debian: apt-get install python3 python3-venv); the \
                          Avro codec is tested against fastavro";
 
@@ -74,14 +77,14 @@ pub fn with_all_needs(workspace: &Workspace, command: &mut Command) -> Result<()
 
 fn host_command(workspace: &Workspace, filter: Option<&OsStr>) -> Command {
     let mut command = workspace.cargo();
-    command.arg("test").args(HOST).arg("--no-fail-fast").args(filter);
+    command.arg("test").args(HOST).arg("--no-fail-fast").args(filter).args(["--", AT_ONCE]);
     command
 }
 
 fn exactly_once_command(workspace: &Workspace, filter: Option<&OsStr>) -> Command {
     let mut command = workspace.cargo();
     command.arg("test").args(HOST).args(["--no-fail-fast", "--test", "e2e"]).args(filter);
-    command.env("SLUICE_TEST_DELIVERY", "exactly_once").arg("--");
+    command.env("SLUICE_TEST_DELIVERY", "exactly_once").args(["--", AT_ONCE]);
     WITHOUT_BROKER.iter().for_each(|module| {
         command.args(["--skip", module]);
     });

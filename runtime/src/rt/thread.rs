@@ -112,7 +112,11 @@ mod tests {
         // SAFETY: both sets are this function's own; the mask is this thread's.
         unsafe {
             let (mut signals, mut blocked) = (std::mem::zeroed(), std::mem::zeroed());
-            if all { libc::sigfillset(&raw mut signals) } else { libc::sigemptyset(&raw mut signals) };
+            if all {
+                libc::sigfillset(&raw mut signals)
+            } else {
+                libc::sigemptyset(&raw mut signals)
+            };
             libc::pthread_sigmask(libc::SIG_BLOCK, &raw const signals, std::ptr::null_mut());
             libc::pthread_sigmask(libc::SIG_BLOCK, std::ptr::null(), &raw mut blocked);
             TRAPS.into_iter().filter(|signal| libc::sigismember(&raw const blocked, *signal) == 1).collect()
