@@ -154,6 +154,10 @@ impl Limits {
                 return;
             }
         };
+        // What was tried before was tried under other limits, whoever has asked for these.
+        if changed {
+            self.tried.clear();
+        }
         let mut any = false;
         for refusal in asked {
             any = true;
@@ -164,9 +168,7 @@ impl Limits {
             if is_again {
                 actions.push(Action::Fail(undeliverable(&refusal.span, refusal.error.clone())));
             }
-            if changed {
-                self.tried.remove(&lease.at);
-            } else {
+            if !changed {
                 self.tried.insert(lease.at.clone(), *first);
             }
             refusal.progress = Progress::GoesBack;
@@ -346,6 +348,23 @@ mod tests {
         setting.step(true);
         assert!(setting.answer(false).is_empty());
         assert_eq!(setting.step(true), ["restart 0@15"]);
+    }
+
+    #[test]
+    fn what_was_tried_under_other_limits_is_tried_again() {
+        let mut setting = Setting::refused(false);
+        setting.step(true);
+        setting.answer(false);
+        assert_eq!(setting.step(true), ["restart 0@10"]);
+        setting.partitions.renew(0, Some(Offset(10)));
+        setting.now += REFRESH;
+        assert_eq!(setting.step(true), ["ask"]);
+        assert!(setting.answer(true).is_empty(), "read from time to time, and they have changed");
+        dispatch(&mut setting.partitions, 0, 10, 15);
+        setting.refuse(10, 15);
+        setting.step(true);
+        assert!(setting.answer(false).is_empty());
+        assert_eq!(setting.step(true), ["restart 0@10"]);
     }
 
     #[test]

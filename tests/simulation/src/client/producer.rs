@@ -366,6 +366,7 @@ impl World {
         messages: &[Arc<Message>],
     ) -> Result<(), Code> {
         if self.cluster.denied.write.contains(&*at.topic) {
+            messages.iter().for_each(|message| self.checker.refused(message));
             return Err(codes::TOPIC_AUTHORIZATION);
         }
         if let Some(id) = transactional {
