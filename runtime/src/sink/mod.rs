@@ -237,8 +237,8 @@ impl Sink {
         self.writer().is_outdated(&self.properties, &self.topics())
     }
 
-    /// Writes the dead letter of a record that a broker refused; never waits. Returns it where the queue is full, or the
-    /// producer is just being replaced.
+    /// Writes the dead letter of a record that a broker refused; never waits. Returns it where the queue is full, or
+    /// the producer is just being replaced.
     ///
     /// # Errors
     /// It cannot be written at all: the span that it belongs to, and why.

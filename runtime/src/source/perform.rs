@@ -154,8 +154,8 @@ impl Source {
         crate::failpoint::reach(crate::failpoint::Failpoint::Acknowledged);
         self.commit_asked = Some(now);
         let asked = match self.consumer.group_metadata() {
-            // The assignment that follows says what is to become of the partitions. Others may have had them in between,
-            // and what they have committed must not go back.
+            // The assignment that follows says what is to become of the partitions. Others may have had them in
+            // between, and what they have committed must not go back.
             Some(member) if !self.assignment.is_of(member.member_id()) => {
                 Err(KafkaError::new(ErrorKind::Rebalance, "this consumer has joined the group again"))
             }
