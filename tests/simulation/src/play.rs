@@ -13,7 +13,8 @@ use crate::scenario::{Fed, OnLost, Scenario, input};
 use crate::scheduler::Nanos;
 use crate::world::{self, World};
 
-/// How long everything may take to come right once nothing goes wrong any more: longer than a circuit breaker waits.
+/// How long nothing may be read though nothing goes wrong any more: longer than a circuit breaker waits. Records that
+/// wait for retries one after the other may take longer in all.
 const PATIENCE: Nanos = 900 * SECOND;
 /// How often it is looked whether it has.
 const LOOK: Nanos = 250 * MS;
@@ -99,13 +100,17 @@ fn feed(world: &mut World, scenario: &Scenario, fed: Fed) {
 
 fn wait_until_all_is_read(scenario: &Scenario) {
     let inputs = scenario.inputs();
-    let deadline = world::scheduler().time() + PATIENCE;
+    let mut deadline = world::scheduler().time() + PATIENCE;
+    let mut least = i64::MAX;
     loop {
         sleep(LOOK);
         let (is_read, is_over) = world::with(|world| {
+            let (lag, now) = (world.lag(&inputs), world.now());
+            if lag < least {
+                (least, deadline) = (lag, now + PATIENCE);
+            }
             let is_at_rest = world.cluster.transactions.are_at_rest() && !world.is_held_up(&inputs);
-            let is_read = is_at_rest && world.lag(&inputs) == 0;
-            (is_read, world.instances.is_any_over() && world.instances.are_down())
+            (is_at_rest && lag == 0, world.instances.is_any_over() && world.instances.are_down())
         });
         if is_read || is_over {
             return;
