@@ -100,7 +100,7 @@ fn waiting(test: &str) -> Desk {
     let side = format!("{}.side", desk.pipeline.name);
     desk.kafka.create_topic(&side, 1, &[]);
     desk.pipeline.set("outputs", json!({ "default": { "topic": desk.pipeline.output }, "side": { "topic": side } }));
-    desk.pipeline.set("producer", json!({ "batch.num.messages": 10, "linger.ms": 40_000 }));
+    desk.pipeline.set("producer", json!({ "batch.num.messages": 10, "linger.ms": 12_000 }));
     desk.pipeline.set_stage("on_error", json!({ "retries": 1, "backoff": "10ms" }));
     desk
 }

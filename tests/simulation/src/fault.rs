@@ -210,6 +210,8 @@ impl World {
                 let end = end.max(world.checker.cut_up_to(&at));
                 world.checker.cut(id, &at, 0, end);
             }
+            let group: Arc<str> = GROUP.into();
+            world.retarget_consumers(&group);
         });
     }
 
