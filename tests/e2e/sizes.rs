@@ -1,7 +1,5 @@
 //! Records that a topic does not take: too large, or with a null key where that is not allowed.
 
-use std::time::{Duration, Instant};
-
 use serde_json::json;
 use sluicebox_tests::{Feeder, Folder, Group, Kafka, Pipeline, Record, Sluice, audit};
 
@@ -52,10 +50,11 @@ fn an_output_over_its_topics_limit_is_dead_lettered_and_its_neighbours_are_deliv
     assert_eq!(classes, [Some("oversize"); 10]);
 }
 
+/// Each refusal that teaches nothing new would be an abort, and thousands of them no headway.
 #[test]
-fn under_exactly_once_thousands_of_outputs_over_the_limit_take_at_most_twice_as_long() {
+fn under_exactly_once_thousands_of_outputs_over_the_limit_take_a_few_aborts() {
     const COUNT: usize = 3_000;
-    let kafka = Kafka::shared();
+    let (kafka, folder) = (Kafka::shared(), Folder::new());
     let records = records(0, COUNT, |n| match n % 10 {
         4 => text(300, n),
         // Over the limit, but not once it is compressed.
@@ -63,29 +62,18 @@ fn under_exactly_once_thousands_of_outputs_over_the_limit_take_at_most_twice_as_
         // One size is like no other.
         _ => text(2_200 + n % 1_000, n),
     });
-    let run = |delivery| {
-        let mut pipeline = pipeline(&kafka, "mostly-oversize", 2_000, 1_048_588);
-        pipeline.set("delivery", json!(delivery));
-        Feeder::new(&kafka, &[]).feed(&pipeline.input, &records);
-        let folder = Folder::new();
-        let mut sluice = Sluice::run(&[&pipeline.write(&folder)]);
-        sluice.wait_until_ready();
-        let begun = Instant::now();
-        sluice.wait_until_caught_up(&Group::new(&kafka, &pipeline.name), &pipeline.input);
-        let took = begun.elapsed();
-        stop(&mut sluice);
-        let (small, large): (Vec<_>, Vec<_>) =
-            records.iter().cloned().enumerate().partition(|(n, _)| [4, 7].contains(&(n % 10)));
-        let records =
-            |numbered: Vec<(usize, Record)>| numbered.into_iter().map(|(_, record)| record).collect::<Vec<_>>();
-        audit(&records(small), &kafka.read(&pipeline.output).records(), by_timestamp).assert_exact();
-        audit(&records(large), &kafka.read(&pipeline.dlq).inputs(), by_timestamp).assert_exact();
-        let aborts = sluice.lines().iter().filter(|line| line.message().contains("aborted")).count();
-        (took, aborts)
-    };
-    let ((at_least_once, _), (exactly_once, aborts)) = (run("at_least_once"), run("exactly_once"));
-    println!("at least once {at_least_once:?}, exactly once {exactly_once:?} with {aborts} aborts");
-    assert!(exactly_once < 2 * at_least_once + Duration::from_secs(2), "{exactly_once:?}, {at_least_once:?}");
+    let mut pipeline = pipeline(&kafka, "mostly-oversize", 2_000, 1_048_588);
+    pipeline.set("delivery", json!("exactly_once"));
+    Feeder::new(&kafka, &[]).feed(&pipeline.input, &records);
+    let mut sluice = Sluice::run(&[&pipeline.write(&folder)]);
+    sluice.wait_until_caught_up(&Group::new(&kafka, &pipeline.name), &pipeline.input);
+    stop(&mut sluice);
+    let (small, large): (Vec<_>, Vec<_>) =
+        records.into_iter().enumerate().partition(|(n, _)| [4, 7].contains(&(n % 10)));
+    let records = |numbered: Vec<(usize, Record)>| numbered.into_iter().map(|(_, record)| record).collect::<Vec<_>>();
+    audit(&records(small), &kafka.read(&pipeline.output).records(), by_timestamp).assert_exact();
+    audit(&records(large), &kafka.read(&pipeline.dlq).inputs(), by_timestamp).assert_exact();
+    let aborts = sluice.lines().iter().filter(|line| line.message().contains("aborted")).count();
     assert!(aborts < 50, "{aborts}");
 }
 
