@@ -33,8 +33,10 @@ pub fn provide(workspace: &Workspace) -> Result<()> {
         if folder.exists() {
             fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
         }
+        fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        // There, because without a project it writes a marker of what it has unpacked beside where it runs.
         let mut maven = Command::new("mvn");
-        maven.args(["--quiet", "--batch-mode", UNPACK]);
+        maven.current_dir(&folder).args(["--quiet", "--batch-mode", UNPACK]);
         maven.arg(format!("-Dartifact=io.apicurio:apicurio-registry-app:{VERSION}:tar.gz:all"));
         run::output(maven.arg(format!("-DoutputDirectory={}", folder.display())))?;
         fs::write(&stamp, VERSION).with_context(|| format!("cannot write {}", stamp.display()))?;
