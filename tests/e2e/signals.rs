@@ -1,5 +1,6 @@
 //! Signals while a plugin does not come back, or is compiled.
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -52,27 +53,31 @@ fn a_drain_that_misses_its_deadline_ends_with_an_error_and_commits_nothing_more(
     assert_only_the_first_is_committed(&kafka, &pipeline);
 }
 
+/// Starts a pipeline whose plugins are not compiled yet, and waits until that is about to begin. Returns the compile cache
+/// too.
+fn compiling(pipeline: &Pipeline, folder: &Folder) -> (Sluice, PathBuf) {
+    let cache = folder.path().join("cache");
+    let mut sluice = Sluice::run_with(&[&pipeline.write(folder)], |command| {
+        command.env("SLUICE_CACHE_DIR", &cache);
+    });
+    // It is made just before.
+    sluice.wait_for("the compile cache", LIMIT, || match cache.is_dir() {
+        true => Ok(()),
+        false => Err("there is none".to_owned()),
+    });
+    (sluice, cache)
+}
+
 #[test]
 fn signals_are_heeded_while_plugins_are_compiled() {
     let (kafka, folder) = (Kafka::shared(), Folder::new());
     let mut pipeline = Pipeline::with_topics(&kafka, "cold", 1);
     plugin("order-enrich-python");
     pipeline.stage("order-enrich-python", json!({}));
-    let cache = folder.path().join("cache");
-    let mut sluice = Sluice::run_with(&[&pipeline.write(&folder)], |command| {
-        command.env("SLUICE_CACHE_DIR", &cache);
-    });
-    // It is made just before plugins are compiled.
-    sluice.wait_for("the compile cache", LIMIT, || match cache.is_dir() {
-        true => Ok(()),
-        false => Err("there is none".to_owned()),
-    });
+    let (mut sluice, cache) = compiling(&pipeline, &folder);
     sluice.signal(libc::SIGHUP);
     sluice.signal(libc::SIGTERM);
-    let begun = Instant::now();
     assert_eq!(sluice.wait_for_end(STOP), 0);
-    // On a machine that is busy with other tests.
-    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
     assert_eq!(std::fs::read_dir(&cache).unwrap().count(), 0, "it was still compiled");
 }
 
@@ -81,14 +86,7 @@ fn a_hang_up_while_plugins_are_compiled_is_served_after_the_start() {
     let (kafka, folder) = (Kafka::shared(), Folder::new());
     let mut pipeline = Pipeline::with_topics(&kafka, "cold-reload", 1);
     pipeline.stage("jq", json!({ "program": "." }));
-    let cache = folder.path().join("cache");
-    let mut sluice = Sluice::run_with(&[&pipeline.write(&folder)], |command| {
-        command.env("SLUICE_CACHE_DIR", &cache);
-    });
-    sluice.wait_for("the compile cache", LIMIT, || match cache.is_dir() {
-        true => Ok(()),
-        false => Err("there is none".to_owned()),
-    });
+    let (mut sluice, _) = compiling(&pipeline, &folder);
     sluice.signal(libc::SIGHUP);
     sluice.wait_for_line("the reload", |line| line.message().contains("SIGHUP: reading"));
     sluice.wait_until_ready();

@@ -16,6 +16,7 @@ mod group;
 mod kafka;
 mod load;
 mod log;
+mod loopback;
 mod murmur2;
 mod names;
 mod needs;

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::net::TcpStream;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+
+use crate::loopback::Loopback;
 
 /// How a request is answered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -51,7 +51,7 @@ struct Schema {
 pub struct Registry {
     url: String,
     state: Arc<Mutex<State>>,
-    is_over: Arc<AtomicBool>,
+    _server: Loopback,
 }
 
 impl Registry {
@@ -60,21 +60,10 @@ impl Registry {
     /// # Panics
     /// There is no port.
     pub fn start() -> Registry {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let url = format!("http://{}", listener.local_addr().expect("an address"));
-        let (state, is_over): (Arc<Mutex<State>>, Arc<AtomicBool>) = Default::default();
-        let (kept, over) = (state.clone(), is_over.clone());
-        thread::spawn(move || {
-            for stream in listener.incoming() {
-                if over.load(Ordering::Acquire) {
-                    return;
-                }
-                let (Ok(stream), kept) = (stream, kept.clone()) else { continue };
-                // A client that does not go on is left to itself.
-                thread::spawn(move || serve(stream, &kept));
-            }
-        });
-        Registry { url, state, is_over }
+        let state: Arc<Mutex<State>> = Arc::default();
+        let kept = state.clone();
+        let server = Loopback::start(move |stream| serve(stream, &kept));
+        Registry { url: format!("http://{}", server.address()), state, _server: server }
     }
 
     /// Where it is.
@@ -116,14 +105,6 @@ impl Registry {
     /// The requests so far: method and path.
     pub fn requests(&self) -> Vec<String> {
         self.lock().requests.clone()
-    }
-}
-
-impl Drop for Registry {
-    fn drop(&mut self) {
-        self.is_over.store(true, Ordering::Release);
-        // Wakes the thread that accepts.
-        let _ = TcpStream::connect(self.url.trim_start_matches("http://"));
     }
 }
 

@@ -2,14 +2,15 @@
 //! for tests takes.
 
 use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::net::TcpStream;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::json;
 
+use crate::loopback::Loopback;
 use crate::registry::{Mood, request};
 
 /// Whom tokens are about.
@@ -24,9 +25,8 @@ struct State {
 
 /// An endpoint on a port of its own; it ends with the value.
 pub struct TokenEndpoint {
-    address: String,
+    server: Loopback,
     state: Arc<Mutex<State>>,
-    is_over: Arc<AtomicBool>,
 }
 
 impl TokenEndpoint {
@@ -35,26 +35,16 @@ impl TokenEndpoint {
     /// # Panics
     /// There is no port.
     pub fn start(secret: &str, lifetime: Duration) -> TokenEndpoint {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let address = listener.local_addr().expect("an address").to_string();
         let state = State { mood: Mood::Well, secret: secret.to_owned(), lifetime, bodies: Vec::new() };
-        let (state, is_over) = (Arc::new(Mutex::new(state)), Arc::new(AtomicBool::new(false)));
-        let (kept, over) = (state.clone(), is_over.clone());
-        thread::spawn(move || {
-            for stream in listener.incoming() {
-                if over.load(Ordering::Acquire) {
-                    return;
-                }
-                let (Ok(stream), kept) = (stream, kept.clone()) else { continue };
-                thread::spawn(move || serve(stream, &kept));
-            }
-        });
-        TokenEndpoint { address, state, is_over }
+        let state = Arc::new(Mutex::new(state));
+        let kept = state.clone();
+        let server = Loopback::start(move |stream| serve(stream, &kept));
+        TokenEndpoint { server, state }
     }
 
     /// Where tokens are given.
     pub fn url(&self) -> String {
-        format!("http://{}/oauth/token", self.address)
+        format!("http://{}/oauth/token", self.server.address())
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -72,14 +62,6 @@ impl TokenEndpoint {
     }
 }
 
-impl Drop for TokenEndpoint {
-    fn drop(&mut self) {
-        self.is_over.store(true, Ordering::Release);
-        // Wakes the thread that accepts.
-        let _ = TcpStream::connect(&self.address);
-    }
-}
-
 fn serve(mut stream: TcpStream, state: &Mutex<State>) {
     let Some((head, body)) = request(&mut stream) else { return };
     let (mood, secret, lifetime) = {
@@ -87,7 +69,7 @@ fn serve(mut stream: TcpStream, state: &Mutex<State>) {
         state.bodies.push(String::from_utf8_lossy(&body).into_owned());
         (state.mood, state.secret.clone(), state.lifetime)
     };
-    let login = format!("Basic {}", base64(format!("{SUBJECT}:{secret}").as_bytes(), b"+/", true));
+    let login = format!("Basic {}", STANDARD.encode(format!("{SUBJECT}:{secret}")));
     let has_login = head.lines().any(|line| {
         line.split_once(": ").is_some_and(|(name, value)| name.eq_ignore_ascii_case("authorization") && value == login)
     });
@@ -119,27 +101,6 @@ fn serve(mut stream: TcpStream, state: &Mutex<State>) {
 fn token(lifetime: Duration) -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let claims = json!({ "sub": SUBJECT, "iat": now.as_secs_f64(), "exp": (now + lifetime).as_secs_f64() });
-    let part = |json: serde_json::Value| base64(json.to_string().as_bytes(), b"-_", false);
+    let part = |json: serde_json::Value| URL_SAFE_NO_PAD.encode(json.to_string());
     format!("{}.{}.", part(json!({ "alg": "none" })), part(claims))
-}
-
-fn base64(bytes: &[u8], last_two: &[u8; 2], pads: bool) -> String {
-    let digit = |six: u32| match six {
-        0..26 => b'A' + six as u8,
-        26..52 => b'a' + (six - 26) as u8,
-        52..62 => b'0' + (six - 52) as u8,
-        _ => last_two[six as usize - 62],
-    };
-    let mut text = String::new();
-    for chunk in bytes.chunks(3) {
-        let bits = (0..3).fold(0, |bits, n| bits << 8 | u32::from(*chunk.get(n).unwrap_or(&0)));
-        for n in 0..4 {
-            if n <= chunk.len() {
-                text.push(char::from(digit(bits >> (18 - 6 * n) & 63)));
-            } else if pads {
-                text.push('=');
-            }
-        }
-    }
-    text
 }

@@ -49,7 +49,7 @@ pub(super) fn token_login(planner: &mut Planner<'_>, entries: &[Entry], is_writt
     let missing: Vec<&str> =
         [oidc::ENDPOINT, oidc::CLIENT_ID, oidc::CLIENT_SECRET].into_iter().filter(is_missing).collect();
     if !missing.is_empty() {
-        let message = format!("{}: oidc needs {}, too", oidc::METHOD, missing.join(" and "));
+        let message = format!("{}: oidc also needs {}", oidc::METHOD, missing.join(", "));
         let help = "tokens are obtained by client credentials; the secret may be ${file:PATH}";
         planner.error_with_help(method.at, message, help);
     }

@@ -65,14 +65,7 @@ impl Source {
                 }
             }
             Action::CloseWriteGate => self.context.sink.write_gate().close(),
-            Action::OpenWriteGate => {
-                self.context.sink.write_gate().open();
-                // What became known while the last transaction was aborted, or partitions went back, came too late for
-                // that abort to replace the producer.
-                if self.context.sink.is_producer_outdated() {
-                    next.push(Action::Abort(OUTDATED.to_owned()));
-                }
-            }
+            Action::OpenWriteGate => self.open_write_gate(&mut next),
             Action::InvalidateInFlight => self.invalidate_in_flight(now, &mut next),
             Action::ClearIntake => {
                 self.intake.clear();
@@ -148,6 +141,15 @@ impl Source {
         }
         next.push(Action::ReadOnAfterRebalance { except: added });
         self.perform(next, now);
+    }
+
+    fn open_write_gate(&self, next: &mut Actions) {
+        self.context.sink.write_gate().open();
+        // What became known while the last transaction was aborted, or partitions went back, came too late for that
+        // abort to replace the producer.
+        if self.context.sink.is_producer_outdated() {
+            next.push(Action::Abort(OUTDATED.to_owned()));
+        }
     }
 
     fn commit(&mut self, offsets: Vec<(TopicPartition, Committed)>, now: Instant, next: &mut Actions) {
