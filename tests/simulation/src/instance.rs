@@ -52,6 +52,8 @@ pub enum FailureKind {
 pub struct Running {
     /// Tells it to stop. Must not wait.
     pub stop: Rc<dyn Fn()>,
+    /// Returns whether nothing of it is under way. Must not wait.
+    pub is_at_rest: Rc<dyn Fn() -> bool>,
     /// Waits for its end.
     pub join: Box<dyn FnOnce() -> Result<(), Failure>>,
 }
@@ -79,6 +81,7 @@ pub struct Instance {
     state: State,
     process: Process,
     stop: Option<Rc<dyn Fn()>>,
+    is_at_rest: Option<Rc<dyn Fn() -> bool>>,
     // No thread of it ran up to then.
     frozen_until: Nanos,
 }
@@ -94,7 +97,7 @@ pub struct Instances {
     allowed: Vec<FailureKind>,
     // Those that come again with each start.
     lasting: Vec<FailureKind>,
-    quiet_since: Option<Nanos>,
+    is_quiet: bool,
     is_ending: bool,
 }
 
@@ -107,10 +110,11 @@ impl Instances {
         allowed: Vec<FailureKind>,
         lasting: Vec<FailureKind>,
     ) -> Instances {
-        let down = || Instance { state: State::Down, process: Process(0), stop: None, frozen_until: 0 };
+        let down =
+            || Instance { state: State::Down, process: Process(0), stop: None, is_at_rest: None, frozen_until: 0 };
         let all = (0..count).map(|_| down()).collect();
         let (program, setup) = (Some(program), Some(setup));
-        Instances { all, program, setup, processes: 0, allowed, lasting, quiet_since: None, is_ending: false }
+        Instances { all, program, setup, processes: 0, allowed, lasting, is_quiet: false, is_ending: false }
     }
 
     /// From here on none is started.
@@ -128,9 +132,18 @@ impl Instances {
         self.all.iter().any(|instance| instance.state == State::Over)
     }
 
-    /// From this moment on no failure has a reason.
-    pub fn be_quiet(&mut self, now: Nanos) {
-        self.quiet_since = Some(now);
+    /// Whether nothing is under way in any that is not down.
+    pub fn are_at_rest(&self) -> bool {
+        self.all.iter().all(|instance| match instance.state {
+            State::Down | State::Over => true,
+            State::Running => instance.is_at_rest.as_ref().is_some_and(|is_at_rest| is_at_rest()),
+            State::Stopping { .. } => false,
+        })
+    }
+
+    /// Nothing is under way in any: whoever is told to stop from here on has no reason not to drain in time.
+    pub fn be_quiet(&mut self) {
+        self.is_quiet = true;
     }
 }
 
@@ -146,15 +159,15 @@ impl World {
         };
         instances.processes += 1;
         let process = Process(instances.processes);
-        (instance.state, instance.process, instance.stop) = (State::Running, process, None);
+        (instance.state, instance.process, instance.stop, instance.is_at_rest) = (State::Running, process, None, None);
         let (Some(program), Some(setup)) = (instances.program.clone(), instances.setup.clone()) else { return };
         let name = setup.named.then(|| format!("i{number}"));
         self.trace(format_args!("instance {number} starts as process {}", process.0));
         self.scheduler.start(process, &format!("instance {number}"), move || {
-            let Running { stop, join } = program.start(&setup, name);
+            let Running { stop, is_at_rest, join } = program.start(&setup, name);
             let stops = world::with(|world| {
                 let instance = &mut world.instances.all[number];
-                instance.stop = Some(stop.clone());
+                (instance.stop, instance.is_at_rest) = (Some(stop.clone()), Some(is_at_rest));
                 matches!(instance.state, State::Stopping { .. })
             });
             if stops {
@@ -248,11 +261,8 @@ impl World {
                 self.count("instance failed");
                 self.checker.excuse("an instance failed");
                 let may_fail = self.instances.allowed.contains(&failure.kind);
-                // One that was told to stop while something went wrong may end badly when that is over.
-                let since = if let State::Stopping { since, .. } = state { since } else { self.now() };
-                let quiet_since = self.instances.quiet_since;
-                let is_late = failure.kind == FailureKind::Drain && quiet_since.is_some_and(|quiet| since >= quiet);
-                if !may_fail || is_late {
+                let is_without_reason = failure.kind == FailureKind::Drain && self.instances.is_quiet;
+                if !may_fail || is_without_reason {
                     self.checker.violate(format!("instance {number} failed without a reason: {}", failure.text));
                 }
                 if self.instances.lasting.contains(&failure.kind) {

@@ -8,6 +8,7 @@ pub mod draw;
 pub mod fault;
 pub mod history;
 pub mod instance;
+pub mod log;
 pub mod network;
 pub mod pipeline;
 pub mod play;

@@ -11,7 +11,7 @@ use sluicebox_simulation::history::Outcome;
 use sluicebox_simulation::pipeline::Real;
 use sluicebox_simulation::play::play;
 use sluicebox_simulation::scenario::Scenario;
-use sluicebox_simulation::{shrink, watchdog, world};
+use sluicebox_simulation::{log, shrink, watchdog, world};
 
 const HELP: &str = "\
 Plays histories of the real pipeline on a simulated Kafka, and stops at the first that fails.
@@ -86,7 +86,11 @@ fn parse() -> Result<Option<Options>, lexopt::Error> {
 fn run(options: &Options) -> ExitCode {
     let first = options.seed.unwrap_or(0);
     let count = options.histories.unwrap_or(if options.seed.is_some() { 1 } else { 1000 });
-    world::set_traces(options.traces || (options.seed.is_some() && count == 1));
+    let traces = options.traces || (options.seed.is_some() && count == 1);
+    world::set_traces(traces);
+    if traces {
+        log::begin();
+    }
     std::panic::set_hook(Box::new(|_| {}));
     let watchdog = watchdog::start();
     let (begun, mut steps, mut failed) = (Instant::now(), 0, 0);
@@ -133,6 +137,7 @@ fn tell(scenario: &Scenario, outcome: &Outcome, shrinks: bool) {
     world::set_traces(false);
     let shortest = shrink::shrink(scenario, |scenario| play(scenario, Rc::new(Real)));
     world::set_traces(true);
+    log::begin();
     let outcome = play(&shortest, Rc::new(Real));
     println!("\nthe shortest history that fails:\n{}", shortest.describe());
     outcome.trace.iter().for_each(|line| println!("{line}"));

@@ -13,6 +13,7 @@ use sluicebox::error::PipelineError;
 use sluicebox::kafka::ErrorKind;
 use sluicebox::pipeline::Pipeline;
 use sluicebox::rt::{self, RecvTimeoutError};
+use sluicebox::view::{Phase, PipelineView, ViewCell};
 
 use crate::check::Then;
 use crate::client::Simulated;
@@ -35,7 +36,9 @@ impl Program for Real {
         let plan = Arc::new(plan(setup, name));
         let script = Arc::new(setup.script.clone());
         let plugins = (0..script.stages).map(|stage| Scripted { script: script.clone(), stage }).collect();
-        let (counters, view) = Default::default();
+        let (counters, view) = (Arc::default(), Arc::<ViewCell>::default());
+        let seen = view.clone();
+        let is_at_rest = Rc::new(move || is_at_rest(&seen.get()));
         let (ended, end) = rt::channel();
         let on_end = move || _ = ended.send(());
         let started = Pipeline::start(Arc::new(Simulated), plan, plugins, counters, view, on_end);
@@ -58,14 +61,20 @@ impl Program for Real {
                     let pipeline = pipeline.take();
                     pipeline.map_or(Ok(()), |pipeline| pipeline.join().map_err(|error| failure(&error)))
                 };
-                Running { stop, join: Box::new(join) }
+                Running { stop, is_at_rest, join: Box::new(join) }
             }
             Err(error) => {
                 let failure = Failure { text: format!("{error:#}"), kind: FailureKind::Other };
-                Running { stop: Rc::new(|| {}), join: Box::new(|| Err(failure)) }
+                Running { stop: Rc::new(|| {}), is_at_rest, join: Box::new(|| Err(failure)) }
             }
         }
     }
+}
+
+/// Whether nothing is under way, as an operator sees it.
+fn is_at_rest(view: &PipelineView) -> bool {
+    let is_open = view.transaction.as_ref().is_none_or(|transaction| transaction.phase == "open");
+    matches!(view.phase, Phase::Running | Phase::Paused) && !view.is_rebalancing && view.is_idle && is_open
 }
 
 fn failure(error: &PipelineError) -> Failure {

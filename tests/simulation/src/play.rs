@@ -29,12 +29,13 @@ pub fn play(scenario: &Scenario, program: Rc<dyn Program>) -> Outcome {
         world::with(|world| {
             world.calm_down();
             world.scheduler.thaw();
-            let now = world.now();
-            world.instances.be_quiet(now);
         });
         wait_until_all_is_read(&scenario);
         world::with(|world| {
             world.instances.end();
+            if scenario.ends_at_rest() {
+                world.instances.be_quiet();
+            }
             (0..scenario.instances.len()).for_each(|number| world.stop_instance(number, None));
         });
         // Each has its own deadline, and is found out if it misses that.
@@ -109,7 +110,10 @@ fn wait_until_all_is_read(scenario: &Scenario) {
             if lag < least {
                 (least, deadline) = (lag, now + PATIENCE);
             }
-            let is_at_rest = world.cluster.transactions.are_at_rest() && !world.is_held_up(&inputs);
+            let is_settled = world.instances.are_at_rest() && world.are_groups_settled();
+            let is_at_rest = (is_settled || !scenario.ends_at_rest())
+                && world.cluster.transactions.are_at_rest()
+                && !world.is_held_up(&inputs);
             (is_at_rest && lag == 0, world.instances.is_any_over() && world.instances.are_down())
         });
         if is_read || is_over {
@@ -119,9 +123,9 @@ fn wait_until_all_is_read(scenario: &Scenario) {
             return world::with(|world| {
                 let waiting = world.scheduler.waiting().join("; ");
                 let lag = world.lag(&inputs);
-                world
-                    .checker
-                    .violate(format!("it is stuck: {lag} records are left to read, and who waits are {waiting}"));
+                world.checker.violate(format!(
+                    "it is stuck or does not come to rest: {lag} records are left to read, and who waits are {waiting}"
+                ));
                 world.stop_if_violated();
             });
         }
@@ -149,7 +153,8 @@ fn allowed(scenario: &Scenario) -> Vec<FailureKind> {
         }
     };
     // Under an instance that is stopped in the middle of something else.
-    allow(FailureKind::Drain, any(|fault| matches!(fault, Fault::Stop { .. })));
+    let stops_in_between = any(|fault| matches!(fault, Fault::Stop { .. }));
+    allow(FailureKind::Drain, stops_in_between || !scenario.ends_at_rest());
     allow(FailureKind::OffsetLost, setup.on_lost == OnLost::Stop && any(Fault::loses_offsets));
     allow(FailureKind::Rights, any(Fault::is_denial));
     // A request of the process before may come late, behind those of the one that has its name now.

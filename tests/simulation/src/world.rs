@@ -102,6 +102,22 @@ pub fn set_traces(on: bool) {
     TRACES.set(on);
 }
 
+/// Writes what a process has logged into the trace, where one is wanted; nothing outside of a history.
+pub fn trace_log(line: &str) {
+    if !TRACES.get() {
+        return;
+    }
+    WORLD.with(|world| {
+        // Whoever logs while the world is in use is the simulation itself.
+        if let Ok(mut world) = world.try_borrow_mut()
+            && let Some(world) = world.as_mut()
+        {
+            let process = world.scheduler.current_process().0;
+            world.trace(format_args!("process {process} logs {line}"));
+        }
+    });
+}
+
 /// Makes a world that of this thread.
 pub fn enter(world: World) {
     SCHEDULER.set(Some(world.scheduler.clone()));

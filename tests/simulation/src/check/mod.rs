@@ -9,7 +9,7 @@ mod order;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use sluicebox::kafka::{StartPosition, TopicPartition};
+use sluicebox::kafka::{Committed, StartPosition, TopicPartition};
 
 use self::index::Index;
 use crate::cluster::Cluster;
@@ -69,6 +69,8 @@ pub struct Checker {
     cut: BTreeSet<LogId>,
     // The offset to read from was gone: from where it goes on then is the configuration's to say.
     lost: BTreeSet<LogId>,
+    // A commit was sent as another member than the one that asked for it.
+    late: BTreeSet<LogId>,
     excuses: BTreeSet<&'static str>,
     // The paths of records in batches that were refused.
     refused: BTreeSet<String>,
@@ -91,6 +93,7 @@ impl Checker {
             exempt: BTreeMap::new(),
             cut: BTreeSet::new(),
             lost: BTreeSet::new(),
+            late: BTreeSet::new(),
             excuses: BTreeSet::new(),
             refused: BTreeSet::new(),
             violations: Vec::new(),
@@ -158,7 +161,7 @@ impl Checker {
         if offset > log.end() {
             return self.violate(format!("{at}: {offset} is committed, and the log ends at {}", log.end()));
         }
-        if offset < to && !is_cut && !self.lost.contains(&id) {
+        if offset < to && !is_cut && !self.lost.contains(&id) && !self.late.contains(&id) {
             self.violate(format!("{at}: the committed offset goes back from {to} to {offset}"));
         }
         self.index.read(cluster, &self.task);
@@ -183,6 +186,20 @@ impl World {
         }
         self.checker.on_commit(&self.cluster, at, offset, None);
         self.stop_if_violated();
+    }
+
+    /// A commit is sent as another member than the one that asked for it: what is committed may go back.
+    pub fn excuse_commit(&mut self, group: &str, offsets: &[(TopicPartition, Committed)]) {
+        if *self.checker.task.group != *group {
+            return;
+        }
+        self.count("commit sent as another member");
+        self.checker.excuse("a commit was sent as another member");
+        for (at, _) in offsets {
+            if let Some(topic) = self.cluster.topics.get(&*at.topic) {
+                self.checker.late.insert((topic.id, at.clone()));
+            }
+        }
     }
 
     /// A transaction is committed.

@@ -108,6 +108,16 @@ impl Membership {
 }
 
 impl World {
+    /// Whether each consumer is a member of its group, has what that has given it, and neither is to change.
+    pub fn are_groups_settled(&self) -> bool {
+        self.clients.consumers.values().all(|state| {
+            let membership = &state.membership;
+            let is_steady = membership.state == State::Steady && membership.gives_up.is_none() && !membership.rejoins;
+            let group = self.cluster.groups.get(&state.group).zip(membership.who());
+            is_steady && group.is_some_and(|(group, who)| group.is_settled(&who, &membership.owned))
+        })
+    }
+
     fn resolve(&mut self, subscription: &[String]) -> Vec<(Arc<str>, usize)> {
         let patterns: Vec<(Option<Regex>, &String)> = subscription
             .iter()

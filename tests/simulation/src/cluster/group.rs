@@ -247,6 +247,13 @@ impl Group {
         })
     }
 
+    /// Whether the group is at rest, and a member has what it was given.
+    pub fn is_settled(&self, who: &Who, owned: &BTreeSet<TopicPartition>) -> bool {
+        let Some(member) = self.members.get(&who.member).filter(|_| self.check(who).is_ok()) else { return false };
+        let has_all = member.assignment.len() == owned.len() && member.assignment.iter().all(|at| owned.contains(at));
+        self.state == State::Stable && who.generation == self.generation && has_all
+    }
+
     /// How many members there are.
     pub fn len(&self) -> usize {
         self.members.len()

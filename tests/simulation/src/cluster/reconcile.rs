@@ -70,8 +70,15 @@ impl World {
         let group = self.cluster.group(name);
         group.protocol = Protocol::Consumer;
         if let Some(member) = beat.join.member.filter(|_| beat.epoch > 0) {
-            let state = group.members.get(&member).ok_or(codes::UNKNOWN_MEMBER)?;
-            return if beat.epoch > state.epoch { Err(codes::FENCED_MEMBER_EPOCH) } else { Ok(member) };
+            let state = group.members.get_mut(&member).ok_or(codes::UNKNOWN_MEMBER)?;
+            if beat.epoch > state.epoch {
+                return Err(codes::FENCED_MEMBER_EPOCH);
+            }
+            if state.topics != beat.join.topics {
+                state.topics.clone_from(&beat.join.topics);
+                self.retarget(name);
+            }
+            return Ok(member);
         }
         let Join { instance, topics, session, rebalance, .. } = beat.join.clone();
         let old = group.members.iter().find(|(_, member)| instance.is_some() && member.instance == instance);

@@ -60,7 +60,7 @@ impl Program for Small {
                 Failure { text: error.text, kind }
             })
         });
-        Running { stop, join }
+        Running { stop, is_at_rest: Rc::new(|| true), join }
     }
 }
 
