@@ -121,6 +121,19 @@ fn a_restart_within_the_session_moves_nothing_in_the_newer_group_protocol_too() 
 }
 
 #[test]
+fn a_copy_that_gets_no_partition_is_ready_in_either_group_protocol() {
+    let (kafka, folder) = (Kafka::shared(), Folder::new());
+    for protocol in ["classic", "consumer"] {
+        let mut pipeline = Pipeline::with_topics(&kafka, &format!("spare-{protocol}"), 1);
+        pipeline.set("consumer", json!({ "group.protocol": protocol }));
+        let file = pipeline.write(&folder);
+        let mut copies = [Sluice::run(&[&file]), Sluice::run(&[&file])];
+        copies.iter_mut().for_each(Sluice::wait_until_ready);
+        copies.iter_mut().for_each(stop);
+    }
+}
+
+#[test]
 fn a_crash_in_the_newer_group_protocol_leaves_its_share_to_the_others_and_nothing_is_lost() {
     let _alone = alone();
     let (kafka, folder) = (Kafka::shared(), Folder::new());

@@ -17,6 +17,8 @@ use crate::worker::Job;
 pub enum Action {
     /// Take these partitions, and begin with each where it says. Answers a rebalance.
     Assign(Vec<(TopicPartition, Start)>),
+    /// Look whether this is a member of the group, though nothing was assigned.
+    LookForMembership,
     /// Give these partitions up. Answers a rebalance.
     Unassign(Vec<TopicPartition>),
     /// Stop fetching these partitions.

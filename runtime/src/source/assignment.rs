@@ -13,6 +13,10 @@ use crate::kafka::{KafkaError, TopicPartition};
 /// partition.
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 
+/// How often it is looked whether this is a member of the group, while nothing was ever assigned. Under KIP-848 a member
+/// that gets no partitions is never told so: librdkafka calls nobody where the assignment stays as it is, empty.
+const LOOK_FOR_MEMBERSHIP: Duration = Duration::from_secs(1);
+
 /// The partitions that are still to begin.
 pub struct Assignment {
     pipeline: Arc<str>,
@@ -23,6 +27,9 @@ pub struct Assignment {
     ticket: u64,
     // An assignment has been completed once.
     is_assigned: bool,
+    // When to look whether this is a member though nothing was assigned, and as which it was seen then.
+    look_due: Option<Instant>,
+    seen_as: Option<Arc<str>>,
     // Who this was in the group at the last assignment.
     member_id: Option<Arc<str>>,
 }
@@ -36,8 +43,16 @@ enum State {
 impl Assignment {
     /// Nothing is assigned yet.
     pub fn new(pipeline: Arc<str>) -> Assignment {
-        let pending = BTreeMap::new();
-        Assignment { pipeline, pending, answer_due: None, ticket: 0, is_assigned: false, member_id: None }
+        Assignment {
+            pipeline,
+            pending: BTreeMap::new(),
+            answer_due: None,
+            ticket: 0,
+            is_assigned: false,
+            look_due: None,
+            seen_as: None,
+            member_id: None,
+        }
     }
 
     /// A rebalance assigns partitions to this member. Returns whether it was another one at the assignment before. What
@@ -105,8 +120,27 @@ impl Assignment {
         }
     }
 
+    /// It was looked whether this is a member of the group. Returns whether that is an assignment, of no partitions: it
+    /// is a member, has been one for a while, and nothing is to be taken.
+    pub fn on_membership(&mut self, member_id: Option<Arc<str>>) -> bool {
+        let is_known = member_id.is_some() && member_id == self.seen_as;
+        self.seen_as = member_id;
+        let is_assigned = is_known && self.is_unassigned();
+        self.is_assigned |= is_assigned;
+        is_assigned
+    }
+
+    /// Returns whether nothing was ever assigned, nor is about to be.
+    fn is_unassigned(&self) -> bool {
+        !self.is_assigned && self.is_complete() && self.is_answered()
+    }
+
     /// Asks again where that is due, and begins with what is known.
     pub fn step(&mut self, now: Instant, actions: &mut Actions) {
+        if self.is_unassigned() && self.look_due.is_none_or(|due| now >= due) {
+            self.look_due = Some(now + LOOK_FOR_MEMBERSHIP);
+            actions.push(Action::LookForMembership);
+        }
         let is_due = |state: &State| matches!(state, State::Failed { again } if *again <= now);
         let again: Vec<_> = self.pending.iter().filter(|(_, state)| is_due(state)).map(|(at, _)| at.clone()).collect();
         self.ask(again, actions);
@@ -174,7 +208,8 @@ impl Assignment {
             State::Failed { again } => Some(*again),
             State::Asked | State::Known(_) => None,
         });
-        again.chain(self.answer_due).min()
+        let look = self.look_due.filter(|_| self.is_unassigned());
+        again.chain(self.answer_due).chain(look).min()
     }
 }
 
@@ -264,6 +299,36 @@ mod tests {
         assert!(assignment.is_of(&"first".into()));
         assert!(assignment.on_member(Some("second".into())));
         assert!(assignment.is_of(&"second".into()) && !assignment.is_of(&"first".into()));
+    }
+
+    #[test]
+    fn a_member_that_is_given_nothing_is_looked_for() {
+        let (mut assignment, now, mut actions) = (Assignment::new("p".into()), rt::now(), Actions::new());
+        assignment.step(now, &mut actions);
+        assert!(matches!(&actions[..], [Action::LookForMembership]));
+        assert!(!assignment.on_membership(None));
+        assert_eq!(assignment.deadline(), Some(now + LOOK_FOR_MEMBERSHIP));
+        actions.clear();
+        assignment.step(now, &mut actions);
+        assert!(actions.is_empty());
+        assignment.step(now + LOOK_FOR_MEMBERSHIP, &mut actions);
+        assert!(matches!(&actions[..], [Action::LookForMembership]));
+        assert!(!assignment.on_membership(Some("first".into())), "it has only just joined");
+        assert!(!assignment.on_membership(Some("second".into())), "it has joined again");
+        assert!(assignment.on_membership(Some("second".into())));
+        assert!(assignment.is_assigned() && assignment.deadline().is_none());
+        assert!(!assignment.on_membership(Some("second".into())));
+    }
+
+    #[test]
+    fn a_member_that_is_given_something_is_not_looked_for() {
+        let (mut assignment, now, mut actions) = (Assignment::new("p".into()), rt::now(), Actions::new());
+        assignment.on_assigned(vec![at(0)], true, now, &mut actions);
+        actions.clear();
+        assignment.step(now, &mut actions);
+        assert!(actions.is_empty());
+        assert!(!assignment.on_membership(Some("first".into())));
+        assert!(!assignment.on_membership(Some("first".into())));
     }
 
     #[test]

@@ -32,6 +32,7 @@ impl Source {
         let mut next = Actions::new();
         match action {
             Action::Assign(starts) => self.assign(starts, now),
+            Action::LookForMembership => self.look_for_membership(),
             Action::Unassign(partitions) => self.unassign(&partitions),
             Action::Pause(partitions) => self.pause(&partitions),
             Action::ReadOn(partitions) => self.read_on(&partitions, now),
@@ -134,13 +135,24 @@ impl Source {
         next.push(Action::Pause(self.shutdown.pause(&mut self.partitions)));
         let is_complete = self.assignment.on_begun();
         if is_complete || !added.is_empty() {
-            tracing::info!(
-                target: "source", pipeline = %self.plan.name, partitions = self.partitions.len(),
-                added = %list_of(&added), "assigned"
-            );
+            self.log_assigned(&added);
         }
         next.push(Action::ReadOnAfterRebalance { except: added });
         self.perform(next, now);
+    }
+
+    fn look_for_membership(&mut self) {
+        let member_id = self.consumer.group_metadata().map(|member| member.member_id().clone());
+        if self.assignment.on_membership(member_id) {
+            self.log_assigned(&[]);
+        }
+    }
+
+    fn log_assigned(&self, added: &[TopicPartition]) {
+        tracing::info!(
+            target: "source", pipeline = %self.plan.name, partitions = self.partitions.len(),
+            added = %list_of(added), "assigned"
+        );
     }
 
     fn open_write_gate(&self, next: &mut Actions) {

@@ -69,6 +69,7 @@ pub fn words(actions: &mut Actions) -> Vec<String> {
         Action::Assign(starts) => {
             format!("assign {}", list(&starts.iter().map(|(at, _)| at.clone()).collect::<Vec<_>>()))
         }
+        Action::LookForMembership => "look for membership".to_owned(),
         Action::Unassign(partitions) => format!("unassign {}", list(&partitions)),
         Action::Pause(partitions) if partitions.is_empty() => String::new(),
         Action::Pause(partitions) => format!("pause {}", list(&partitions)),
