@@ -58,6 +58,25 @@ pub(crate) enum Step {
     Nip,
 }
 
+impl Step {
+    /// Whether what it pushes differs from record to record.
+    pub fn reads_record(&self) -> bool {
+        matches!(self, Step::Column(_) | Step::Source(_) | Step::Header(_) | Step::Element(_))
+    }
+
+    /// Where it may go on, if that is not the next step.
+    pub fn target(&mut self) -> Option<&mut u32> {
+        match self {
+            Step::JumpIfFalse { to, .. }
+            | Step::JumpIfTrue { to, .. }
+            | Step::PopJumpUnlessTrue { to, .. }
+            | Step::JumpIfNotNull(to)
+            | Step::Jump(to) => Some(to),
+            _ => None,
+        }
+    }
+}
+
 /// What of a record is there beside its value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Source {

@@ -180,7 +180,8 @@ fn damaged_queries_on_damaged_records_do_not_panic() {
             assert_eq!(first, second, "the same record gives the same");
             for row in memory.rows() {
                 if let Some(value) = memory.value(row) {
-                    let is_json = serde_json::from_slice::<serde_json::Value>(value);
+                    // What a column holds is copied as it stands, half of a surrogate pair too, which JSON allows.
+                    let is_json = serde_json::from_slice::<serde::de::IgnoredAny>(value);
                     assert!(first.is_err() || is_json.is_ok(), "{}", String::from_utf8_lossy(value));
                 }
             }

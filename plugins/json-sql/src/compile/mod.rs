@@ -1,6 +1,7 @@
 //! Expressions to programs.
 
 mod call;
+mod list;
 mod literal;
 mod name;
 mod operator;
@@ -272,13 +273,8 @@ impl<'c, 'q> Compiler<'c, 'q> {
     /// Lets a jump lead to what comes next.
     fn land(&mut self, jump: usize) {
         let here = self.program.steps.len() as u32;
-        match &mut self.program.steps[jump] {
-            Step::JumpIfFalse { to, .. }
-            | Step::JumpIfTrue { to, .. }
-            | Step::PopJumpUnlessTrue { to, .. }
-            | Step::JumpIfNotNull(to)
-            | Step::Jump(to) => *to = here,
-            _ => {}
+        if let Some(to) = self.program.steps[jump].target() {
+            *to = here;
         }
     }
 }

@@ -1,13 +1,13 @@
 //! Operators that have something on their left.
 
-use sqlparser::ast::{BinaryOperator, CastKind, Expr, InTarget, Value as Literal};
+use sqlparser::ast::{BinaryOperator, CastKind, Expr};
 
 use super::literal::text_of;
 use super::{Compiler, Operand, at, unavailable};
 use crate::error::QueryError;
 use crate::program::{Constant, Step};
 use crate::types::Type;
-use crate::value::{Kind, Value};
+use crate::value::Kind;
 
 /// What an expression begins with, where that is an expression.
 pub(super) fn left_of(expr: &Expr) -> Option<&Expr> {
@@ -183,7 +183,7 @@ impl Compiler<'_, '_> {
         Ok(Operand { kind: kind.or(arithmetic(name, left.kind, operand.kind)), literal: None })
     }
 
-    fn agree(
+    pub(super) fn agree(
         &mut self,
         name: &str,
         before: &Expr,
@@ -215,49 +215,6 @@ impl Compiler<'_, '_> {
             self.adopt(left, taken(kind), before)?;
         }
         Ok(())
-    }
-
-    fn is_in(
-        &mut self,
-        before: &Expr,
-        left: Operand,
-        target: &InTarget,
-        negated: bool,
-        expr: &Expr,
-    ) -> Result<Operand, QueryError> {
-        let InTarget::List(items) = target else {
-            return Err(unavailable(expr, "IN with a query is").help("write x IN ('a', 'b') or x = ANY(array)"));
-        };
-        let is_literal = |item: &Expr| matches!(item, Expr::Value(value) if !matches!(value.value, Literal::Null));
-        if items.iter().all(is_literal) && items.len() < usize::from(super::call::MOST) {
-            for item in items {
-                let operand = self.expression(item)?;
-                self.agree("=", before, left, item, operand)?;
-            }
-            self.call("in", items.len() + 1, expr);
-        } else {
-            // One after the other, until one is equal.
-            self.constant(Constant::Plain(Value::Bool(false)));
-            let mut jumps = Vec::new();
-            for item in items {
-                let label = self.label(expr);
-                jumps.push(self.jump(Step::JumpIfTrue { to: 0, label }));
-                self.push(Step::Pick(1));
-                self.grow();
-                let operand = self.expression(item)?;
-                self.agree("=", before, left, item, operand)?;
-                self.call("=", 2, expr);
-                self.push(Step::Or(label));
-                self.depth -= 1;
-            }
-            jumps.into_iter().for_each(|jump| self.land(jump));
-            self.push(Step::Nip);
-            self.depth -= 1;
-        }
-        if negated {
-            self.call("not ", 1, expr);
-        }
-        Ok(Operand { kind: Some(Kind::Bool), literal: None })
     }
 
     fn between(

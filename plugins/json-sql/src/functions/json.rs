@@ -54,8 +54,10 @@ pub(super) const FUNCTIONS: &[Function] = &[
     strict("?", (2, 2), BOOL, |scope, args| {
         let key = args[1].text()?;
         let raw = raw(scope, &args[0])?;
-        let mut found = raw.starts_with('{') && json::field(raw, key).is_some();
-        json::each_element(raw, |item| found |= item.starts_with('"') && json::string(item, scope.arena) == key);
+        let is_key = |text: &str| text.starts_with('"') && json::string(text, scope.arena) == key;
+        // To PostgreSQL a string by itself is an array of one.
+        let mut found = is_key(raw) || (raw.starts_with('{') && json::field(raw, key).is_some());
+        json::each_element(raw, |item| found |= is_key(item));
         Ok(Value::Bool(found))
     }),
     strict("@>", (2, 2), BOOL, |scope, args| contains(scope, &args[0], &args[1])),
