@@ -1,8 +1,10 @@
 //! Partitions that stay where they are go on while others move.
 
 use std::collections::BTreeSet;
+use std::thread;
 use std::time::{Duration, Instant};
 
+use serde_json::json;
 use sluicebox_tests::{Flow, Mix, Sluice};
 
 use crate::copies::wait_for_assigned;
@@ -38,6 +40,50 @@ pub fn rebalance(mut trial: Trial) -> Report {
     let gap = longest_gap(&flow, &stayed, from);
     trial.promise("one goes: longest gap", gap, LOSS);
     trial.finish(vec![first])
+}
+
+/// How long the flow is measured, and a leader is away.
+const MEASURED: Duration = Duration::from_secs(15);
+
+/// The share of their flow that the other partitions keep.
+const KEPT: f64 = 0.95;
+
+/// The only replica of a partition of the input goes away: the others go on, and begin after a restart.
+pub fn input_leader_away(mut trial: Trial) -> Report {
+    trial.kafka.delete_topic(&trial.pipeline.input);
+    trial.kafka.create_replicated_topic(&trial.pipeline.input, PARTITIONS, 1, &[]);
+    trial.pipeline.set_in("input", "start", json!("latest"));
+    let mut sluice = trial.start();
+    wait_for_assigned(&mut sluice, 0, "all partitions", |count| count == PARTITIONS);
+    trial.load(Mix::usual());
+    trial.go_on(2_000);
+    // Of the group's coordinator they would wait for a moment, whatever the input does.
+    let coordinator = trial.kafka.group_coordinator(&trial.pipeline.name);
+    let leaders: Vec<i32> = (0..PARTITIONS).map(|number| trial.kafka.leader(&trial.pipeline.input, number)).collect();
+    let leader = *leaders.iter().find(|leader| **leader != coordinator).expect("three brokers lead six partitions");
+    let others = leaders.iter().filter(|other| **other != leader).count();
+    let before = flow(&trial);
+    let site = trial.site.clone();
+    site.broker(leader).stop().unwrap();
+    let kept = flow(&trial) / (before * others as f64 / f64::from(PARTITIONS));
+    trial.promise_share("flow of the others while one leader is away", kept, KEPT);
+    let seen = sluice.lines().len();
+    assert!(sluice.is_running(), "after {seen} lines: {:?}", sluice.errors());
+    trial.stop(&mut sluice, Some(0));
+    let mut sluice = trial.start();
+    wait_for_assigned(&mut sluice, 0, "the partitions of the others", |count| count as usize == others);
+    trial.go_on(2_000);
+    site.broker(leader).restart().unwrap();
+    wait_for_assigned(&mut sluice, 0, "all partitions again", |count| count == PARTITIONS);
+    trial.finish(vec![sluice])
+}
+
+/// Records in a second that come out, over a while.
+fn flow(trial: &Trial) -> f64 {
+    let (size, from) = (trial.kafka.size(&trial.pipeline.output), Instant::now());
+    thread::sleep(MEASURED);
+    let more = trial.kafka.size(&trial.pipeline.output) - size;
+    more as f64 / from.elapsed().as_secs_f64()
 }
 
 fn longest_gap(flow: &Flow, partitions: &[i32], from: Instant) -> Duration {

@@ -94,6 +94,7 @@ pub const SCENARIOS: &[Scenario] = &[
     scenario("stop-in-a-loop", Set::Whole, Ground::Shared, 180, stops::in_a_loop),
     scenario("stop-half-open", Set::Whole, Ground::Shared, 180, stops::half_open),
     scenario("stop-without-brokers", Set::Whole, Ground::Own { brokers: 1 }, 180, stops::without_brokers),
+    scenario("input-leader-away", Set::Whole, THREE, 300, flow::input_leader_away),
     scenario("leader-killed", Set::Short, THREE, 420, brokers::leader_killed),
     scenario("produce-errors", Set::Whole, THREE, 300, brokers::produce_errors),
     scenario("rolling-bounce", Set::Whole, THREE, 600, brokers::rolling_bounce),

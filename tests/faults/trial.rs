@@ -223,6 +223,14 @@ impl Trial {
         }
     }
 
+    /// The same for a share of what there was before.
+    pub fn promise_share(&mut self, what: &str, share: f64, least: f64) {
+        self.notes.push(format!("{what}: {share:.2}"));
+        if self.is_whole && share < least {
+            self.broken.push(format!("{what}: {share:.2}, promised are {least}"));
+        }
+    }
+
     /// Tells a process to stop. It must end within the drain deadline, with this exit code where one is named.
     pub fn stop(&mut self, sluice: &mut Sluice, code: Option<i32>) {
         let told = Instant::now();
