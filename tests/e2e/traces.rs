@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use sluicebox_tests::{
@@ -11,6 +12,9 @@ use sluicebox_tests::{
 
 use crate::metrics::{Samples, address, scrape};
 use crate::{by_timestamp, records, stop};
+
+/// The deadline of a stop, as it is where a file does not set it.
+const DRAIN: Duration = Duration::from_secs(20);
 
 /// A pipeline with traces, and where they go.
 struct Case {
@@ -307,7 +311,9 @@ fn a_collector_that_hangs_or_is_away_loses_no_record_and_holds_none_up() {
     let samples = scrape(&address);
     assert_eq!(spans_of(&samples, &case.pipeline, "exported"), 0.0);
     assert!(spans_of(&samples, &case.pipeline, "dropped") > 10_000.0, "what has no room is shed and counted");
+    let told = Instant::now();
     stop(&mut sluice);
+    assert!(told.elapsed() < DRAIN, "the request is given up, though it has minutes left: {:?}", told.elapsed());
     let outputs = case.kafka.read(&case.pipeline.output).records();
     assert!(outputs.iter().all(|record| record.header("traceparent").is_some()));
     let plain: Vec<Record> = outputs.iter().map(|record| record.without_headers("traceparent")).collect();

@@ -9,6 +9,8 @@ mod otlp;
 mod sample;
 pub mod span;
 #[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
 mod tests;
 
 use std::sync::Arc;

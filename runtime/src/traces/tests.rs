@@ -1,120 +1,18 @@
 //! From a batch to what a collector is told.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
-use std::sync::Mutex;
+use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use prost::Message as _;
 
-use super::otlp::message::{PartialSuccess, Request, Response, Span, Value};
+use super::otlp::message::{PartialSuccess, Response, Value};
+use super::testing::{LIMIT, TestCollector, attribute, close, close_within, quick, tracer, wait_until};
 use super::*;
 use crate::batch::{Field, NO_TIMESTAMP, Offset, Partition, Record, Source};
-use crate::config::{PlanOptions, load_text};
 use crate::http::testing::Authority;
 
 const SAMPLED: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 const UNSAMPLED: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";
-/// Far more than anything takes.
-const LIMIT: Duration = Duration::from_secs(30);
-
-/// One answer of a collector: status, headers, body.
-type Reply = (u16, &'static str, Vec<u8>);
-
-/// A request: its head, and its body.
-type Kept = (String, Vec<u8>);
-
-/// A collector that gives one answer after the other, the last one for ever, and keeps what it was sent.
-struct TestCollector {
-    url: String,
-    requests: Arc<Mutex<Vec<Kept>>>,
-}
-
-impl TestCollector {
-    fn start(replies: Vec<Option<Reply>>) -> TestCollector {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}/v1/traces", listener.local_addr().unwrap());
-        let requests: Arc<Mutex<Vec<Kept>>> = Arc::default();
-        let kept = requests.clone();
-        std::thread::spawn(move || {
-            for stream in listener.incoming() {
-                let mut stream = stream.unwrap();
-                let request = read(&mut stream);
-                let number = kept.lock().unwrap().len();
-                kept.lock().unwrap().push(request);
-                if let Some((status, headers, body)) = &replies[number.min(replies.len() - 1)] {
-                    let length = body.len();
-                    let head = format!(
-                        "HTTP/1.1 {status} x\r\n{headers}content-length: {length}\r\nconnection: close\r\n\r\n"
-                    );
-                    stream.write_all(&[head.as_bytes(), body].concat()).unwrap();
-                }
-            }
-        });
-        TestCollector { url, requests }
-    }
-
-    fn well() -> TestCollector {
-        TestCollector::start(vec![Some((200, "", Vec::new()))])
-    }
-
-    fn count(&self) -> usize {
-        self.requests.lock().unwrap().len()
-    }
-
-    fn spans(&self) -> Vec<Span> {
-        let requests = self.requests.lock().unwrap();
-        let decoded = requests.iter().map(|(_, body)| Request::decode(&body[..]).unwrap());
-        let resources = decoded.flat_map(|request| request.resource_spans);
-        resources.flat_map(|resource| resource.scope_spans).flat_map(|scope| scope.spans).collect()
-    }
-}
-
-fn read(stream: &mut TcpStream) -> Kept {
-    let mut reader = BufReader::new(stream);
-    let (mut head, mut length) = (String::new(), 0);
-    loop {
-        let mut line = String::new();
-        reader.read_line(&mut line).unwrap();
-        if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
-            length = value.trim().parse().unwrap();
-        }
-        if line.trim().is_empty() {
-            break;
-        }
-        head += &line;
-    }
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body).unwrap();
-    (head, body)
-}
-
-fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !is_so() {
-        assert!(begun.elapsed() < LIMIT, "waited in vain for {what}");
-        std::thread::yield_now();
-    }
-}
-
-/// A tracer that sends at once, and tries again soon.
-fn tracer(url: &str, more: &str, pace: Pace) -> (Arc<Tracer>, Arc<TraceCounters>) {
-    let text = format!(
-        "name: p\nkafka: {{ bootstrap.servers: nowhere:1 }}\ninstance: i\ninput: {{ topics: [in], group: g }}\n\
-         stages: []\noutputs: {{ default: {{ topic: out }} }}\ntraces: {{ endpoint: \"{url}\", {more} }}\n"
-    );
-    let plan = load_text("p.yaml".as_ref(), &text, &|_| None, &PlanOptions::default()).unwrap().0;
-    let traces = plan.traces.as_ref().unwrap();
-    let (counters, collector) = (Arc::<TraceCounters>::default(), Collector::new(&plan.name, traces).unwrap());
-    let exporter = Exporter::start(collector, Names::of(&plan, traces), pace, counters.clone()).unwrap();
-    let (share, ids) = (Share::new(traces.sample), Ids::new());
-    (Arc::new(Tracer { share, propagates: traces.propagate, ids, exporter }), counters)
-}
-
-fn quick() -> Pace {
-    let ms = Duration::from_millis;
-    Pace { delay: Duration::ZERO, backoff: (ms(1), ms(5)), patience: LIMIT, ..Pace::default() }
-}
 
 /// A batch of records of two partitions in turns, each with these headers.
 fn batch(headers: &[&[(&str, &str)]]) -> Batch {
@@ -146,22 +44,6 @@ fn trace_batches(tracer: &Arc<Tracer>, count: usize) {
     for _ in 0..count {
         tracer.begin(&batch(&[&[("traceparent", SAMPLED)]])).unwrap().written(WRITTEN);
     }
-}
-
-fn close(tracer: &Tracer) {
-    close_within(tracer, LIMIT);
-}
-
-/// Waits for its exporter, and for no one else to do so: it is waited for once in the process.
-fn close_within(tracer: &Tracer, limit: Duration) {
-    static ALONE: Mutex<()> = Mutex::new(());
-    let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    tracer.close(rt::now() + limit);
-    finish_exports();
-}
-
-fn attribute(span: &Span, name: &str) -> Option<Value> {
-    span.attributes.iter().find(|own| own.key == name)?.value.clone()?.value
 }
 
 #[test]
@@ -197,10 +79,10 @@ fn a_batch_becomes_a_span_with_links_and_children() {
     assert_eq!((&*batch.name, batch.kind, batch.parent_span_id.len()), ("process in", 5, 0));
     let [link] = &batch.links[..] else { panic!("{batch:?}") };
     assert_eq!((link.trace_id[0], link.span_id[1], &*link.trace_state), (0x4b, 0xf0, "a=b"));
-    assert_eq!(attribute(batch, "messaging.batch.message_count"), Some(Value::Int(2)));
-    assert_eq!(attribute(batch, "messaging.consumer.group.name"), Some(Value::Text("g".to_owned())));
-    assert_eq!(attribute(batch, "messaging.destination.partition.id"), None, "there are two");
-    assert_eq!(attribute(batch, "sluicebox.outcome"), Some(Value::Text("written".to_owned())));
+    assert_eq!(attribute(&batch.attributes, "messaging.batch.message_count"), Some(Value::Int(2)));
+    assert_eq!(attribute(&batch.attributes, "messaging.consumer.group.name"), Some(Value::Text("g".to_owned())));
+    assert_eq!(attribute(&batch.attributes, "messaging.destination.partition.id"), None, "there are two");
+    assert_eq!(attribute(&batch.attributes, "sluicebox.outcome"), Some(Value::Text("written".to_owned())));
     assert_eq!((&stage.parent_span_id, &stage.trace_id), (&batch.span_id, &batch.trace_id));
     assert!(stage.start_time_unix_nano >= batch.start_time_unix_nano);
     assert!(stage.end_time_unix_nano >= stage.start_time_unix_nano);
@@ -224,7 +106,7 @@ fn a_batch_that_is_given_back_and_a_part_that_goes_on_are_told_apart() {
     part.written(WRITTEN);
     close(&tracer);
     let [whole, part] = &collector.spans()[..] else { panic!("{:?}", collector.spans()) };
-    assert_eq!(attribute(whole, "sluicebox.outcome"), Some(Value::Text("given_back".to_owned())));
+    assert_eq!(attribute(&whole.attributes, "sluicebox.outcome"), Some(Value::Text("given_back".to_owned())));
     assert_eq!((&part.parent_span_id, &part.trace_id), (&whole.span_id, &whole.trace_id));
     assert_eq!((whole.events.len(), part.events.len()), (4, 1), "records without a context are named");
 }
@@ -273,7 +155,7 @@ fn links_are_bounded_and_the_others_counted() {
     close(&tracer);
     let spans = collector.spans();
     assert_eq!((spans[0].links.len(), spans[0].dropped_links_count), (128, 872));
-    assert_eq!(attribute(&spans[0], "sluicebox.sampled_records"), Some(Value::Int(1_000)));
+    assert_eq!(attribute(&spans[0].attributes, "sluicebox.sampled_records"), Some(Value::Int(1_000)));
 }
 
 #[test]

@@ -26,6 +26,7 @@ pub(super) fn deliver(worker: usize, batch: &mut InFlightBatch, context: &Pipeli
     let mut spans = std::mem::take(&mut batch.spans);
     let mut trace = batch.recorded.take();
     recorded::propagate(batch, trace.as_mut(), &mut leaving, context);
+    let mut written = None;
     if let Some(session) = context.sink.begin(|| spans.iter().flatten().all(|span| span.lease().is_revoked())) {
         let mut delivery = Delivery { batch, context, session, now: rt::unix_ms(), trace };
         for outputs in leaving.chunk_by(|one, next| one.input() == next.input()) {
@@ -35,12 +36,13 @@ pub(super) fn deliver(worker: usize, batch: &mut InFlightBatch, context: &Pipeli
         // While the session lasts: what is written and not sealed has to be known before a transaction ends.
         let waited = delivery.session.waited();
         spans.drain(..).flatten().for_each(OpenSpan::seal);
-        if let Some(trace) = delivery.trace.take() {
-            trace.written(recorded::written(&leaving));
-        }
+        written = delivery.trace.take();
         if waited > Duration::ZERO {
             context.counters.pipeline.worker(worker).spend(Activity::ProduceWait, waited);
         }
+    }
+    if let Some(trace) = written {
+        trace.written(recorded::written(&leaving));
     }
     (batch.leaving, batch.spans) = (leaving, spans);
     if batch.probe.is_some() {
