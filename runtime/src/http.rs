@@ -1,5 +1,8 @@
 //! HTTP clients, as schema registries and token endpoints are asked with: their certificates and time limits.
 
+#[cfg(test)]
+pub(crate) mod testing;
+
 use std::fs;
 use std::path::Path;
 use std::time::Duration;

@@ -37,6 +37,7 @@ pub mod stage;
 pub mod taps;
 
 pub mod testing;
+pub mod traces;
 pub mod tracker;
 pub mod view;
 pub mod watch;

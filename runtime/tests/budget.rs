@@ -9,6 +9,7 @@ use std::sync::Arc;
 use sluicebox::batch::{Batch, Offset, Partition, Record, Source};
 use sluicebox::config::{PlanOptions, load_text};
 use sluicebox::plugin::{Answer, CacheDirs, Change, Engine, Instance, StageSetup, Verdict};
+use sluicebox::traces::Tracer;
 
 /// Counts what the calling thread allocates.
 struct Counting;
@@ -139,6 +140,28 @@ fn the_host_allocates_nothing_for_a_call_or_a_record() {
             assert_eq!(stage.warm(records).allocations, 0, "{name}, {records} records");
         }
     }
+}
+
+#[test]
+fn records_that_are_not_sampled_cost_no_allocation() {
+    let text = format!("{PIPELINE}traces: {{ endpoint: http://nowhere/v1/traces, sample: 0, propagate: true }}\n");
+    let variable = |name: &str| env::var(name).ok();
+    let (plan, _) = load_text(Path::new("budget.yaml"), &text, &variable, &PlanOptions::default())
+        .expect("the pipeline is right; its plugins are built by `cargo xtask test`");
+    let traces = plan.traces.as_ref().expect("it has traces");
+    let tracer = Tracer::start(&plan, traces, Arc::default()).expect("it can be started");
+    let mut batch = Batch::default();
+    gather(&mut batch, 1_000);
+    let other = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";
+    let headers = [(&b"traceparent"[..], Some(other.as_bytes()))];
+    batch.records[7].headers = batch.arena.push_headers(headers.into_iter());
+    let before = ALLOCATIONS.get();
+    assert!(tracer.begin(&batch).is_none());
+    assert_eq!(ALLOCATIONS.get() - before, 0);
+    let sampled = format!("{}01", &other[..53]);
+    let headers = [(&b"traceparent"[..], Some(sampled.as_bytes()))];
+    batch.records[7].headers = batch.arena.push_headers(headers.into_iter());
+    assert!(tracer.begin(&batch).is_some());
 }
 
 #[test]

@@ -39,6 +39,7 @@ mod slow_stage;
 mod sql;
 mod stall;
 mod streams;
+mod traces;
 mod transactions;
 mod usage;
 mod watch;

@@ -1,6 +1,7 @@
 //! `cargo xtask`: set-up, tests, benchmarks and the demo. This file reads the command line and nothing else.
 
 mod bench;
+mod collector;
 mod demo;
 mod deny;
 mod faults;
@@ -154,7 +155,8 @@ fn execute(command: Command) -> Result<()> {
             workspace.build_sluice()?;
             plugins::build(&workspace, Scope::All)?;
             Kafka::provide(&workspace)?;
-            registry::provide(&workspace)
+            registry::provide(&workspace)?;
+            collector::provide(&workspace)
         }
         Command::Test { filter } => test::run(&workspace, filter.as_deref()),
         Command::Demo => demo::run(&workspace),

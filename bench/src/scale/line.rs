@@ -227,6 +227,7 @@ fn context(plan: &Plan, sender: Sender<Event>) -> Result<PipelineContext> {
         events: WorkerEvents::new(sender, Wakeup::default()),
         sink_events,
         tripped: AtomicBool::new(false),
+        tracer: None,
         outcomes: None,
         keeps_completed: false,
     })

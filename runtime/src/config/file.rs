@@ -70,6 +70,8 @@ pub struct Pipeline {
     /// What is hidden of records that are shown: by the API, its page, taps and explanations. Default: nothing.
     #[serde(default)]
     pub show: Show,
+    /// Traces for an OpenTelemetry collector. Default: none.
+    pub traces: Option<Traces>,
 }
 
 /// The value of a librdkafka property.
@@ -249,6 +251,33 @@ pub struct Show {
     pub mask: Vec<Written<String>>,
     /// Whether all keys, values and headers are hidden. Default: false.
     pub off: Option<Written<bool>>,
+}
+
+/// What is traced, and the OpenTelemetry collector that it is sent to by OTLP over HTTP.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Traces {
+    /// The collector's address, path included: `http://collector:4318/v1/traces`.
+    pub endpoint: Written<String>,
+    /// The share of the records without a trace context that is traced, 0 to 1; those whose `traceparent` says sampled
+    /// are traced in any case. Default: 0.01.
+    pub sample: Option<Written<f64>>,
+    /// Whether outputs of traced records carry the `traceparent` of a span of their own. Default: false.
+    pub propagate: Option<Written<bool>>,
+    /// Headers of each request, for credentials.
+    #[serde(default)]
+    pub headers: Map<Written<String>>,
+    /// Attributes of the resource, such as `deployment.environment.name`.
+    #[serde(default)]
+    pub attributes: Map<Written<String>>,
+    /// How long one request may take. Default: 10s.
+    pub timeout: Option<Written<Duration>>,
+    /// A file of certificates (PEM) to trust in place of the system's.
+    pub ca: Option<Written<String>>,
+    /// A file with the client's certificate (PEM).
+    pub certificate: Option<Written<String>>,
+    /// A file with the private key of that certificate (PEM).
+    pub key: Option<Written<String>>,
 }
 
 /// `off`, or the rules of the breaker.

@@ -1,7 +1,7 @@
 //! `schema_registry` and the formats of keys and values: from what is written to what can be run.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::error::Position;
 use super::file::Pipeline;
@@ -10,8 +10,9 @@ use super::plan::{
     Format, IdIn, InputFormat, KeyValue, Logical, Login, Output, OutputFormat, OutputSchema, SchemaFile,
     SchemaRegistry, SubjectName, UnknownFields,
 };
-use super::planner::{Planner, Value};
+use super::planner::Planner;
 use super::print::word;
+use super::tls_files::{TlsFiles, path, text};
 use super::written::{Located, Written};
 
 /// What reading formats needs to know of the file.
@@ -50,33 +51,9 @@ pub(super) fn registry(
             None
         }
     };
-    let mut file = |name: &str, written: Option<&Written<String>>| {
-        let key = format!("schema_registry.{name}");
-        let read = text(planner, &key, written)?;
-        let path = path(planner, &key, &read, folder);
-        if connects && !path.is_file() {
-            planner.error(read.at, format!("{key}: {} is no file; paths are relative to this one", read.shown));
-        }
-        Some((path, read.at))
-    };
-    let (ca, certificate, key) = (
-        file("ca", written.ca.as_ref()),
-        file("certificate", written.certificate.as_ref()),
-        file("key", written.key.as_ref()),
-    );
-    let certificate = match (certificate, key) {
-        (Some((certificate, _)), Some((key, _))) => Some((certificate, key)),
-        (Some((_, at)), None) => {
-            planner.error(at, "schema_registry: a certificate needs its private `key` beside it");
-            None
-        }
-        (None, Some((_, at))) => {
-            planner.error(at, "schema_registry: a key needs its `certificate` beside it");
-            None
-        }
-        (None, None) => None,
-    };
-    SchemaRegistry { urls: urls(planner, &written.url), login, ca: ca.map(|(path, _)| path), certificate }
+    let certificates = TlsFiles { ca: &written.ca, certificate: &written.certificate, key: &written.key };
+    let (ca, certificate) = certificates.read(planner, "schema_registry", folder, connects);
+    SchemaRegistry { urls: urls(planner, &written.url), login, ca, certificate }
 }
 
 fn urls(planner: &mut Planner<'_>, written: &Located<file::OneOrMore>) -> Vec<String> {
@@ -111,19 +88,6 @@ fn urls(planner: &mut Planner<'_>, written: &Located<file::OneOrMore>) -> Vec<St
         planner.error(written.at, format!("{key}: at least one address is needed"));
     }
     urls
-}
-
-fn text(planner: &mut Planner<'_>, key: &str, written: Option<&Written<String>>) -> Option<Value<String>> {
-    let read = planner.read(key, written?)?;
-    // An empty value is none, so that `${TOKEN:-}` may be.
-    (!read.value.is_empty()).then_some(read)
-}
-
-fn path(planner: &mut Planner<'_>, key: &str, read: &Value<String>, folder: &Path) -> PathBuf {
-    if !read.replaced {
-        planner.record(key.to_owned(), read.value.clone());
-    }
-    folder.join(&read.value)
 }
 
 /// Reads the format of keys or values of the input; none: bytes.

@@ -15,7 +15,7 @@ use super::file_format;
 use super::fingerprint::fingerprint;
 use super::formats::{self, FormatContext};
 use super::plan::{
-    BatchLimits, Breaker, Delivery, Input, KeyValue, OnBreak, OnLostOffset, Plan, SchemaRegistry, Start,
+    BatchLimits, Breaker, Delivery, Input, KeyValue, OnBreak, OnLostOffset, Plan, SchemaRegistry, Start, Traces,
 };
 use super::planner::Planner;
 use super::plugins::PluginPath;
@@ -25,7 +25,7 @@ use super::property_names::PATHS;
 use super::scalar::Size;
 use super::shape::PIPELINE;
 use super::written::Written;
-use super::{shape, show, stages, topics};
+use super::{shape, show, stages, topics, traces};
 
 /// What the command line adds to a file.
 #[derive(Clone, Debug, Default)]
@@ -174,6 +174,7 @@ fn plan(
     let kafka_patience = planner.within_or("kafka_patience", written, bounds, Duration::from_secs(60));
     let batch = batch(planner, &pipeline.batch);
     let show = show::show(planner, &pipeline.show);
+    let traces = pipeline.traces.as_ref().map(|written| traces::traces(planner, written, plugins.beside(), connects));
     let breaker = breaker(planner, pipeline.breaker.as_ref());
     let about = About {
         folder: plugins.beside(),
@@ -192,6 +193,7 @@ fn plan(
     topics::warn_of_shared_dlq(planner, &destinations);
     let (values, mut files) = planner.written();
     files.extend(schema_registry.iter().flat_map(SchemaRegistry::files));
+    files.extend(traces.iter().flat_map(Traces::files));
     for properties in [&clients.consumer, &clients.producer] {
         files.extend(PATHS.iter().filter_map(|name| properties.get(*name)).map(PathBuf::from));
     }
@@ -225,6 +227,7 @@ fn plan(
         drain,
         kafka_patience,
         show,
+        traces,
         embedded: options.embedded,
         files: fingerprint(files),
         as_written: Beside(as_written),

@@ -31,8 +31,10 @@ mod shape;
 mod show;
 mod stage_config;
 mod stages;
+mod tls_files;
 mod together;
 mod topics;
+mod traces;
 mod written;
 
 #[cfg(test)]

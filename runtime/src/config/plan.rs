@@ -1,6 +1,7 @@
 //! The plan: a pipeline file resolved, validated and typed. After the plan nothing is checked again.
 
 mod format;
+mod traces;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,6 +17,7 @@ pub use self::format::{
     Format, IdIn, InputFormat, KeyValue, Logical, Login, OutputFormat, OutputSchema, SchemaFile, SchemaRegistry,
     SubjectName, UnknownFields,
 };
+pub use self::traces::Traces;
 use super::beside::{AsWritten, Beside};
 use super::error::Position;
 use super::places::Places;
@@ -62,6 +64,8 @@ pub struct Plan {
     pub kafka_patience: Duration,
     /// What people are shown of its records.
     pub show: Show,
+    /// What is traced; none: nothing.
+    pub traces: Option<Traces>,
     /// Whether the broker is the embedded one.
     pub embedded: bool,
     /// A digest of what the files hold that properties and `${file:PATH}` name.

@@ -116,8 +116,17 @@ impl<'a> Planner<'a> {
 
     /// Expands and types a scalar.
     pub fn read<T: FromText>(&mut self, key: &str, written: &Written<T>) -> Option<Value<T>> {
-        let expanded = self.expand(key, &written.text, written.at)?;
         let shown = if names_secret(key) { HIDDEN.to_owned() } else { format!("\"{}\"", written.text) };
+        self.read_shown(key, written, shown)
+    }
+
+    /// The same for a text that is a secret, whatever its key is called.
+    pub fn read_secret(&mut self, key: &str, written: &Written<String>) -> Option<Value<String>> {
+        self.read_shown(key, written, HIDDEN.to_owned())
+    }
+
+    fn read_shown<T: FromText>(&mut self, key: &str, written: &Written<T>, shown: String) -> Option<Value<T>> {
+        let expanded = self.expand(key, &written.text, written.at)?;
         if expanded.replaced {
             let key = format!("{}{}", self.scope, key.strip_prefix("stages.").unwrap_or(key));
             self.record(key, written.text.clone());

@@ -68,6 +68,7 @@ pub fn print(plan: &Plan) -> String {
         page.list("show.mask", "mask", &mask);
         page.entry("show.off", "off", plan.show.off);
     });
+    traces(&mut page, plan);
     page.text
 }
 
@@ -140,6 +141,27 @@ fn breaker(page: &mut Page<'_>, plan: &Plan) {
         page.duration("breaker.window", "window", breaker.window);
         page.entry("breaker.min_records", "min_records", breaker.min_records);
         page.entry("breaker.on_break", "on_break", word(&breaker.on_break));
+    });
+}
+
+fn traces(page: &mut Page<'_>, plan: &Plan) {
+    let Some(traces) = &plan.traces else { return };
+    page.section("traces", |page| {
+        page.entry("traces.endpoint", "endpoint", &traces.endpoint);
+        page.entry("traces.sample", "sample", traces.sample);
+        page.entry("traces.propagate", "propagate", traces.propagate);
+        page.section("headers", |page| {
+            for (name, _) in &traces.headers {
+                page.entry(&format!("traces.headers.{name}"), name, HIDDEN);
+            }
+        });
+        page.section("attributes", |page| {
+            for (name, value) in &traces.attributes {
+                page.entry(&format!("traces.attributes.{name}"), name, value);
+            }
+        });
+        page.duration("traces.timeout", "timeout", traces.timeout);
+        print_format::tls_files(page, "traces", traces.ca.as_deref(), traces.certificate.as_ref());
     });
 }
 

@@ -1,5 +1,7 @@
 //! `schema_registry` and formats as a pipeline file says them.
 
+use std::path::{Path, PathBuf};
+
 use super::plan::{Format, InputFormat, KeyValue, Login, OutputFormat, OutputSchema, Plan, SchemaFile};
 use super::print::{Page, word};
 use super::secret::HIDDEN;
@@ -16,14 +18,23 @@ pub(super) fn registry(page: &mut Page<'_>, plan: &Plan) {
             Some(Login::Bearer(_)) => page.entry("schema_registry.token", "token", HIDDEN),
             None => {}
         }
-        if let Some(ca) = &registry.ca {
-            page.entry("schema_registry.ca", "ca", ca.display());
-        }
-        if let Some((certificate, key)) = &registry.certificate {
-            page.entry("schema_registry.certificate", "certificate", certificate.display());
-            page.entry("schema_registry.key", "key", key.display());
-        }
+        tls_files(page, "schema_registry", registry.ca.as_deref(), registry.certificate.as_ref());
     });
+}
+
+pub(super) fn tls_files(
+    page: &mut Page<'_>,
+    section: &str,
+    ca: Option<&Path>,
+    certificate: Option<&(PathBuf, PathBuf)>,
+) {
+    if let Some(ca) = ca {
+        page.entry(&format!("{section}.ca"), "ca", ca.display());
+    }
+    if let Some((certificate, key)) = certificate {
+        page.entry(&format!("{section}.certificate"), "certificate", certificate.display());
+        page.entry(&format!("{section}.key"), "key", key.display());
+    }
 }
 
 pub(super) fn input(page: &mut Page<'_>, formats: &KeyValue<InputFormat>) {

@@ -66,7 +66,12 @@ pub(super) fn redact<'p>(
 pub(super) fn hidden(lines: &[&str]) -> Vec<Option<usize>> {
     let is_long = |line: &&str| line.len() > LONGEST_LINE && names_secret(line);
     let has_long = lines.iter().any(is_long);
-    let found = lines.iter().enumerate().filter_map(|(number, line)| Some((number, SecretKey::find(line)?)));
+    let in_traces = in_traces(lines);
+    let found = lines.iter().zip(in_traces).enumerate().filter_map(|(number, (line, in_traces))| {
+        let headers = in_traces.then(|| SecretKey::find_headers(line)).flatten();
+        let first = SecretKey::find(line).into_iter().chain(headers).min_by_key(|key| key.value_at);
+        Some((number, first?))
+    });
     let keys: Vec<_> = if has_long { Vec::new() } else { found.take(MOST_KEYS + 1).collect() };
     if has_long || keys.len() > MOST_KEYS {
         return vec![Some(0); lines.len()];
@@ -92,6 +97,23 @@ pub(super) fn hidden(lines: &[&str]) -> Vec<Option<usize>> {
     hidden
 }
 
+/// For each line whether it belongs to the section `traces`, whose headers are secrets, whatever they are called.
+fn in_traces(lines: &[&str]) -> Vec<bool> {
+    static KEY: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r#"(?i)(^|[\s{,"'])traces["']?\s*:"#).expect("a regular expression"));
+    let mut section = None;
+    let belongs = |line: &&str| {
+        let indentation = indentation(line);
+        if KEY.is_match(line) {
+            section = Some(indentation);
+        } else if !line.trim().is_empty() && section.is_some_and(|own| indentation <= own) && !line.starts_with('}') {
+            section = None;
+        }
+        section.is_some()
+    };
+    lines.iter().map(belongs).collect()
+}
+
 /// A key in a line whose value is a secret.
 struct SecretKey {
     /// Where the key begins, in bytes; what is indented deeper belongs to its value.
@@ -103,6 +125,15 @@ struct SecretKey {
 }
 
 impl SecretKey {
+    /// The key `headers`.
+    fn find_headers(line: &str) -> Option<SecretKey> {
+        static KEY: LazyLock<Regex> =
+            LazyLock::new(|| Regex::new(r#"(?i)(^|[\s{,"'])(headers["']?\s*:)"#).expect("a regular expression"));
+        let key = KEY.captures(line)?.get(2)?;
+        let before = &line[..key.start()];
+        Some(SecretKey { column: indentation(line), value_at: key.end(), in_flow: in_flow(before) })
+    }
+
     fn find(line: &str) -> Option<SecretKey> {
         let lower = line.to_ascii_lowercase();
         let keys = marks(&lower).into_iter().filter_map(|mark| Some((mark.start, key_end(&lower, mark.end)?)));
@@ -136,17 +167,19 @@ fn hide(hidden: &mut [Option<usize>], lines: &[&str], number: usize, key: &Secre
     let quote = value.chars().next().filter(|c| matches!(c, '"' | '\''));
     let mut open_quote = quote.filter(|&quote| !value[1..].contains(quote));
     let mut open_flow = key.in_flow && !value.contains([',', '}', ']']);
+    let mut open_brace = value.starts_with('{') && !value.contains('}');
     for (next, line) in lines.iter().enumerate().skip(number + 1) {
         let indent = indentation(line);
         let rest = line.trim_start();
         let deeper = rest.is_empty() || indent > key.column;
         let same = indent == key.column && rest.starts_with(['-', ':']);
-        if !(open_quote.is_some() || open_flow || (!key.in_flow && (deeper || same))) {
+        if !(open_quote.is_some() || open_flow || open_brace || (!key.in_flow && (deeper || same))) {
             break;
         }
         hide_from(next, indent);
         open_quote = open_quote.filter(|&quote| !line.contains(quote));
         open_flow = open_flow && !line.contains([',', '}', ']']);
+        open_brace = open_brace && !line.contains('}');
     }
 }
 
@@ -212,6 +245,22 @@ mod tests {
             assert!(!shown.contains("hunter2"), "{shown}");
             assert!(shown.contains("next: 1"), "{shown}");
         }
+    }
+
+    #[test]
+    fn headers_of_traces_are_hidden_whatever_they_are_called() {
+        for text in [
+            "traces:\n  headers:\n    x-team: hunter2\n    b: hunter2\n  sample: 1\nnext: 1",
+            "traces: { headers: { x-team: hunter2 }, sample: 1 }\nnext: 1",
+            "traces: { endpoint: a,\n  headers: { x-team:\n  hunter2 } }\nnext: 1",
+            "{\"traces\": {\"headers\": {\"x-team\": \"hunter2\"}}}\nnext: 1",
+            "{\n  \"traces\": {\n    \"headers\": {\n      \"x\": \"hunter2\"\n    }\n  },\n  next: 1\n}",
+        ] {
+            let shown = shown(text);
+            assert!(!shown.contains("hunter2") && shown.contains("next: 1"), "{shown}");
+        }
+        let other = "traces: { endpoint: a }\nstages:\n- config: { headers: { a: b } }";
+        assert_eq!(shown(other), other);
     }
 
     #[test]

@@ -30,7 +30,7 @@ const TESTS: &str = "cases";
 const LIST: &str = "a list";
 
 /// What other programs call our keys.
-const SYNONYMS: [(&str, &str); 18] = [
+const SYNONYMS: [(&str, &str); 21] = [
     ("processors", "stages"),
     ("transforms", "stages"),
     ("steps", "stages"),
@@ -49,10 +49,13 @@ const SYNONYMS: [(&str, &str); 18] = [
     ("schema.registry.url", "schema_registry"),
     ("urls", "url"),
     ("user", "username"),
+    ("otlp", "traces"),
+    ("tracing", "traces"),
+    ("sampling", "sample"),
 ];
 
 /// What is written for keys whose values are lists or mappings.
-const EXAMPLES: [(&str, &str); 15] = [
+const EXAMPLES: [(&str, &str); 16] = [
     ("batch", "{ max_records: 1024 }"),
     ("breaker", "{ share: 0.5, min_records: 100 }"),
     ("create", "{ partitions: 4, replication: 3 }"),
@@ -67,6 +70,7 @@ const EXAMPLES: [(&str, &str); 15] = [
     ("outputs", "{ default: { topic: NAME } }"),
     ("schema_registry", "{ url: http://HOST:8081 }"),
     ("topics", "[NAME]"),
+    ("traces", "{ endpoint: http://HOST:4318/v1/traces }"),
     ("value", "{ format: avro }"),
 ];
 

@@ -101,6 +101,17 @@ pub struct PipelineCounters {
     stages: ByName<StageCounters>,
     /// Questions to the schema registry.
     pub registry: Arc<RegistryCounters>,
+    /// Spans of traces.
+    pub traces: Arc<TraceCounters>,
+}
+
+/// Spans of traces, by what became of them.
+#[derive(Debug, Default)]
+pub struct TraceCounters {
+    /// The collector has taken them.
+    pub exported: Counter,
+    /// There was no room for them, or the collector did not take them.
+    pub dropped: Counter,
 }
 
 /// Questions to a schema registry, by what came of them.

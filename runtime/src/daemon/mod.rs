@@ -27,6 +27,7 @@ use crate::config::plan::Plan;
 use crate::config::{Errors, PlanOptions};
 use crate::plugin::Engine;
 use crate::ready::{Loaded, Ready, load_all, load_one};
+use crate::traces::finish_exports;
 
 /// How often each pipeline's status is logged.
 const STATUS_INTERVAL: Duration = Duration::from_secs(5);
@@ -103,6 +104,7 @@ impl Daemon {
         outside.service_manager.ready();
         let result = self.supervise(&engine, &mut fleet, &mut signals, &mut inbox, &registry, &mut outside);
         let result = result.await;
+        finish_exports();
         drop(outside.admin.take());
         outside.service_manager.stopping();
         if let Some(file) = &mut outside.ready_file {

@@ -13,7 +13,7 @@ use anyhow::Context as _;
 use self::formats::wait_for_formats;
 pub(crate) use self::formats::{local_schemas, registry};
 use self::topics::wait_for_topics;
-use self::workers::{PanicGuard, breakers, default_output, origin, plan_counters, setup, start_workers};
+use self::workers::{PanicGuard, breakers, default_output, origin, plan_counters, setup, start_workers, tracer};
 use crate::config::plan::{self, Delivery, Plan};
 use crate::config::{Flaw, check_config, init_flaw};
 use crate::counters::PipelineCounters;
@@ -28,6 +28,7 @@ use crate::sink::event::SinkEvents;
 use crate::sink::receipt::Receipt;
 use crate::source::{Command, Event, Events, Source, SourceParts, time_to_leave};
 use crate::stage::timeouts::StageTimeouts;
+use crate::traces::Tracer;
 use crate::view::{Phase, ViewCell};
 use crate::worker::PipelineContext;
 use crate::worker::event::WorkerEvents;
@@ -37,6 +38,9 @@ use crate::worker::retry_budget::RetryBudget;
 const LEAVE_LEAST: Duration = Duration::from_millis(500);
 /// How long the last transaction may take to be aborted when the group is left.
 const ABORT_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// How long traces may still be sent when all else has ended.
+const LAST_EXPORT: Duration = Duration::from_secs(3);
 
 /// The clients that pipelines use.
 pub type Clients = Arc<dyn Kafka<Receipt>>;
@@ -230,6 +234,7 @@ struct Running {
     workers: Vec<JoinHandle<()>>,
     committing: Option<Committing>,
     cut_off: CutOff,
+    tracer: Option<Arc<Tracer>>,
 }
 
 impl<P: StartPlugin> Life<P> {
@@ -266,6 +271,7 @@ impl<P: StartPlugin> Starting<P> {
         let Starting { kafka, plan, plugins, counters, view, inbox } = self;
         let begun = rt::now();
         let registry = registry(&plan, &counters)?;
+        let tracer = tracer(&plan, &counters)?;
         let Some((outputs, dlq)) = wait_for_topics(&*kafka, &plan, &inbox.receiver, &view)? else { return Ok(None) };
         let Some(formats) = wait_for_formats(&plan, registry, &inbox.receiver, &view)? else { return Ok(None) };
         let cut_off = CutOff(Arc::default());
@@ -287,9 +293,11 @@ impl<P: StartPlugin> Starting<P> {
             events: WorkerEvents::new(sender.clone(), wakeup.clone()),
             sink_events,
             tripped: AtomicBool::new(false),
+            tracer,
             outcomes: None,
             keeps_completed: false,
         });
+        let tracer = context.tracer.clone();
         let committing = match plan.delivery {
             Delivery::AtLeastOnce => None,
             Delivery::ExactlyOnce => Some(Committing::start(&plan, &context)?),
@@ -310,7 +318,7 @@ impl<P: StartPlugin> Starting<P> {
             workers: jobs,
             transactions: committing.as_ref().map(|committing| committing.commands.clone()),
         });
-        Ok(Some(Running { plan, source, workers, committing, cut_off }))
+        Ok(Some(Running { plan, source, workers, committing, cut_off, tracer }))
     }
 }
 
@@ -318,7 +326,8 @@ impl Running {
     /// Leaves the group and ends the threads. From here on nothing is waited for without a bound; the last abort goes
     /// on while the group is left.
     fn end(self: Box<Self>) {
-        let Running { plan, source, workers, committing, cut_off } = *self;
+        let Running { plan, source, workers, committing, cut_off, tracer } = *self;
+        let export_deadline = source.drain_deadline();
         // With the source go the ways to the workers.
         let consumer = source.into_consumer();
         let over = committing.map(|Committing { commands, ended, over }| {
@@ -335,6 +344,10 @@ impl Running {
         for worker in workers {
             // A worker that panicked has said so, and its spans stayed uncommitted.
             let _ = worker.join();
+        }
+        if let Some(tracer) = tracer {
+            // Nobody waits for it here, so that what is started in place of this pipeline is not held up.
+            tracer.close(export_deadline.min(rt::now() + LAST_EXPORT));
         }
     }
 }

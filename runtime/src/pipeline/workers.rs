@@ -12,6 +12,7 @@ use crate::rt::{self, JoinHandle, Sender, Turn, Wakeup};
 use crate::sink::dead_letter::DeadLetterOrigin;
 use crate::stage::Stage;
 use crate::stage::breaker::Breaker;
+use crate::traces::Tracer;
 use crate::worker::event::{WorkerEvent, WorkerEvents};
 use crate::worker::{FORMAT_BREAKERS, PipelineContext, Worker, WorkerMessage};
 
@@ -58,6 +59,13 @@ pub(crate) fn plan_counters(plan: &Plan, counters: Arc<PipelineCounters>) -> Pla
     }
     let (stages, outputs) = (plan.stages.iter(), plan.outputs.iter());
     PlanCounters::new(counters, stages.map(|stage| &stage.name), outputs.map(|output| &output.name))
+}
+
+/// Starts what traces sampled records, where a plan asks for that. What is fed by hand to an embedded broker is not
+/// traced.
+pub(crate) fn tracer(plan: &Plan, counters: &PipelineCounters) -> anyhow::Result<Option<Arc<Tracer>>> {
+    let traces = plan.traces.as_ref().filter(|_| !plan.embedded);
+    traces.map(|traces| Tracer::start(plan, traces, counters.traces.clone())).transpose()
 }
 
 /// The ways to the workers, and their threads.

@@ -32,6 +32,12 @@ pub fn unix_ms() -> i64 {
     simulation::with(|simulation| simulation.unix_ms()).unwrap_or_else(real)
 }
 
+/// Returns the time by the wall clock, in nanoseconds since the epoch; in a simulation whole milliseconds.
+pub fn unix_ns() -> u64 {
+    let real = || SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64);
+    simulation::with(|simulation| simulation.unix_ms().unsigned_abs() * 1_000_000).unwrap_or_else(real)
+}
+
 /// Waits for this long.
 pub fn sleep(duration: Duration) {
     match simulation::current() {

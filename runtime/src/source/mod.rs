@@ -210,6 +210,11 @@ impl Source {
         if any { Turn::Again } else { self.deadline(now).map_or(Turn::Wait, Turn::WaitUntil) }
     }
 
+    /// Returns when everything has to be over.
+    pub fn drain_deadline(&self) -> Instant {
+        self.shutdown.end().unwrap_or_else(|| rt::now() + self.plan.drain)
+    }
+
     /// Gives the consumer back, to be closed.
     pub fn into_consumer(self) -> Box<dyn GroupConsumer> {
         self.consumer

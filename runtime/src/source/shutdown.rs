@@ -47,6 +47,11 @@ impl Shutdown {
         self.begun.is_some()
     }
 
+    /// Returns when everything has to be over, where it is ending.
+    pub fn end(&self) -> Option<Instant> {
+        self.begun.as_ref().map(|ending| ending.commit_deadline + time_to_leave(self.drain))
+    }
+
     /// Begins to end, with a deadline that counts from `asked`. The first reason counts; none: it was told to stop.
     pub fn begin(
         &mut self,

@@ -118,6 +118,8 @@ pub struct Stage {
     memory: u64,
     // In calls since it was last asked.
     spent: Duration,
+    // Calls of the last round, and those of them that failed.
+    last_calls: (u64, u64),
 }
 
 impl Drop for Stage {
@@ -147,6 +149,7 @@ impl Stage {
             reported: ReportedCounters::default(),
             memory: 0,
             spent: Duration::ZERO,
+            last_calls: (0, 0),
         }
     }
 
@@ -181,6 +184,11 @@ impl Stage {
     /// Returns how long calls of the plugin took since it was last asked.
     pub fn take_spent(&mut self) -> Duration {
         std::mem::take(&mut self.spent)
+    }
+
+    /// Returns how often the plugin was called in the last round, and how many of the calls failed.
+    pub fn last_calls(&self) -> (u64, u64) {
+        self.last_calls
     }
 
     /// Returns the stage's name.
@@ -223,6 +231,7 @@ impl Stage {
     ) -> Result<Round, StageError> {
         let round = self.settle_round(input, progress, observer);
         self.spent += self.tally.time;
+        self.last_calls = (self.tally.calls, self.tally.restarts.iter().sum());
         self.counters.add(&mut self.tally);
         self.report_memory();
         self.reported.report(self.instance.counters(), &self.counters);

@@ -9,6 +9,7 @@ use super::format_steps::FormatSteps;
 use super::in_flight::{ChainOutput, InFlightBatch, Origin, apply};
 use super::observer::{BatchObserver, discard_revoked};
 use super::outcome::ReplayOutcome;
+use super::recorded;
 use super::trace::StageStep;
 use crate::batch::Record;
 use crate::config::plan::{Hold, Then};
@@ -18,6 +19,7 @@ use crate::formats::Formats;
 use crate::plugin::{OutputName, StartError};
 use crate::rt;
 use crate::stage::{Failed, Progress, RecordState, Round, Stage, StageError, StageInput};
+use crate::traces::span;
 
 /// How far a batch came.
 pub(super) enum Step {
@@ -98,6 +100,7 @@ impl Chain {
                 batch.progress.reset(batch.records.len());
                 batch.waiting = true;
             }
+            recorded::enter(batch, span::Step::Stage(batch.stage));
             discard_revoked(&batch.spans, &batch.records, &mut batch.progress);
             if batch.progress.pending() > 0 {
                 match self.settle(batch, ctx) {
@@ -106,6 +109,7 @@ impl Chain {
                     Ok(Round::Again) => {
                         let stage = &self.stages[batch.stage];
                         let (hold, rounds) = (stage.on_error().hold, batch.progress.rounds());
+                        recorded::waits(batch);
                         return Step::RetryLater { hold, backoff: stage.backoff(rounds) };
                     }
                     Err(step) => return step,
@@ -120,6 +124,7 @@ impl Chain {
                 return Step::LookaheadDone;
             }
             self.trace(batch, ctx);
+            recorded::leave(batch);
             self.sort(batch, ctx);
             batch.stage += 1;
         }
@@ -154,6 +159,10 @@ impl Chain {
             batch.stage_time += rt::now() - begun;
         }
         (batch.progress, batch.batch.arena) = (progress, arena);
+        if let Some(recorded) = &mut batch.recorded {
+            let (calls, failed) = self.stages[batch.stage].last_calls();
+            recorded.called(calls, failed);
+        }
         round.map_err(|error| {
             let stage = self.stages[batch.stage].name().to_string();
             match error {

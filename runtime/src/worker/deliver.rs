@@ -6,6 +6,7 @@ use super::PipelineContext;
 use super::event::{ProbeResult, WorkerEvent};
 use super::in_flight::{ChainOutput, InFlightBatch, MOVED};
 use super::outcome::ReplayOutcome;
+use super::recorded;
 use crate::batch::{Offset, Record};
 use crate::counters::{Activity, SpanTally};
 use crate::error::PipelineError;
@@ -14,6 +15,7 @@ use crate::rt;
 use crate::sink::dead_letter::DeadLetter;
 use crate::sink::receipt::OpenSpan;
 use crate::sink::{Destined, TOO_LARGE, WriteError, WriteSession};
+use crate::traces::BatchTrace;
 
 /// Writes what left the chain, and seals the spans. One of which something cannot be written ends before that.
 pub(super) fn deliver(worker: usize, batch: &mut InFlightBatch, context: &PipelineContext) {
@@ -22,8 +24,11 @@ pub(super) fn deliver(worker: usize, batch: &mut InFlightBatch, context: &Pipeli
         leaving.sort_by_key(ChainOutput::input);
     }
     let mut spans = std::mem::take(&mut batch.spans);
+    let mut trace = batch.recorded.take();
+    recorded::propagate(batch, trace.as_mut(), &mut leaving, context);
+    let mut written = None;
     if let Some(session) = context.sink.begin(|| spans.iter().flatten().all(|span| span.lease().is_revoked())) {
-        let mut delivery = Delivery { batch, context, session, now: rt::unix_ms() };
+        let mut delivery = Delivery { batch, context, session, now: rt::unix_ms(), trace };
         for outputs in leaving.chunk_by(|one, next| one.input() == next.input()) {
             delivery.write_all(outputs, &mut spans);
         }
@@ -31,9 +36,13 @@ pub(super) fn deliver(worker: usize, batch: &mut InFlightBatch, context: &Pipeli
         // While the session lasts: what is written and not sealed has to be known before a transaction ends.
         let waited = delivery.session.waited();
         spans.drain(..).flatten().for_each(OpenSpan::seal);
+        written = delivery.trace.take();
         if waited > Duration::ZERO {
             context.counters.pipeline.worker(worker).spend(Activity::ProduceWait, waited);
         }
+    }
+    if let Some(trace) = written {
+        trace.written(recorded::written(&leaving));
     }
     (batch.leaving, batch.spans) = (leaving, spans);
     if batch.probe.is_some() {
@@ -65,6 +74,7 @@ struct Delivery<'a> {
     context: &'a PipelineContext,
     session: WriteSession<'a>,
     now: i64,
+    trace: Option<BatchTrace>,
 }
 
 /// What was written of one input.
@@ -127,6 +137,9 @@ impl Delivery<'_> {
                     Ok(bytes) => {
                         span.tally().output(number, bytes as u64);
                         written.output = true;
+                        if let Some(trace) = &mut self.trace {
+                            trace.sent(record.headers);
+                        }
                         context.note(span.lease(), || ReplayOutcome::Output(number));
                         Ok(())
                     }

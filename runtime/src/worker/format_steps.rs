@@ -8,6 +8,7 @@ use super::chain::Step;
 use super::event::BreakerTrip;
 use super::in_flight::{ChainOutput, InFlightBatch};
 use super::observer::{BatchObserver, discard_revoked, trip};
+use super::recorded;
 use crate::config::plan::Hold;
 use crate::failure::{Class, Failure};
 use crate::formats::{Decoded, Formats, Scratch};
@@ -15,6 +16,7 @@ use crate::lease::Lease;
 use crate::registry::SchemaId;
 use crate::rt;
 use crate::stage::{Observer, RecordState, SettledCount};
+use crate::traces::span;
 
 /// How long a partition waits for a schema before it is logged, and how often then.
 const SAID_AFTER: Duration = Duration::from_secs(5);
@@ -68,16 +70,19 @@ impl FormatSteps {
             batch.progress.reset(batch.records.len());
             batch.waiting = true;
         }
+        recorded::enter(batch, span::Step::Decode);
         discard_revoked(&batch.spans, &batch.records, &mut batch.progress);
         let waits = self.decode_pending(batch);
         self.count_decoded(batch, ctx)?;
         if let Some((source, id)) = waits {
+            recorded::waits(batch);
             return Err(self.wait(batch, source, id));
         }
         (batch.waiting, batch.decoded) = (false, true);
         if !self.waiting.is_empty() {
             self.goes_on(batch);
         }
+        recorded::leave(batch);
         self.sort(batch);
         Ok(())
     }
@@ -201,6 +206,7 @@ impl FormatSteps {
     pub(super) fn encode(&mut self, batch: &mut InFlightBatch, ctx: &ChainContext<'_>) -> Step {
         let (step, mut last, begun) = (self.stages + 1, None, rt::now());
         self.scratch.begin_batch();
+        recorded::enter(batch, span::Step::Encode);
         let mut settled = SettledCount::default();
         for index in 0..batch.leaving.len() {
             let ChainOutput::Output { output, mut record, origin, stage } = batch.leaving[index] else { continue };
@@ -217,12 +223,18 @@ impl FormatSteps {
                     let (class, stage) = (Class::Encode, self.stages);
                     batch.failures.push(Failure { class, reason, stage, path, attempts: 1, output: name });
                     last = Some(origin.input);
+                    if let Some(recorded) = &mut batch.recorded {
+                        recorded.failed(origin.input, class.as_str());
+                    }
                     let failure = batch.failures.len() as u32 - 1;
                     ChainOutput::DeadLetter { input: origin.input, failure }
                 }
             };
         }
         self.spent += rt::now() - begun;
+        if let Some(recorded) = &mut batch.recorded {
+            recorded.leave(span::StepCounts { failed: settled.failed as usize, ..span::StepCounts::default() });
+        }
         self.count_encoded(batch, ctx, step, settled, last)
     }
 

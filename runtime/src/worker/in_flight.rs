@@ -7,6 +7,7 @@ use crate::failure::Failure;
 use crate::plugin::{Change, HeadersChange, Produced};
 use crate::sink::receipt::OpenSpan;
 use crate::stage::Progress;
+use crate::traces::BatchTrace;
 
 /// No path node: the record was the only one, or the first, in every stage.
 pub(super) const NO_PATH: u32 = u32::MAX;
@@ -91,6 +92,8 @@ pub struct InFlightBatch {
     pub progress: Progress,
     /// How long its calls took, where somebody traces them.
     pub stage_time: Duration,
+    /// What is recorded of it, where it has sampled records.
+    pub recorded: Option<BatchTrace>,
     /// The stage that a probe is meant for.
     pub probe: Option<usize>,
     /// Whether the probe has come as far as that stage.
@@ -125,6 +128,7 @@ impl InFlightBatch {
         self.paths.clear();
         (self.dropped, self.decoded, self.stage, self.waiting) = (0, false, 0, false);
         self.stage_time = Duration::ZERO;
+        self.recorded = None;
         (self.moved, self.copied) = (0, 0);
         (self.probe, self.probed, self.ahead) = (None, false, false);
         let mut batch = std::mem::take(&mut self.batch);

@@ -7,6 +7,7 @@ mod format_steps;
 mod in_flight;
 mod observer;
 pub mod outcome;
+mod recorded;
 mod relocation;
 pub mod retry_budget;
 mod retry_queue;
@@ -41,6 +42,7 @@ use crate::sink::receipt::{OpenSpan, Span};
 use crate::stage::Stage;
 use crate::stage::breaker::Breaker;
 use crate::stage::timeouts::StageTimeouts;
+use crate::traces::Tracer;
 use crate::view::ViewCell;
 
 /// Circuit breakers behind those of the stages: for decoding, and for encoding.
@@ -116,6 +118,8 @@ pub struct PipelineContext {
     pub sink_events: SinkEvents,
     /// Set while a circuit breaker is open: only probes are worked on.
     pub tripped: AtomicBool,
+    /// What traces sampled records, where the plan asks for that.
+    pub tracer: Option<Arc<Tracer>>,
     /// What became of each record, where a replay wants to know.
     pub outcomes: Option<ReplayOutcomes>,
     /// Whether what has come through the chain is kept until [`WorkerMessage::Deliver`]: so no transaction is open
@@ -277,6 +281,9 @@ impl Worker {
         let mut batch = std::mem::take(&mut self.spare);
         batch.begin(job.batch, job.spans, job.probe);
         batch.ahead = job.ahead;
+        if let (Some(tracer), false) = (&self.context.tracer, job.ahead) {
+            batch.recorded = tracer.begin(&batch.batch);
+        }
         let (retries, mut advancer) = self.advancer();
         retries.take(&mut batch, &mut |batch| advancer.advance(batch));
         let memory = batch.finish();

@@ -97,6 +97,12 @@ impl InFlightBatch {
             }
         }
         self.move_leaving(split, &mut parts, &new_inputs, &mut paths, |part, record| own(&relocations, part, record));
+        if let Some(recorded) = &self.recorded {
+            for (number, part) in parts.iter_mut().enumerate() {
+                let own = |input: u32| (split.part(input) == Some(number)).then(|| new_inputs[input as usize]);
+                part.recorded = recorded.fork(&part.batch, own);
+            }
+        }
         self.keep_rest(split);
         self.fork_spans(split, &mut parts);
         parts

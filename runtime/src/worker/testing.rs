@@ -126,6 +126,7 @@ pub(super) fn pipeline(delivery: &str, stages: &[&str], limits: TopicLimits) -> 
         events: worker_events,
         sink_events,
         tripped: AtomicBool::new(false),
+        tracer: None,
         outcomes: None,
         keeps_completed: false,
     };

@@ -2,6 +2,7 @@
 //! counted.
 
 mod formats;
+mod traces;
 
 use std::sync::atomic::AtomicUsize;
 

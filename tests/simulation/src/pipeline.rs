@@ -191,6 +191,7 @@ fn plan(setup: &Setup, name: Option<String>) -> Plan {
         transaction_timeout: millis(setup.transaction_timeout),
         drain: millis(setup.drain),
         kafka_patience: Duration::from_secs(60),
+        traces: None,
         show: Default::default(),
         embedded: false,
         files: String::new(),

@@ -129,6 +129,11 @@ pub const ALL: &[Definition] = &[
         "Requests to the schema registry: answered, unknown (no such schema), refused, absent (no answer of a registry).",
     ),
     counter(
+        "sluice_trace_spans_total",
+        &["pipeline", "result"],
+        "Spans of traces: exported (taken by the collector), dropped (it did not take them, or there was no room).",
+    ),
+    counter(
         "sluice_log_lines_lost_total",
         &[],
         "Log lines that were not written: standard error was not read, or too many came.",

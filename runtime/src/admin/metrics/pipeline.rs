@@ -6,7 +6,7 @@ use super::exposition::Exposition;
 use crate::admin::api::State;
 use crate::admin::registry::Entry;
 use crate::admin::views;
-use crate::counters::{Rebalance, RegistryCounters, StageCounters};
+use crate::counters::{Rebalance, RegistryCounters, StageCounters, TraceCounters};
 use crate::error::PipelineError;
 use crate::failure::Class;
 use crate::kafka::ErrorKind;
@@ -48,6 +48,10 @@ fn collect_life(all: &mut Exposition, name: &str, entry: &Entry, view: &Pipeline
     for (result, requests) in [("answered", answered), ("unknown", unknown), ("refused", refused), ("absent", absent)] {
         let labels = [("pipeline", name), ("result", result)];
         all.count("sluice_registry_requests_total", &labels, requests.get());
+    }
+    let TraceCounters { exported, dropped } = &*entry.counters.traces;
+    for (result, spans) in [("exported", exported), ("dropped", dropped)] {
+        all.count("sluice_trace_spans_total", &[("pipeline", name), ("result", result)], spans.get());
     }
 }
 

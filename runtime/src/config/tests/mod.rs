@@ -54,6 +54,13 @@ dlq: { topic: order_status.dlq, oversize: drop_value, connect_headers: true, cre
 breaker: { share: 0.25, window: 10s, min_records: 50, on_break: stop }
 commit_interval: 500ms
 drain: 10s
+traces:
+  endpoint: http://${COLLECTOR:-collector}:4318/v1/traces
+  sample: 0.25
+  propagate: true
+  headers: { x-team: "${SECRET_VALUE}" }
+  attributes: { deployment.environment.name: test }
+  timeout: 2s
 "#;
 
 /// The least that a file must say.
@@ -117,6 +124,11 @@ fn everything_that_a_file_says_is_in_the_plan() {
     assert_eq!(first.on_error.max_backoff, Duration::from_secs(60));
     assert_eq!(second.config, r#"{"plain":2,"yes_is_text":"yes","escaped":"${N}"}"#);
     assert_eq!(second.plugin, "./plugins/filter-json.wasm");
+    let traces = plan.traces.as_ref().unwrap();
+    assert_eq!((&*traces.endpoint, traces.sample), ("http://collector:4318/v1/traces", 0.25));
+    assert_eq!((traces.propagate, traces.timeout), (true, Duration::from_secs(2)));
+    assert_eq!(traces.headers, [("x-team".to_owned(), "hunter2".to_owned())]);
+    assert_eq!(traces.attributes, [("deployment.environment.name".to_owned(), "test".to_owned())]);
     let names: Vec<&str> = plan.outputs.iter().map(|output| &*output.name).collect();
     assert_eq!(names, ["default", "audit", "rest"]);
     let Target::Topic(topic) = &plan.outputs[0].target else { panic!("a topic") };

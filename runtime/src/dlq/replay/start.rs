@@ -159,6 +159,7 @@ fn shared(
         events: WorkerEvents::new(sender.clone(), Wakeup::default()),
         sink_events,
         tripped: AtomicBool::new(false),
+        tracer: None,
         outcomes: Some(ReplayOutcomes::default()),
         keeps_completed: true,
     })

@@ -203,6 +203,7 @@ impl Answers {
             events: WorkerEvents::new::<Event>(sender, Wakeup::default()),
             sink_events,
             tripped: AtomicBool::new(false),
+            tracer: None,
             outcomes: None,
             keeps_completed: false,
         };
