@@ -217,11 +217,9 @@ impl Printer {
             let header = |name| record.header(name).unwrap_or_default();
             let (class, stage, reason) =
                 (header("sluice.error.class"), header("sluice.error.stage"), header("sluice.error.reason"));
-            return Ok(writeln!(
-                self.out,
-                "x {topic}  {key}  {value}\n    {class} in stage \"{stage}\": {}",
-                shorten(reason)
-            )?);
+            // What cannot be decoded or encoded fails in none.
+            let place = if stage.is_empty() { String::new() } else { format!(" in stage \"{stage}\"") };
+            return Ok(writeln!(self.out, "x {topic}  {key}  {value}\n    {class}{place}: {}", shorten(reason))?);
         }
         Ok(writeln!(self.out, "> {topic}  {key}  {value}")?)
     }

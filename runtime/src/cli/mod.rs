@@ -36,7 +36,7 @@ use crate::limits;
 use crate::log;
 use crate::plugin::{CacheDirs, Engine};
 
-/// The exit code of a command that failed at work.
+/// The exit code of a runtime failure.
 pub const FAILED: u8 = 1;
 /// The exit code of wrong usage or configuration.
 pub const WRONG_USE: u8 = 2;
