@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use sluicebox_tests::{program, repository};
@@ -125,13 +125,30 @@ fn collect(folder: &Path, text: &mut String) {
 }
 
 #[test]
+fn the_cookbook_has_as_many_recipes_as_the_documents_say() {
+    let recipes = read("docs/cookbook.md").text.lines().filter(|line| line.starts_with("### ")).count();
+    for path in ["README.md", "docs/README.md"] {
+        assert!(read(path).text.contains(&format!(" {recipes} recipes")), "{path}: there are {recipes}");
+    }
+}
+
+#[test]
 fn no_line_is_too_long_to_read() {
-    for path in documents() {
-        let (mut is_block, text) = (false, read(&path).text);
+    let mut pages = documents();
+    pages.extend(["ARCHITECTURE.md", "bench/README.md", "bench/RESULTS.md"].map(PathBuf::from));
+    for folder in ["plugins", "plugins/sdk", "tests"] {
+        let entries = repository().join(folder).read_dir().expect("a folder of the repository");
+        let readmes =
+            entries.map(|entry| Path::new(folder).join(entry.expect("an entry").file_name()).join("README.md"));
+        pages.extend(readmes.filter(|readme| repository().join(readme).exists()));
+    }
+    assert!(pages.len() > 50, "pages: {}", pages.len());
+    for path in pages {
+        let (mut is_block, text) = (false, fs::read_to_string(repository().join(&path)).expect("a page can be read"));
         for (number, line) in text.lines().enumerate() {
             let is_fence = line.trim_start().starts_with("```");
             is_block ^= is_fence;
-            let is_free = is_block || is_fence || line.trim_start().starts_with('|');
+            let is_free = is_block || is_fence || line.trim_start().starts_with(['|', '!']);
             let length = line.chars().count();
             assert!(is_free || length <= COLUMNS, "{}:{}: {length} columns", path.display(), number + 1);
         }
