@@ -112,16 +112,36 @@ fn every_message_of_the_troubleshooting_page_is_one_of_the_program() {
     assert!(found > 25, "the page has messages: {found}");
 }
 
-/// Appends all Rust sources below a directory.
+/// Appends all Rust sources below a directory, but tests.
 fn collect(folder: &Path, text: &mut String) {
     for entry in fs::read_dir(folder).expect("the sources can be read") {
         let path = entry.expect("the sources can be read").path();
+        if path.file_stem().is_some_and(|name| name == "tests" || name == "testing") {
+            continue;
+        }
         if path.is_dir() {
             collect(&path, text);
         } else if path.extension().is_some_and(|is| is == "rs") {
-            text.push_str(&fs::read_to_string(&path).expect("a source can be read"));
+            let source = fs::read_to_string(&path).expect("a source can be read");
+            text.push_str(source.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default());
         }
     }
+}
+
+#[test]
+fn every_log_line_has_a_target_that_the_page_on_monitoring_names() {
+    let mut sources = String::new();
+    collect(&repository().join("runtime/src"), &mut sources);
+    let page = read("docs/monitoring.md").text;
+    let mut found = 0;
+    let levels = ["error", "warn", "info", "debug"].map(|level| format!("tracing::{level}!("));
+    for call in levels.iter().flat_map(|level| sources.split(level.as_str()).skip(1)) {
+        let target = call.trim_start().strip_prefix("target: \"").and_then(|rest| rest.split('"').next());
+        let target = target.unwrap_or_else(|| panic!("no target: {}", &call[..call.len().min(80)]));
+        assert!(page.contains(&format!("`{target}`")), "docs/monitoring.md does not name the target {target}");
+        found += 1;
+    }
+    assert!(found > 60, "log lines: {found}");
 }
 
 #[test]

@@ -111,7 +111,7 @@ impl Cache {
         let user = unsafe { libc::geteuid() };
         let usable = |dir: &Option<PathBuf>, role, without: &str| {
             let opened = open(dir.as_ref()?, role, user, dirs.trust_parents);
-            opened.inspect_err(|error| tracing::warn!("{without}: {error}")).ok()
+            opened.inspect_err(|error| tracing::warn!(target: "plugin", "{without}: {error}")).ok()
         };
         let own = usable(&dirs.own, Role::Own, "compiled plugins are not kept, each start compiles them again");
         let precompiled =
@@ -144,7 +144,7 @@ impl Cache {
         match unsafe { Component::deserialize_file(engine, file) } {
             Ok(component) => Some(component),
             Err(error) => {
-                tracing::debug!("{}: {error:#}; it is compiled again", file.display());
+                tracing::debug!(target: "plugin", "{}: {error:#}; it is compiled again", file.display());
                 None
             }
         }
@@ -162,7 +162,7 @@ impl Cache {
 
     fn warn(&self, message: &str) {
         if !self.warned.swap(true, Ordering::Relaxed) {
-            tracing::warn!("{message}");
+            tracing::warn!(target: "plugin", "{message}");
         }
     }
 }

@@ -58,6 +58,7 @@ impl Engine {
         let limit = address_space_limit().filter(|limit| *limit < ROOM_FOR_RESERVATIONS);
         if let Some(limit) = limit {
             tracing::warn!(
+                target: "plugin",
                 "the address space of this process is limited to {} MiB (`ulimit -v`), which is too little to reserve 4 GiB \
                  for each plugin instance: plugins run slower, with their memory's bounds checked",
                 limit >> 20
