@@ -13,6 +13,8 @@ use crate::{documents, read};
 const COLUMNS: usize = 120;
 /// Commands that are there and are not listed.
 const HIDDEN: [&str; 2] = ["man", "help"];
+/// Variables that the build reads, or programs that are built for tests, without their prefix.
+const OF_THE_BUILD: [&str; 4] = ["COMMIT", "TARGET", "WASMTIME", "FAILPOINT"];
 
 /// Options of our own names in a text in backquotes; what follows `--` alone is another program's.
 fn options(quoted: &str) -> impl Iterator<Item = &str> {
@@ -142,6 +144,17 @@ fn every_log_line_has_a_target_that_the_page_on_monitoring_names() {
         found += 1;
     }
     assert!(found > 60, "log lines: {found}");
+}
+
+#[test]
+fn every_variable_that_the_program_reads_is_in_the_reference() {
+    let mut sources = String::new();
+    collect(&repository().join("runtime/src"), &mut sources);
+    let page = read("docs/cli.md").text;
+    let names = sources.split("\"SLUICE_").skip(1).filter_map(|rest| rest.split('"').next());
+    let names: BTreeSet<&str> = names.filter(|name| !OF_THE_BUILD.contains(name)).collect();
+    let missing: Vec<_> = names.iter().filter(|name| !page.contains(&format!("SLUICE_{name}"))).collect();
+    assert!(names.len() > 5 && missing.is_empty(), "docs/cli.md does not tell of {missing:?}, of {names:?}");
 }
 
 #[test]

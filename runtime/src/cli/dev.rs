@@ -39,7 +39,7 @@ Examples:
   echo '{\"status\":\"paid\"}' | sluice dev orders.yaml
   sluice dev orders.yaml --records sample.txt --watch
   sluice dev orders.yaml --page
-  sluice dlq show orders.yaml 2/4711 --json --as-input | sluice dev orders.yaml --records-format json";
+  sluice dlq show orders.yaml 2/4711 --json --as-input | sluice dev orders.yaml --records-format record";
 
 /// Run one pipeline on sample records, without Kafka.
 #[derive(clap::Args)]
