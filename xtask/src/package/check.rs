@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail};
 use super::image::COMPILED;
 use super::stage::Stage;
 use super::tools::Tools;
-use super::{GLIBC, Packages, version};
+use super::{GLIBC, Packages, booted, version};
 use crate::run;
 use crate::steps::Steps;
 use crate::system;
@@ -38,9 +38,10 @@ const FOREIGN: [&str; 2] = ["ScaledObject", "PodMonitor"];
 
 /// Runs all checks; one that fails does not keep the others from running.
 pub fn all(workspace: &Workspace, tools: &Tools, stage: &Stage, packages: &Packages) -> Result<()> {
-    if !system::apt_has(&DEBIAN) {
-        system::require_install_rights("no lintian", "apt-get install lintian systemd")?;
-        system::apt_install(&DEBIAN)?;
+    let needed = [&DEBIAN[..], &booted::DEBIAN].concat();
+    if !system::apt_has(&needed) {
+        system::require_install_rights("no lintian", &format!("apt-get install {}", needed.join(" ")))?;
+        system::apt_install(&needed)?;
     }
     let mut steps = Steps::default();
     steps.run("shared libraries", || libraries(&stage.root().join("bin/sluice")));
@@ -50,6 +51,7 @@ pub fn all(workspace: &Workspace, tools: &Tools, stage: &Stage, packages: &Packa
         run::run(Command::new("lintian").args(["--fail-on", "error,warning", "--allow-root"]).arg(&packages.debian))
     });
     steps.run("systemd unit", || unit(workspace, stage));
+    steps.run("booted service", || booted::check(workspace, &packages.debian));
     steps.run("image", || image(packages));
     steps.run("Helm chart", || chart(workspace, tools));
     steps.run("compose file", || {

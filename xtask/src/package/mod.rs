@@ -1,6 +1,7 @@
 //! `cargo xtask package`: everything that is given to others, made on one machine: a tarball, a Debian package and an
 //! image; and `--check`, which tries each of them where no toolchain is.
 
+mod booted;
 mod check;
 mod debian;
 mod image;
