@@ -14,6 +14,8 @@ use crate::surroundings;
 /// The page of results, and where its plots are.
 const PAGE: &str = "bench/RESULTS.md";
 const PLOTS: &str = "bench/plots";
+/// The longest line of Markdown outside of tables.
+const COLUMNS: usize = 120;
 
 /// A table: the first column is text, the others are figures.
 pub struct Table {
@@ -112,8 +114,28 @@ pub fn write_section(document: &str, name: &str, text: &str) -> Result<()> {
     let (begin, end) = (format!("<!-- {name} -->\n"), format!("<!-- end of {name} -->"));
     let found = old.split_once(&begin).and_then(|(head, rest)| Some((head, rest.split_once(&end)?.1)));
     let (head, tail) = found.with_context(|| format!("{document} has no section {name}"))?;
-    let new = format!("{head}{begin}{text}\n{}\n{end}{tail}", surroundings::sentence());
+    let new = format!("{head}{begin}{}\n{}\n{end}{tail}", wrapped(text), wrapped(&surroundings::sentence()));
     fs::write(&path, new).with_context(|| format!("cannot write {document}"))
+}
+
+/// A text of Markdown whose lines, but those of tables and pictures, have at most so many columns.
+fn wrapped(text: &str) -> String {
+    let mut wrapped = String::new();
+    for line in text.split_inclusive('\n') {
+        let is_free = line.starts_with(['|', '!']);
+        let mut columns = 0;
+        for word in line.split_inclusive(' ') {
+            let width = word.trim_end().chars().count();
+            if columns > 0 && columns + width > COLUMNS && !is_free {
+                wrapped.truncate(wrapped.trim_end().len());
+                wrapped.push('\n');
+                columns = 0;
+            }
+            wrapped.push_str(word);
+            columns += word.chars().count();
+        }
+    }
+    wrapped
 }
 
 /// One part's results, appended to `bench/PART.jsonl` in the target folder.
@@ -185,6 +207,13 @@ mod tests {
         let mut table = Table::new(&["what", "ns", "ratio"]);
         table.row(vec!["jq".to_owned(), "1".to_owned()]);
         assert_eq!(table.markdown(), "| what | ns | ratio |\n|---|---:|---:|\n| jq | 1 |  |\n");
+    }
+
+    #[test]
+    fn long_lines_are_wrapped_but_in_tables() {
+        let (word, row) = ("x".repeat(50), format!("| {} |\n", "cell ".repeat(40)));
+        let text = format!("{word} {word} {word} y\n\n{row}z");
+        assert_eq!(wrapped(&text), format!("{word} {word}\n{word} y\n\n{row}z"));
     }
 
     #[test]

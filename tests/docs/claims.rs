@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use sluicebox_tests::{program, repository};
@@ -13,6 +13,8 @@ use crate::{documents, read};
 const COLUMNS: usize = 120;
 /// Commands that are there and are not listed.
 const HIDDEN: [&str; 2] = ["man", "help"];
+/// Variables that the build reads, or programs that are built for tests, without their prefix.
+const OF_THE_BUILD: [&str; 4] = ["COMMIT", "TARGET", "WASMTIME", "FAILPOINT"];
 
 /// Options of our own names in a text in backquotes; what follows `--` alone is another program's.
 fn options(quoted: &str) -> impl Iterator<Item = &str> {
@@ -112,26 +114,74 @@ fn every_message_of_the_troubleshooting_page_is_one_of_the_program() {
     assert!(found > 25, "the page has messages: {found}");
 }
 
-/// Appends all Rust sources below a directory.
+/// Appends all Rust sources below a directory, but tests.
 fn collect(folder: &Path, text: &mut String) {
     for entry in fs::read_dir(folder).expect("the sources can be read") {
         let path = entry.expect("the sources can be read").path();
+        if path.file_stem().is_some_and(|name| name == "tests" || name == "testing") {
+            continue;
+        }
         if path.is_dir() {
             collect(&path, text);
         } else if path.extension().is_some_and(|is| is == "rs") {
-            text.push_str(&fs::read_to_string(&path).expect("a source can be read"));
+            let source = fs::read_to_string(&path).expect("a source can be read");
+            text.push_str(source.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default());
         }
     }
 }
 
 #[test]
+fn every_log_line_has_a_target_that_the_page_on_monitoring_names() {
+    let mut sources = String::new();
+    collect(&repository().join("runtime/src"), &mut sources);
+    let page = read("docs/monitoring.md").text;
+    let mut found = 0;
+    let levels = ["error", "warn", "info", "debug"].map(|level| format!("tracing::{level}!("));
+    for call in levels.iter().flat_map(|level| sources.split(level.as_str()).skip(1)) {
+        let target = call.trim_start().strip_prefix("target: \"").and_then(|rest| rest.split('"').next());
+        let target = target.unwrap_or_else(|| panic!("no target: {}", &call[..call.len().min(80)]));
+        assert!(page.contains(&format!("`{target}`")), "docs/monitoring.md does not name the target {target}");
+        found += 1;
+    }
+    assert!(found > 60, "log lines: {found}");
+}
+
+#[test]
+fn every_variable_that_the_program_reads_is_in_the_reference() {
+    let mut sources = String::new();
+    collect(&repository().join("runtime/src"), &mut sources);
+    let page = read("docs/cli.md").text;
+    let names = sources.split("\"SLUICE_").skip(1).filter_map(|rest| rest.split('"').next());
+    let names: BTreeSet<&str> = names.filter(|name| !OF_THE_BUILD.contains(name)).collect();
+    let missing: Vec<_> = names.iter().filter(|name| !page.contains(&format!("SLUICE_{name}"))).collect();
+    assert!(names.len() > 5 && missing.is_empty(), "docs/cli.md does not tell of {missing:?}, of {names:?}");
+}
+
+#[test]
+fn the_cookbook_has_as_many_recipes_as_the_documents_say() {
+    let recipes = read("docs/cookbook.md").text.lines().filter(|line| line.starts_with("### ")).count();
+    for path in ["README.md", "docs/README.md"] {
+        assert!(read(path).text.contains(&format!(" {recipes} recipes")), "{path}: there are {recipes}");
+    }
+}
+
+#[test]
 fn no_line_is_too_long_to_read() {
-    for path in documents() {
-        let (mut is_block, text) = (false, read(&path).text);
+    let mut pages = documents();
+    pages.extend(["ARCHITECTURE.md", "bench/README.md", "bench/RESULTS.md"].map(PathBuf::from));
+    for folder in ["plugins", "plugins/sdk", "tests"] {
+        let entries = repository().join(folder).read_dir().expect("a folder of the repository");
+        let readmes =
+            entries.map(|entry| Path::new(folder).join(entry.expect("an entry").file_name()).join("README.md"));
+        pages.extend(readmes.filter(|readme| repository().join(readme).exists()));
+    }
+    assert!(pages.len() > 50, "pages: {}", pages.len());
+    for path in pages {
+        let (mut is_block, text) = (false, fs::read_to_string(repository().join(&path)).expect("a page can be read"));
         for (number, line) in text.lines().enumerate() {
             let is_fence = line.trim_start().starts_with("```");
             is_block ^= is_fence;
-            let is_free = is_block || is_fence || line.trim_start().starts_with('|');
+            let is_free = is_block || is_fence || line.trim_start().starts_with(['|', '!']);
             let length = line.chars().count();
             assert!(is_free || length <= COLUMNS, "{}:{}: {length} columns", path.display(), number + 1);
         }

@@ -76,6 +76,32 @@ impl Document {
     }
 }
 
+impl Document {
+    /// Links to sections of Markdown files: the file, empty for this one, and the section.
+    pub fn sections(&self) -> Vec<(String, String)> {
+        let targets = self.text.split("](").skip(1).filter_map(|rest| rest.split_once(')'));
+        let files = targets.map(|(target, _)| target).filter(|target| !target.contains("://"));
+        let parts = files.filter_map(|target| target.split_once('#'));
+        parts.map(|(file, section)| (file.to_owned(), section.to_owned())).collect()
+    }
+}
+
+/// The headings of a text, without those lines of its blocks that look like one.
+pub fn headings(text: &str) -> impl Iterator<Item = &str> {
+    let mut is_block = false;
+    text.lines().filter_map(move |line| {
+        is_block ^= line.starts_with("```");
+        let heading = line.trim_start_matches('#');
+        (!is_block && heading.len() < line.len()).then(|| heading.trim())
+    })
+}
+
+/// The name by which a link leads to a heading, as GitHub makes it.
+pub fn anchor(heading: &str) -> String {
+    let kept = heading.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
+    kept.map(|c| if c == ' ' { '-' } else { c.to_ascii_lowercase() }).collect()
+}
+
 struct Fenced<'t> {
     line: usize,
     info: &'t str,

@@ -155,6 +155,23 @@ fn every_link_leads_to_a_file() {
     }
 }
 
+#[test]
+fn every_link_to_a_section_leads_to_a_heading() {
+    let mut found = 0;
+    for path in documents() {
+        let folder = path.parent().expect("a document lies in a folder").to_owned();
+        let document = read(&path);
+        for (link, section) in document.sections() {
+            let target = if link.is_empty() { path.clone() } else { folder.join(&link) };
+            let text = std::fs::read_to_string(repository().join(&target)).expect("a page that is linked");
+            let is_there = document::headings(&text).any(|heading| document::anchor(heading) == section);
+            assert!(is_there, "{}: {link} has no section #{section}", path.display());
+            found += 1;
+        }
+    }
+    assert!(found > 20, "links to sections: {found}");
+}
+
 /// The documents that are tested, by their paths in the repository.
 fn documents() -> Vec<PathBuf> {
     let folder = repository().join("docs").read_dir().expect("the folder docs");

@@ -27,6 +27,7 @@ mod oauthbearer;
 mod order_status;
 mod page;
 mod pipeline_tests;
+mod precompiled;
 mod registry;
 mod reload;
 mod retries;

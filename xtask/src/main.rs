@@ -55,7 +55,8 @@ Usage: cargo xtask COMMAND
   jq-suite FILES  jq's own test cases on the plugin `jq`; those that differ have to stand in the plugin's README
   deny [CHECK]    licences, duplicate versions and sources of all dependencies; `advisories` where GitHub can be reached
   package         a tarball, a Debian package and an OCI image of the program and its plugins, in target/package; with
-                  --check each is tried where no toolchain is, and unit, chart and manifests are validated
+                  --check each is tried where no toolchain is, and unit, chart and manifests are validated;
+                  --program FILE packs this program and the plugins as they lie there, and builds nothing
   help            this text
 
 Everything that is made lies in the target folder (CARGO_TARGET_DIR, else target/).

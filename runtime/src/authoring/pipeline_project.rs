@@ -12,6 +12,17 @@ use super::usage::wrong_use;
 const README: &str = include_str!("pipeline_readme.md");
 /// What `sluice dev` is told of records with keys, headers and timestamps.
 const JSON_RECORDS: &str = " --records-format record";
+/// The schemas of the example with Avro.
+const AVRO_SCHEMAS: [(&str, &str); 2] = [
+    ("schemas/order.avsc", include_str!("../../../pipelines/schemas/order.avsc")),
+    ("schemas/shipped-order.avsc", include_str!("../../../pipelines/schemas/shipped-order.avsc")),
+];
+/// What the README tells of the schemas: a row of its table, and commands.
+const ABOUT_SCHEMAS: [&str; 2] = [
+    "| `schemas/` | the schemas of input and output; `sluice schema pull` fetches those of your topics |\n",
+    "\nThe schema registry is at `SCHEMA_REGISTRY` (default: `http://localhost:8081`). `sluice schema check {{name}}.yaml`\n\
+     asks it whether the output's schema is compatible with what is registered. Tests need no registry.\n",
+];
 
 /// The example that a new pipeline begins as.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -23,6 +34,8 @@ pub enum Example {
     OrderStatus,
     /// Send each record to one topic as it came, and by a field to others
     FanOut,
+    /// Read and write Avro with a schema registry; its schemas are in files, so tests need no registry
+    Avro,
     /// Select, compute and make many records of one, in SQL
     Sql,
 }
@@ -36,6 +49,8 @@ struct Parts {
     records: &'static str,
     /// The arguments of `sluice dev` that say how the records are written; empty: plain values.
     format: &'static str,
+    /// The schemas that its file names, each with its path.
+    schemas: &'static [(&'static str, &'static str)],
 }
 
 impl Example {
@@ -47,6 +62,7 @@ impl Example {
                 tests: include_str!("../../../pipelines/first.test.yaml"),
                 records: include_str!("../../../pipelines/samples/first.jsonl"),
                 format: "",
+                schemas: &[],
             },
             Example::OrderStatus => Parts {
                 name: "order-status",
@@ -54,6 +70,7 @@ impl Example {
                 tests: include_str!("../../../pipelines/order-status.test.yaml"),
                 records: include_str!("../../../pipelines/samples/order-status.jsonl"),
                 format: JSON_RECORDS,
+                schemas: &[],
             },
             Example::FanOut => Parts {
                 name: "fan-out",
@@ -61,6 +78,15 @@ impl Example {
                 tests: include_str!("../../../pipelines/fan-out.test.yaml"),
                 records: include_str!("../../../pipelines/samples/fan-out.jsonl"),
                 format: "",
+                schemas: &[],
+            },
+            Example::Avro => Parts {
+                name: "orders-avro",
+                pipeline: include_str!("../../../pipelines/orders-avro.yaml"),
+                tests: include_str!("../../../pipelines/orders-avro.test.yaml"),
+                records: include_str!("../../../pipelines/samples/orders-avro.jsonl"),
+                format: JSON_RECORDS,
+                schemas: &AVRO_SCHEMAS,
             },
             Example::Sql => Parts {
                 name: "orders-sql",
@@ -68,6 +94,7 @@ impl Example {
                 tests: include_str!("../../../pipelines/orders-sql.test.yaml"),
                 records: include_str!("../../../pipelines/samples/orders-sql.jsonl"),
                 format: JSON_RECORDS,
+                schemas: &[],
             },
         }
     }
@@ -93,13 +120,18 @@ pub fn create_pipeline(parent: &Path, name: &str, example: Example) -> Result<Pa
     let renamed = |text: &str| text.replace(&format!("{}.yaml", parts.name), &format!("{name}.yaml"));
     let pipeline = parts.pipeline.replacen(&format!("name: {}\n", parts.name), &format!("name: {name}\n"), 1);
     let tests = renamed(parts.tests).replacen("pipelines/", "", 1);
-    let readme = README.replace("{{name}}", name).replace("{{about}}", about).replace("{{format}}", parts.format);
+    let [row, commands] = if parts.schemas.is_empty() { [""; 2] } else { ABOUT_SCHEMAS };
+    let readme = README.replace("{{schemas}}\n", row).replace("{{registry}}\n", commands);
+    let readme = readme.replace("{{name}}", name).replace("{{about}}", about).replace("{{format}}", parts.format);
     for (file, text) in [
         (format!("{name}.yaml"), pipeline.as_str()),
         (format!("{name}.test.yaml"), &tests),
         ("samples.jsonl".to_owned(), parts.records),
         ("README.md".to_owned(), &readme),
     ] {
+        write(&folder.join(file), text.as_bytes())?;
+    }
+    for (file, text) in parts.schemas {
         write(&folder.join(file), text.as_bytes())?;
     }
     Ok(folder)
@@ -122,6 +154,11 @@ mod tests {
             assert!(!text("samples.jsonl").is_empty());
             let readme = text("README.md");
             assert!(!readme.contains("{{") && readme.contains(&example.dev_arguments()), "{readme}");
+            let named = text("orders-eu.yaml").matches(".avsc").count();
+            let schemas = example.parts().schemas;
+            assert_eq!(named, schemas.len());
+            assert!(schemas.iter().all(|(file, content)| text(file) == *content));
+            assert_eq!(readme.contains("sluice schema check orders-eu.yaml"), !schemas.is_empty());
         }
     }
 

@@ -1,4 +1,4 @@
-//! `sluice check`: validates everything that can be known before start.
+//! `sluice check`: validates pipeline files, plugins and the configuration of stages.
 
 use std::fs;
 use std::io::Write as _;

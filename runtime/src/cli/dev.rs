@@ -39,7 +39,7 @@ Examples:
   echo '{\"status\":\"paid\"}' | sluice dev orders.yaml
   sluice dev orders.yaml --records sample.txt --watch
   sluice dev orders.yaml --page
-  sluice dlq show orders.yaml 2/4711 --json --as-input | sluice dev orders.yaml --records-format json";
+  sluice dlq show orders.yaml 2/4711 --json --as-input | sluice dev orders.yaml --records-format record";
 
 /// Run one pipeline on sample records, without Kafka.
 #[derive(clap::Args)]
@@ -217,11 +217,9 @@ impl Printer {
             let header = |name| record.header(name).unwrap_or_default();
             let (class, stage, reason) =
                 (header("sluice.error.class"), header("sluice.error.stage"), header("sluice.error.reason"));
-            return Ok(writeln!(
-                self.out,
-                "x {topic}  {key}  {value}\n    {class} in stage \"{stage}\": {}",
-                shorten(reason)
-            )?);
+            // What cannot be decoded or encoded fails in none.
+            let place = if stage.is_empty() { String::new() } else { format!(" in stage \"{stage}\"") };
+            return Ok(writeln!(self.out, "x {topic}  {key}  {value}\n    {class}{place}: {}", shorten(reason))?);
         }
         Ok(writeln!(self.out, "> {topic}  {key}  {value}")?)
     }

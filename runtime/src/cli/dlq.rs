@@ -84,7 +84,7 @@ struct ShowArguments {
     /// Print only the bytes of its key or value
     #[arg(long, value_name = "PART", value_enum, conflicts_with = "json")]
     raw: Option<Part>,
-    /// Print the record as one line of JSON, as `sluice dev --records-format json` reads it
+    /// Print the record as one line of JSON, as `sluice dev --records-format record` reads it
     #[arg(long)]
     json: bool,
     /// With --json: leave out the headers that sluice added

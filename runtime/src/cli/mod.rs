@@ -36,7 +36,7 @@ use crate::limits;
 use crate::log;
 use crate::plugin::{CacheDirs, Engine};
 
-/// The exit code of a command that failed at work.
+/// The exit code of a runtime failure.
 pub const FAILED: u8 = 1;
 /// The exit code of wrong usage or configuration.
 pub const WRONG_USE: u8 = 2;
@@ -55,6 +55,8 @@ Environment:
   SLUICE_PRECOMPILED_DIR  Directory of plugins that were compiled before, which is only read
   SLUICE_CACHE_TRUST      parents: do not check the directories above these two (in a container)
   SLUICE_ADMIN            Admin address for pause, resume, tap and top [default: 127.0.0.1:9646]
+  SLUICE_PROFILE          perfmap: name the functions of plugins for Linux' perf, in /tmp/perf-PID.map
+  WASI_SDK_PATH           A WASI SDK to build plugins in C with
   RUST_LOG                Filter for log messages, such as info,kafka=debug
   NO_COLOR                Disables colors
 

@@ -9,7 +9,9 @@ use crate::authoring::{Example, create_pipeline};
 const EXAMPLES: &str = "\
 Examples:
   sluice new orders
-  sluice new orders --from sql";
+  sluice new orders --from sql
+
+A plugin of your own, with a pipeline to run it in: sluice plugin new";
 
 /// Create a pipeline with tests, sample records and a README.
 #[derive(clap::Args)]

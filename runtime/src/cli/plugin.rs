@@ -1,5 +1,6 @@
-//! `sluice plugin`: create, build, test, list and inspect plugins.
+//! `sluice plugin`: create, build, test, list, inspect and compile plugins.
 
+mod compile;
 mod list;
 mod test;
 
@@ -15,7 +16,7 @@ use crate::authoring::{Built, Kind, Language, PluginFolders, Real, Request, buil
 use crate::plugin::Engine;
 use crate::watch::{Scope, Watch};
 
-/// Create, build, test, list and inspect plugins
+/// Create, build, test, list, inspect and compile plugins
 #[derive(Args)]
 pub struct Plugin {
     #[command(subcommand)]
@@ -34,6 +35,7 @@ enum Command {
     List(list::List),
     /// Describe a built plugin: interface, imports, size, memory, time to start, configuration
     Inspect(Inspect),
+    Compile(compile::Compile),
 }
 
 #[derive(Args)]
@@ -96,6 +98,7 @@ impl Plugin {
             Command::Test(test) => test.execute(),
             Command::List(list) => list.execute(),
             Command::Inspect(inspect) => inspect.execute(),
+            Command::Compile(compile) => compile.execute(),
         }
     }
 }

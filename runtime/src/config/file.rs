@@ -42,7 +42,7 @@ pub struct Pipeline {
     pub schema_registry: Option<SchemaRegistry>,
     /// What is read.
     pub input: Input,
-    /// What is promised. Default: `at_least_once`.
+    /// The delivery guarantee. Default: `at_least_once`.
     pub delivery: Option<Written<Delivery>>,
     /// A name that no other running instance has: static membership and a stable transactional id. Empty is none.
     pub instance: Option<Written<String>>,

@@ -38,7 +38,7 @@ pub struct Plan {
     pub schema_registry: Option<SchemaRegistry>,
     /// What is read.
     pub input: Input,
-    /// What is promised.
+    /// The delivery guarantee.
     pub delivery: Delivery,
     /// The name that no other running instance has.
     pub instance: Option<String>,

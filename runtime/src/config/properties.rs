@@ -31,7 +31,7 @@ pub(super) struct About<'p> {
     pub group: &'p str,
     /// The name that no other copy has.
     pub instance: Option<&'p str>,
-    /// What is promised.
+    /// The delivery guarantee.
     pub delivery: Delivery,
     /// Whether the properties are for a real cluster, so that the files that they name must be there.
     pub connects: bool,

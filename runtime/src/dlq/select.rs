@@ -142,10 +142,10 @@ pub struct Selection {
     /// Only this one of the dead-letter topic. May repeat.
     #[arg(long, value_name = "PARTITION/OFFSET", conflicts_with_all = ["partition", "offset"])]
     pub at: Vec<At>,
-    /// Only what came of this record of an input topic. May repeat.
+    /// Only dead letters of this record of an input topic. May repeat.
     #[arg(long, value_name = "TOPIC/PARTITION/OFFSET")]
     pub input: Vec<Input>,
-    /// At most so many.
+    /// The largest number of dead letters.
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
     pub limit: Option<u64>,
 }

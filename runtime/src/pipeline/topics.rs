@@ -155,7 +155,7 @@ fn known(plan: &Plan, all: Vec<Option<(String, &plan::Topic)>>, limits: Vec<Topi
 /// What a topic refuses; where that is not known, the brokers' defaults.
 fn or_default(limits: Result<TopicLimits, TopicError>) -> TopicLimits {
     limits.unwrap_or_else(|error| {
-        tracing::warn!("the limits of a topic cannot be read ({error}): assuming the brokers' defaults");
+        tracing::warn!(target: "pipeline", "the limits of a topic cannot be read ({error}): assuming the brokers' defaults");
         TopicLimits::default()
     })
 }

@@ -111,7 +111,7 @@ impl Cache {
         let user = unsafe { libc::geteuid() };
         let usable = |dir: &Option<PathBuf>, role, without: &str| {
             let opened = open(dir.as_ref()?, role, user, dirs.trust_parents);
-            opened.inspect_err(|error| tracing::warn!("{without}: {error}")).ok()
+            opened.inspect_err(|error| tracing::warn!(target: "plugin", "{without}: {error}")).ok()
         };
         let own = usable(&dirs.own, Role::Own, "compiled plugins are not kept, each start compiles them again");
         let precompiled =
@@ -123,9 +123,13 @@ impl Cache {
     /// The compiled form of the component with this digest; none where this engine has to compile it. A file that is
     /// broken, not to be trusted or of another engine counts as none.
     pub(super) fn get(&self, engine: &wasmtime::Engine, digest: &str) -> Option<Component> {
-        let precompiled = self.precompiled.as_ref().map(|dir| (dir, Role::Precompiled));
-        let own = self.own.as_ref().map(|dir| (dir, Role::Own));
-        precompiled.into_iter().chain(own).find_map(|(dir, role)| self.read(engine, &file(dir, engine, digest), role))
+        let read = |file: PathBuf, role| self.read(engine, &file, role);
+        let precompiled = self.precompiled.as_ref().and_then(|dir| {
+            // What was made for this very kind of processor may be quicker than what was made for all.
+            let own_kind = read(file(dir, engine, digest), Role::Precompiled);
+            own_kind.or_else(|| read(portable_file(dir, digest), Role::Precompiled))
+        });
+        precompiled.or_else(|| read(file(self.own.as_ref()?, engine, digest), Role::Own))
     }
 
     fn read(&self, engine: &wasmtime::Engine, file: &Path, role: Role) -> Option<Component> {
@@ -140,7 +144,7 @@ impl Cache {
         match unsafe { Component::deserialize_file(engine, file) } {
             Ok(component) => Some(component),
             Err(error) => {
-                tracing::debug!("{}: {error:#}; it is compiled again", file.display());
+                tracing::debug!(target: "plugin", "{}: {error:#}; it is compiled again", file.display());
                 None
             }
         }
@@ -158,13 +162,13 @@ impl Cache {
 
     fn warn(&self, message: &str) {
         if !self.warned.swap(true, Ordering::Relaxed) {
-            tracing::warn!("{message}");
+            tracing::warn!(target: "plugin", "{message}");
         }
     }
 }
 
 /// Writes a file under another name and renames it, so that no other process ever sees a part of it.
-fn write(dir: &Path, file: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(super) fn write(dir: &Path, file: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut new = tempfile::NamedTempFile::new_in(dir)?;
     new.write_all(bytes)?;
     // wasmtime checks a file's frame, not all its bytes: a rename must not outlive the contents in a crash.
@@ -177,6 +181,12 @@ fn file(dir: &Path, engine: &wasmtime::Engine, digest: &str) -> PathBuf {
     let mut hasher = DefaultHasher::new();
     engine.precompile_compatibility_hash().hash(&mut hasher);
     dir.join(format!("{}-{:016x}.cwasm", digest.trim_start_matches("sha256:"), hasher.finish()))
+}
+
+/// Where the form is that any processor of the level x86-64-v2 runs. Its name says nothing of the engine that made it,
+/// so one of another version of this program takes its place; an engine that cannot use it compiles.
+pub(super) fn portable_file(dir: &Path, digest: &str) -> PathBuf {
+    dir.join(format!("{}-x86-64-v2.cwasm", digest.trim_start_matches("sha256:")))
 }
 
 /// Opens a folder, and makes it where it is missing and this user's own. Returns its path without symbolic links, which

@@ -58,6 +58,7 @@ impl Engine {
         let limit = address_space_limit().filter(|limit| *limit < ROOM_FOR_RESERVATIONS);
         if let Some(limit) = limit {
             tracing::warn!(
+                target: "plugin",
                 "the address space of this process is limited to {} MiB (`ulimit -v`), which is too little to reserve 4 GiB \
                  for each plugin instance: plugins run slower, with their memory's bounds checked",
                 limit >> 20
@@ -67,22 +68,7 @@ impl Engine {
     }
 
     pub(super) fn with_reservation(cache: &CacheDirs, reservation: Reservation) -> Result<Engine, EngineError> {
-        let mut config = wasmtime::Config::new();
-        config
-            .wasm_component_model(true)
-            .concurrency_support(false)
-            .epoch_interruption(true)
-            .wasm_simd(true)
-            .cranelift_opt_level(OptLevel::Speed)
-            .profiler(profiler(std::env::var_os(PROFILE))?);
-        if reservation == Reservation::AsNeeded {
-            // What moves when it grows takes its place twice for a moment.
-            config
-                .memory_reservation(0)
-                .memory_reservation_for_growth(ROOM_TO_GROW)
-                .memory_guard_size(SMALL_GUARD)
-                .memory_may_move(true);
-        }
+        let config = configuration(reservation)?;
         let wasmtime =
             wasmtime::Engine::new(&config).map_err(|error| EngineError::Configuration(format!("{error:#}")))?;
         let ticked = wasmtime.weak();
@@ -90,6 +76,27 @@ impl Engine {
         let clock = Arc::new(Clock::start(tick).map_err(EngineError::Thread)?);
         Ok(Engine { wasmtime, cache: Cache::open(cache).map(Arc::new), clock })
     }
+}
+
+/// Returns what decides how plugins are compiled and run, but the machine.
+pub(super) fn configuration(reservation: Reservation) -> Result<wasmtime::Config, EngineError> {
+    let mut config = wasmtime::Config::new();
+    config
+        .wasm_component_model(true)
+        .concurrency_support(false)
+        .epoch_interruption(true)
+        .wasm_simd(true)
+        .cranelift_opt_level(OptLevel::Speed)
+        .profiler(profiler(std::env::var_os(PROFILE))?);
+    if reservation == Reservation::AsNeeded {
+        // What moves when it grows takes its place twice for a moment.
+        config
+            .memory_reservation(0)
+            .memory_reservation_for_growth(ROOM_TO_GROW)
+            .memory_guard_size(SMALL_GUARD)
+            .memory_may_move(true);
+    }
+    Ok(config)
 }
 
 /// Returns the bytes of addresses that this process may have, where that is limited.

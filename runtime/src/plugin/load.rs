@@ -59,25 +59,8 @@ impl Engine {
     /// # Errors
     /// Each names the file, what was found and what to do.
     pub fn load(&self, path: &Path, grants: &Grants) -> Result<Plugin, LoadError> {
-        let bytes = read(path)?;
-        if Parser::is_core_wasm(&bytes) {
-            return Err(LoadError::CoreModule { path: path.to_owned() });
-        }
-        if !Parser::is_component(&bytes) {
-            return Err(LoadError::NotWasm { path: path.to_owned(), found: beginning(&bytes) });
-        }
         let invalid = |reason| LoadError::Invalid { path: path.to_owned(), reason };
-        let digest = digest(&bytes);
-        // Before it is compiled, which takes as long as it takes.
-        let unfolded = unfold(&bytes).map_err(|error| invalid(error.to_string()))?;
-        for (what, size, limit) in [
-            ("is put together of parts", unfolded.parts, MAX_PARTS),
-            ("has a function of bytes", unfolded.function, MAX_FUNCTION),
-        ] {
-            if size > limit {
-                return Err(LoadError::TooMuch { path: path.to_owned(), what, size, limit });
-            }
-        }
+        let Source { bytes, digest } = Source::read(path)?;
         let component = self.compile(&bytes, &digest).map_err(|error| invalid(format!("{error:#}")))?;
         let frees_answer = process_may_free_its_answer(&bytes).map_err(|error| invalid(error.to_string()))?;
 
@@ -104,6 +87,39 @@ impl Engine {
             cache.put(&self.wasmtime, digest, &component);
         }
         Ok(component)
+    }
+}
+
+/// A component as it lies in its file, which can be compiled within bounds.
+pub(super) struct Source {
+    pub(super) bytes: Vec<u8>,
+    /// `sha256:<hex>` of the bytes.
+    pub(super) digest: String,
+}
+
+impl Source {
+    /// Reads a plugin's file. What cannot be one, or would take too long to compile, is an error.
+    pub(super) fn read(path: &Path) -> Result<Source, LoadError> {
+        let bytes = read(path)?;
+        if Parser::is_core_wasm(&bytes) {
+            return Err(LoadError::CoreModule { path: path.to_owned() });
+        }
+        if !Parser::is_component(&bytes) {
+            return Err(LoadError::NotWasm { path: path.to_owned(), found: beginning(&bytes) });
+        }
+        // Before it is compiled, which takes as long as it takes.
+        let unfolded =
+            unfold(&bytes).map_err(|error| LoadError::Invalid { path: path.to_owned(), reason: error.to_string() })?;
+        for (what, size, limit) in [
+            ("is put together of parts", unfolded.parts, MAX_PARTS),
+            ("has a function of bytes", unfolded.function, MAX_FUNCTION),
+        ] {
+            if size > limit {
+                return Err(LoadError::TooMuch { path: path.to_owned(), what, size, limit });
+            }
+        }
+        let digest = digest(&bytes);
+        Ok(Source { bytes, digest })
     }
 }
 

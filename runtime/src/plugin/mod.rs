@@ -20,6 +20,7 @@ mod log;
 mod packed;
 mod plugin_instance;
 mod post_return;
+mod precompile;
 mod records;
 mod state;
 #[cfg(test)]
@@ -41,5 +42,6 @@ pub use error::{CallError, LoadError, StartError, Ungranted};
 pub use instance::{Instance, Manifest, StageSetup};
 pub use load::{Interface, Plugin};
 pub use plugin_instance::{PluginInstance, StartPlugin};
+pub use precompile::{PrecompileError, Precompiler};
 pub use unpack::{PackedResult, unpack};
 pub use wire::Fields;

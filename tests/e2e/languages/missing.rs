@@ -23,7 +23,7 @@ struct Row {
 
 fn rows(language: &str) -> Vec<Row> {
     let text = fs::read_to_string(repository().join("docs/languages.md")).unwrap();
-    let (_, section) = text.split_once("## What is missing").unwrap();
+    let (_, section) = text.split_once("## Missing features").unwrap();
     let lines = section.lines().filter_map(|line| line.strip_prefix(&format!("| {language} | ")));
     let rows: Vec<Row> = lines.map(row).collect();
     assert!(rows.len() >= 3, "{language} has hardly any rows");

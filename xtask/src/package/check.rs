@@ -8,9 +8,10 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
+use super::image::COMPILED;
 use super::stage::Stage;
 use super::tools::Tools;
-use super::{GLIBC, Packages, version};
+use super::{GLIBC, Packages, booted, version};
 use crate::run;
 use crate::steps::Steps;
 use crate::system;
@@ -37,9 +38,10 @@ const FOREIGN: [&str; 2] = ["ScaledObject", "PodMonitor"];
 
 /// Runs all checks; one that fails does not keep the others from running.
 pub fn all(workspace: &Workspace, tools: &Tools, stage: &Stage, packages: &Packages) -> Result<()> {
-    if !system::apt_has(&DEBIAN) {
-        system::require_install_rights("no lintian", "apt-get install lintian systemd")?;
-        system::apt_install(&DEBIAN)?;
+    let needed = [&DEBIAN[..], &booted::DEBIAN].concat();
+    if !system::apt_has(&needed) {
+        system::require_install_rights("no lintian", &format!("apt-get install {}", needed.join(" ")))?;
+        system::apt_install(&needed)?;
     }
     let mut steps = Steps::default();
     steps.run("shared libraries", || libraries(&stage.root().join("bin/sluice")));
@@ -49,6 +51,7 @@ pub fn all(workspace: &Workspace, tools: &Tools, stage: &Stage, packages: &Packa
         run::run(Command::new("lintian").args(["--fail-on", "error,warning", "--allow-root"]).arg(&packages.debian))
     });
     steps.run("systemd unit", || unit(workspace, stage));
+    steps.run("booted service", || booted::check(workspace, &packages.debian));
     steps.run("image", || image(packages));
     steps.run("Helm chart", || chart(workspace, tools));
     steps.run("compose file", || {
@@ -114,10 +117,13 @@ impl Bare {
 }
 
 /// Runs the program of a root directory on an example: it says its version, checks, tests and runs a new pipeline.
-fn try_program(root: &Path, program: &str) -> Result<()> {
+/// Returns how many plugins it compiled.
+fn try_program(root: &Path, program: &str, variables: &[(&str, &str)]) -> Result<usize> {
     let home = root.join("tmp/home");
     fs::create_dir_all(&home)?;
-    let sluice = |arguments: &[&str], folder: &str| run::output(&mut enter(root, folder, program, arguments));
+    let sluice = |arguments: &[&str], folder: &str| {
+        run::output(enter(root, folder, program, arguments).envs(variables.iter().copied()))
+    };
     let says = sluice(&["--version"], "/tmp/home")?;
     if !says.starts_with(&format!("sluice {}", version())) {
         bail!("--version says {says}");
@@ -129,8 +135,9 @@ fn try_program(root: &Path, program: &str) -> Result<()> {
     if out.lines().count() != 3 {
         bail!("dev did not print two results and a dead letter:\n{out}");
     }
+    let compiled = fs::read_dir(home.join("cache"))?.count();
     fs::remove_dir_all(home)?;
-    Ok(())
+    Ok(compiled)
 }
 
 /// The program of a root directory as a command, in namespaces of its own: no root, no other process, an empty
@@ -148,7 +155,7 @@ fn tarball(file: &Path, name: &str) -> Result<()> {
     run::run(Command::new("tar").arg("--extract").arg("--file").arg(file).arg("--directory").arg(bare.root()))?;
     let mut sums = Command::new("sha256sum");
     run::run(sums.current_dir(bare.root().join(name)).args(["--check", "--quiet", "--strict", "SHA256SUMS"]))?;
-    try_program(bare.root(), &format!("/{name}/bin/sluice"))
+    try_program(bare.root(), &format!("/{name}/bin/sluice"), &[]).map(|_| ())
 }
 
 fn debian(file: &Path) -> Result<()> {
@@ -159,7 +166,7 @@ fn debian(file: &Path) -> Result<()> {
             bail!("{expected} is missing");
         }
     }
-    try_program(bare.root(), "/usr/bin/sluice")
+    try_program(bare.root(), "/usr/bin/sluice", &[]).map(|_| ())
 }
 
 /// The unit is right, and leaves the service as little as it can do with.
@@ -187,7 +194,10 @@ fn image(packages: &Packages) -> Result<()> {
     let copy = tempfile::tempdir()?;
     let root = copy.path().join("root");
     run::run(Command::new("cp").arg("--archive").arg(&packages.image.root).arg(&root))?;
-    try_program(&root, "/usr/bin/sluice")
+    match try_program(&root, "/usr/bin/sluice", &[("SLUICE_PRECOMPILED_DIR", COMPILED)])? {
+        0 => Ok(()),
+        compiled => bail!("the image has its plugins compiled, and {compiled} were compiled again"),
+    }
 }
 
 /// Every way to set the chart up is a set of valid manifests.

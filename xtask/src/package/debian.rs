@@ -14,7 +14,7 @@ use crate::run;
 use crate::workspace::Workspace;
 
 const DESCRIPTION: &str = "\
- stream processor for Kafka with sandboxed WebAssembly plugins
+stream processor for Kafka with sandboxed WebAssembly plugins
  Sluicebox consumes Kafka topics in a consumer group, runs every record through
  a chain of sandboxed WebAssembly plugins, and produces the results to Kafka
  topics. Records that fail go to a dead-letter queue, where they can be
@@ -106,11 +106,14 @@ fn configuration(workspace: &Workspace, root: &Path) -> Result<()> {
 
 /// What dpkg reads.
 fn control(workspace: &Workspace, root: &Path, maintainer: &str) -> Result<()> {
+    let size = run::output(Command::new("du").args(["--summarize", "--block-size=1K"]).arg(root))?;
+    let kilobytes = size.split_whitespace().next().context("du says nothing")?;
     let folder = root.join("DEBIAN");
     fs::create_dir_all(&folder)?;
     let control = format!(
         "Package: sluicebox\nVersion: {}\nArchitecture: amd64\nMaintainer: {maintainer}\nSection: net\nPriority: optional\n\
-         Depends: libc6 (>= {GLIBC}), libgcc-s1\nRecommends: ca-certificates\nDescription:{DESCRIPTION}",
+         Depends: libc6 (>= {GLIBC}), libgcc-s1\nRecommends: ca-certificates\n\
+         Installed-Size: {kilobytes}\nDescription: {DESCRIPTION}",
         version()
     );
     fs::write(folder.join("control"), control)?;

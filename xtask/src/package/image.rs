@@ -25,6 +25,8 @@ const REMOVED: [&str; 8] = [
     "usr/share/doc-base",
     "usr/share/zoneinfo/right",
 ];
+/// Where the plugins lie compiled, so that no start compiles them.
+pub const COMPILED: &str = "/usr/lib/sluicebox/compiled";
 /// The user without rights that the program runs as.
 const USER: &str = "65532:65532";
 const PASSWD: &str = "root:x:0:0:root:/root:/sbin/nologin\nnonroot:x:65532:65532:nonroot:/nonexistent:/sbin/nologin\n";
@@ -49,6 +51,7 @@ pub fn package(stage: &Stage, out: &Path) -> Result<Image> {
     }
     system(&root, &out.join("debian-packages"))?;
     program(stage, &root)?;
+    compile(stage, &root)?;
     let archive = out.join(format!("sluicebox-{}-x86_64.oci.tar", version()));
     write_layout(&root, &layout)?;
     let mut tar = Command::new("tar");
@@ -126,6 +129,14 @@ fn program(stage: &Stage, root: &Path) -> Result<()> {
     Ok(())
 }
 
+/// The plugins, compiled by the very program that loads them, for any processor of the level x86-64-v2.
+fn compile(stage: &Stage, root: &Path) -> Result<()> {
+    let plugins = stage.root().join("lib/sluicebox/plugins");
+    let mut sluice = Command::new(stage.root().join("bin/sluice"));
+    sluice.args(["plugin", "compile"]).arg(plugins);
+    run::run(sluice.arg("--to").arg(root.join(COMPILED.trim_start_matches('/'))))
+}
+
 /// Writes the image as the OCI image layout: one layer, its configuration, a manifest, an index.
 fn write_layout(root: &Path, layout: &Path) -> Result<()> {
     let blobs = layout.join("blobs/sha256");
@@ -140,7 +151,7 @@ fn write_layout(root: &Path, layout: &Path) -> Result<()> {
         "{{\"architecture\":\"amd64\",\"os\":\"linux\",\"config\":{{\"User\":\"{USER}\",\
          \"Entrypoint\":[\"/usr/bin/sluice\"],\"Cmd\":[\"run\",\"/etc/sluicebox/pipelines\"],\
          \"Env\":[\"PATH=/usr/bin\",\"SLUICE_CACHE_DIR=/var/cache/sluicebox/compiled\",\
-         \"SLUICE_CACHE_TRUST=parents\",\
+         \"SLUICE_CACHE_TRUST=parents\",\"SLUICE_PRECOMPILED_DIR={COMPILED}\",\
          \"SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt\"],\"StopSignal\":\"SIGTERM\",\"WorkingDir\":\"/\",\
          \"Labels\":{{\"org.opencontainers.image.title\":\"sluicebox\",\"org.opencontainers.image.version\":\"{}\",\
          \"org.opencontainers.image.licenses\":\"Apache-2.0\"}}}},\

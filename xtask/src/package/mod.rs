@@ -1,6 +1,7 @@
 //! `cargo xtask package`: everything that is given to others, made on one machine: a tarball, a Debian package and an
 //! image; and `--check`, which tries each of them where no toolchain is.
 
+mod booted;
 mod check;
 mod debian;
 mod image;
@@ -26,18 +27,45 @@ const GLIBC: &str = "2.28";
 /// What the program is built for.
 const TARGET: &str = "x86_64-unknown-linux-gnu";
 
-/// Makes the packages; with `--check` tries them, too.
+/// What is asked for.
+#[derive(Default)]
+struct Request {
+    check: bool,
+    /// A program that is built already, and with it the plugins.
+    program: Option<PathBuf>,
+}
+
+impl Request {
+    fn parse(arguments: &[OsString]) -> Result<Request> {
+        let mut request = Request::default();
+        let mut arguments = arguments.iter();
+        while let Some(argument) = arguments.next() {
+            match argument.to_str() {
+                Some("--check") => request.check = true,
+                Some("--program") => {
+                    request.program = Some(arguments.next().context("--program takes a file")?.into());
+                }
+                _ => bail!("cargo xtask package takes --check, --program FILE or nothing"),
+            }
+        }
+        Ok(request)
+    }
+}
+
+/// Makes the packages; with `--check` tries them, too. `--program FILE` packs this program, and the plugins as they lie
+/// there, without building anything: to try a change of the packages themselves.
 pub fn run(workspace: &Workspace, arguments: &[OsString]) -> Result<()> {
-    let check = match arguments {
-        [] => false,
-        [argument] if argument == "--check" => true,
-        _ => bail!("cargo xtask package takes --check or nothing"),
-    };
+    let Request { check, program } = Request::parse(arguments)?;
     let tools = Tools::provide(workspace)?;
-    let program = build(workspace, &tools)?;
-    // Plugins are built with the program of this machine's own kind.
-    workspace.build_sluice()?;
-    plugins::build(workspace, Scope::Shipped)?;
+    let program = match program {
+        Some(program) => program,
+        None => {
+            // Plugins are built with the program of this machine's own kind.
+            workspace.build_sluice()?;
+            plugins::build(workspace, Scope::Shipped)?;
+            build(workspace, &tools)?
+        }
+    };
     let out = workspace.target.join("package");
     let stage = Stage::make(workspace, &program, &out.join("stage"))?;
     let packages = Packages {

@@ -39,7 +39,7 @@ impl Stage {
         }
         stage.program(program)?;
         stage.plugins(workspace)?;
-        stage.completions_and_manual(&workspace.sluice())?;
+        stage.completions_and_manual(program)?;
         stage.documents(workspace)?;
         stage.write("share/doc/sluicebox/sbom.cdx.json", &sbom::cyclonedx(workspace)?)?;
         stage.sums()?;
@@ -76,7 +76,7 @@ impl Stage {
         Ok(())
     }
 
-    /// Written by this machine's own build of the program, which says the same.
+    /// Written by the program itself.
     fn completions_and_manual(&self, sluice: &Path) -> Result<()> {
         for (shell, file) in COMPLETIONS {
             self.write(file, &run::output(Command::new(sluice).args(["completions", shell]))?)?;

@@ -191,7 +191,7 @@ pub struct ReplayRequest {
     /// The offset; with a partition.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub offset: Option<i64>,
-    /// At most so many, 1 or more.
+    /// The largest number, 1 or more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u64>,
     /// The stage of the chain to begin at: `failed-stage` (default) or `start`.

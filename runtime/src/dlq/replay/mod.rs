@@ -1,4 +1,4 @@
-//! Replaying: takes dead letters through the chain once more, in a process of its own, and writes what comes of them to
+//! Replaying: takes dead letters through the chain once more, in a process of its own, and writes their results to
 //! the outputs, never to the input.
 //!
 //! A batch of dead letters is one transaction: what comes of them, the dead letters of those that fail again, and the
@@ -37,8 +37,8 @@ const TRIES: u32 = 3;
 /// Where in the chain a replay takes a record up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum From {
-    /// At the stage that it failed in. The stages before are computed again, and only what comes of the emitted record
-    /// that failed is delivered: its siblings were delivered before.
+    /// At the stage that it failed in. The stages before are computed again, and only the results of the emitted
+    /// record that failed are delivered: its siblings were delivered before.
     FailedStage,
     /// At the first stage, as if it were read for the first time: everything is delivered, what was delivered before
     /// included.
@@ -194,11 +194,7 @@ impl Replay {
                 }
                 Err(Trouble::TooLarge(slot)) => {
                     let left = batch.remove(slot);
-                    self.summary.leave(
-                        Left::TooLarge,
-                        left.at,
-                        "what comes of it is over its topic's limit".to_owned(),
-                    );
+                    self.summary.leave(Left::TooLarge, left.at, "its result is over its topic's limit".to_owned());
                 }
                 Err(Trouble::Aborted(why)) if tries + 1 < TRIES => {
                     tries += 1;

@@ -51,7 +51,7 @@ impl Left {
                 "the earlier stages no longer come to the record that failed (--from start delivers everything again)"
             }
             Left::ValueDropped => "its value was left out when it was dead-lettered",
-            Left::TooLarge => "what comes of it is too large for its topic (raise the topic's max.message.bytes)",
+            Left::TooLarge => "its result is too large for its topic (raise the topic's max.message.bytes)",
         }
     }
 }
@@ -144,7 +144,9 @@ impl Summary {
             writeln!(out, "    to output {output}: {count}")?;
         }
         for ((stage, class, reason), count) in &self.failures {
-            writeln!(out, "    failed again: {count}: {class} in stage \"{stage}\": {}", shorten(reason))?;
+            // What cannot be decoded or encoded fails in none.
+            let place = if stage.is_empty() { String::new() } else { format!(" in stage \"{stage}\"") };
+            writeln!(out, "    failed again: {count}: {class}{place}: {}", shorten(reason))?;
         }
         for (what, count) in [
             ("replayed before, and not again", self.already),

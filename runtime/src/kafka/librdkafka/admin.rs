@@ -68,7 +68,7 @@ impl NativeAdmin {
         match results.map_err(|error| failed(&error))?.pop() {
             Some(Err((_, code))) if code != RDKafkaErrorCode::TopicAlreadyExists => Err(failed(&code)),
             _ => {
-                tracing::info!(topic = name, partitions, "created topic");
+                tracing::info!(target: "kafka", topic = name, partitions, "created topic");
                 Ok(())
             }
         }

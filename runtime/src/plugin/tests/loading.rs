@@ -5,6 +5,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
 use super::*;
+use crate::plugin::engine::Reservation;
 use crate::plugin::testing::{WIT, encode};
 
 /// The error without the file's name, which it begins with.
@@ -218,6 +219,10 @@ impl Cached {
         self.dir.path().join("new").join("cache")
     }
 
+    fn plugin(&self) -> std::path::PathBuf {
+        self.dir.path().join("test.wasm")
+    }
+
     /// Loads as a new process would, and sees that it works.
     fn load(&self) {
         self.load_from(&self.cache().into());
@@ -225,7 +230,7 @@ impl Cached {
 
     fn load_from(&self, dirs: &CacheDirs) {
         let engine = Engine::new(dirs).unwrap();
-        let plugin = engine.load(&self.dir.path().join("test.wasm"), &Grants::default()).unwrap();
+        let plugin = engine.load(&self.plugin(), &Grants::default()).unwrap();
         plugin.instantiate(&setup(), Arc::default()).unwrap();
     }
 
@@ -311,6 +316,38 @@ fn what_was_compiled_beforehand_is_used_and_only_read() {
     cached.load_from(&dirs);
     assert_eq!((kept(), fs::read(file).unwrap().as_slice()), (1, &b"nonsense"[..]));
     assert_eq!(fs::metadata(file).unwrap().ino(), written.ino());
+}
+
+#[test]
+fn what_was_compiled_for_all_processors_is_used_by_this_one() {
+    let cached = Cached::new();
+    let folder = cached.dir.path().join("portable");
+    let file = Precompiler::new(&folder).unwrap().compile(&cached.plugin()).unwrap();
+    assert_eq!(fs::metadata(&file).unwrap().mode() & 0o777, 0o644, "a program of another user reads it");
+    let own = cached.dir.path().join("own");
+    let dirs = CacheDirs { own: Some(own.clone()), precompiled: Some(folder), trust_parents: false };
+    let kept = || fs::read_dir(&own).unwrap().count();
+    cached.load_from(&dirs);
+    assert_eq!(kept(), 0, "it was not compiled");
+    // An engine with other settings compiles, as one of another version does.
+    let engine = Engine::with_reservation(&dirs, Reservation::AsNeeded).unwrap();
+    engine.load(&cached.plugin(), &Grants::default()).unwrap();
+    assert_eq!(kept(), 1);
+    fs::write(&file, "nonsense").unwrap();
+    cached.load_from(&dirs);
+    assert_eq!(kept(), 2);
+}
+
+#[test]
+fn what_is_no_plugin_is_not_compiled_beforehand() {
+    let dir = tempfile::tempdir().unwrap();
+    let plugin = dir.path().join("test.wasm");
+    fs::write(&plugin, "nonsense").unwrap();
+    let error = Precompiler::new(&dir.path().join("out")).unwrap().compile(&plugin).unwrap_err().to_string();
+    assert!(error.contains("test.wasm: this is not WebAssembly"), "{error}");
+    fs::write(&plugin, component(&Core::keep_all())).unwrap();
+    let error = Precompiler::new(&plugin).unwrap().compile(&plugin).unwrap_err().to_string();
+    assert!(error.contains("x86-64-v2.cwasm: "), "{error}");
 }
 
 #[test]
