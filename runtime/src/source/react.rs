@@ -130,6 +130,7 @@ impl Source {
     fn on_sink_event(&mut self, event: SinkEvent, now: Instant, actions: &mut Actions) {
         match event {
             SinkEvent::Delivered(delivered) => {
+                self.overdue.on_report();
                 let (span, tally) = delivered.into_parts();
                 if !self.partitions.delivered(&span, tally, self.transactions.is_some(), now) {
                     // It is in the transaction, and its offset will not be.
@@ -144,6 +145,7 @@ impl Source {
                 }
             }
             SinkEvent::NotDelivered { span, error } => {
+                self.overdue.on_report();
                 self.count_error(&error);
                 self.abandon(&span);
                 self.on_not_delivered(&span, error, now, actions);
