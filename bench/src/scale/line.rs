@@ -214,6 +214,7 @@ fn context(plan: &Plan, sender: Sender<Event>) -> Result<PipelineContext> {
     let sink = Sink::new(Arc::new(Librdkafka), plan, outputs, dlq, origin, cut_off.clone(), sink_events.clone())?.dry();
     let (stages, outputs) = (plan.stages.iter(), plan.outputs.iter());
     Ok(PipelineContext {
+        pipeline: "bench".into(),
         sink: Arc::new(sink),
         breakers: plan.breaker.iter().flat_map(|breaker| plan.stages.iter().map(|_| Breaker::new(*breaker))).collect(),
         timeouts: StageTimeouts::default(),

@@ -113,6 +113,7 @@ pub(super) fn pipeline(delivery: &str, stages: &[&str], limits: TopicLimits) -> 
     let breaker =
         plan::Breaker { share: 0.5, window: Duration::from_secs(30), min_records: 100, on_break: OnBreak::Pause };
     let context = PipelineContext {
+        pipeline: "test".into(),
         sink: Arc::new(sink.expect("a simulated producer")),
         breakers: stages.iter().map(|_| Breaker::new(breaker)).collect(),
         timeouts: StageTimeouts::default(),

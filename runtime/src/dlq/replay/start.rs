@@ -145,6 +145,7 @@ fn shared(
     // What writes nothing may fail as often as it likes: that is what is asked for.
     let breaker = plan.breaker.filter(|_| !options.dry_run);
     Ok(PipelineContext {
+        pipeline: plan.name.clone(),
         sink: Arc::new(if options.dry_run { sink.dry() } else { sink }),
         breakers: breakers(plan, breaker),
         timeouts: StageTimeouts::default(),
