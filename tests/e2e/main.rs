@@ -14,6 +14,7 @@ mod format_tools;
 mod formats;
 mod growth;
 mod hold;
+mod hostile;
 mod inspect;
 mod languages;
 mod large;

@@ -24,8 +24,13 @@ pub fn address(sluice: &mut Sluice) -> String {
 
 /// Asks for something, and returns the answer's status and body.
 fn ask(address: &str, method: &str, path: &str) -> (u16, String) {
+    ask_with(address, method, path, "")
+}
+
+/// The same with more headers, each with its line break.
+pub fn ask_with(address: &str, method: &str, path: &str, headers: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(address).unwrap();
-    write!(stream, "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
+    write!(stream, "{method} {path} HTTP/1.1\r\nHost: {address}\r\n{headers}Connection: close\r\n\r\n").unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
