@@ -3,6 +3,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
+use std::path::Path;
 
 use serde_json::{Value, json};
 use sluicebox_tests::{Feeder, Finished, LIMIT, Record, Sluice, sluice, wait_for};
@@ -11,15 +12,19 @@ use crate::dlq::Desk;
 use crate::{EPOCH, records, stop};
 
 /// A daemon with an admin address that is open to this machine.
-struct Daemon {
-    running: Sluice,
+pub struct Daemon {
+    pub running: Sluice,
     address: String,
 }
 
 impl Daemon {
     fn start(desk: &Desk) -> Daemon {
-        let file = desk.pipeline.write(&desk.folder);
-        let mut running = Sluice::run_with(&[&file], |command| {
+        Daemon::run(&desk.pipeline.write(&desk.folder))
+    }
+
+    /// Runs a pipeline.
+    pub fn run(file: &Path) -> Daemon {
+        let mut running = Sluice::run_with(&[file], |command| {
             command.args(["--admin", "127.0.0.1:0", "--admin-unprotected"]);
         });
         let listens = running.wait_for_line("the admin address", |line| {
@@ -47,7 +52,7 @@ impl Daemon {
         (status, serde_json::from_str(body).unwrap_or(Value::Null))
     }
 
-    fn get(&self, path: &str) -> Value {
+    pub fn get(&self, path: &str) -> Value {
         let (status, answer) = self.ask("GET", path, &Value::Null);
         assert_eq!(status, 200, "{path}: {answer}");
         answer
@@ -81,7 +86,9 @@ fn a_record_is_explained_by_the_daemon_as_it_is_by_the_command() {
     assert_eq!((status, &explained["result"]), (200, &json!("dropped")));
 
     for (body, status, part) in [
-        (json!({ "topic": "elsewhere", "partition": 0, "offset": 0 }), 422, "is no input of pipeline"),
+        (json!({ "topic": "elsewhere", "partition": 0, "offset": 0 }), 404, "is no input of pipeline"),
+        (json!({ "record": { "value": "x", "offset": -1 } }), 422, "numbers from 0 on"),
+        (json!({ "topic": null, "record": { "value": "x" } }), 422, "invalid type: null"),
         (json!({ "topic": input, "partition": 0, "offset": 99 }), 404, "it is not there yet"),
         (json!({ "topic": input, "partition": 0 }), 422, "give one of"),
         (json!({ "topic": input, "partition": -1, "offset": 0 }), 422, "numbers from 0 on"),
@@ -103,6 +110,7 @@ fn a_record_is_explained_by_the_daemon_as_it_is_by_the_command() {
     assert_eq!(letter["record"]["headers"], json!([]), "what sluice added is not part of the record");
     assert!(!groups.to_string().contains("ann@") && !letter.to_string().contains("ann@"), "{groups} {letter}");
     assert_eq!(daemon.ask("GET", &format!("pipelines/{pipeline}/dead-letters/0/9"), &Value::Null).0, 404);
+    assert!(!daemon.running.lines().iter().any(|line| line.text.contains("ann@")), "nor is it in the log");
     stop(&mut daemon.running);
 }
 

@@ -1,11 +1,13 @@
 //! The program against real Kafka: one module for each subject, and what they share here.
 #![expect(clippy::unwrap_used, reason = "in a test a failed unwrap is a failed test, in its helpers too")]
 
+mod api;
 mod breaker;
 mod check;
 mod copies;
 mod copy;
 mod crash;
+mod decoded;
 mod dev;
 mod dlq;
 mod explain;

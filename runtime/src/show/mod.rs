@@ -13,6 +13,7 @@ use std::sync::LazyLock;
 use sha2::{Digest as _, Sha256};
 
 pub use self::hidden::Hidden;
+pub(crate) use self::record::object;
 pub use self::record::{HeaderText, ShownRecord};
 use crate::config::plan::{MaskPath, RecordPart, Show};
 use crate::record_text::DevRecord;
