@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "in a test a failed unwrap is a failed test, in its helpers too")]
 
 mod api;
+mod balance;
 mod breaker;
 mod check;
 mod copies;
@@ -25,6 +26,7 @@ mod membership;
 mod metrics;
 mod misbehave;
 mod missing_topics;
+mod monitoring;
 mod new;
 mod oauthbearer;
 mod order_status;
