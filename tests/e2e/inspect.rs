@@ -4,6 +4,7 @@
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::Path;
+use std::process::Stdio;
 
 use serde_json::{Value, json};
 use sluicebox_tests::{Feeder, Finished, LIMIT, Record, Sluice, sluice, wait_for};
@@ -160,6 +161,47 @@ fn dead_letters_are_replayed_beside_the_pipeline_one_replay_at_a_time() {
     {
         assert_eq!(daemon.ask("POST", &path, &wrong).0, 422, "{wrong}");
     }
+    stop(&mut daemon.running);
+}
+
+#[test]
+fn a_replay_is_refused_while_a_command_replays_elsewhere() {
+    let mut desk = Desk::new("inspect-elsewhere", 1);
+    desk.pipeline.set("breaker", json!("off"));
+    desk.process_records(&records(0, 400, |n| format!("!reject:no-{n}")));
+    desk.pipeline.stage("identity", json!({}));
+    let mut daemon = Daemon::start(&desk);
+    let path = format!("pipelines/{}/replays", desk.pipeline.name);
+    let mut command = sluice();
+    command.args(["dlq", "replay"]).arg(desk.pipeline.write(&desk.folder)).args(["--rate", "10"]);
+    let mut command = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    wait_for("the command to replay some", LIMIT, || {
+        if desk.output().len() > 0 { Ok(()) } else { Err("it has not".to_owned()) }
+    });
+    let (status, problem) = daemon.ask("POST", &path, &json!({}));
+    assert_eq!(status, 409, "{problem}");
+    assert!(problem["detail"].as_str().is_some_and(|detail| detail.contains("in another process")), "{problem}");
+    assert!(command.try_wait().unwrap().is_none(), "the command goes on");
+    let (status, dry) = daemon.ask("POST", &path, &json!({ "dry_run": true, "limit": 1 }));
+    assert_eq!(status, 202, "what writes nothing ends no replay: {dry}");
+    let dry = format!("{path}/{}", dry["id"].as_str().unwrap());
+    wait_for("the dry run's end", LIMIT, || {
+        let replay = daemon.get(&dry);
+        if replay["ended_at"].is_null() { Err(replay.to_string()) } else { Ok(()) }
+    });
+    // It cannot say that it has ended; the group misses it after a while.
+    command.kill().unwrap();
+    command.wait().unwrap();
+    let (_, rest) = wait_for("a replay to be allowed again", LIMIT, || match daemon.ask("POST", &path, &json!({})) {
+        (202, replay) => Ok((202, replay)),
+        (status, problem) => Err(format!("{status} {problem}")),
+    });
+    let one = format!("{path}/{}", rest["id"].as_str().unwrap());
+    let rest = wait_for("the replay's end", LIMIT, || {
+        let replay = daemon.get(&one);
+        if replay["ended_at"].is_null() { Err(replay.to_string()) } else { Ok(replay) }
+    });
+    assert_eq!((&rest["state"], desk.output().len()), (&json!("done"), 400), "{rest}");
     stop(&mut daemon.running);
 }
 
