@@ -1,12 +1,13 @@
 //! Dead letters of inputs with a format, as the admin API shows them: what their bytes say, masked, or why that is not
-//! known.
+//! known; and that what is hidden is nowhere else.
 
 use serde_json::{Value, json};
-use sluicebox_tests::Mood;
+use sluicebox_tests::{Feeder, LIMIT, Mood, Record, wait_for};
 
+use crate::dlq::Desk;
 use crate::formats::{Case, ORDER, framed, order, record};
 use crate::inspect::Daemon;
-use crate::stop;
+use crate::{EPOCH, stop};
 
 /// A pipeline that reads Avro, and rejects every order in words that quote it.
 fn rejecting(test: &str, format: Value) -> Case {
@@ -64,5 +65,35 @@ fn a_dead_letter_is_decoded_by_the_registry_and_shown_as_bytes_while_that_is_awa
     let why = letter["decoded_value"]["error"].as_str().unwrap_or_default();
     assert!(why.contains("schema 7 is not known"), "{letter}");
     assert_eq!(letter["decoded_value"]["json"], Value::Null, "{letter}");
+    stop(&mut daemon.running);
+}
+
+#[test]
+fn what_is_hidden_is_in_no_log_line_and_in_no_error() {
+    let mut desk = Desk::new("hidden", 1);
+    desk.pipeline.set("show", json!({ "mask": ["value"] }));
+    // It opens at once.
+    desk.pipeline.set("breaker", json!({ "min_records": 10, "share": 0.3 }));
+    let values: Vec<String> = (0..40)
+        .map(|n| if n < 20 { format!("!log:ann{n}@example.com") } else { format!("!reject:ann{n}@example.com") })
+        .collect();
+    let fed: Vec<Record> = values.iter().map(|value| Record::new("k", value.as_str(), EPOCH)).collect();
+    Feeder::new(&desk.kafka, &[]).feed(&desk.pipeline.input, &fed);
+    let mut daemon = Daemon::run(&desk.pipeline.write(&desk.folder));
+    let view = wait_for("the circuit breaker to open", LIMIT, || {
+        let view = daemon.get(&format!("pipelines/{}", desk.pipeline.name));
+        if view["circuit_breaker"].is_null() { Err(view.to_string()) } else { Ok(view) }
+    });
+    let open = view["circuit_breaker"].as_str().unwrap();
+    assert!(open.contains("(reject: its words may quote what `show` hides"), "{open}");
+    daemon.running.wait_for_line("what the plugin says", |line| line.field("target") == "plugin");
+    daemon.running.wait_for_line("the circuit breaker", |line| line.text.contains("circuit breaker open"));
+    for line in daemon.running.lines() {
+        assert!(!line.text.contains("example.com"), "{}", line.text);
+    }
+    for answer in [view, daemon.get("log"), daemon.get("pipelines")] {
+        assert!(!answer.to_string().contains("example.com"), "{answer}");
+    }
+    assert!(!crate::metrics::ask_with(daemon.address(), "GET", "/metrics", "").1.contains("example.com"));
     stop(&mut daemon.running);
 }

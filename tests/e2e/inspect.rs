@@ -35,6 +35,11 @@ impl Daemon {
         Daemon { running, address: listens.field("address") }
     }
 
+    /// Where its admin endpoint listens.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
     /// Asks, and returns status and answer.
     fn ask(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {
         let mut stream = TcpStream::connect(&self.address).unwrap();

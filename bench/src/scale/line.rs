@@ -242,6 +242,7 @@ fn start_stages(plan: &Plan, plugins: &[Plugin], context: &PipelineContext) -> R
             outputs: vec!["default".into()],
             limits: stage.limits,
             env: Vec::new(),
+            show: Default::default(),
         };
         Ok(Stage::start(plugin, &setup, stage.on_error, context.cut_off.clone())?)
     };

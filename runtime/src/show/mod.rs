@@ -35,7 +35,7 @@ impl Mask {
 
     /// Returns whether nothing is hidden.
     pub fn is_off(&self) -> bool {
-        self.show.mask.is_empty() && !self.show.off
+        !self.show.hides()
     }
 
     /// Adds what is hidden of a record to the texts that must not appear anywhere else.

@@ -122,10 +122,11 @@ impl Stage {
         let Range { start, end } = part.range;
         let middle = start + (end - start) / 2;
         let (Source { topic, partition, .. }, offset) = first;
+        let why = if self.says_reasons { format!(": {reason}") } else { String::new() };
         tracing::warn!(
             target: "stage", pipeline = %self.pipeline, stage = %self.name, records = end - start,
             %topic, partition = partition.0, offset = offset.0,
-            "a call failed ({class}: {reason}): trying again in smaller parts", class = class.as_str()
+            "a call failed ({class}{why}): trying again in smaller parts", class = class.as_str()
         );
         let again = |range| Part { range, calls: part.calls + 1, alone: 0 };
         if class == Class::Time {

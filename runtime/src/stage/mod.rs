@@ -118,6 +118,8 @@ pub struct Stage {
     memory: u64,
     // In calls since it was last asked.
     spent: Duration,
+    // A reason may quote a record, of which something is to be hidden.
+    says_reasons: bool,
 }
 
 impl Drop for Stage {
@@ -147,6 +149,7 @@ impl Stage {
             reported: ReportedCounters::default(),
             memory: 0,
             spent: Duration::ZERO,
+            says_reasons: !setup.show.hides(),
         }
     }
 

@@ -76,6 +76,7 @@ pub(super) fn stage(name: &str, plugin: impl PluginInstance + 'static, on_error:
         outputs: vec!["default".into(), "audit".into()],
         limits: Limits { time: Duration::from_secs(1), memory: 1 << 20 },
         env: Vec::new(),
+        show: Default::default(),
     };
     Stage::new(Box::new(plugin), &setup, on_error)
 }

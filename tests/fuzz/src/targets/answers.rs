@@ -218,6 +218,7 @@ impl Answers {
             outputs: vec!["default".into(), "audit".into()],
             limits: Limits { time: Duration::from_secs(1), memory: LIMIT },
             env: Vec::new(),
+            show: Default::default(),
         };
         let (outputs, counters) = (setup.outputs.clone(), Counters::default());
         Stage::new(Box::new(Scripted { script: script.clone(), outputs, counters }), &setup, on_error)
