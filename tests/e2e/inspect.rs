@@ -181,7 +181,7 @@ fn a_replay_is_refused_while_a_command_replays_elsewhere() {
     command.args(["dlq", "replay"]).arg(desk.pipeline.write(&desk.folder)).args(["--rate", "10"]);
     let mut command = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     wait_for("the command to replay some", LIMIT, || {
-        if desk.output().len() > 0 { Ok(()) } else { Err("it has not".to_owned()) }
+        if desk.output().is_empty() { Err("it has not".to_owned()) } else { Ok(()) }
     });
     let (status, problem) = daemon.ask("POST", &path, &json!({}));
     assert_eq!(status, 409, "{problem}");

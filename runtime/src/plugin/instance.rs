@@ -168,7 +168,7 @@ impl Instance {
         drop(ticking);
         let log = &mut store.data_mut().log;
         log.tell_held(|mask, hidden| {
-            records.iter().for_each(|record| mask.collect(&DevRecord::from_batch(arena, record), hidden))
+            records.iter().for_each(|record| mask.collect(&DevRecord::from_batch(arena, record), hidden));
         });
         log.report_suppressed(Instant::now());
         called.map_err(|failed| {
