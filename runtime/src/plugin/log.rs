@@ -1,5 +1,5 @@
-//! What a plugin says through `log.write`: bounded in length and rate, and kept for the report of a trap. What is hidden
-//! of the records that it was called with is masked; for that, words wait for the end of the call.
+//! What a plugin says through `log.write`: bounded in length and rate, and kept for the report of a trap. What is
+//! hidden of the records that it was called with is masked; for that, words wait for the end of the call.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
