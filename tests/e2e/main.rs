@@ -1,11 +1,14 @@
 //! The program against real Kafka: one module for each subject, and what they share here.
 #![expect(clippy::unwrap_used, reason = "in a test a failed unwrap is a failed test, in its helpers too")]
 
+mod api;
+mod balance;
 mod breaker;
 mod check;
 mod copies;
 mod copy;
 mod crash;
+mod decoded;
 mod dev;
 mod dlq;
 mod explain;
@@ -14,6 +17,7 @@ mod format_tools;
 mod formats;
 mod growth;
 mod hold;
+mod hostile;
 mod inspect;
 mod languages;
 mod large;
@@ -22,6 +26,7 @@ mod membership;
 mod metrics;
 mod misbehave;
 mod missing_topics;
+mod monitoring;
 mod new;
 mod oauthbearer;
 mod order_status;

@@ -4,6 +4,7 @@
 //! Everything waits for a condition up to a deadline, and panics with what it saw instead. A prerequisite that is
 //! missing is a failure that says what to do.
 
+mod admin;
 mod apicurio;
 mod audit;
 mod browser;
@@ -34,6 +35,7 @@ mod token_endpoint;
 mod wait;
 mod workload;
 
+pub use admin::{admin_script, promtool, schemathesis};
 pub use apicurio::{Apicurio, confluent_clients};
 pub use audit::{Audit, audit};
 pub use browser::browser_script;

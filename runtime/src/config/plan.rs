@@ -310,6 +310,13 @@ pub struct Show {
     pub off: bool,
 }
 
+impl Show {
+    /// Returns whether anything is hidden.
+    pub fn hides(&self) -> bool {
+        !self.mask.is_empty() || self.off
+    }
+}
+
 /// A part of a record that is hidden.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MaskPath {

@@ -53,6 +53,7 @@ impl Plugin {
             outputs: Vec::new(),
             limits,
             env: Vec::new(),
+            show: Default::default(),
         };
         let mut store = Store::new(self.linked().engine(), State::new(&setup, Arc::new(AtomicBool::new(false))));
         store.limiter(|state| &mut state.memory);

@@ -32,6 +32,7 @@ fn setup() -> StageSetup {
         outputs: vec!["default".into(), "audit".into()],
         limits: Limits { time: Duration::from_secs(60), memory: 64 << 20 },
         env: Vec::new(),
+        show: Default::default(),
     }
 }
 

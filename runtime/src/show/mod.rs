@@ -13,6 +13,7 @@ use std::sync::LazyLock;
 use sha2::{Digest as _, Sha256};
 
 pub use self::hidden::Hidden;
+pub(crate) use self::record::object;
 pub use self::record::{HeaderText, ShownRecord};
 use crate::config::plan::{MaskPath, RecordPart, Show};
 use crate::record_text::DevRecord;
@@ -34,7 +35,7 @@ impl Mask {
 
     /// Returns whether nothing is hidden.
     pub fn is_off(&self) -> bool {
-        self.show.mask.is_empty() && !self.show.off
+        !self.show.hides()
     }
 
     /// Adds what is hidden of a record to the texts that must not appear anywhere else.

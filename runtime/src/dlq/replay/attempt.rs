@@ -174,13 +174,17 @@ impl Replay {
             | Event::Worker(WorkerEvent::RetriesDone(_))
             | Event::Sink(SinkEvent::TooLarge(_)) => {}
             Event::Worker(WorkerEvent::BreakerOpened(tripped)) => {
+                let tripped = if self.plan.show.hides() { tripped.without_words() } else { tripped };
                 let (name, failed, total) = (&tripped.name, tripped.failed, tripped.total);
                 self.give_up(course, Trouble::Over(format!(
                     "stage \"{name}\" fails again on {failed} of {total} records ({}): that is too much (see `breaker`), \
                      so the rest is left as it is", tripped.reason
                 )));
             }
-            Event::Worker(WorkerEvent::Failed(error)) => self.give_up(course, trouble(&error)),
+            Event::Worker(WorkerEvent::Failed(error)) => {
+                let error = if self.plan.show.hides() { error.without_words() } else { error };
+                self.give_up(course, trouble(&error));
+            }
             // No probes are sent, a stop is seen to by the loop, and the transactions are this replay's own.
             Event::Worker(WorkerEvent::ProbeEnded(_))
             | Event::LookaheadReady(_)

@@ -16,7 +16,7 @@ use crate::kafka::{
 use crate::rt::Wakeup;
 
 /// What names a member of a group, which this is not.
-const GROUP_PROPERTIES: [&str; 3] = ["group.instance.id", "group.protocol", "group.remote.assignor"];
+pub(super) const GROUP_PROPERTIES: [&str; 3] = ["group.instance.id", "group.protocol", "group.remote.assignor"];
 
 /// A consumer that is a member of no group.
 pub(super) struct NativeReader {

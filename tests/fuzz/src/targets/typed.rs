@@ -67,6 +67,7 @@ impl Typed {
             outputs: vec!["default".into(), "audit".into()],
             limits: Limits { time: Duration::from_secs(10), memory: LIMIT },
             env: Vec::new(),
+            show: Default::default(),
         };
         let instance = PLUGIN.get_or_init(load).instantiate(&setup, Arc::default()).expect("the mirror starts");
         Typed { instance, batch: Batch::default() }
