@@ -32,6 +32,7 @@ mod reload;
 mod retries;
 mod rights;
 mod secure;
+mod serdes;
 mod service_manager;
 mod signals;
 mod sizes;

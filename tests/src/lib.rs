@@ -33,7 +33,7 @@ mod token_endpoint;
 mod wait;
 mod workload;
 
-pub use apicurio::{Apicurio, confluent_clients};
+pub use apicurio::{Apicurio, confluent_clients, java_serdes};
 pub use audit::{Audit, audit};
 pub use browser::browser_script;
 pub use check::{Evidence, Findings, check};
