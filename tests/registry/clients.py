@@ -4,7 +4,8 @@
     clients.py read FORMAT BROKERS REGISTRY TOPIC COUNT
 
 FORMAT: avro, protobuf or json, with `-header` behind it where ids go into headers; random, Avro of random schemas;
-or fastavro, without a registry. Each prints a line of JSON for each record, in order: what was written, or what was read.
+or fastavro, without a registry. Each prints a line of JSON for each record, in order: what was written, or what was
+read.
 """
 
 import base64
