@@ -25,6 +25,7 @@ mod missing_topics;
 mod new;
 mod oauthbearer;
 mod order_status;
+mod outage;
 mod page;
 mod pipeline_tests;
 mod registry;
