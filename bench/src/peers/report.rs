@@ -34,7 +34,9 @@ pub fn report(chosen: &[Who], rows: &[Row], options: &Options) -> Result<Report>
     );
     let columns =
         [&job, "records", "CPU us/record", "min", "max", "records/s", "peak MiB", "to three plugins", "to one plugin"];
-    let mut report = Report::new("peers", about, &columns);
+    // Its figures stand beside those of the job in JSON.
+    let part = if options.job.has_schemas() { "peers-avro" } else { "peers" };
+    let mut report = Report::new(part, about, &columns);
     let cpu_of = |who: Who| {
         let at = chosen.iter().position(|chosen| *chosen == who)?;
         Some(rows[at].figures().cpu_us_per_record.median)
