@@ -71,7 +71,7 @@ final class Schemas {
         Schema of = Schema.create(Schema.Type.INT);
         Schema wide = Schema.create(Schema.Type.LONG);
         Schema bytes = Schema.create(Schema.Type.BYTES);
-        return switch (chance.nextInt(14)) {
+        return switch (chance.nextInt(15)) {
             case 0 -> LogicalTypes.date().addToSchema(of);
             case 1 -> LogicalTypes.timeMillis().addToSchema(of);
             case 2 -> LogicalTypes.timeMicros().addToSchema(wide);
@@ -84,7 +84,8 @@ final class Schemas {
             case 9 -> LogicalTypes.uuid().addToSchema(Schema.create(Schema.Type.STRING));
             case 10 -> new LogicalType("big-decimal").addToSchema(bytes);
             case 11 -> new LogicalType("duration").addToSchema(fixed(12));
-            case 12 -> LogicalTypes.decimal(18, 5).addToSchema(fixed(9));
+            case 12 -> new LogicalType("uuid").addToSchema(fixed(16));
+            case 13 -> LogicalTypes.decimal(18, 5).addToSchema(fixed(9));
             default -> LogicalTypes.decimal(30, chance.nextInt(30)).addToSchema(bytes);
         };
     }
