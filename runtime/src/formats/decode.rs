@@ -104,6 +104,7 @@ fn decode_part(
     found: &Found<'_>,
 ) -> Result<Field, String> {
     let bytes = arena.get(field).unwrap_or_default();
+    let from = bytes.len();
     scratch.bytes.clear();
     match found {
         Found::Fixed(decoder) => decoder.decode(IdAt::Nowhere, bytes, &mut scratch.bytes)?,
@@ -115,5 +116,5 @@ fn decode_part(
             decoder.decode(framed.id_at, framed.payload, &mut scratch.bytes).map_err(|why| about(&why))?;
         }
     }
-    scratch.move_to(arena)
+    scratch.move_to(arena, from)
 }

@@ -108,7 +108,7 @@ impl Formats {
             let id = codec.id.map(|id| (id, in_header));
             encode_field(&mut scratch.bytes, arena, &codec.encoder, field, None, id)?
         };
-        Ok((scratch.move_to(arena)?, header))
+        Ok((scratch.move_to(arena, field.len as usize)?, header))
     }
 
     /// Takes away the headers that name schemas of these parts, and adds those of what was encoded.

@@ -8,8 +8,13 @@ use super::schema::KnownSchema;
 use crate::batch::{Arena, Field};
 use crate::registry::SchemaId;
 
-/// Bytes that decoding, and encoding, may add to one batch: so few that its arena stays far below its own bound.
-const MOST_ADDED: usize = 512 << 20;
+/// Bytes that decoding, and encoding, add to one batch before records that grow much are refused: others of the batch
+/// are not to pay for them.
+const ROOM: usize = 256 << 20;
+/// The most that they add: so little that the batch's arena stays far below its own bound.
+const MOST_ADDED: usize = 1 << 30;
+/// How much a record may grow beyond [`ROOM`]: so many times, and bytes. A batch has 32 MiB, and a million records.
+const GROWTH: (usize, usize) = (8, 256);
 
 /// Buffers and look-ups of one worker, reused for each record.
 #[derive(Default)]
@@ -31,12 +36,17 @@ impl Scratch {
         self.codecs.0.clear();
     }
 
-    /// Moves what was decoded or encoded into the batch.
-    pub(super) fn move_to(&mut self, arena: &mut Arena) -> Result<Field, String> {
-        self.added += self.bytes.len();
-        if self.added > MOST_ADDED {
-            return Err(format!("the records of its batch become larger than {MOST_ADDED} bytes"));
+    /// Moves what was decoded or encoded into the batch. `from`: how many bytes it was before.
+    ///
+    /// # Errors
+    /// There is no room, and the record is one of those that take it.
+    pub(super) fn move_to(&mut self, arena: &mut Arena, from: usize) -> Result<Field, String> {
+        let (len, added) = (self.bytes.len(), self.added + self.bytes.len());
+        let grows = len > GROWTH.0 * from + GROWTH.1;
+        if added > MOST_ADDED || added > ROOM && grows {
+            return Err(format!("{from} bytes become {len}, and all of its batch more than {ROOM}"));
         }
+        self.added = added;
         Ok(arena.push(&self.bytes))
     }
 }
@@ -105,6 +115,22 @@ mod tests {
             has_rules: false,
         };
         Arc::new(KnownSchema::new(&Resolved { schema, references: Vec::new() }, 0))
+    }
+
+    #[test]
+    fn what_grows_much_takes_no_room_from_other_records() {
+        let (mut scratch, mut arena) = (Scratch::default(), Arena::default());
+        scratch.begin_batch();
+        scratch.bytes = vec![b'x'; 2_000];
+        assert!(scratch.move_to(&mut arena, 1).is_ok(), "there is room");
+        scratch.added = ROOM;
+        let why = scratch.move_to(&mut arena, 10).unwrap_err();
+        assert!(why.starts_with("10 bytes become 2000"), "{why}");
+        assert!(scratch.move_to(&mut arena, 250).is_ok(), "a record of usual growth goes on");
+        scratch.added = MOST_ADDED;
+        assert!(scratch.move_to(&mut arena, 2_000).is_err());
+        scratch.begin_batch();
+        assert!(scratch.move_to(&mut arena, 10).is_ok());
     }
 
     #[test]
