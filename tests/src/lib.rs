@@ -36,7 +36,7 @@ mod wait;
 mod workload;
 
 pub use admin::{admin_script, promtool, schemathesis};
-pub use apicurio::{Apicurio, confluent_clients};
+pub use apicurio::{Apicurio, confluent_clients, java_serdes};
 pub use audit::{Audit, audit};
 pub use browser::browser_script;
 pub use check::{Evidence, Findings, check};

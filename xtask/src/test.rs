@@ -6,8 +6,8 @@ use std::process::Command;
 use anyhow::{Context, Result};
 use sluicebox_test_broker::Machine;
 
-use crate::collector;
 use crate::admin;
+use crate::collector;
 use crate::faults;
 use crate::kafka::{Kafka, SharedBroker};
 use crate::languages;

@@ -114,6 +114,11 @@ impl Contender {
         if let Some(topic) = run.dead_letters() {
             pipeline["dlq"] = json!({ "topic": topic });
         }
+        if let Some(url) = run.registry {
+            pipeline["schema_registry"] = json!({ "url": url });
+            pipeline["input"]["value"] = json!({ "format": "avro" });
+            pipeline["outputs"]["default"]["value"] = json!({ "format": "avro", "schema": "latest" });
+        }
         Ok(pipeline.to_string())
     }
 }

@@ -1,11 +1,13 @@
 //! One job done by several programs: who does it with how much of the processor, and how fast.
 
+mod avro;
 mod check;
 pub mod contender;
 mod input;
 pub mod job;
 pub mod native;
 pub mod peer;
+mod registry;
 mod report;
 pub mod row;
 mod run;
@@ -120,8 +122,9 @@ impl Contest<'_> {
         let cluster = Cluster::new(&bootstrap)?;
         // Other runs may use the same brokers.
         let prefix = format!("bench-{}", process::id());
+        let registry = if self.job.has_schemas() { Some(registry::start()?) } else { None };
         let inputs = self.inputs(&cluster, &prefix)?;
-        let rows = self.rounds(&cluster, &prefix, &inputs);
+        let rows = self.rounds(&cluster, &prefix, &inputs, registry.as_deref());
         // Whatever came of it: the brokers may be others' too.
         for input in inputs.values() {
             cluster.delete(&input.topic)?;
@@ -143,7 +146,13 @@ impl Contest<'_> {
         Ok(inputs)
     }
 
-    fn rounds(&self, cluster: &Cluster, prefix: &str, inputs: &BTreeMap<u64, Input>) -> Result<Vec<Row>> {
+    fn rounds(
+        &self,
+        cluster: &Cluster,
+        prefix: &str,
+        inputs: &BTreeMap<u64, Input>,
+        registry: Option<&str>,
+    ) -> Result<Vec<Row>> {
         let folder = tempfile::tempdir()?;
         let row = |entrant: &Entrant| Row::new(entrant.contender.name(self.job), entrant.records);
         let mut rows: Vec<Row> = self.entrants.iter().map(row).collect();
@@ -162,6 +171,7 @@ impl Contest<'_> {
                     properties: &self.properties,
                     name: format!("{prefix}-{round}-{number}"),
                     folder: folder.path(),
+                    registry,
                 };
                 rows[number].push(round, &run.measure(contender)?);
             }

@@ -172,7 +172,8 @@ fn plan(
     let drain = planner.within_or("drain", pipeline.drain.as_ref(), period, Duration::from_secs(20));
     let (written, bounds) = (pipeline.kafka_patience.as_ref(), Duration::ZERO..=PERIOD.1);
     let kafka_patience = planner.within_or("kafka_patience", written, bounds, Duration::from_secs(60));
-    let batch = batch(planner, &pipeline.batch);
+    let has_formats = !input.formats.is_empty() || outputs.iter().any(|output| !output.formats.is_empty());
+    let batch = batch(planner, &pipeline.batch, has_formats);
     let show = show::show(planner, &pipeline.show);
     let traces = pipeline.traces.as_ref().map(|written| traces::traces(planner, written, plugins.beside(), connects));
     let breaker = breaker(planner, pipeline.breaker.as_ref());
@@ -303,8 +304,9 @@ fn input(
     }
 }
 
-fn batch(planner: &mut Planner<'_>, batch: &file::Batch) -> BatchLimits {
-    let bytes = Size(1 << 10)..=Size(1 << 30);
+fn batch(planner: &mut Planner<'_>, batch: &file::Batch, has_formats: bool) -> BatchLimits {
+    // What is decoded lies in the batch, too, and takes more room than it came in.
+    let bytes = Size(1 << 10)..=Size(if has_formats { 32 << 20 } else { 1 << 30 });
     let wait = Duration::ZERO..=Duration::from_secs(60);
     BatchLimits {
         max_records: planner.within_or("batch.max_records", batch.max_records.as_ref(), 1..=1_000_000, 1024),
