@@ -77,6 +77,36 @@ fn under_exactly_once_thousands_of_outputs_over_the_limit_take_a_few_aborts() {
     assert!(aborts < 50, "{aborts}");
 }
 
+/// In the middle of large transactions: what is refused fails all that librdkafka has on its way to that partition.
+#[test]
+fn a_limit_that_is_lowered_while_it_runs_dead_letters_what_is_over_it_and_the_rest_is_delivered() {
+    let (kafka, folder) = (Kafka::shared(), Folder::new());
+    let pipeline = pipeline(&kafka, "lowered", 1_048_588, 1_048_588);
+    let (before, after) =
+        records(0, 8_000, |n| if n > 2_000 && n % 300 == 0 { text(3 * LIMIT, n) } else { text(200, n) })
+            .into_iter()
+            .enumerate()
+            .partition::<Vec<_>, _>(|(n, _)| *n < 2_000);
+    let [before, after] = [before, after].map(|all| all.into_iter().map(|(_, record)| record).collect::<Vec<Record>>());
+    let feeder = Feeder::new(&kafka, &[]);
+    feeder.feed(&pipeline.input, &before);
+    let (mut sluice, group) = (Sluice::run(&[&pipeline.write(&folder)]), Group::new(&kafka, &pipeline.name));
+    sluice.wait_until_caught_up(&group, &pipeline.input);
+    kafka.set_topic_properties(&pipeline.output, &[("max.message.bytes", &LIMIT.to_string())]);
+    feeder.feed(&pipeline.input, &after);
+    sluice.wait_until_caught_up(&group, &pipeline.input);
+    stop(&mut sluice);
+    let (large, small): (Vec<Record>, Vec<Record>) =
+        before.into_iter().chain(after).partition(|record| record.text().len() > LIMIT);
+    assert_eq!(large.len(), 20);
+    audit(&small, &kafka.read(&pipeline.output).records(), by_timestamp).assert_nothing_lost();
+    audit(&large, &kafka.read(&pipeline.dlq).inputs(), by_timestamp).assert_nothing_lost();
+    if pipeline.is_exactly_once() {
+        audit(&small, &kafka.read(&pipeline.output).records(), by_timestamp).assert_exact();
+        audit(&large, &kafka.read(&pipeline.dlq).inputs(), by_timestamp).assert_exact();
+    }
+}
+
 #[test]
 fn two_outputs_may_share_a_topic_and_its_limit_is_known() {
     let (kafka, folder) = (Kafka::shared(), Folder::new());
