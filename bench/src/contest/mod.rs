@@ -49,7 +49,7 @@ pub fn copy(options: &Options) -> Result<Report> {
     run("copy", Job::Copy, &contenders, options)
 }
 
-/// Does what the example pipeline does: by hand, by three plugins, and by one.
+/// Does what the example pipeline does: by hand, by three plugins, by one, and by SQL.
 ///
 /// # Errors
 /// There is no broker, a program fails, or what it wrote is wrong.
@@ -60,6 +60,7 @@ pub fn order_status(options: &Options) -> Result<Report> {
         sluice(Stages::Example, false),
         sluice(Stages::Example, true),
         sluice(Stages::OnePlugin, false),
+        sluice(Stages::Sql, false),
     ];
     run("order-status", Job::OrderStatus, &contenders, options)
 }
