@@ -78,7 +78,8 @@ fn places(cluster: &Cluster, topics: &[Arc<str>]) -> Places {
 }
 
 impl Checker {
-    /// How many offsets of a partition are not committed; of a log that was cut short only records count that may not be passed over.
+    /// How many offsets of a partition are not committed; of a log that was cut short only records count that may not
+    /// be passed over.
     fn lag(&self, cluster: &Cluster, at: &TopicPartition) -> i64 {
         let (Some(log), Some(topic)) = (cluster.log_of(at), cluster.topics.get(&*at.topic)) else { return 0 };
         let (group, end) = (cluster.groups.get(&self.task.group), log.stable_end());
