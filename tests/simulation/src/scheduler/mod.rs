@@ -14,6 +14,7 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use corosensei::Yielder;
+use sluicebox::rt::WaitPoint;
 
 use self::thread::{Body, Point, State, Thread, recycle, until};
 pub use self::thread::{Process, SCENARIO, ThreadId};
@@ -208,9 +209,11 @@ impl Scheduler {
         inner.threads.iter().any(|thread| thread.process == process && !matches!(thread.state, State::Ended))
     }
 
-    /// The names of all threads that have not ended, and what they wait for.
+    /// The names of all threads that have not ended, and what they wait for. Wait points are numbered here, since their
+    /// own numbers are given out once a process and so differ between two runs of a history.
     pub fn waiting(&self) -> Vec<String> {
         let inner = self.inner.borrow();
+        let mut points: Vec<WaitPoint> = Vec::new();
         let alive = inner.threads.iter().filter(|thread| !matches!(thread.state, State::Ended));
         alive
             .map(|thread| match &thread.state {
@@ -218,7 +221,11 @@ impl Scheduler {
                     format!("{}: for an answer, {}", thread.name, until(*deadline, inner.now))
                 }
                 State::Waiting { point: Point::Runtime(point), deadline, .. } => {
-                    format!("{}: at {point:?}, {}", thread.name, until(*deadline, inner.now))
+                    let number = points.iter().position(|other| other == point).unwrap_or_else(|| {
+                        points.push(*point);
+                        points.len() - 1
+                    });
+                    format!("{}: at wait point {number}, {}", thread.name, until(*deadline, inner.now))
                 }
                 State::Ready | State::Ended => format!("{}: ready", thread.name),
             })
