@@ -261,7 +261,7 @@ impl Trial {
     }
 
     /// The same, where nothing is to be delivered any more.
-    pub fn reckon(mut self) -> Report {
+    fn reckon(mut self) -> Report {
         let samples = self.commits.finish();
         let topics = topics(&self.pipeline);
         let read = |topic: &String| {

@@ -121,7 +121,7 @@ impl Checker {
     }
 
     /// These offsets of a log may be passed over.
-    pub fn exempt(&mut self, topic: u64, at: &TopicPartition, from: i64, to: i64) {
+    fn exempt(&mut self, topic: u64, at: &TopicPartition, from: i64, to: i64) {
         self.exempt.entry((topic, at.clone())).or_default().push((from, to));
     }
 

@@ -118,7 +118,7 @@ impl World {
 }
 
 impl ConsumerState {
-    pub(super) fn ask_to_take(&mut self, partitions: Vec<TopicPartition>, rejoins: bool) {
+    fn ask_to_take(&mut self, partitions: Vec<TopicPartition>, rejoins: bool) {
         self.membership.rejoins = rejoins;
         if partitions.is_empty() && self.membership.protocol == Protocol::Consumer {
             self.membership.state = State::Steady;
