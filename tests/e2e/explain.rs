@@ -78,8 +78,8 @@ fn every_plugin(kafka: &Kafka, test: &str) -> Pipeline {
     topics.iter().for_each(|topic| kafka.create_topic(topic, 1, &[]));
     let stage = |name: &str, plugin: &str, config: Value| json!({ "name": name, "plugin": plugin, "config": config });
     let mut orders = stage("orders", "misbehave", json!(null));
-    // What passes at the second call is counted by the plugin instance, which each trap of another record replaces: more
-    // retries than traps can meet.
+    // What passes at the second call is counted by the plugin instance, which each trap of another record replaces:
+    // more retries than traps can meet.
     orders["on_error"] = json!({ "retries": 6, "backoff": "1ms" });
     let mut lines = stage(
         "lines",

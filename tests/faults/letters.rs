@@ -1,5 +1,5 @@
-//! A dead-letter topic that is not there, too small, or forbidden: the pipeline stops, commits nothing of it, and goes on
-//! when that is mended.
+//! A dead-letter topic that is not there, too small, or forbidden: the pipeline stops, commits nothing of it, and goes
+//! on when that is mended.
 
 use std::time::Instant;
 

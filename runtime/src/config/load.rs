@@ -39,7 +39,7 @@ pub fn load(file: &Path, env: Env<'_>, options: &PlanOptions) -> Result<(Plan, V
 /// A file's text.
 ///
 /// # Errors
-/// It cannot be read, or is not UTF-8.
+/// The file cannot be read, or is not UTF-8.
 pub(crate) fn read(file: &Path) -> Result<String, Errors> {
     let bytes = fs::read(file).map_err(|error| Diagnostic::of_file(file, format!("cannot be read: {error}")))?;
     String::from_utf8(bytes).map_err(|error| {
