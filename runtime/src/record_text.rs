@@ -27,10 +27,10 @@ pub struct DevRecord {
 /// Why a line is no record.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RecordError {
-    /// It is not JSON.
+    /// The line is not JSON.
     #[error("not JSON: {0}")]
     Json(String),
-    /// It is JSON of another shape.
+    /// The line is JSON of another shape.
     #[error(
         "{0}; a record is {{\"key\"|\"key_base64\", \"value\"|\"value_base64\", \"headers\": [[name, value]], \"timestamp\": ms}}"
     )]

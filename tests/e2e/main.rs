@@ -55,7 +55,7 @@ mod watch;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use sluicebox_tests::{Record, Sluice};
+use sluicebox_tests::{Folder, Group, Kafka, Pipeline, Record, Sluice};
 
 /// How long the program may take to drain and end.
 const STOP: Duration = Duration::from_secs(30);
@@ -95,6 +95,14 @@ fn noise(len: usize, seed: usize) -> Vec<u8> {
         state as u8
     };
     (0..len).map(|_| next()).collect()
+}
+
+/// Runs a pipeline until everything that lies in its input is committed, and to its end.
+fn run_to_the_end(kafka: &Kafka, pipeline: &Pipeline) {
+    let folder = Folder::new();
+    let mut sluice = Sluice::run(&[&pipeline.write(&folder)]);
+    sluice.wait_until_caught_up(&Group::new(kafka, &pipeline.name), &pipeline.input);
+    stop(&mut sluice);
 }
 
 /// Tells the program to stop, and expects that it ends well.

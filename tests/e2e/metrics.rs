@@ -93,6 +93,20 @@ impl Watch {
     }
 }
 
+/// Pauses the pipeline, has records fed, and resumes it.
+fn reads_nothing_while_paused(watch: &mut Watch, pipeline: &Pipeline, feed: impl FnOnce()) {
+    let pipeline_view = format!("/api/v1/pipelines/{}", pipeline.name);
+    assert_eq!(ask(&watch.address, "POST", &format!("{pipeline_view}/pause")).0, 200);
+    assert!(ask(&watch.address, "GET", &pipeline_view).1.contains("\"state\":\"paused\""));
+    assert_eq!(ask(&watch.address, "GET", "/readyz").0, 200, "paused is ready");
+    let read = sum(watch.look(), "sluice_input_records_total");
+    feed();
+    for _ in 0..50 {
+        assert_eq!(sum(watch.look(), "sluice_input_records_total"), read, "nothing is read while it is paused");
+    }
+    assert_eq!(ask(&watch.address, "POST", &format!("{pipeline_view}/resume")).0, 200);
+}
+
 fn balance_holds(delivery: &str) {
     let kafka = Kafka::shared();
     let mut pipeline = Pipeline::with_topics(&kafka, &format!("metrics-{delivery}"), 4);
@@ -136,16 +150,7 @@ fn balance_holds(delivery: &str) {
         watch.look();
         group.caught_up(&pipeline.input)
     });
-    let pipeline_view = format!("/api/v1/pipelines/{}", pipeline.name);
-    assert_eq!(ask(&watch.address, "POST", &format!("{pipeline_view}/pause")).0, 200);
-    assert!(ask(&watch.address, "GET", &pipeline_view).1.contains("\"state\":\"paused\""));
-    assert_eq!(ask(&watch.address, "GET", "/readyz").0, 200, "paused is ready");
-    let read = sum(watch.look(), "sluice_input_records_total");
-    feeder.feed(&pipeline.input, &load(3 * COUNT)[..100]);
-    for _ in 0..50 {
-        assert_eq!(sum(watch.look(), "sluice_input_records_total"), read, "nothing is read while it is paused");
-    }
-    assert_eq!(ask(&watch.address, "POST", &format!("{pipeline_view}/resume")).0, 200);
+    reads_nothing_while_paused(&mut watch, &pipeline, || feeder.feed(&pipeline.input, &load(3 * COUNT)[..100]));
     sluice.wait_for("what came meanwhile", LIMIT, || {
         watch.look();
         group.caught_up(&pipeline.input)

@@ -3,7 +3,7 @@
 use serde_json::json;
 use sluicebox_tests::{Feeder, Folder, Group, Kafka, Pipeline, Record, Sluice, audit};
 
-use crate::{EPOCH, STOP, by_timestamp, noise, records, stop};
+use crate::{EPOCH, STOP, by_timestamp, noise, records, run_to_the_end, stop};
 
 const LIMIT: usize = 20_000;
 
@@ -20,13 +20,6 @@ fn pipeline(kafka: &Kafka, test: &str, output: usize, dlq: usize) -> Pipeline {
     kafka.create_topic(&pipeline.output, 2, &[("max.message.bytes", &output.to_string())]);
     kafka.create_topic(&pipeline.dlq, 2, &[("max.message.bytes", &dlq.to_string())]);
     pipeline
-}
-
-fn run_to_the_end(kafka: &Kafka, pipeline: &Pipeline) {
-    let folder = Folder::new();
-    let mut sluice = Sluice::run(&[&pipeline.write(&folder)]);
-    sluice.wait_until_caught_up(&Group::new(kafka, &pipeline.name), &pipeline.input);
-    stop(&mut sluice);
 }
 
 #[test]

@@ -1,7 +1,6 @@
 //! A schema registry of others: Apicurio, in memory, on a port of its own.
 
 use std::env;
-use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -12,9 +11,9 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
 
-use crate::needs::{repository, target};
+use crate::needs::target;
 use crate::pipeline::Folder;
-use crate::process::dies_with_us;
+use crate::process::{dies_with_us, python_script};
 use crate::wait::wait_for;
 
 /// How long it may take to start, on a machine that does other things at the same time.
@@ -107,18 +106,7 @@ fn jar(place: &PathBuf) -> PathBuf {
 /// # Panics
 /// That Python is not there.
 pub fn confluent_clients() -> Command {
-    let named = env::var_os("SLUICE_CONFLUENT_PYTHON").map(PathBuf::from);
-    let python = named.unwrap_or_else(|| target().join("confluent/bin/python"));
-    assert!(
-        python.is_file(),
-        "no Python with Confluent's clients at {}: `cargo xtask setup` makes it; or set SLUICE_CONFLUENT_PYTHON to one \
-         that has what tests/registry/requirements.txt names",
-        python.display()
-    );
-    let mut command = Command::new(python);
-    command.arg(repository().join("tests/registry/clients.py")).env("PYTHONDONTWRITEBYTECODE", OsStr::new("1"));
-    dies_with_us(&mut command);
-    command
+    python_script("tests/registry/clients.py", "SLUICE_CONFLUENT_PYTHON", "confluent")
 }
 
 /// `tests/registry/serdes`, ready for arguments: Java's serializers and deserializers, with the jars that

@@ -11,8 +11,8 @@ use crate::workspace::Workspace;
 
 /// The version that `deny.toml` was written for.
 const VERSION: &str = "0.20.2";
-/// What is checked where nothing is named. `advisories` asks GitHub, and what it answers changes from day to day: who wants it
-/// names it.
+/// What is checked where nothing is named. `advisories` asks GitHub, and what it answers changes from day to day: who
+/// wants it names it.
 const CHECKS: [&str; 3] = ["licenses", "bans", "sources"];
 
 /// Every workspace of the repository: what has a lock file.

@@ -265,7 +265,7 @@ pub enum Target {
 /// A topic that is written to.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Topic {
-    /// Its name.
+    /// The topic's name.
     pub name: String,
     /// How to create it where it is missing; none: it must exist.
     pub create: Option<CreateTopic>,

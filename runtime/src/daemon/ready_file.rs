@@ -20,7 +20,7 @@ impl ReadyFile {
     /// Writes or removes it, where that is not so already.
     ///
     /// # Errors
-    /// It cannot be written or removed.
+    /// The file cannot be written or removed.
     pub(super) fn set(&mut self, is_ready: bool) -> anyhow::Result<()> {
         if is_ready == self.is_there {
             return Ok(());

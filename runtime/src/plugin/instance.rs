@@ -52,9 +52,9 @@ pub struct StageSetup {
 /// What a plugin says of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Manifest {
-    /// Its name, for people.
+    /// The plugin's name, for people.
     pub name: String,
-    /// Its version, for people.
+    /// The plugin's version, for people.
     pub version: String,
     /// The fields of a record that it reads.
     pub needs: Fields,

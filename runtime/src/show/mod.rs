@@ -120,11 +120,11 @@ impl Mask {
 
 /// What becomes of a part of a record.
 enum Treatment<'a> {
-    /// It is shown, but for what was hidden elsewhere.
+    /// The part is shown, but for what was hidden elsewhere.
     Shown,
     /// Nothing of it is shown.
     Hidden,
-    /// Its length and hash are shown.
+    /// The part's length and hash are shown.
     Digest,
     /// These fields of its JSON are hidden. What is no JSON is shown as its length and hash.
     Fields(Vec<&'a MaskPath>),

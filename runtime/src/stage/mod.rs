@@ -46,7 +46,7 @@ pub enum StageError {
 pub enum Round {
     /// All are.
     Done,
-    /// Those that are pending are to be called again after a backoff.
+    /// The records that are pending are to be called again after a backoff.
     Again,
 }
 

@@ -1,4 +1,5 @@
-//! `cargo xtask fuzz`: damaged inputs, by the million, for everything that reads what others wrote. `README.md` says how.
+//! `cargo xtask fuzz`: damaged inputs, by the million, for everything that reads what others wrote. `README.md` says
+//! how.
 
 mod abort;
 mod change;

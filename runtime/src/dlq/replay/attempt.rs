@@ -42,7 +42,7 @@ pub enum Trouble {
 /// What is done with a batch.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Phase {
-    /// It goes through the chain, and nothing is written.
+    /// The batch goes through the chain, and nothing is written.
     Chain,
     /// What came of it is written.
     Delivery,
@@ -167,7 +167,7 @@ impl Replay {
             Event::Sink(SinkEvent::NotDelivered { span, error }) if is_its(&span.lease) => {
                 self.give_up(course, Trouble::Aborted(error.text));
             }
-            // Of a try that is over.
+            // This is about a try that is over.
             Event::Sink(SinkEvent::Abandoned { .. })
             | Event::Sink(SinkEvent::NotDelivered { .. })
             | Event::Worker(WorkerEvent::RetryPending { .. })

@@ -217,7 +217,7 @@ impl Replay {
         while !self.stopping {
             match self.events.recv_timeout(self.due.saturating_duration_since(Instant::now())) {
                 Ok(Event::Command(Command::Stop { .. })) => self.stopping = true,
-                // Of a try that is over.
+                // This is about a try that is over.
                 Ok(_) => {}
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return,
             }
