@@ -1,6 +1,7 @@
 //! A schema registry of others: Apicurio, in memory, on a port of its own.
 
 use std::env;
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -11,7 +12,7 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
 
-use crate::needs::target;
+use crate::needs::{repository, target};
 use crate::pipeline::Folder;
 use crate::process::{dies_with_us, python_script};
 use crate::wait::wait_for;
