@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use sluicebox_tests::{Feeder, Folder, Group, Kafka, Mood, Pipeline, Record, Registry, Sluice, wait_for};
 
-use crate::{EPOCH, run_to_the_end, stop};
+use crate::{EPOCH, stop};
 
 pub const ORDER: &str = r#"{"type":"record","name":"Order","namespace":"shop","fields":[{"name":"id","type":"string"},{"name":"quantity","type":"long"}]}"#;
 pub const WIDER: &str = r#"{"type":"record","name":"Order","namespace":"shop","fields":[{"name":"id","type":"string"},{"name":"quantity","type":"long"},{"name":"note","type":["null","string"],"default":null}]}"#;
@@ -39,8 +39,11 @@ impl Case {
         Feeder::new(&self.kafka, &[]).feed(&self.pipeline.input, records);
     }
 
+    /// In its own folder, where its schemas are.
     pub fn run_to_the_end(&self) {
-        run_to_the_end(&self.kafka, &self.pipeline);
+        let mut sluice = self.start();
+        sluice.wait_until_caught_up(&self.group, &self.pipeline.input);
+        stop(&mut sluice);
     }
 
     pub fn output(&self) -> Vec<Record> {
