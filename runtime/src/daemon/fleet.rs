@@ -221,7 +221,7 @@ impl Fleet {
 
     fn apply(&mut self, ready: Ready) -> anyhow::Result<()> {
         let name = ready.plan.name.clone();
-        match self.members.get(&name) {
+        match self.members.get_mut(&name) {
             None => {
                 tracing::info!(target: "daemon", pipeline = %name, "new: starting");
                 self.start(ready)
@@ -230,6 +230,8 @@ impl Fleet {
                 State::Running(..) if ready.means_the_same_as(&member.ready) => {
                     tracing::info!(target: "daemon", pipeline = %name, "unchanged");
                     member.counters.reloads("unchanged").add(1);
+                    // The file may be called otherwise, and have other places.
+                    member.ready.plan = ready.plan;
                     Ok(())
                 }
                 State::Running(..) | State::Draining(..) => {
