@@ -7,16 +7,50 @@ use anyhow::ensure;
 /// File descriptors that any command may need: what the runtime, a log, an embedded broker and three clients take.
 const LEAST: libc::rlim_t = 128;
 
+/// Memory without which clients cannot start their threads, where librdkafka ends the process: of which limit, its
+/// least value in MiB, and how it is set.
+const MEMORY: [(libc::__rlimit_resource_t, libc::rlim_t, &str); 2] = [
+    (libc::RLIMIT_AS, 512, "address space (`ulimit -v`, LimitAS= in a systemd unit)"),
+    (libc::RLIMIT_DATA, 256, "data (`ulimit -d`, LimitDATA= in a systemd unit)"),
+];
+
+/// Makes a write beyond the largest size of a file (`ulimit -f`) an error, as on a full disk, where by default the
+/// signal of it ends the process.
+pub fn survive_file_size_limit() {
+    // SAFETY: to ignore a signal takes no handler of ours.
+    unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
+}
+
+/// Looks at how much memory the process may have.
+///
+/// # Errors
+/// That is too little to work with.
+pub fn check_memory() -> anyhow::Result<()> {
+    for (resource, least, what) in MEMORY {
+        let limit = limit(resource)?.rlim_cur >> 20;
+        ensure!(
+            limit >= least,
+            "the process may have {limit} MiB of {what}, which is too little: raise the limit to {least} MiB or more"
+        );
+    }
+    Ok(())
+}
+
+fn limit(resource: libc::__rlimit_resource_t) -> io::Result<libc::rlimit> {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the call writes to `limit`, which lives.
+    match unsafe { libc::getrlimit(resource, &raw mut limit) } {
+        0 => Ok(limit),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
 /// Raises the number of files that may be open at once to what the process may have.
 ///
 /// # Errors
 /// That is too little to work with.
 pub fn raise_open_files() -> anyhow::Result<()> {
-    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: the call writes to `limit`, which lives.
-    if unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) } != 0 {
-        return Err(io::Error::last_os_error().into());
-    }
+    let mut limit = limit(libc::RLIMIT_NOFILE)?;
     if limit.rlim_cur < limit.rlim_max {
         let raised = libc::rlimit { rlim_cur: limit.rlim_max, ..limit };
         // SAFETY: the call reads from `raised`, which lives.
