@@ -75,6 +75,12 @@ const WRONG: &[(&[&str], i32, &[&str])] = &[
     (&["test", "a.test.yaml", "--filter", "nothing"], 2, &["--filter nothing: no case in a.test.yaml has this text"]),
     (&["dlq", "list", "a.yaml"], 1, &["error: no broker answers at localhost:1"]),
     (&["dlq", "list", "unknown-plugin.yaml"], 1, &["error: no broker answers at localhost:1"]),
+    (
+        &["sql", "a.yaml", "SELECT * FROM input"],
+        1,
+        &["error: no broker answers at localhost:1: check `bootstrap.servers`"],
+    ),
+    (&["explain", "a.yaml", "in/0/5"], 1, &["error: no broker answers at localhost:1: check `bootstrap.servers`"]),
     (&["dlq", "list", "a.yaml", "--plugin-path", "x"], 2, &["unexpected argument '--plugin-path'"]),
     (&["dlq", "show", "a.yaml", "4711"], 2, &["expected PARTITION/OFFSET, such as 2/4711"]),
     (&["completions", "tcsh"], 2, &["[possible values: bash, elvish, fish, powershell, zsh]"]),
