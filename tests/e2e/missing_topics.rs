@@ -51,6 +51,20 @@ fn a_missing_topic_ends_the_pipeline_and_a_restart_finishes_the_job_once_it_exis
 }
 
 #[test]
+fn a_topic_that_is_created_at_the_start_may_be_known_a_moment_later() {
+    let (kafka, folder) = (Kafka::shared(), Folder::new());
+    let (pipeline, records) = without_topics(&kafka, "known-later");
+    kafka.create_topic(&pipeline.dlq, 1, &[]);
+    let file = pipeline.write(&folder);
+    let mut sluice = Sluice::run(&[&file]);
+    sluice.wait_for_line("the output that is missing", |line| line.message().contains("a topic is not known yet"));
+    kafka.create_topic(&pipeline.output, 1, &[]);
+    sluice.wait_until_caught_up(&Group::new(&kafka, &pipeline.name), &pipeline.input);
+    stop(&mut sluice);
+    assert_finishes(&kafka, &pipeline, &file, records);
+}
+
+#[test]
 fn a_topic_is_created_where_the_file_asks_for_it() {
     let (kafka, folder) = (Kafka::shared(), Folder::new());
     let (mut pipeline, records) = without_topics(&kafka, "create");
