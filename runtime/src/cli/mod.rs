@@ -173,6 +173,7 @@ pub fn main() -> ExitCode {
 fn execute(command: Command) -> anyhow::Result<u8> {
     limits::raise_open_files()?;
     limits::check_memory()?;
+    limits::check_threads()?;
     match command {
         Command::Run(run) => run.execute(),
         Command::Check(check) => check.execute(),

@@ -127,7 +127,13 @@ impl KafkaError {
         KafkaError::new(ErrorKind::TimedOut, format!("{what}: timed out"))
     }
 
-    /// The same error in words that say what to do, where it is that no broker answers at `servers`.
+    /// The same error, with what it is about in front of it.
+    #[must_use]
+    pub fn about(self, subject: &str) -> KafkaError {
+        KafkaError { text: format!("{subject}: {}", self.text), ..self }
+    }
+
+    /// Returns the error in words that say what to do, where it is that no broker answers at `servers`.
     #[must_use]
     pub fn asked_of(self, servers: &str) -> KafkaError {
         match self.kind {
@@ -139,7 +145,7 @@ impl KafkaError {
         }
     }
 
-    /// The same error of a record that was to be written to a topic.
+    /// Returns the error as one of a record that was to be written to a topic.
     #[must_use]
     pub fn of_output(self, topic: &str) -> KafkaError {
         let text = match self.kind {
@@ -149,12 +155,6 @@ impl KafkaError {
             _ => format!("topic \"{topic}\": {}", self.text),
         };
         KafkaError { text, ..self }
-    }
-
-    /// The same error, with what it is about in front of it.
-    #[must_use]
-    pub fn about(self, subject: &str) -> KafkaError {
-        KafkaError { text: format!("{subject}: {}", self.text), ..self }
     }
 }
 
