@@ -138,6 +138,7 @@ fn warm_start(engine: &Engine, stage: &Stage) -> Result<Duration> {
         outputs: vec!["default".into()],
         limits: stage.limits,
         env: Vec::new(),
+        show: Default::default(),
     };
     let started = Instant::now();
     engine.load(&stage.path, &stage.grants)?.instantiate(&setup, Arc::default())?;

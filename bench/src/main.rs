@@ -47,7 +47,7 @@ enum Part {
     Jq(jq::Options),
     /// What copying a topic costs: by hand, by sluice, by sluice through three stages
     Copy(contest::Options),
-    /// What the work of the example pipeline costs: by hand, by three plugins, by one
+    /// What the work of the example pipeline costs: by hand, by three plugins, by one, by SQL
     OrderStatus(contest::Options),
     /// How long a record takes from producer to consumer, at a steady rate
     Latency(latency::Options),

@@ -123,7 +123,28 @@ pub enum PipelineError {
     Other(#[from] anyhow::Error),
 }
 
+/// What stands in the place of a plugin's words where they may quote what is hidden.
+const UNSAID: &str = "its words may quote what `show` hides: `sluice explain` shows them masked";
+
 impl PipelineError {
+    /// Returns the same without a plugin's words about a record.
+    #[must_use]
+    pub fn without_words(self) -> PipelineError {
+        let reason = UNSAID.to_owned();
+        match self {
+            PipelineError::Fatal { stage, .. } => PipelineError::Fatal { stage, reason },
+            PipelineError::Record { stage, at, offset, class, .. } => {
+                PipelineError::Record { stage, at, offset, class, reason }
+            }
+            other => other,
+        }
+    }
+
+    /// Returns a failure, class and reason, without a plugin's words about a record.
+    pub fn class_alone(reason: &str) -> String {
+        format!("{}: {UNSAID}", reason.split(':').next().unwrap_or_default())
+    }
+
     /// The words for all kinds of errors.
     pub const KINDS: [&'static str; 16] = [
         "plugin",
@@ -186,5 +207,25 @@ impl PipelineError {
             | PipelineError::Unreadable(_)
             | PipelineError::Other(_) => false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plugins_words_are_left_out_and_the_rest_stays() {
+        let reason = "no customer ann@example.com".to_owned();
+        let at = TopicPartition::new("orders", 3);
+        let stage = "look-up".to_owned();
+        let record =
+            PipelineError::Record { stage: stage.clone(), at, offset: 7, class: "reject", reason: reason.clone() };
+        for error in [record, PipelineError::Fatal { stage, reason }] {
+            let text = error.without_words().to_string();
+            assert!(text.contains("\"look-up\"") && text.contains("may quote") && !text.contains("ann@"), "{text}");
+        }
+        assert!(PipelineError::class_alone("reject: no customer ann@example.com").starts_with("reject: its words may"));
+        assert_eq!(PipelineError::Fenced("a".to_owned()).without_words().kind(), "fenced");
     }
 }

@@ -14,7 +14,7 @@ pub enum Failpoint {
 }
 
 impl Failpoint {
-    /// Its name, for `SLUICE_FAILPOINT`.
+    /// The place's name, for `SLUICE_FAILPOINT`.
     pub fn name(self) -> &'static str {
         match self {
             Failpoint::Acknowledged => "acknowledged",

@@ -16,7 +16,7 @@ pub enum Class {
     Time,
     /// The plugin was refused memory.
     Memory,
-    /// Its retries are used up.
+    /// The record's retries are used up.
     Retries,
     /// The plugin named an output that is not declared.
     Output,
@@ -26,7 +26,7 @@ pub enum Class {
     Oversize,
     /// The topic cannot take what came of it.
     Refused,
-    /// It does not fit the format of the input.
+    /// The record does not fit the format of the input.
     Decode,
     /// What came of it does not fit the format of its output.
     Encode,

@@ -32,7 +32,7 @@ pub(crate) fn agent(roots: RootCerts, client: Option<ClientCert>, answer: Durati
 /// The certificate authorities of a file; without one, those of the system.
 ///
 /// # Errors
-/// It cannot be read, or holds no certificate.
+/// The file cannot be read, or holds no certificate.
 pub(crate) fn roots(file: Option<&Path>) -> anyhow::Result<RootCerts> {
     Ok(match file {
         None => RootCerts::PlatformVerifier,
@@ -43,7 +43,7 @@ pub(crate) fn roots(file: Option<&Path>) -> anyhow::Result<RootCerts> {
 /// The certificates of a file.
 ///
 /// # Errors
-/// It cannot be read, or holds none.
+/// The file cannot be read, or holds none.
 pub(crate) fn certificates(path: &Path) -> anyhow::Result<Vec<Certificate<'static>>> {
     let mut found = Vec::new();
     for item in parse_pem(&read(path)?) {
@@ -58,7 +58,7 @@ pub(crate) fn certificates(path: &Path) -> anyhow::Result<Vec<Certificate<'stati
 /// The private key of a file.
 ///
 /// # Errors
-/// It cannot be read, or holds none.
+/// The file cannot be read, or holds none.
 pub(crate) fn private_key(path: &Path) -> anyhow::Result<PrivateKey<'static>> {
     PrivateKey::from_pem(&read(path)?).with_context(|| format!("{} holds no private key (PEM)", path.display()))
 }

@@ -8,7 +8,7 @@ const SHOW_INTERVAL: Duration = Duration::from_millis(500);
 /// How often progress is logged where there is no terminal.
 const LOG_INTERVAL: Duration = Duration::from_secs(10);
 
-/// How far it is, on standard error: one line that changes on a terminal, log lines elsewhere.
+/// The progress of a read, on standard error: one line that changes on a terminal, log lines elsewhere.
 pub struct ReadProgress {
     terminal: bool,
     due: Instant,
@@ -16,7 +16,7 @@ pub struct ReadProgress {
 }
 
 impl ReadProgress {
-    /// Of a read that begins now.
+    /// Returns the progress of a read that begins now.
     pub fn new() -> ReadProgress {
         let terminal = std::io::stderr().is_terminal();
         let mut progress = ReadProgress { terminal, due: Instant::now(), shown: false };
@@ -28,7 +28,7 @@ impl ReadProgress {
         if self.terminal { SHOW_INTERVAL } else { LOG_INTERVAL }
     }
 
-    /// Says how far it is, where that is due.
+    /// Says how far the read is, where that is due.
     pub fn show(&mut self, topic: &str, read: u64, total: i64) {
         let now = Instant::now();
         if now < self.due {
@@ -37,7 +37,7 @@ impl ReadProgress {
         self.due = now + self.interval();
         if self.terminal {
             self.shown = true;
-            // Nothing depends on it.
+            // A line that a terminal does not take is no reason to stop reading.
             let _ = write!(std::io::stderr(), "\r\x1b[Kreading {topic}: {read} of at most {total}");
         } else {
             tracing::info!(target: "dlq", topic, read, total, "reading the topic");

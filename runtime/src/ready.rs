@@ -13,7 +13,7 @@ use crate::plugin::{Engine, Plugin};
 pub struct Ready {
     /// What to run.
     pub plan: Arc<Plan>,
-    /// Its stages' plugins.
+    /// The plugins of its stages.
     pub plugins: Vec<Plugin>,
 }
 
@@ -28,13 +28,13 @@ impl Ready {
     }
 }
 
-/// What paths hold.
+/// What has been found under paths.
 pub struct Loaded {
-    /// What can be started.
+    /// The pipelines that can be started.
     pub ready: Vec<Ready>,
-    /// What cannot, by file.
+    /// Why the others cannot be started, by file.
     pub broken: Vec<(PathBuf, Errors)>,
-    /// What is odd, but no error.
+    /// What is odd in files, but no error.
     pub warnings: Vec<Warning>,
 }
 

@@ -27,10 +27,10 @@ pub struct DevRecord {
 /// Why a line is no record.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RecordError {
-    /// It is not JSON.
+    /// The line is not JSON.
     #[error("not JSON: {0}")]
     Json(String),
-    /// It is JSON of another shape.
+    /// The line is JSON of another shape.
     #[error(
         "{0}; a record is {{\"key\"|\"key_base64\", \"value\"|\"value_base64\", \"headers\": [[name, value]], \"timestamp\": ms}}"
     )]
@@ -124,7 +124,10 @@ impl DevRecord {
         let mut push = |name: &[u8], value: Option<&[u8]>| headers.push((name.to_vec(), value.map(<[u8]>::to_vec)));
         if let Err(error) = record.origin.headers(&mut push) {
             let (topic, partition, offset) = (record.origin.topic(), record.partition, record.offset);
-            tracing::warn!(target: "dlq", "the record {topic}/{partition}/{offset} is shown without its headers: {error}");
+            tracing::warn!(
+                target: "kafka", %topic, partition = partition.0, offset = offset.0,
+                "the record {topic}/{partition}/{offset} is shown without its headers: {error}"
+            );
         }
         DevRecord {
             topic: Some(record.origin.topic().to_string()),

@@ -26,10 +26,10 @@ pub struct Watch {
 pub struct WatchWaker(mpsc::Sender<notify::Result<notify::Event>>);
 
 impl WatchWaker {
-    /// Wakes it.
+    /// Wakes whoever waits.
     pub fn wake(&self) {
         let lost = notify::Event::new(EventKind::Other).set_flag(notify::event::Flag::Rescan);
-        // Nobody waits any more where that fails.
+        // Sending fails where nobody waits any more.
         let _ = self.0.send(Ok(lost));
     }
 }
@@ -63,7 +63,7 @@ impl Watch {
     /// Watches for files with one of these extensions directly in a folder: new ones, changed ones, and the end of one.
     ///
     /// # Errors
-    /// It does not exist or cannot be watched.
+    /// The folder does not exist or cannot be watched.
     pub fn listing(&mut self, folder: &Path, extensions: &'static [&'static str]) -> anyhow::Result<()> {
         let folder = self.add(folder)?;
         self.listings.push((folder, extensions));
@@ -88,7 +88,7 @@ impl Watch {
     /// Watches what lies directly in a folder; see [`Scope::Folders`].
     ///
     /// # Errors
-    /// It does not exist or cannot be watched.
+    /// The folder does not exist or cannot be watched.
     pub fn folder(&mut self, path: &Path) -> anyhow::Result<()> {
         self.add(path).map(|_| ())
     }
@@ -156,7 +156,7 @@ impl Watch {
     }
 }
 
-/// The name of that link.
+/// The name of the link by which Kubernetes exchanges the files of a volume.
 const DATA_LINK: &str = "..data";
 
 /// What to do if the system refuses.

@@ -84,6 +84,7 @@ impl Stage {
             outputs: plan.outputs.iter().map(|output| output.name.clone()).collect(),
             limits: stage.limits,
             env: Vec::new(),
+            show: Default::default(),
         };
         let engine = Engine::new(&CacheDirs::from_env()).expect("an engine can be made");
         let plugin = engine.load(&stage.path, &stage.grants).expect("the plugin can be loaded");

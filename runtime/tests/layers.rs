@@ -1,5 +1,5 @@
-//! The layers that ARCHITECTURE.md draws are those of the code: a module uses only modules above it in the list, and no two
-//! use each other.
+//! The layers that ARCHITECTURE.md draws are those of the code: a module uses only modules above it in the list, and no
+//! two use each other.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -1,9 +1,9 @@
 //! What passes through unchanged: everything that Kafka can hold.
 
 use serde_json::json;
-use sluicebox_tests::{Feeder, Folder, Group, Kafka, Pipeline, Record, Sluice, audit, java_partition};
+use sluicebox_tests::{Feeder, Kafka, Pipeline, Record, audit, java_partition};
 
-use crate::{EPOCH, by_timestamp, noise, stop};
+use crate::{EPOCH, by_timestamp, noise, run_to_the_end};
 
 /// The corners of what a record can be.
 fn odd_records() -> Vec<Record> {
@@ -61,10 +61,7 @@ fn pass(pipeline: &Pipeline, kafka: &Kafka, records: &[Record]) {
     kafka.create_topic(&pipeline.output, 3, &[]);
     kafka.create_topic(&pipeline.dlq, 1, &[]);
     Feeder::new(kafka, &[("compression.type", "gzip")]).feed(&pipeline.input, records);
-    let folder = Folder::new();
-    let mut sluice = Sluice::run(&[&pipeline.write(&folder)]);
-    sluice.wait_until_caught_up(&Group::new(kafka, &pipeline.name), &pipeline.input);
-    stop(&mut sluice);
+    run_to_the_end(kafka, pipeline);
 }
 
 #[test]

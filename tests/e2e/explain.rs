@@ -78,8 +78,8 @@ fn every_plugin(kafka: &Kafka, test: &str) -> Pipeline {
     topics.iter().for_each(|topic| kafka.create_topic(topic, 1, &[]));
     let stage = |name: &str, plugin: &str, config: Value| json!({ "name": name, "plugin": plugin, "config": config });
     let mut orders = stage("orders", "misbehave", json!(null));
-    // What passes at the second call is counted by the plugin instance, which each trap of another record replaces: more
-    // retries than traps can meet.
+    // What passes at the second call is counted by the plugin instance, which each trap of another record replaces:
+    // more retries than traps can meet.
     orders["on_error"] = json!({ "retries": 6, "backoff": "1ms" });
     let mut lines = stage(
         "lines",
@@ -157,6 +157,31 @@ fn header<'r>(record: &'r Record, name: &str) -> &'r str {
     record.header(&format!("sluice.error.{name}")).unwrap()
 }
 
+/// Each dead letter is explained as its input is, and says what it had failed of.
+fn letters_are_explained_as_their_inputs(pipeline: &Pipeline, folder: &Folder, letters: &Reading, explained: &[Value]) {
+    let places: Vec<String> = letters
+        .0
+        .iter()
+        .flat_map(|letter| ["--dead-letter".to_owned(), format!("{}/{}", letter.partition, letter.offset)])
+        .collect();
+    let again = explanations(pipeline, folder, &places);
+    assert_eq!(again.len(), letters.len());
+    for (letter, explanation) in letters.0.iter().zip(&again) {
+        let (record, before) = (&letter.record, &explanation["before"]);
+        assert_eq!(
+            (&before["class"], &before["reason"]),
+            (&json!(header(record, "class")), &json!(header(record, "reason")))
+        );
+        let same = explained.iter().find(|one| {
+            ["topic", "partition", "offset"].iter().all(|part| one["record"][part] == explanation["record"][part])
+        });
+        let parts = ["record", "outputs", "dead_letters", "result", "outcome"];
+        for part in parts {
+            assert_eq!(same.map(|same| &same[part]), Some(&explanation[part]), "{part}");
+        }
+    }
+}
+
 #[test]
 fn what_is_explained_of_random_records_is_what_became_of_them() {
     let (kafka, folder) = (Kafka::shared(), Folder::new());
@@ -208,29 +233,7 @@ fn what_is_explained_of_random_records_is_what_became_of_them() {
         *results.entry(result.to_owned()).or_default() += 1;
     }
     assert!(results.len() == 3 && results.values().all(|count| *count >= 20), "each is there: {results:?}");
-
-    // Each dead letter is explained as its input is, and says what it had failed of.
-    let places: Vec<String> = letters
-        .0
-        .iter()
-        .flat_map(|letter| ["--dead-letter".to_owned(), format!("{}/{}", letter.partition, letter.offset)])
-        .collect();
-    let again = explanations(&pipeline, &folder, &places);
-    assert_eq!(again.len(), letters.len());
-    for (letter, explanation) in letters.0.iter().zip(&again) {
-        let (record, before) = (&letter.record, &explanation["before"]);
-        assert_eq!(
-            (&before["class"], &before["reason"]),
-            (&json!(header(record, "class")), &json!(header(record, "reason")))
-        );
-        let same = explained.iter().find(|one| {
-            ["topic", "partition", "offset"].iter().all(|part| one["record"][part] == explanation["record"][part])
-        });
-        let parts = ["record", "outputs", "dead_letters", "result", "outcome"];
-        for part in parts {
-            assert_eq!(same.map(|same| &same[part]), Some(&explanation[part]), "{part}");
-        }
-    }
+    letters_are_explained_as_their_inputs(&pipeline, &folder, &letters, &explained);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde_json::json;
 use sluicebox_tests::{Feeder, Folder, Group, Kafka, Pipeline, Reading, Record, Sluice, audit};
 
-use crate::{EPOCH, STOP, by_timestamp, records, stop};
+use crate::{EPOCH, STOP, by_timestamp, records, run_to_the_end, stop};
 
 /// A pipeline of one partition with these values in its input, so that their order is known.
 struct Case {
@@ -38,9 +38,7 @@ impl Case {
     }
 
     fn run_to_the_end(&self) {
-        let mut sluice = self.start();
-        sluice.wait_until_caught_up(&self.group, &self.pipeline.input);
-        stop(&mut sluice);
+        run_to_the_end(&self.kafka, &self.pipeline);
     }
 
     fn committed(&self) -> Option<i64> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use sluicebox_tests::{Feeder, Folder, Group, Kafka, Mood, Pipeline, Record, Registry, Sluice, wait_for};
 
-use crate::{EPOCH, stop};
+use crate::{EPOCH, run_to_the_end, stop};
 
 pub const ORDER: &str = r#"{"type":"record","name":"Order","namespace":"shop","fields":[{"name":"id","type":"string"},{"name":"quantity","type":"long"}]}"#;
 pub const WIDER: &str = r#"{"type":"record","name":"Order","namespace":"shop","fields":[{"name":"id","type":"string"},{"name":"quantity","type":"long"},{"name":"note","type":["null","string"],"default":null}]}"#;
@@ -40,9 +40,7 @@ impl Case {
     }
 
     pub fn run_to_the_end(&self) {
-        let mut sluice = self.start();
-        sluice.wait_until_caught_up(&self.group, &self.pipeline.input);
-        stop(&mut sluice);
+        run_to_the_end(&self.kafka, &self.pipeline);
     }
 
     pub fn output(&self) -> Vec<Record> {

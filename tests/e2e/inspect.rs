@@ -3,6 +3,8 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
+use std::path::Path;
+use std::process::Stdio;
 
 use serde_json::{Value, json};
 use sluicebox_tests::{Feeder, Finished, LIMIT, Record, Sluice, sluice, wait_for};
@@ -11,15 +13,19 @@ use crate::dlq::Desk;
 use crate::{EPOCH, records, stop};
 
 /// A daemon with an admin address that is open to this machine.
-struct Daemon {
-    running: Sluice,
+pub struct Daemon {
+    pub running: Sluice,
     address: String,
 }
 
 impl Daemon {
     fn start(desk: &Desk) -> Daemon {
-        let file = desk.pipeline.write(&desk.folder);
-        let mut running = Sluice::run_with(&[&file], |command| {
+        Daemon::run(&desk.pipeline.write(&desk.folder))
+    }
+
+    /// Runs a pipeline.
+    pub fn run(file: &Path) -> Daemon {
+        let mut running = Sluice::run_with(&[file], |command| {
             command.args(["--admin", "127.0.0.1:0", "--admin-unprotected"]);
         });
         let listens = running.wait_for_line("the admin address", |line| {
@@ -27,6 +33,11 @@ impl Daemon {
         });
         running.wait_until_ready();
         Daemon { running, address: listens.field("address") }
+    }
+
+    /// Where its admin endpoint listens.
+    pub fn address(&self) -> &str {
+        &self.address
     }
 
     /// Asks, and returns status and answer.
@@ -47,7 +58,7 @@ impl Daemon {
         (status, serde_json::from_str(body).unwrap_or(Value::Null))
     }
 
-    fn get(&self, path: &str) -> Value {
+    pub fn get(&self, path: &str) -> Value {
         let (status, answer) = self.ask("GET", path, &Value::Null);
         assert_eq!(status, 200, "{path}: {answer}");
         answer
@@ -81,7 +92,9 @@ fn a_record_is_explained_by_the_daemon_as_it_is_by_the_command() {
     assert_eq!((status, &explained["result"]), (200, &json!("dropped")));
 
     for (body, status, part) in [
-        (json!({ "topic": "elsewhere", "partition": 0, "offset": 0 }), 422, "is no input of pipeline"),
+        (json!({ "topic": "elsewhere", "partition": 0, "offset": 0 }), 404, "is no input of pipeline"),
+        (json!({ "record": { "value": "x", "offset": -1 } }), 422, "numbers from 0 on"),
+        (json!({ "topic": null, "record": { "value": "x" } }), 422, "invalid type: null"),
         (json!({ "topic": input, "partition": 0, "offset": 99 }), 404, "it is not there yet"),
         (json!({ "topic": input, "partition": 0 }), 422, "give one of"),
         (json!({ "topic": input, "partition": -1, "offset": 0 }), 422, "numbers from 0 on"),
@@ -103,6 +116,7 @@ fn a_record_is_explained_by_the_daemon_as_it_is_by_the_command() {
     assert_eq!(letter["record"]["headers"], json!([]), "what sluice added is not part of the record");
     assert!(!groups.to_string().contains("ann@") && !letter.to_string().contains("ann@"), "{groups} {letter}");
     assert_eq!(daemon.ask("GET", &format!("pipelines/{pipeline}/dead-letters/0/9"), &Value::Null).0, 404);
+    assert!(!daemon.running.lines().iter().any(|line| line.text.contains("ann@")), "nor is it in the log");
     stop(&mut daemon.running);
 }
 
@@ -152,6 +166,47 @@ fn dead_letters_are_replayed_beside_the_pipeline_one_replay_at_a_time() {
     {
         assert_eq!(daemon.ask("POST", &path, &wrong).0, 422, "{wrong}");
     }
+    stop(&mut daemon.running);
+}
+
+#[test]
+fn a_replay_is_refused_while_a_command_replays_elsewhere() {
+    let mut desk = Desk::new("inspect-elsewhere", 1);
+    desk.pipeline.set("breaker", json!("off"));
+    desk.process_records(&records(0, 400, |n| format!("!reject:no-{n}")));
+    desk.pipeline.stage("identity", json!({}));
+    let mut daemon = Daemon::start(&desk);
+    let path = format!("pipelines/{}/replays", desk.pipeline.name);
+    let mut command = sluice();
+    command.args(["dlq", "replay"]).arg(desk.pipeline.write(&desk.folder)).args(["--rate", "10"]);
+    let mut command = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    wait_for("the command to replay some", LIMIT, || {
+        if desk.output().is_empty() { Err("it has not".to_owned()) } else { Ok(()) }
+    });
+    let (status, problem) = daemon.ask("POST", &path, &json!({}));
+    assert_eq!(status, 409, "{problem}");
+    assert!(problem["detail"].as_str().is_some_and(|detail| detail.contains("in another process")), "{problem}");
+    assert!(command.try_wait().unwrap().is_none(), "the command goes on");
+    let (status, dry) = daemon.ask("POST", &path, &json!({ "dry_run": true, "limit": 1 }));
+    assert_eq!(status, 202, "what writes nothing ends no replay: {dry}");
+    let dry = format!("{path}/{}", dry["id"].as_str().unwrap());
+    wait_for("the dry run's end", LIMIT, || {
+        let replay = daemon.get(&dry);
+        if replay["ended_at"].is_null() { Err(replay.to_string()) } else { Ok(()) }
+    });
+    // It cannot say that it has ended; the group misses it after a while.
+    command.kill().unwrap();
+    command.wait().unwrap();
+    let (_, rest) = wait_for("a replay to be allowed again", LIMIT, || match daemon.ask("POST", &path, &json!({})) {
+        (202, replay) => Ok((202, replay)),
+        (status, problem) => Err(format!("{status} {problem}")),
+    });
+    let one = format!("{path}/{}", rest["id"].as_str().unwrap());
+    let rest = wait_for("the replay's end", LIMIT, || {
+        let replay = daemon.get(&one);
+        if replay["ended_at"].is_null() { Err(replay.to_string()) } else { Ok(replay) }
+    });
+    assert_eq!((&rest["state"], desk.output().len()), (&json!("done"), 400), "{rest}");
     stop(&mut daemon.running);
 }
 

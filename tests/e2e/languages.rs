@@ -136,8 +136,8 @@ fn an_exception_costs_its_own_record_and_tells_why() {
     }
 }
 
-/// A folder like a new user's, where tools from registries are those that the set-up has installed: Node.js and the build look for
-/// them in the folders above.
+/// A folder like a new user's, where tools from registries are those that the set-up has installed: Node.js and the
+/// build look for them in the folders above.
 fn users_folder() -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::Builder::new().prefix("new-user-").tempdir_in(target()).unwrap();
     for shared in ["node_modules", ".venv"] {

@@ -1,11 +1,14 @@
 //! The program against real Kafka: one module for each subject, and what they share here.
 #![expect(clippy::unwrap_used, reason = "in a test a failed unwrap is a failed test, in its helpers too")]
 
+mod api;
+mod balance;
 mod breaker;
 mod check;
 mod copies;
 mod copy;
 mod crash;
+mod decoded;
 mod dev;
 mod dlq;
 mod explain;
@@ -14,6 +17,7 @@ mod format_tools;
 mod formats;
 mod growth;
 mod hold;
+mod hostile;
 mod inspect;
 mod languages;
 mod large;
@@ -22,9 +26,11 @@ mod membership;
 mod metrics;
 mod misbehave;
 mod missing_topics;
+mod monitoring;
 mod new;
 mod oauthbearer;
 mod order_status;
+mod outage;
 mod page;
 mod pipeline_tests;
 mod precompiled;
@@ -33,6 +39,7 @@ mod reload;
 mod retries;
 mod rights;
 mod secure;
+mod serdes;
 mod service_manager;
 mod signals;
 mod sizes;
@@ -48,7 +55,7 @@ mod watch;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use sluicebox_tests::{Record, Sluice};
+use sluicebox_tests::{Folder, Group, Kafka, Pipeline, Record, Sluice};
 
 /// How long the program may take to drain and end.
 const STOP: Duration = Duration::from_secs(30);
@@ -88,6 +95,14 @@ fn noise(len: usize, seed: usize) -> Vec<u8> {
         state as u8
     };
     (0..len).map(|_| next()).collect()
+}
+
+/// Runs a pipeline until everything that lies in its input is committed, and to its end.
+fn run_to_the_end(kafka: &Kafka, pipeline: &Pipeline) {
+    let folder = Folder::new();
+    let mut sluice = Sluice::run(&[&pipeline.write(&folder)]);
+    sluice.wait_until_caught_up(&Group::new(kafka, &pipeline.name), &pipeline.input);
+    stop(&mut sluice);
 }
 
 /// Tells the program to stop, and expects that it ends well.

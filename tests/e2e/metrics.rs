@@ -24,8 +24,13 @@ pub fn address(sluice: &mut Sluice) -> String {
 
 /// Asks for something, and returns the answer's status and body.
 fn ask(address: &str, method: &str, path: &str) -> (u16, String) {
+    ask_with(address, method, path, "")
+}
+
+/// The same with more headers, each with its line break.
+pub fn ask_with(address: &str, method: &str, path: &str, headers: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(address).unwrap();
-    write!(stream, "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
+    write!(stream, "{method} {path} HTTP/1.1\r\nHost: {address}\r\n{headers}Connection: close\r\n\r\n").unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
@@ -42,25 +47,31 @@ pub fn scrape(address: &str) -> Samples {
         .collect()
 }
 
-fn sum(samples: &Samples, name: &str) -> f64 {
+/// The sum of all series of a metric.
+pub fn sum(samples: &Samples, name: &str) -> f64 {
     let is_its = |sample: &str| sample.strip_prefix(name).is_some_and(|rest| rest.starts_with('{'));
     samples.iter().filter(|(sample, _)| is_its(sample)).map(|(_, value)| value).sum()
 }
 
 /// Looks at scrapes of one daemon, one after the other.
-struct Watch {
+pub struct Watch {
     address: String,
     before: Samples,
-    scrapes: usize,
+    /// How many scrapes it has looked at.
+    pub scrapes: usize,
 }
 
 impl Watch {
-    fn new(address: String) -> Watch {
+    pub fn new(address: String) -> Watch {
         Watch { address, before: Samples::new(), scrapes: 0 }
     }
 
-    fn look(&mut self) -> &Samples {
+    /// Scrapes, and holds it against the scrape before.
+    pub fn look(&mut self) -> &Samples {
         let now = scrape(&self.address);
+        let lags = now.keys().filter(|name| name.starts_with("sluice_lag_records{")).count();
+        let assigned = sum(&now, "sluice_assigned_partitions");
+        assert!(lags as f64 <= assigned, "{lags} partitions have a lag, and {assigned} are assigned");
         let read = sum(&now, "sluice_input_records_total");
         let outcomes = sum(&now, "sluice_inputs_total");
         let on_way = sum(&now, "sluice_in_flight_records") + sum(&now, "sluice_waiting_for_retry_records");
@@ -80,6 +91,20 @@ impl Watch {
         (self.before, self.scrapes) = (now, self.scrapes + 1);
         &self.before
     }
+}
+
+/// Pauses the pipeline, has records fed, and resumes it.
+fn reads_nothing_while_paused(watch: &mut Watch, pipeline: &Pipeline, feed: impl FnOnce()) {
+    let pipeline_view = format!("/api/v1/pipelines/{}", pipeline.name);
+    assert_eq!(ask(&watch.address, "POST", &format!("{pipeline_view}/pause")).0, 200);
+    assert!(ask(&watch.address, "GET", &pipeline_view).1.contains("\"state\":\"paused\""));
+    assert_eq!(ask(&watch.address, "GET", "/readyz").0, 200, "paused is ready");
+    let read = sum(watch.look(), "sluice_input_records_total");
+    feed();
+    for _ in 0..50 {
+        assert_eq!(sum(watch.look(), "sluice_input_records_total"), read, "nothing is read while it is paused");
+    }
+    assert_eq!(ask(&watch.address, "POST", &format!("{pipeline_view}/resume")).0, 200);
 }
 
 fn balance_holds(delivery: &str) {
@@ -125,16 +150,7 @@ fn balance_holds(delivery: &str) {
         watch.look();
         group.caught_up(&pipeline.input)
     });
-    let pipeline_view = format!("/api/v1/pipelines/{}", pipeline.name);
-    assert_eq!(ask(&watch.address, "POST", &format!("{pipeline_view}/pause")).0, 200);
-    assert!(ask(&watch.address, "GET", &pipeline_view).1.contains("\"state\":\"paused\""));
-    assert_eq!(ask(&watch.address, "GET", "/readyz").0, 200, "paused is ready");
-    let read = sum(watch.look(), "sluice_input_records_total");
-    feeder.feed(&pipeline.input, &load(3 * COUNT)[..100]);
-    for _ in 0..50 {
-        assert_eq!(sum(watch.look(), "sluice_input_records_total"), read, "nothing is read while it is paused");
-    }
-    assert_eq!(ask(&watch.address, "POST", &format!("{pipeline_view}/resume")).0, 200);
+    reads_nothing_while_paused(&mut watch, &pipeline, || feeder.feed(&pipeline.input, &load(3 * COUNT)[..100]));
     sluice.wait_for("what came meanwhile", LIMIT, || {
         watch.look();
         group.caught_up(&pipeline.input)

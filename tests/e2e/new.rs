@@ -59,8 +59,8 @@ fn plugins_that_were_installed_with_the_program_are_found_beside_it() {
     let (bin, plugins) = (folder.path().join("bin"), folder.path().join("lib/sluicebox/plugins"));
     fs::create_dir_all(&bin).unwrap();
     fs::create_dir_all(&plugins).unwrap();
-    // By a process of its own: a program that this one still has open for writing, through a child of another test, cannot
-    // be started.
+    // By a process of its own: a program that this one still has open for writing, through a child of another test,
+    // cannot be started.
     let copied = Command::new("cp").args([program(), bin.join("sluice")]).status();
     assert!(copied.unwrap().success());
     fs::copy(plugin("filter-json"), plugins.join("filter-json.wasm")).unwrap();

@@ -8,9 +8,10 @@ use sluicebox_tests::{
     Apicurio, Finished, Folder, Group, Kafka, Pipeline, Registry, Sluice, confluent_clients, sluice,
 };
 
+use crate::serdes::random_records;
 use crate::stop;
 
-/// Records of each test.
+/// Records of a test of one schema.
 const COUNT: usize = 500;
 
 /// The schema of what fastavro writes, and of what goes out as Avro: that of tests/registry/clients.py.
@@ -31,9 +32,9 @@ const JSON_SCHEMA: &str = r#"{"$schema":"http://json-schema.org/draft-07/schema#
     "required":["id","quantity"]}"#;
 
 /// A registry for all tests, which ends with the process.
-fn apicurio() -> &'static str {
+pub fn apicurio() -> &'static Apicurio {
     static APICURIO: OnceLock<Apicurio> = OnceLock::new();
-    APICURIO.get_or_init(Apicurio::start).url()
+    APICURIO.get_or_init(Apicurio::start)
 }
 
 /// A pipeline between two clients of others.
@@ -42,6 +43,7 @@ struct Between {
     pipeline: Pipeline,
     folder: Folder,
     url: String,
+    count: usize,
 }
 
 impl Between {
@@ -57,16 +59,17 @@ impl Between {
         let folder = Folder::new();
         folder.write("order.avsc", ORDER);
         folder.write("order.json", JSON_SCHEMA);
-        Between { kafka, pipeline, folder, url: url.unwrap_or("http://127.0.0.1:1").to_owned() }
+        let url = url.unwrap_or("http://127.0.0.1:1").to_owned();
+        Between { kafka, pipeline, folder, url, count: COUNT }
     }
 
     fn client(&self, command: &str, format: &str, topic: &str) -> Vec<Value> {
-        let (brokers, count) = (self.kafka.bootstrap(), COUNT.to_string());
+        let (brokers, count) = (self.kafka.bootstrap(), self.count.to_string());
         let mut client = confluent_clients();
         let answer = Finished::of(client.args([command, format, brokers, &self.url, topic, &count]));
         assert_eq!(answer.code, Some(0), "{command} {format}: {}", answer.err);
         let values: Vec<Value> = answer.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-        assert_eq!(values.len(), COUNT);
+        assert_eq!(values.len(), self.count);
         values
     }
 
@@ -105,7 +108,7 @@ fn pick(values: &[Value], fields: &[&str]) -> Vec<Value> {
 #[test]
 fn avro_of_confluents_serializer_goes_through_a_registry_there_and_back() {
     let output = json!({ "format": "avro", "schema": { "file": "order.avsc" }, "register": true });
-    let between = Between::new("registry-avro", Some(apicurio()), json!({ "format": "avro" }), output);
+    let between = Between::new("registry-avro", Some(&apicurio().url()), json!({ "format": "avro" }), output);
     let written = between.go_there_and_back("avro", "avro");
     let rows = between.rows("SELECT id, quantity, price, day, raw FROM input");
     assert_eq!(rows, pick(&written, &["id", "quantity", "price", "day", "raw"]));
@@ -119,9 +122,18 @@ fn avro_of_confluents_serializer_goes_through_a_registry_there_and_back() {
 }
 
 #[test]
+fn avro_of_random_schemas_comes_back_to_confluents_deserializer_as_it_was_written() {
+    let registry = Registry::start();
+    let output = json!({ "format": "avro", "schema": "input" });
+    let mut between = Between::new("registry-random", Some(registry.url()), json!({ "format": "avro" }), output);
+    between.count = random_records();
+    between.go_there_and_back("random", "random");
+}
+
+#[test]
 fn protobuf_of_confluents_serializer_goes_through_a_registry_there_and_back() {
     let output = json!({ "format": "protobuf", "schema": "input" });
-    let between = Between::new("registry-protobuf", Some(apicurio()), json!({ "format": "protobuf" }), output);
+    let between = Between::new("registry-protobuf", Some(&apicurio().url()), json!({ "format": "protobuf" }), output);
     let written = between.go_there_and_back("protobuf", "protobuf");
     assert_eq!(between.rows("SELECT id, quantity, tags FROM input"), pick(&written, &["id", "quantity", "tags"]));
 }
@@ -130,7 +142,7 @@ fn protobuf_of_confluents_serializer_goes_through_a_registry_there_and_back() {
 fn json_of_confluents_serializer_goes_through_a_registry_there_and_back() {
     let output = json!({ "format": "json_schema", "schema": { "file": "order.json" }, "register": true });
     let input = json!({ "format": "json_schema", "validate": true });
-    Between::new("registry-json", Some(apicurio()), input, output).go_there_and_back("json", "json");
+    Between::new("registry-json", Some(&apicurio().url()), input, output).go_there_and_back("json", "json");
 }
 
 #[test]

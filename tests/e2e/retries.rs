@@ -3,7 +3,7 @@
 use serde_json::json;
 use sluicebox_tests::{Feeder, Folder, Group, Kafka, LIMIT, Pipeline, Record, Sluice, audit};
 
-use crate::{EPOCH, by_timestamp, records, stop};
+use crate::{EPOCH, by_timestamp, records, run_to_the_end, stop};
 
 /// A pipeline whose stage gets up to three calls for a record.
 fn pipeline(kafka: &Kafka, test: &str, partitions: i32) -> Pipeline {
@@ -11,13 +11,6 @@ fn pipeline(kafka: &Kafka, test: &str, partitions: i32) -> Pipeline {
     pipeline.stage("misbehave", json!(null));
     pipeline.set_stage("on_error", json!({ "retries": 2, "backoff": "20ms" }));
     pipeline
-}
-
-fn run_to_the_end(kafka: &Kafka, pipeline: &Pipeline) {
-    let folder = Folder::new();
-    let mut sluice = Sluice::run(&[&pipeline.write(&folder)]);
-    sluice.wait_until_caught_up(&Group::new(kafka, &pipeline.name), &pipeline.input);
-    stop(&mut sluice);
 }
 
 #[test]

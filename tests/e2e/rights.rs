@@ -37,18 +37,8 @@ impl Trial {
 
     fn log_in(&mut self) {
         let secure = self.cluster.secure().unwrap();
-        self.pipeline.set(
-            "kafka",
-            json!({
-                "bootstrap.servers": secure.bootstrap,
-                "security.protocol": "SASL_SSL",
-                "sasl.mechanism": secure.mechanism,
-                "sasl.username": secure.login.user,
-                "sasl.password": secure.login.password,
-                "ssl.ca.location": secure.ca_pem,
-                "topic.metadata.refresh.interval.ms": 500,
-            }),
-        );
+        self.pipeline.set("kafka", secure.properties().into_iter().collect());
+        self.pipeline.set_in("kafka", "topic.metadata.refresh.interval.ms", json!(500));
         // A group that may not be used forgets its members soon.
         self.pipeline.set("consumer", json!({ "session.timeout.ms": 3000, "heartbeat.interval.ms": 500 }));
         self.pipeline.set("instance", json!("one"));

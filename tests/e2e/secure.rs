@@ -18,17 +18,8 @@ fn a_pipeline_works_with_tls_and_scram_and_never_shows_its_password() {
     let secure = cluster.secure().unwrap();
     let (kafka, folder) = (Kafka::at(&cluster.bootstrap()), Folder::new());
     let mut pipeline = Pipeline::with_topics(&kafka, "secure", 2);
-    pipeline.stage("identity", json!({})).set(
-        "kafka",
-        json!({
-            "bootstrap.servers": secure.bootstrap,
-            "security.protocol": "SASL_SSL",
-            "sasl.mechanism": secure.mechanism,
-            "sasl.username": secure.login.user,
-            "sasl.password": "${SECURE_PASSWORD}",
-            "ssl.ca.location": secure.ca_pem,
-        }),
-    );
+    pipeline.stage("identity", json!({})).set("kafka", secure.properties().into_iter().collect());
+    pipeline.set_in("kafka", "sasl.password", json!("${SECURE_PASSWORD}"));
     let file = pipeline.write(&folder);
     let records = records(0, 1_000, |n| n.to_string());
     Feeder::new(&kafka, &[]).feed(&pipeline.input, &records);

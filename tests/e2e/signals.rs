@@ -61,8 +61,8 @@ fn a_drain_that_misses_its_deadline_ends_with_an_error_and_commits_nothing_more(
     assert_only_the_first_is_committed(&kafka, &pipeline);
 }
 
-/// Starts a pipeline whose plugins are not compiled yet, and waits until that is about to begin. Returns the compile cache
-/// too.
+/// Starts a pipeline whose plugins are not compiled yet, and waits until that is about to begin. Returns the compile
+/// cache too.
 fn compiling(pipeline: &Pipeline, folder: &Folder) -> (Sluice, PathBuf) {
     let cache = folder.path().join("cache");
     let mut sluice = Sluice::run_with(&[&pipeline.write(folder)], |command| {

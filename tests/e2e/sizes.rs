@@ -3,7 +3,7 @@
 use serde_json::json;
 use sluicebox_tests::{Feeder, Folder, Group, Kafka, Pipeline, Record, Sluice, audit};
 
-use crate::{EPOCH, STOP, by_timestamp, noise, records, stop};
+use crate::{EPOCH, STOP, by_timestamp, noise, records, run_to_the_end, stop};
 
 const LIMIT: usize = 20_000;
 
@@ -20,13 +20,6 @@ fn pipeline(kafka: &Kafka, test: &str, output: usize, dlq: usize) -> Pipeline {
     kafka.create_topic(&pipeline.output, 2, &[("max.message.bytes", &output.to_string())]);
     kafka.create_topic(&pipeline.dlq, 2, &[("max.message.bytes", &dlq.to_string())]);
     pipeline
-}
-
-fn run_to_the_end(kafka: &Kafka, pipeline: &Pipeline) {
-    let folder = Folder::new();
-    let mut sluice = Sluice::run(&[&pipeline.write(&folder)]);
-    sluice.wait_until_caught_up(&Group::new(kafka, &pipeline.name), &pipeline.input);
-    stop(&mut sluice);
 }
 
 #[test]
@@ -75,6 +68,36 @@ fn under_exactly_once_thousands_of_outputs_over_the_limit_take_a_few_aborts() {
     audit(&records(large), &kafka.read(&pipeline.dlq).inputs(), by_timestamp).assert_exact();
     let aborts = sluice.lines().iter().filter(|line| line.message().contains("aborted")).count();
     assert!(aborts < 50, "{aborts}");
+}
+
+/// In the middle of large transactions: what is refused fails all that librdkafka has on its way to that partition.
+#[test]
+fn a_limit_that_is_lowered_while_it_runs_dead_letters_what_is_over_it_and_the_rest_is_delivered() {
+    let (kafka, folder) = (Kafka::shared(), Folder::new());
+    let pipeline = pipeline(&kafka, "lowered", 1_048_588, 1_048_588);
+    let (before, after) =
+        records(0, 8_000, |n| if n > 2_000 && n % 300 == 0 { text(3 * LIMIT, n) } else { text(200, n) })
+            .into_iter()
+            .enumerate()
+            .partition::<Vec<_>, _>(|(n, _)| *n < 2_000);
+    let [before, after] = [before, after].map(|all| all.into_iter().map(|(_, record)| record).collect::<Vec<Record>>());
+    let feeder = Feeder::new(&kafka, &[]);
+    feeder.feed(&pipeline.input, &before);
+    let (mut sluice, group) = (Sluice::run(&[&pipeline.write(&folder)]), Group::new(&kafka, &pipeline.name));
+    sluice.wait_until_caught_up(&group, &pipeline.input);
+    kafka.set_topic_properties(&pipeline.output, &[("max.message.bytes", &LIMIT.to_string())]);
+    feeder.feed(&pipeline.input, &after);
+    sluice.wait_until_caught_up(&group, &pipeline.input);
+    stop(&mut sluice);
+    let (large, small): (Vec<Record>, Vec<Record>) =
+        before.into_iter().chain(after).partition(|record| record.text().len() > LIMIT);
+    assert_eq!(large.len(), 20);
+    audit(&small, &kafka.read(&pipeline.output).records(), by_timestamp).assert_nothing_lost();
+    audit(&large, &kafka.read(&pipeline.dlq).inputs(), by_timestamp).assert_nothing_lost();
+    if pipeline.is_exactly_once() {
+        audit(&small, &kafka.read(&pipeline.output).records(), by_timestamp).assert_exact();
+        audit(&large, &kafka.read(&pipeline.dlq).inputs(), by_timestamp).assert_exact();
+    }
 }
 
 #[test]

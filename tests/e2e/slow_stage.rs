@@ -1,4 +1,5 @@
-//! A call that takes longer than `max.poll.interval.ms`: the consumer goes on polling, and keeps its place in the group.
+//! A call that takes longer than `max.poll.interval.ms`: the consumer goes on polling, and keeps its place in the
+//! group.
 
 use std::time::{Duration, Instant};
 

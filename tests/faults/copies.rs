@@ -35,8 +35,8 @@ pub fn come_and_go_with_the_newer_protocol(mut trial: Trial) -> Report {
     come_and_go(trial)
 }
 
-/// A copy is stopped (SIGSTOP) for longer than its session, in the middle of its work; the other takes over, and then the
-/// first goes on where it was: what it still has in its hands is not to be delivered, and it is to join again.
+/// A copy is stopped (SIGSTOP) for longer than its session, in the middle of its work; the other takes over, and then
+/// the first goes on where it was: what it still has in its hands is not to be delivered, and it is to join again.
 pub fn frozen(mut trial: Trial) -> Report {
     trial.may_come_back = true;
     trial.load(Mix::usual());

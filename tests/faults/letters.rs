@@ -1,5 +1,5 @@
-//! A dead-letter topic that is not there, too small, or forbidden: the pipeline stops, commits nothing of it, and goes on
-//! when that is mended.
+//! A dead-letter topic that is not there, too small, or forbidden: the pipeline stops, commits nothing of it, and goes
+//! on when that is mended.
 
 use std::time::Instant;
 
@@ -7,7 +7,7 @@ use serde_json::json;
 use sluicebox_tests::{Forbidden, Guarded, LIMIT, Mix, Sluice};
 
 use crate::report::Report;
-use crate::trial::{PARTITIONS, PASSWORD, Trial, USER};
+use crate::trial::{PARTITIONS, Trial, USER};
 
 /// The topic goes away before the first dead letter.
 pub fn missing(mut trial: Trial) -> Report {
@@ -36,17 +36,7 @@ pub fn too_small(mut trial: Trial) -> Report {
 /// The program may not write to the topic.
 pub fn unauthorised(mut trial: Trial) -> Report {
     let secure = trial.site.cluster().secure().unwrap().clone();
-    trial.pipeline.set(
-        "kafka",
-        json!({
-            "bootstrap.servers": secure.bootstrap,
-            "security.protocol": "SASL_SSL",
-            "sasl.mechanism": secure.mechanism,
-            "sasl.username": USER,
-            "sasl.password": PASSWORD,
-            "ssl.ca.location": secure.ca_pem,
-        }),
-    );
+    trial.pipeline.set("kafka", secure.properties().into_iter().collect());
     trial.pipeline.set("kafka_patience", json!("0s"));
     let sluice = with_harmless_load(&mut trial);
     let dlq = trial.pipeline.dlq.clone();

@@ -1,7 +1,8 @@
 //! The fault suite: the program under load on real Kafka while something breaks, and a checker that holds every input
 //! against what came out.
 //!
-//! `cargo test` runs the short set (as it is, or those whose names contain a word). `cargo xtask faults` runs the whole:
+//! `cargo test` runs the short set (as it is, or those whose names contain a word). `cargo xtask faults` runs the
+//! whole:
 //! `--whole`, with `--repeat N` and `--seed S`.
 #![expect(clippy::unwrap_used, reason = "in a test a failed unwrap is a failed test, in its helpers too")]
 

@@ -137,8 +137,8 @@ impl Trial {
         self.load = Some(Load::start(&self.kafka, &self.pipeline.input, workload, self.next, self.rate));
     }
 
-    /// Feeds work for a while, all of it acknowledged: brokers that are all killed at once may take twice what a client has
-    /// to send again, and then the input would have no order.
+    /// Feeds work for a while, all of it acknowledged: brokers that are all killed at once may take twice what a client
+    /// has to send again, and then the input would have no order.
     pub fn load_backlog(&mut self) {
         let rate = std::mem::replace(&mut self.rate, 20_000);
         self.load(Mix { spin: 200_000, ..Mix::usual() });
@@ -195,14 +195,14 @@ impl Trial {
         self.go_on(records);
     }
 
-    /// Since `from` something has happened, a crash or the loss of partitions, after which what was not committed may be
-    /// repeated once, under `at_least_once`. Without it nothing may ever be repeated.
+    /// Since `from` something has happened, a crash or the loss of partitions, after which what was not committed may
+    /// be repeated once, under `at_least_once`. Without it nothing may ever be repeated.
     pub fn may_repeat_from(&mut self, from: Instant) {
         self.repeats.push((from, Instant::now()));
     }
 
-    /// Brokers that are slow to come back may end a session: then, as the copy's log tells, its partitions were lost, and
-    /// what was not committed may be repeated. Where no membership was lost nothing may be.
+    /// Brokers that are slow to come back may end a session: then, as the copy's log tells, its partitions were lost,
+    /// and what was not committed may be repeated. Where no membership was lost nothing may be.
     pub fn forgive_lost_memberships(&mut self, sluice: &Sluice, from: Instant) {
         let lost = sluice.lines().iter().filter(|line| line.message().starts_with("the assignment was lost")).count();
         self.may_come_back |= lost > 0;
@@ -261,7 +261,7 @@ impl Trial {
     }
 
     /// The same, where nothing is to be delivered any more.
-    pub fn reckon(mut self) -> Report {
+    fn reckon(mut self) -> Report {
         let samples = self.commits.finish();
         let topics = topics(&self.pipeline);
         let read = |topic: &String| {

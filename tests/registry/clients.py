@@ -3,8 +3,9 @@
     clients.py write FORMAT BROKERS REGISTRY TOPIC COUNT
     clients.py read FORMAT BROKERS REGISTRY TOPIC COUNT
 
-FORMAT: avro, protobuf or json, with `-header` behind it where ids go into headers; or fastavro, without a registry.
-Each prints a line of JSON for each record, in order: what was written, or what was read.
+FORMAT: avro, protobuf or json, with `-header` behind it where ids go into headers; random, Avro of random schemas;
+or fastavro, without a registry. Each prints a line of JSON for each record, in order: what was written, or what was
+read.
 """
 
 import base64
@@ -12,6 +13,7 @@ import datetime
 import decimal
 import io
 import json
+import pathlib
 import random
 import sys
 
@@ -28,6 +30,9 @@ from confluent_kafka.schema_registry.json_schema import JSONDeserializer, JSONSe
 from confluent_kafka.schema_registry.protobuf import ProtobufDeserializer, ProtobufSerializer
 from confluent_kafka.serialization import MessageField, SerializationContext
 from google.protobuf import descriptor_pb2, descriptor_pool, json_format, message_factory
+
+sys.path.append(str(pathlib.Path(__file__).parents[2] / "runtime/tests/fastavro"))
+import records  # noqa: E402
 
 AVRO = {
     "type": "record",
@@ -132,6 +137,34 @@ class Avro:
         return value
 
 
+class RandomAvro:
+    """Fifty records of each of many schemas. What Python has no value for in every year stays a number."""
+
+    def __init__(self, registry, conf):
+        self.registry, self.conf = registry, conf
+        self.of = AvroDeserializer(registry)
+        self.number = 0
+
+    def make(self, chance):
+        if self.number % 50 == 0:
+            records.rng.seed(chance.random())
+            self.schema, self.names = records.strip(records.Schemas().record(5)), {}
+            # The deserializer refuses what has no byte.
+            self.schema["fields"].append({"name": "number", "type": "int"})
+            records.define(self.schema, self.names)
+            self.to_schema = AvroSerializer(self.registry, json.dumps(self.schema), conf=self.conf)
+        self.number += 1
+        return records.value(self.schema, self.names, 6)
+
+    def to(self, value, context):
+        data = self.to_schema(value, context)
+        self.written = records.read(data[5:], fastavro.parse_schema(self.schema))
+        return data
+
+    def show(self, value):
+        return repr(self.written if self.conf else value)
+
+
 class Json:
     def __init__(self, registry, conf):
         self.to = JSONSerializer(json.dumps(JSON_SCHEMA), registry, conf=conf) if conf else None
@@ -178,7 +211,7 @@ def main():
         "subject.name.strategy": topic_subject_name_strategy,
         "schema.id.serializer": header_schema_id_serializer if place == "header" else prefix_schema_id_serializer,
     }
-    kinds = {"avro": Avro, "json": Json, "protobuf": Protobuf, "fastavro": FastAvro}
+    kinds = {"avro": Avro, "random": RandomAvro, "json": Json, "protobuf": Protobuf, "fastavro": FastAvro}
     codec = kinds[kind](registry, conf if command == "write" else None)
     if command == "write":
         producer = Producer({"bootstrap.servers": brokers})

@@ -4,16 +4,17 @@ use std::env;
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io;
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
 use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
 
 use crate::needs::{repository, target};
 use crate::pipeline::Folder;
-use crate::process::dies_with_us;
+use crate::process::{dies_with_us, python_script};
 use crate::wait::wait_for;
 
 /// How long it may take to start, on a machine that does other things at the same time.
@@ -22,7 +23,7 @@ const START: Duration = Duration::from_secs(120);
 /// Apicurio at work; killed when dropped.
 pub struct Apicurio {
     child: Child,
-    url: String,
+    address: SocketAddr,
     folder: Folder,
 }
 
@@ -44,23 +45,28 @@ impl Apicurio {
         command.current_dir(folder.path()).stdin(Stdio::null()).stdout(log.try_clone().expect("its log")).stderr(log);
         dies_with_us(&mut command);
         let child = spawn(command).expect("no Java to start Apicurio with: run `cargo xtask setup`");
-        let mut registry = Apicurio { child, url: format!("http://{address}/apis/ccompat/v7"), folder };
-        wait_for("Apicurio to start", START, || registry.look(address));
+        let mut registry = Apicurio { child, address, folder };
+        wait_for("Apicurio to start", START, || registry.look());
         registry
     }
 
-    fn look(&mut self, address: std::net::SocketAddr) -> Result<(), String> {
+    fn look(&mut self) -> Result<(), String> {
         let log = || fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
         if let Ok(Some(status)) = self.child.try_wait() {
             return Err(format!("it has ended, {status}: {}", log()));
         }
         // It listens when all of it has started.
-        TcpStream::connect(address).map(drop).map_err(|error| format!("{error}: {}", log()))
+        TcpStream::connect(self.address).map(drop).map_err(|error| format!("{error}: {}", log()))
     }
 
     /// Where its API like Confluent's is.
-    pub fn url(&self) -> &str {
-        &self.url
+    pub fn url(&self) -> String {
+        format!("http://{}/apis/ccompat/v7", self.address)
+    }
+
+    /// Where its own API is, which its serdes ask.
+    pub fn own_url(&self) -> String {
+        format!("http://{}/apis/registry/v2", self.address)
     }
 }
 
@@ -101,16 +107,38 @@ fn jar(place: &PathBuf) -> PathBuf {
 /// # Panics
 /// That Python is not there.
 pub fn confluent_clients() -> Command {
-    let named = env::var_os("SLUICE_CONFLUENT_PYTHON").map(PathBuf::from);
-    let python = named.unwrap_or_else(|| target().join("confluent/bin/python"));
+    python_script("tests/registry/clients.py", "SLUICE_CONFLUENT_PYTHON", "confluent")
+}
+
+/// `tests/registry/serdes`, ready for arguments: Java's serializers and deserializers, with the jars that
+/// `SLUICE_SERDES` names the folder of, else those in the target folder. It is compiled once.
+///
+/// # Panics
+/// The jars, or a Java compiler, are not there.
+pub fn java_serdes() -> Command {
+    static CLASSES: OnceLock<Folder> = OnceLock::new();
+    let libs = env::var_os("SLUICE_SERDES").map_or_else(|| target().join("serdes/libs"), PathBuf::from);
     assert!(
-        python.is_file(),
-        "no Python with Confluent's clients at {}: `cargo xtask setup` makes it; or set SLUICE_CONFLUENT_PYTHON to one \
-         that has what tests/registry/requirements.txt names",
-        python.display()
+        libs.is_dir(),
+        "no jars of Java's serdes in {}: `cargo xtask setup` fetches them, with a JDK and Maven; or set SLUICE_SERDES to \
+         a folder with what tests/registry/serdes/pom.xml names",
+        libs.display()
     );
-    let mut command = Command::new(python);
-    command.arg(repository().join("tests/registry/clients.py")).env("PYTHONDONTWRITEBYTECODE", OsStr::new("1"));
+    let jars = libs.join("*");
+    let classes = CLASSES.get_or_init(|| {
+        let folder = Folder::new();
+        let sources = repository().join("tests/registry/serdes");
+        let sources = fs::read_dir(sources).expect("its sources").map(|entry| entry.expect("its sources").path());
+        let sources = sources.filter(|path| path.extension() == Some(OsStr::new("java")));
+        let mut compiler = Command::new("javac");
+        compiler.arg("-cp").arg(&jars).arg("-d").arg(folder.path()).args(sources);
+        let done = compiler.output().expect("no Java compiler: run `cargo xtask setup`");
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        folder
+    });
+    let class_path = [classes.path().as_os_str(), jars.as_os_str()].join(OsStr::new(":"));
+    let mut command = Command::new("java");
+    command.args(["-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp"]).arg(class_path).arg("Serdes");
     dies_with_us(&mut command);
     command
 }

@@ -191,7 +191,8 @@ fn went_back(commits: &[Commit]) -> Vec<String> {
     back
 }
 
-/// Records whose offset was committed at a moment when not all that came of them was written. `pieces`: of each input record, where each piece of it was seen first.
+/// Records whose offset was committed at a moment when not all that came of them was written. `pieces`: of each input
+/// record, where each piece of it was seen first.
 fn committed_early(evidence: &Evidence, pieces: &[Vec<Seen>]) -> Vec<String> {
     let mut early = Vec::new();
     // Of each partition: the first record that is not below what was committed.

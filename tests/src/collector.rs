@@ -1,19 +1,15 @@
 //! An OpenTelemetry collector of the tests' own: keeps what it is sent, and OpenTelemetry's own messages decode it.
 
-use std::env;
-use std::ffi::OsStr;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::loopback::Loopback;
-use crate::needs::{repository, target};
-use crate::process::dies_with_us;
+use crate::process::python_script;
 use crate::registry::{Mood, request};
 
 #[derive(Default)]
@@ -70,7 +66,7 @@ impl Collector {
         let taken = self.lock().taken.clone();
         let line = |body: &Vec<u8>| body.iter().map(|byte| format!("{byte:02x}")).collect::<String>() + "\n";
         let lines: String = taken.iter().map(line).collect();
-        let mut command = decoder();
+        let mut command = python_script("tests/traces/decode.py", "SLUICE_OTLP_PYTHON", "otlp");
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("Python starts");
         let mut to = child.stdin.take().expect("it is piped");
         let writes = std::thread::spawn(move || to.write_all(lines.as_bytes()));
@@ -80,21 +76,6 @@ impl Collector {
         let text = String::from_utf8(answer.stdout).expect("JSON is text");
         text.lines().map(|line| serde_json::from_str(line).expect("a line is JSON")).collect()
     }
-}
-
-fn decoder() -> Command {
-    let named = env::var_os("SLUICE_OTLP_PYTHON").map(PathBuf::from);
-    let python = named.unwrap_or_else(|| target().join("otlp/bin/python"));
-    assert!(
-        python.is_file(),
-        "no Python with OpenTelemetry's messages at {}: `cargo xtask setup` makes it; or set SLUICE_OTLP_PYTHON to one \
-         that has what tests/traces/requirements.txt names",
-        python.display()
-    );
-    let mut command = Command::new(python);
-    command.arg(repository().join("tests/traces/decode.py")).env("PYTHONDONTWRITEBYTECODE", OsStr::new("1"));
-    dies_with_us(&mut command);
-    command
 }
 
 fn serve(mut stream: TcpStream, state: &Mutex<State>) {

@@ -4,6 +4,7 @@
 //! Everything waits for a condition up to a deadline, and panics with what it saw instead. A prerequisite that is
 //! missing is a failure that says what to do.
 
+mod admin;
 mod apicurio;
 mod audit;
 mod browser;
@@ -34,7 +35,8 @@ mod token_endpoint;
 mod wait;
 mod workload;
 
-pub use apicurio::{Apicurio, confluent_clients};
+pub use admin::{admin_script, promtool, schemathesis};
+pub use apicurio::{Apicurio, confluent_clients, java_serdes};
 pub use audit::{Audit, audit};
 pub use browser::browser_script;
 pub use check::{Evidence, Findings, check};

@@ -1,5 +1,5 @@
-//! Order events for the plugin that every language writes, `order-enrich`: the same ones for the same seed. Most are good orders in every
-//! shape that JSON allows; a few are tombstones, and a few are broken.
+//! Order events for the plugin that every language writes, `order-enrich`: the same ones for the same seed. Most are
+//! good orders in every shape that JSON allows; a few are tombstones, and a few are broken.
 
 mod broken;
 mod expected;
@@ -18,7 +18,8 @@ pub const STATUSES: [&str; 3] = ["shipped", "delivered", "cancelled"];
 const OTHERS: [&str; 9] =
     ["created", "paid", "Shipped", "shipped ", "shipped\0", "", "zurückgeschickt", "zuruckgeschickt", "cancel\nled"];
 
-/// Arrays and objects inside one another in the deepest records, the order itself included: what a plugin has to be able to read.
+/// Arrays and objects inside one another in the deepest records, the order itself included: what a plugin has to be
+/// able to read.
 const DEPTH: usize = 64;
 
 /// Whole numbers of every way of writing them.
@@ -118,8 +119,8 @@ const KEYS: [&str; 16] = [
     "internal_note2",
 ];
 
-/// The values of `count` records; none is null. About one in fifty is broken, one in a hundred null; of the others three in
-/// five have a status that matters.
+/// The values of `count` records; none is null. About one in fifty is broken, one in a hundred null; of the others
+/// three in five have a status that matters.
 pub fn order_events(count: usize, seed: u64) -> Vec<Option<Vec<u8>>> {
     let mut random = Rng::with_seed(seed);
     let mut broken = broken::all().into_iter().cycle();

@@ -1,5 +1,6 @@
 //! The program as a process: started, watched, signalled, and never left behind.
 
+use std::env;
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
@@ -23,6 +24,26 @@ pub fn sluice() -> Command {
 fn command(program: &Path) -> Command {
     let mut command = Command::new(program);
     command.env("SLUICE_PLUGIN_PATH", needs::plugin_path()).env_remove("RUST_LOG");
+    dies_with_us(&mut command);
+    command
+}
+
+/// A script of tests with packages that `requirements.txt` beside it lists, ready for arguments. It runs in the Python
+/// that the variable names, else in that of the virtual environment in the target folder.
+///
+/// # Panics
+/// That Python is not there.
+pub(crate) fn python_script(script: &str, variable: &str, environment: &str) -> Command {
+    let named = env::var_os(variable).map(PathBuf::from);
+    let python = named.unwrap_or_else(|| needs::target().join(environment).join("bin/python"));
+    assert!(
+        python.is_file(),
+        "no Python for {script} at {}: `cargo xtask setup` makes it; or set {variable} to one that has what {} names",
+        python.display(),
+        Path::new(script).with_file_name("requirements.txt").display()
+    );
+    let mut command = Command::new(python);
+    command.arg(needs::repository().join(script)).env("PYTHONDONTWRITEBYTECODE", "1");
     dies_with_us(&mut command);
     command
 }

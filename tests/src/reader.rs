@@ -22,8 +22,8 @@ use crate::wait::LIMIT;
 pub struct Reading(pub Vec<Stored>);
 
 impl Kafka {
-    /// Reads a topic from its start to its present end, once no transaction is open in it. Records of aborted transactions
-    /// are left out.
+    /// Reads a topic from its start to its present end, once no transaction is open in it. Records of aborted
+    /// transactions are left out.
     ///
     /// # Panics
     /// There is no such topic, or its end is not reached in time.

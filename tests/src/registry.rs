@@ -96,7 +96,7 @@ impl Registry {
     }
 
     /// The same with references.
-    pub fn add_with_references(&self, subject: &str, id: u32, kind: &'static str, text: &str, references: Value) {
+    fn add_with_references(&self, subject: &str, id: u32, kind: &'static str, text: &str, references: Value) {
         let mut state = self.lock();
         state.schemas.insert(id, Schema { kind, text: text.to_owned(), references });
         state.subjects.entry(subject.to_owned()).or_default().push(id);

@@ -11,19 +11,23 @@ use crate::workspace::Workspace;
 
 /// The version that `deny.toml` was written for.
 const VERSION: &str = "0.20.2";
-/// What is checked where nothing is named. `advisories` asks GitHub, and what it answers changes from day to day: who wants it
-/// names it.
+/// What is checked where nothing is named. `advisories` asks GitHub, and what it answers changes from day to day: who
+/// wants it names it.
 const CHECKS: [&str; 3] = ["licenses", "bans", "sources"];
 
-/// Checks both workspaces. `arguments`: the checks, or none for [`CHECKS`].
+/// Every workspace of the repository: what has a lock file.
+const WORKSPACES: [&str; 3] = ["", "plugins", "bench/peers/avro"];
+
+/// Checks every workspace. `arguments`: the checks, or none for [`CHECKS`].
 pub fn run(workspace: &Workspace, arguments: &[OsString]) -> Result<()> {
     let program = provide(workspace)?;
-    for manifest in [workspace.root.join("Cargo.toml"), workspace.plugins().join("Cargo.toml")] {
+    for folder in WORKSPACES {
+        let manifest = workspace.root.join(folder).join("Cargo.toml");
         run::say("deny", &manifest.display().to_string());
         let mut deny = Command::new(&program);
         deny.args(["--locked", "--manifest-path"]).arg(&manifest);
         deny.arg("--config").arg(workspace.root.join("deny.toml")).args(["check", "--hide-inclusion-graph"]);
-        // One list of exceptions serves two workspaces.
+        // One list of exceptions serves all workspaces.
         deny.args(["--allow", "unmatched-skip", "--allow", "unmatched-skip-root"]);
         if arguments.is_empty() {
             deny.args(CHECKS);
@@ -56,4 +60,23 @@ fn provide(workspace: &Workspace) -> Result<PathBuf> {
     run::run(&mut install)?;
     std::fs::remove_dir_all(&build)?;
     Ok(folder.join("bin").join("cargo-deny"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_workspace_is_checked() -> Result<()> {
+        let root = Workspace::find()?.root;
+        let tracked =
+            run::output(Command::new("git").current_dir(&root).args(["ls-files", "Cargo.lock", "*/Cargo.lock"]))?;
+        let mut locked: Vec<&str> =
+            tracked.lines().map(|path| path.trim_end_matches("Cargo.lock").trim_end_matches('/')).collect();
+        let mut checked = WORKSPACES;
+        locked.sort_unstable();
+        checked.sort_unstable();
+        assert_eq!(locked, checked);
+        Ok(())
+    }
 }

@@ -7,7 +7,8 @@ use anyhow::Result;
 use crate::run;
 use crate::workspace::Workspace;
 
-/// Builds the fuzzer as the tests do, so that nothing is built twice, and runs it. `arguments`: targets and options of its own.
+/// Builds the fuzzer as the tests do, so that nothing is built twice, and runs it. `arguments`: targets and options of
+/// its own.
 pub fn run(workspace: &Workspace, arguments: &[OsString]) -> Result<()> {
     let build = ["build", "--release", "--workspace", "--exclude", "xtask", "--bins"];
     run::run(workspace.cargo().args(build))?;

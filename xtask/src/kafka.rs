@@ -152,11 +152,34 @@ pub fn provide_java() -> Result<()> {
                    or set SLUICE_TEST_BROKERS to a Kafka that may be used for tests";
     system::require_install_rights("no Apache Kafka to test against", by_hand)?;
     system::apt_update()?;
-    let offered = system::apt_versions("openjdk", "-jre-headless");
-    let Some(java) = JAVA_PACKAGES.into_iter().find(|version| offered.contains(version)) else {
+    let Some(java) = JAVA_PACKAGES.into_iter().find(offered("-jre-headless")) else {
         bail!("no Java {OLDEST_JAVA} or newer among this system's packages: {by_hand}");
     };
     system::apt_install(&[&format!("openjdk-{java}-jre-headless"), "maven"]).context(by_hand)
+}
+
+/// The same with a Java compiler: of the version that runs, where that is one of these.
+pub fn provide_java_compiler() -> Result<()> {
+    provide_java()?;
+    let javac = java_program("javac");
+    if run::succeeds(Command::new(&javac).arg("-version")) {
+        return Ok(());
+    }
+    let by_hand = "install a JDK, version 17 or newer (Debian: apt-get install openjdk-17-jdk-headless)";
+    system::require_install_rights("no Java compiler", by_hand)?;
+    system::apt_update()?;
+    let answer = Command::new(java_program("java")).arg("-version").output().context(by_hand)?;
+    let runs = java_major(&String::from_utf8_lossy(&answer.stderr));
+    let Some(java) = runs.into_iter().chain(JAVA_PACKAGES).find(offered("-jdk-headless")) else {
+        bail!("no JDK {OLDEST_JAVA} or newer among this system's packages: {by_hand}");
+    };
+    system::apt_install(&[&format!("openjdk-{java}-jdk-headless")]).context(by_hand)
+}
+
+/// Whether this system's packages have a version of Java, by the end of the packages' name.
+fn offered(suffix: &str) -> impl Fn(&u32) -> bool {
+    let offered = system::apt_versions("openjdk", suffix);
+    move |version| offered.contains(version)
 }
 
 fn pull_image() -> Result<()> {

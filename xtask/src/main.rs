@@ -1,5 +1,6 @@
 //! `cargo xtask`: set-up, tests, benchmarks and the demo. This file reads the command line and nothing else.
 
+mod admin;
 mod bench;
 mod collector;
 mod demo;
@@ -38,8 +39,8 @@ use crate::workspace::Workspace;
 const HELP: &str = "\
 Usage: cargo xtask COMMAND
 
-  setup           prepare everything: the tools of all languages, the program, plugins, Apache Kafka and a
-                  schema registry for tests
+  setup           prepare everything: the tools of all languages, the program, plugins, Apache Kafka, a schema
+                  registry, Schemathesis and promtool for tests
   test [FILTER]   set-up, a broker, then every test of the workspace and of the plugins (whose name contains FILTER)
   demo            the example pipeline order-status on the embedded broker, fed from sample records
   bench [PART]    set-up, a broker where the part needs one, then the benchmarks; more arguments are the part's own;
@@ -157,7 +158,8 @@ fn execute(command: Command) -> Result<()> {
             plugins::build(&workspace, Scope::All)?;
             Kafka::provide(&workspace)?;
             registry::provide(&workspace)?;
-            collector::provide(&workspace)
+            collector::provide(&workspace)?;
+            admin::provide(&workspace)
         }
         Command::Test { filter } => test::run(&workspace, filter.as_deref()),
         Command::Demo => demo::run(&workspace),

@@ -61,11 +61,13 @@ impl Peers {
 
 /// Kafka Streams' jars, and the program compiled against them: the compiler's work is not to be measured.
 fn streams(programs: &Path, folder: &Path) -> Result<OsString> {
-    let source = programs.join("Jobs.java");
+    let mut sources: Vec<PathBuf> = fs::read_dir(programs)?.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;
+    sources.retain(|path| path.extension().is_some_and(|extension| extension == "java"));
+    sources.sort();
     let pom = fs::read_to_string(programs.join("pom.xml")).context("cannot read the POM of Kafka Streams")?;
     let (libs, classes, stamp) = (folder.join("libs"), folder.join("classes"), folder.join("compiled.txt"));
     let has_jars = fs::read_to_string(libs.join("pom.xml")).is_ok_and(|fetched| fetched == pom);
-    let state = fingerprint::of(&[&source])? + &pom;
+    let state = fingerprint::of(&[programs])?;
     let class_path = [classes.as_os_str(), ":".as_ref(), libs.join("*").as_os_str()].iter().copied().collect();
     if has_jars && fs::read_to_string(&stamp).is_ok_and(|compiled| compiled == state) {
         return Ok(class_path);
@@ -76,9 +78,9 @@ fn streams(programs: &Path, folder: &Path) -> Result<OsString> {
         bail!(NO_JAVA);
     }
     if !has_jars {
-        kafka::fetch_jars("Kafka Streams (93 MB)", &pom, &libs)?;
+        kafka::fetch_jars("Kafka Streams and Avro serdes (100 MB)", &pom, &libs)?;
     }
-    run::run(Command::new(compiler).arg("-cp").arg(libs.join("*")).arg("-d").arg(&classes).arg(&source))?;
+    run::run(Command::new(compiler).arg("-cp").arg(libs.join("*")).arg("-d").arg(&classes).args(&sources))?;
     fs::write(&stamp, state).with_context(|| format!("cannot write {}", stamp.display()))?;
     Ok(class_path)
 }

@@ -34,8 +34,8 @@ pub fn run(workspace: &Workspace, arguments: &[OsString]) -> Result<()> {
     run::run(&mut command)
 }
 
-/// Builds the plugins with the names of their functions, which those that are shipped do not have; their code is the same.
-/// Answers the folder.
+/// Builds the plugins with the names of their functions, which those that are shipped do not have; their code is the
+/// same. Answers the folder.
 fn plugins_with_names(workspace: &Workspace) -> Result<PathBuf> {
     toolchain::provide(workspace)?;
     let folder = workspace.target.join("profile");

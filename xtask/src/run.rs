@@ -66,7 +66,7 @@ pub fn succeeds(command: &mut Command) -> bool {
 }
 
 /// An error that names the command, unless it succeeded.
-pub fn succeeded(command: &Command, status: ExitStatus) -> Result<()> {
+fn succeeded(command: &Command, status: ExitStatus) -> Result<()> {
     if interrupted() {
         bail!("interrupted");
     }

@@ -1,4 +1,5 @@
-//! The SDKs' own tests, each with its language's ordinary tool; the Rust SDK's are among those of the plugins' workspace.
+//! The SDKs' own tests, each with its language's ordinary tool; the Rust SDK's are among those of the plugins'
+//! workspace.
 
 use std::process::Command;
 
@@ -16,7 +17,8 @@ const SDKS: [(&str, &[&str]); 5] = [
     ("c", &["make", "--silent", "test"]),
 ];
 
-/// Runs the tests of every SDK; the tools are those that the plugins are built with, and the C compiler that librdkafka needs.
+/// Runs the tests of every SDK; the tools are those that the plugins are built with, and the C compiler that librdkafka
+/// needs.
 pub fn test(workspace: &Workspace) -> Result<()> {
     for (sdk, command) in SDKS {
         run::say("sdk", sdk);

@@ -29,7 +29,7 @@ pub fn apt_versions(prefix: &str, suffix: &str) -> Vec<u32> {
 }
 
 /// Whether packages can be installed without asking anybody: Debian or Ubuntu, and root or a `sudo` without password.
-pub fn can_install() -> bool {
+fn can_install() -> bool {
     Path::new("/usr/bin/apt-get").exists() && as_root().is_some()
 }
 

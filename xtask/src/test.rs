@@ -6,6 +6,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 use sluicebox_test_broker::Machine;
 
+use crate::admin;
 use crate::collector;
 use crate::faults;
 use crate::kafka::{Kafka, SharedBroker};
@@ -46,6 +47,7 @@ fn run_steps(workspace: &Workspace, filter: Option<&OsStr>, steps: &mut Steps) -
     // Without it a few tests fail, and say what is missing.
     steps.run("registry", || registry::provide(workspace));
     steps.run("collector", || collector::provide(workspace));
+    steps.run("admin", || admin::provide(workspace));
     // With the tests, so that the program and the tests share one set of features: else dependencies build twice.
     steps.run("build", || run::run(workspace.cargo().arg("build").args(HOST).args(["--bins", "--tests"])))?;
     steps.run("build with failpoints", || faults::build(workspace))?;

@@ -21,8 +21,8 @@ const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
 /// Debian's newest compiler, under the names that its browsers are built with, and the sources of its std.
 const DEBIAN_PACKAGES: [&str; 3] = ["rustc-web", "cargo-web", "rust-web-src"];
 
-/// Finds a compiler for the target or installs one; `sluice plugin build` then finds the same. Costs a call of rustc when there is
-/// nothing to do.
+/// Finds a compiler for the target or installs one; `sluice plugin build` then finds the same. Costs a call of rustc
+/// when there is nothing to do.
 pub fn provide(workspace: &Workspace) -> Result<()> {
     if has_target()? {
         return Ok(());

@@ -50,7 +50,7 @@ impl Workspace {
     }
 
     /// The built program with failpoints, for tests.
-    pub fn sluice_with_failpoints(&self) -> PathBuf {
+    fn sluice_with_failpoints(&self) -> PathBuf {
         self.target.join("release").join("sluice-failpoints")
     }
 

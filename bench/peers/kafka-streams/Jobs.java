@@ -1,8 +1,3 @@
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.ObjectReader;
-import com.fasterxml.jackson.databind.ObjectWriter;
-import com.fasterxml.jackson.databind.json.JsonMapper;
-import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
 import java.io.IOException;
 import java.util.Properties;
 import java.util.Set;
@@ -18,28 +13,17 @@ import org.apache.kafka.streams.kstream.Produced;
 import org.apache.kafka.streams.processor.api.ContextualFixedKeyProcessor;
 import org.apache.kafka.streams.processor.api.FixedKeyRecord;
 
-/** The jobs with Kafka Streams: no state, JSON by Jackson, dead letters by a branch. */
+/** The jobs with Kafka Streams: no state, dead letters by a branch. */
 public final class Jobs {
     private static final Set<String> STATUSES = Set.of("shipped", "delivered", "cancelled");
-    private static final ObjectReader READER = JsonMapper.builder().build().readerFor(Order.class);
-    private static final ObjectWriter WRITER = JsonMapper.builder().build().writerFor(Enriched.class);
-
-    @JsonIgnoreProperties(ignoreUnknown = true)
-    record Order(String order_id, String status, long quantity, long price_cents, Customer customer) {}
-
-    record Customer(String name, String email) {}
-
-    record Enriched(
-            String order_id, String status, long quantity, long price_cents, Customer customer, long total_cents) {}
 
     /** A record's value, and the order that it is; or why it is none. */
-    record Read(byte[] value, Order order, String error) {
-        static Read of(byte[] value) {
+    private record Read<T>(byte[] value, T order, String error) {
+        static <T> Read<T> of(Orders<T> orders, byte[] value) {
             try {
-                return new Read(value, READER.readValue(value), null);
-            } catch (IOException error) {
-                String message = error instanceof JsonProcessingException json ? json.getOriginalMessage() : "" + error;
-                return new Read(value, null, message);
+                return new Read<>(value, orders.read(value), null);
+            } catch (IOException | RuntimeException error) {
+                return new Read<>(value, null, "" + error.getMessage());
             }
         }
     }
@@ -50,8 +34,10 @@ public final class Jobs {
                 builder.stream(setting("INPUT"), Consumed.with(Serdes.ByteArray(), Serdes.ByteArray()));
         if (setting("JOB").equals("copy")) {
             input.to(setting("OUTPUT"), Produced.with(Serdes.ByteArray(), Serdes.ByteArray()));
+        } else if (setting("JOB").equals("order-status-avro")) {
+            orderStatus(input, new AvroOrders());
         } else {
-            orderStatus(input);
+            orderStatus(input, new JsonOrders());
         }
         KafkaStreams streams = new KafkaStreams(builder.build(), properties());
         Runtime.getRuntime().addShutdownHook(new Thread(() -> {
@@ -62,33 +48,22 @@ public final class Jobs {
         streams.start();
     }
 
-    private static void orderStatus(KStream<byte[], byte[]> input) {
+    private static <T> void orderStatus(KStream<byte[], byte[]> input, Orders<T> orders) {
         Produced<byte[], byte[]> bytes = Produced.with(Serdes.ByteArray(), Serdes.ByteArray());
-        input.mapValues(Read::of)
+        input.mapValues(value -> Read.of(orders, value))
                 .split()
                 .branch(
                         (key, read) -> read.order() == null,
                         Branched.withConsumer(
-                                broken -> broken.processValues(DeadLetter::new).to(setting("DEAD_LETTERS"), bytes)))
+                                broken -> broken.processValues(DeadLetter<T>::new).to(setting("DEAD_LETTERS"), bytes)))
                 .branch(
-                        (key, read) -> STATUSES.contains(read.order().status()),
-                        Branched.withConsumer(kept -> kept.mapValues(Jobs::enrich).to(setting("OUTPUT"), bytes)));
-    }
-
-    private static byte[] enrich(Read read) {
-        Order order = read.order();
-        Customer customer = new Customer(order.customer().name(), mask(order.customer().email()));
-        long total = order.quantity() * order.price_cents();
-        try {
-            return WRITER.writeValueAsBytes(new Enriched(
-                    order.order_id(), order.status(), order.quantity(), order.price_cents(), customer, total));
-        } catch (JsonProcessingException error) {
-            throw new IllegalStateException(error);
-        }
+                        (key, read) -> STATUSES.contains(orders.status(read.order())),
+                        Branched.withConsumer(kept ->
+                                kept.mapValues(read -> orders.enrich(read.order())).to(setting("OUTPUT"), bytes)));
     }
 
     /** The address with its first letter and its domain alone. */
-    private static String mask(String email) {
+    static String mask(String email) {
         int at = email.lastIndexOf('@');
         if (at < 0) {
             return "***";
@@ -99,9 +74,9 @@ public final class Jobs {
     }
 
     /** The value as it came, and why in the headers. */
-    private static final class DeadLetter extends ContextualFixedKeyProcessor<byte[], Read, byte[]> {
+    private static final class DeadLetter<T> extends ContextualFixedKeyProcessor<byte[], Read<T>, byte[]> {
         @Override
-        public void process(FixedKeyRecord<byte[], Read> record) {
+        public void process(FixedKeyRecord<byte[], Read<T>> record) {
             context().recordMetadata().ifPresent(at -> {
                 record.headers().add("partition", Integer.toString(at.partition()).getBytes());
                 record.headers().add("offset", Long.toString(at.offset()).getBytes());
@@ -127,7 +102,7 @@ public final class Jobs {
         return properties;
     }
 
-    private static String setting(String name) {
+    static String setting(String name) {
         return System.getenv(name);
     }
 }

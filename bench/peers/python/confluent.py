@@ -6,8 +6,12 @@ import time
 
 from confluent_kafka import Consumer, KafkaException, Producer
 
-from order_status import enrich
-from settings import BROKERS, COMMIT_INTERVAL, COPIES, DEAD_LETTERS, GROUP, INPUT, OUTPUT, Stop
+from settings import BROKERS, COMMIT_INTERVAL, COPIES, DEAD_LETTERS, GROUP, INPUT, IS_AVRO, OUTPUT, Stop
+
+if IS_AVRO:
+    from order_status_avro import enrich
+else:
+    from order_status import enrich
 
 BATCH = 1000
 ONE_BY_ONE = sys.argv[1:] == ["--poll"]

@@ -10,6 +10,7 @@ OUTPUT = os.environ["OUTPUT"]
 DEAD_LETTERS = os.environ.get("DEAD_LETTERS")
 
 COPIES = os.environ["JOB"] == "copy"
+IS_AVRO = os.environ["JOB"] == "order-status-avro"
 
 # Seconds between two commits: as often as the others.
 COMMIT_INTERVAL = 1.0

@@ -63,6 +63,7 @@ impl Case {
             outputs: outputs.to_vec(),
             limits: stage.limits,
             env: Vec::new(),
+            show: Default::default(),
         };
         let instance = engine.load(&stage.path, &stage.grants)?.instantiate(&setup, Arc::default())?;
         let (plugin, native, batch, answer) = Default::default();

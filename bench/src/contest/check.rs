@@ -99,8 +99,8 @@ impl Topic<'_> {
         let Some(number) = number else { bail!("topic {name}: a key that was never written: {key:?}") };
         let value = record.payload().unwrap_or_default();
         let same = match (job.fate(number)?, self.dead_letters) {
-            (Fate::Output(wanted), false) => value == wanted || (job != Job::Copy && same_json(value, &wanted)),
-            (Fate::DeadLetter, true) => value == job.value(number).as_bytes(),
+            (Fate::Output(wanted), false) => value == wanted || (job == Job::OrderStatus && same_json(value, &wanted)),
+            (Fate::DeadLetter, true) => value == job.value(number)?,
             _ => bail!("topic {name}: record {number} does not belong there"),
         };
         let value = || String::from_utf8_lossy(value);

@@ -41,6 +41,8 @@ pub enum Stages {
     Example,
     /// The same work as one plugin, written in Rust with the SDK.
     OnePlugin,
+    /// The same work as one stage of SQL.
+    Sql,
 }
 
 impl Contender {
@@ -114,6 +116,11 @@ impl Contender {
         if let Some(topic) = run.dead_letters() {
             pipeline["dlq"] = json!({ "topic": topic });
         }
+        if let Some(url) = run.registry {
+            pipeline["schema_registry"] = json!({ "url": url });
+            pipeline["input"]["value"] = json!({ "format": "avro" });
+            pipeline["outputs"]["default"]["value"] = json!({ "format": "avro", "schema": "latest" });
+        }
         Ok(pipeline.to_string())
     }
 }
@@ -126,6 +133,7 @@ impl Stages {
             Stages::Identity(count) => format!("{count} identity stages"),
             Stages::Example => "three plugins".to_owned(),
             Stages::OnePlugin => "one Rust plugin".to_owned(),
+            Stages::Sql => "one SQL stage".to_owned(),
         }
     }
 
@@ -137,6 +145,15 @@ impl Stages {
             Stages::OnePlugin => {
                 let config = json!({ "statuses": STATUSES });
                 Ok(vec![json!({ "name": "enrich", "plugin": "order-enrich-rust", "config": config })])
+            }
+            Stages::Sql => {
+                let statuses = STATUSES.map(|status| format!("'{status}'")).join(", ");
+                let query = format!(
+                    "SELECT * EXCEPT (internal_note) REPLACE (jsonb_set(customer, '{{email}}', \
+                     to_jsonb(mask_email(customer.email))) AS customer), quantity * price_cents AS total_cents \
+                     FROM input WHERE status IN ({statuses})"
+                );
+                Ok(vec![json!({ "name": "orders", "plugin": "sql", "config": { "query": query } })])
             }
         }
     }

@@ -27,7 +27,7 @@ pub fn write(cluster: &Cluster, topic: &str, job: Job, count: u64) -> Result<()>
         .set("partitioner", "murmur2_random")
         .create()?;
     for number in 0..count {
-        let (key, value) = (orders::key(number), job.value(number));
+        let (key, value) = (orders::key(number), job.value(number)?);
         let mut record = BaseRecord::to(topic).key(&key).payload(&value).timestamp(orders::timestamp(number));
         while let Err((error, back)) = producer.send(record) {
             ensure!(error == KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), "topic {topic}: {error}");

@@ -3,6 +3,7 @@
 use anyhow::{Result, bail};
 use clap::ValueEnum as _;
 
+use super::avro;
 use crate::boundary::native::{self, Outcome};
 use crate::orders;
 
@@ -16,6 +17,8 @@ pub enum Job {
     Copy,
     /// The work of pipelines/order-status.yaml: keep some, mask, add, remove; what is no JSON is dead-lettered
     OrderStatus,
+    /// The same with Avro in the input and in the output, by a schema registry
+    OrderStatusAvro,
 }
 
 /// What must become of a record.
@@ -44,6 +47,7 @@ impl Job {
         match self {
             Job::Copy => "a copy",
             Job::OrderStatus => "order-status",
+            Job::OrderStatusAvro => "order-status in Avro",
         }
     }
 
@@ -57,20 +61,36 @@ impl Job {
         match self {
             Job::Copy => "Copying",
             Job::OrderStatus => "The job order-status on",
+            Job::OrderStatusAvro => "The job order-status in Avro on",
         }
     }
 
     /// Whether there is a dead-letter topic.
     pub fn has_dead_letters(self) -> bool {
-        self == Job::OrderStatus
+        self != Job::Copy
+    }
+
+    /// Whether values have schemas.
+    pub fn has_schemas(self) -> bool {
+        self == Job::OrderStatusAvro
+    }
+
+    /// How a value is told, for the line over the table.
+    pub fn size(self) -> String {
+        let bytes = orders::VALUE;
+        if self.has_schemas() { format!("{bytes} B as JSON") } else { format!("{bytes} B") }
     }
 
     /// The value of a record of the input.
-    pub fn value(self, number: u64) -> String {
-        match self {
-            Job::Copy => orders::value(number),
-            Job::OrderStatus => orders::event(number),
-        }
+    ///
+    /// # Errors
+    /// It cannot be encoded.
+    pub fn value(self, number: u64) -> Result<Vec<u8>> {
+        Ok(match self {
+            Job::Copy => orders::value(number).into_bytes(),
+            Job::OrderStatus => orders::event(number).into_bytes(),
+            Job::OrderStatusAvro => avro::event(number)?,
+        })
     }
 
     /// What must become of a record of the input.
@@ -78,11 +98,11 @@ impl Job {
     /// # Errors
     /// The work cannot be done by hand.
     pub fn fate(self, number: u64) -> Result<Fate> {
-        let value = self.value(number);
         if self == Job::Copy {
-            return Ok(Fate::Output(value.into_bytes()));
+            return Ok(Fate::Output(self.value(number)?));
         }
-        Ok(match native::enrich(value.as_bytes()) {
+        Ok(match native::enrich(orders::event(number).as_bytes()) {
+            Ok(Outcome::Value(value)) if self.has_schemas() => Fate::Output(avro::enriched(&value)?),
             Ok(Outcome::Value(value)) => Fate::Output(value),
             Ok(Outcome::Drop) => Fate::Dropped,
             Ok(other) => bail!("record {number} is answered with {other:?}"),

@@ -1,11 +1,13 @@
 //! One job done by several programs: who does it with how much of the processor, and how fast.
 
+mod avro;
 mod check;
 pub mod contender;
 mod input;
 pub mod job;
 pub mod native;
 pub mod peer;
+mod registry;
 mod report;
 pub mod row;
 mod run;
@@ -47,7 +49,7 @@ pub fn copy(options: &Options) -> Result<Report> {
     run("copy", Job::Copy, &contenders, options)
 }
 
-/// Does what the example pipeline does: by hand, by three plugins, and by one.
+/// Does what the example pipeline does: by hand, by three plugins, by one, and by SQL.
 ///
 /// # Errors
 /// There is no broker, a program fails, or what it wrote is wrong.
@@ -58,6 +60,7 @@ pub fn order_status(options: &Options) -> Result<Report> {
         sluice(Stages::Example, false),
         sluice(Stages::Example, true),
         sluice(Stages::OnePlugin, false),
+        sluice(Stages::Sql, false),
     ];
     run("order-status", Job::OrderStatus, &contenders, options)
 }
@@ -120,8 +123,9 @@ impl Contest<'_> {
         let cluster = Cluster::new(&bootstrap)?;
         // Other runs may use the same brokers.
         let prefix = format!("bench-{}", process::id());
+        let registry = if self.job.has_schemas() { Some(registry::start()?) } else { None };
         let inputs = self.inputs(&cluster, &prefix)?;
-        let rows = self.rounds(&cluster, &prefix, &inputs);
+        let rows = self.rounds(&cluster, &prefix, &inputs, registry.as_deref());
         // Whatever came of it: the brokers may be others' too.
         for input in inputs.values() {
             cluster.delete(&input.topic)?;
@@ -143,7 +147,13 @@ impl Contest<'_> {
         Ok(inputs)
     }
 
-    fn rounds(&self, cluster: &Cluster, prefix: &str, inputs: &BTreeMap<u64, Input>) -> Result<Vec<Row>> {
+    fn rounds(
+        &self,
+        cluster: &Cluster,
+        prefix: &str,
+        inputs: &BTreeMap<u64, Input>,
+        registry: Option<&str>,
+    ) -> Result<Vec<Row>> {
         let folder = tempfile::tempdir()?;
         let row = |entrant: &Entrant| Row::new(entrant.contender.name(self.job), entrant.records);
         let mut rows: Vec<Row> = self.entrants.iter().map(row).collect();
@@ -162,6 +172,7 @@ impl Contest<'_> {
                     properties: &self.properties,
                     name: format!("{prefix}-{round}-{number}"),
                     folder: folder.path(),
+                    registry,
                 };
                 rows[number].push(round, &run.measure(contender)?);
             }

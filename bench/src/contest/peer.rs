@@ -89,6 +89,9 @@ impl Peer {
         if let Some(topic) = run.dead_letters() {
             command.env("DEAD_LETTERS", topic);
         }
+        if let Some(url) = run.registry {
+            command.env("REGISTRY", url).env("SCHEMA", programs().join("schemas/enriched.avsc"));
+        }
         Ok(command)
     }
 

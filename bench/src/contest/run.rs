@@ -41,6 +41,8 @@ pub struct Run<'a> {
     pub name: String,
     /// Where its files go.
     pub folder: &'a Path,
+    /// Where the schemas are, if the job has any.
+    pub registry: Option<&'a str>,
 }
 
 impl Run<'_> {

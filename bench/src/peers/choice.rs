@@ -43,10 +43,10 @@ pub enum Who {
 }
 
 impl Choice {
-    /// Those who are chosen and there, and a line for each that is chosen and not there.
-    pub fn take(&self) -> (Vec<Who>, Vec<String>) {
+    /// Those who are chosen, can do the job and are there, and a line for each that is chosen and not there.
+    pub fn take(&self, job: Job) -> (Vec<Who>, Vec<String>) {
         let (mut chosen, mut missing) = (Vec::new(), Vec::new());
-        for &who in Who::value_variants().iter().filter(|who| self.names(**who)) {
+        for &who in Who::value_variants().iter().filter(|who| self.names(**who) && who.can(job)) {
             match who.missing() {
                 Some(program) => missing.push(format!("{} is left out: no {program} on the PATH", who.name())),
                 None => chosen.push(who),
@@ -86,6 +86,17 @@ impl Who {
         }
     }
 
+    /// Whether there is a program of it for a job.
+    fn can(self, job: Job) -> bool {
+        match self {
+            Who::SluiceThreePlugins | Who::SluiceOnePlugin | Who::ConfluentKafkaPython => true,
+            Who::KafkaStreams | Who::KafkaStreamsExactlyOnce => true,
+            Who::Native | Who::ConfluentKafkaPythonPoll | Who::KafkaPython | Who::RedpandaConnect | Who::Vector => {
+                !job.has_schemas()
+            }
+        }
+    }
+
     /// Whether it gets fewer records: they take it ten times as long as others.
     pub fn is_slow(self) -> bool {
         self == Who::KafkaPython
@@ -106,8 +117,9 @@ mod tests {
     #[test]
     fn who_is_named_takes_part_unless_left_out() {
         let choice = Choice { only: vec![Who::Native, Who::KafkaStreams], without: vec![Who::Native] };
-        assert_eq!(choice.take(), (vec![Who::KafkaStreams], vec![]));
+        assert_eq!(choice.take(Job::OrderStatus), (vec![Who::KafkaStreams], vec![]));
         let all = Choice { only: vec![], without: vec![Who::RedpandaConnect, Who::Vector] };
-        assert_eq!(all.take().0.len(), Who::value_variants().len() - 2);
+        assert_eq!(all.take(Job::OrderStatus).0.len(), Who::value_variants().len() - 2);
+        assert_eq!(all.take(Job::OrderStatusAvro).0.len(), 5);
     }
 }

@@ -39,7 +39,7 @@ pub struct Options {
 /// # Errors
 /// Nobody takes part, there is no broker, a program fails, or what it wrote is wrong.
 pub fn run(options: &Options) -> Result<Option<Report>> {
-    let (chosen, missing) = options.choice.take();
+    let (chosen, missing) = options.choice.take(options.job);
     if options.list {
         chosen.iter().for_each(|who| println!("{}", who.name()));
         return Ok(None);

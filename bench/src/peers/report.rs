@@ -7,7 +7,6 @@ use super::Options;
 use super::choice::Who;
 use crate::cluster;
 use crate::contest::row::{Figures, Row};
-use crate::orders;
 use crate::report::Report;
 
 /// What is written of a contender. A ratio is missing where there is nothing to compare with.
@@ -27,15 +26,17 @@ struct Line<'a> {
 /// They have no form in JSON.
 pub fn report(chosen: &[Who], rows: &[Row], options: &Options) -> Result<Report> {
     let (job, rounds) = (options.job.argument(), options.rounds);
-    let (title, bytes, partitions) = (options.job.title(), orders::VALUE, cluster::PARTITIONS);
+    let (title, size, partitions) = (options.job.title(), options.job.size(), cluster::PARTITIONS);
     let about = format!(
-        "{title} records of {bytes} B from a topic of {partitions} partitions to another by what people use today: processor \
+        "{title} records of {size} from a topic of {partitions} partitions to another by what people use today: processor \
          time of the program from its start to its end, and records a second, in {rounds} rounds; the last columns \
          say how many times Sluicebox's it is."
     );
     let columns =
         [&job, "records", "CPU us/record", "min", "max", "records/s", "peak MiB", "to three plugins", "to one plugin"];
-    let mut report = Report::new("peers", about, &columns);
+    // Its figures stand beside those of the job in JSON.
+    let part = if options.job.has_schemas() { "peers-avro" } else { "peers" };
+    let mut report = Report::new(part, about, &columns);
     let cpu_of = |who: Who| {
         let at = chosen.iter().position(|chosen| *chosen == who)?;
         Some(rows[at].figures().cpu_us_per_record.median)

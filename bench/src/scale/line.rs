@@ -214,6 +214,7 @@ fn context(plan: &Plan, sender: Sender<Event>) -> Result<PipelineContext> {
     let sink = Sink::new(Arc::new(Librdkafka), plan, outputs, dlq, origin, cut_off.clone(), sink_events.clone())?.dry();
     let (stages, outputs) = (plan.stages.iter(), plan.outputs.iter());
     Ok(PipelineContext {
+        pipeline: "bench".into(),
         sink: Arc::new(sink),
         breakers: plan.breaker.iter().flat_map(|breaker| plan.stages.iter().map(|_| Breaker::new(*breaker))).collect(),
         timeouts: StageTimeouts::default(),
@@ -242,6 +243,7 @@ fn start_stages(plan: &Plan, plugins: &[Plugin], context: &PipelineContext) -> R
             outputs: vec!["default".into()],
             limits: stage.limits,
             env: Vec::new(),
+            show: Default::default(),
         };
         Ok(Stage::start(plugin, &setup, stage.on_error, context.cut_off.clone())?)
     };

@@ -23,6 +23,7 @@ pub mod route;
 pub mod routes;
 mod server;
 pub mod sse;
+mod stall;
 mod state;
 #[cfg(test)]
 mod tests;

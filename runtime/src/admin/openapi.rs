@@ -59,7 +59,10 @@ fn describe(operation: &Operation, generator: &mut SchemaGenerator, problem: &Va
         described["security"] = json!([{ "token": [] }]);
     }
     if let Some(make) = operation.body {
-        let content = json!({ "application/json": { "schema": make(generator).to_value() } });
+        // What may be left out of a request stands in every answer, so the two are described apart.
+        let mut settings = SchemaSettings::draft2020_12().for_deserialize();
+        (settings.meta_schema, settings.inline_subschemas) = (None, true);
+        let content = json!({ "application/json": { "schema": make(&mut settings.into_generator()).to_value() } });
         described["requestBody"] = json!({ "required": true, "content": content });
     }
     described
@@ -74,7 +77,8 @@ fn operation_id(operation: &Operation) -> String {
 
 /// Every status of a problem that an operation may answer with.
 fn problems(operation: &Operation) -> Vec<u16> {
-    let mut all = vec![421];
+    // Every body is read, where there ought to be none too.
+    let mut all = vec![408, 413, 421];
     all.extend(&operation.problems);
     if operation.path.starts_with("/api") {
         all.push(403);
@@ -87,7 +91,7 @@ fn problems(operation: &Operation) -> Vec<u16> {
         all.extend([400, 404]);
     }
     if operation.body.is_some() {
-        all.extend([400, 408, 413, 415, 422]);
+        all.extend([400, 415, 422]);
     }
     if operation.query.is_some() {
         all.push(400);
@@ -118,9 +122,8 @@ fn meaning(status: u16) -> &'static str {
 
 fn parameters(operation: &Operation, generator: &mut SchemaGenerator) -> Vec<Value> {
     let names = operation.path.split('{').skip(1).filter_map(|rest| rest.split('}').next());
-    let in_path = names.map(
-        |name| json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string", "minLength": 1 } }),
-    );
+    let in_path =
+        names.map(|name| json!({ "name": name, "in": "path", "required": true, "schema": path_schema(name) }));
     let mut all: Vec<Value> = in_path.collect();
     let schema = operation.query.map(|make| make(generator).to_value()).unwrap_or_default();
     let required = schema["required"].as_array().cloned().unwrap_or_default();
@@ -129,4 +132,13 @@ fn parameters(operation: &Operation, generator: &mut SchemaGenerator) -> Vec<Val
         all.push(json!({ "name": name, "in": "query", "required": is_required, "schema": schema }));
     }
     all
+}
+
+/// Returns what a part of a path may be.
+fn path_schema(name: &str) -> Value {
+    match name {
+        "partition" => json!({ "type": "integer", "minimum": 0, "maximum": i32::MAX }),
+        "offset" => json!({ "type": "integer", "minimum": 0, "maximum": i64::MAX }),
+        _ => json!({ "type": "string", "minLength": 1 }),
+    }
 }

@@ -40,10 +40,7 @@ impl Replays {
     /// Another one of the pipeline runs; a thread cannot be made.
     pub fn start(&self, ready: Ready, options: Options, selection: Selection) -> Result<Replay, Problem> {
         let mut all = self.all();
-        if let Some(other) = all.iter().find(|one| one.pipeline == ready.plan.name && one.is_running()) {
-            let detail = format!("replay {} of this pipeline runs: wait for its end, or stop it", other.view().id);
-            return Err(Problem::new(StatusCode::CONFLICT, detail));
-        }
+        is_free(&all, &ready.plan.name)?;
         let started = Timestamp::now();
         let view = Replay {
             id: format!("{}-{}", ready.plan.name, started.as_millisecond()),
@@ -75,6 +72,14 @@ impl Replays {
         Ok(view)
     }
 
+    /// Returns whether a replay of a pipeline may start, as far as this process knows.
+    ///
+    /// # Errors
+    /// Another one runs.
+    pub fn is_free(&self, pipeline: &str) -> Result<(), Problem> {
+        is_free(&self.all(), pipeline)
+    }
+
     /// Returns the replays of a pipeline, the newest first.
     pub fn of(&self, pipeline: &str) -> Vec<Replay> {
         self.all().iter().filter(|one| *one.pipeline == *pipeline).map(|one| one.view()).collect()
@@ -93,6 +98,12 @@ impl Replays {
     fn all(&self) -> MutexGuard<'_, VecDeque<Arc<Running>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn is_free(all: &VecDeque<Arc<Running>>, pipeline: &str) -> Result<(), Problem> {
+    let Some(other) = all.iter().find(|one| *one.pipeline == *pipeline && one.is_running()) else { return Ok(()) };
+    let detail = format!("replay {} of this pipeline runs: wait for its end, or stop it", other.view().id);
+    Err(Problem::new(StatusCode::CONFLICT, detail))
 }
 
 /// What is open is committed or aborted before the process ends, as far as that can be waited for.

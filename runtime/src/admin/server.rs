@@ -25,11 +25,14 @@ use super::history::INTERVAL;
 use super::registry::Registry;
 use super::route::{App, AppState, Routes};
 use super::routes;
+use super::stall::Stalling;
 
 /// Connections at one time. More are closed at once.
 const CONNECTIONS: usize = 256;
 /// How long a request's headers may take, and a connection may be idle between two requests.
 const HEADERS: Duration = Duration::from_secs(10);
+/// How long a client may take nothing of an answer.
+const STALL: Duration = Duration::from_secs(30);
 /// Bytes of a request's headers.
 const HEADER_BYTES: usize = 32 << 10;
 /// How long open connections may go on when the process ends.
@@ -225,7 +228,9 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     match (accepted, connections.clone().try_acquire_owned()) {
-        (Ok(stream), Ok(permit)) => _ = tokio::spawn(connection(stream, router.clone(), permit)),
+        (Ok(stream), Ok(permit)) => {
+            tokio::spawn(connection(Stalling::new(stream, STALL), router.clone(), permit));
+        }
         // It is closed.
         (Ok(_), Err(_)) => {}
         // No file descriptors, for example: it may pass.
@@ -233,7 +238,8 @@ where
     }
 }
 
-async fn connection<S>(stream: S, router: Router, permit: OwnedSemaphorePermit)
+/// Serves one connection to its end.
+pub(super) async fn connection<S>(stream: S, router: Router, permit: OwnedSemaphorePermit)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {

@@ -211,6 +211,74 @@ fn the_document_describes_every_route_and_nothing_else() {
     described.sort();
     expected.sort();
     assert_eq!(described, expected);
-    let stage = &document["components"]["schemas"]["Stage"];
-    assert_eq!(stage["additionalProperties"], Value::Bool(false), "{stage}");
+    let mut objects = 0;
+    each_object(&document, &mut |schema| {
+        objects += 1;
+        assert_eq!(schema["additionalProperties"], Value::Bool(false), "{schema}");
+    });
+    assert!(objects > 30, "{objects}");
+}
+
+/// Calls with each schema of an object whose properties are named.
+fn each_object(value: &Value, found: &mut impl FnMut(&Value)) {
+    match value {
+        Value::Object(fields) => {
+            if fields.get("type").is_some_and(|kind| kind == "object") && fields.contains_key("properties") {
+                found(value);
+            }
+            fields.values().for_each(|field| each_object(field, found));
+        }
+        Value::Array(items) => items.iter().for_each(|item| each_object(item, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn a_partition_is_a_number_in_paths_too() {
+    let document = document(&operations());
+    let path = "/api/v1/pipelines/{pipeline}/partitions/{topic}/{partition}/pause";
+    let parameters = document["paths"][path]["post"]["parameters"].as_array().unwrap();
+    let kinds: Vec<_> = parameters.iter().map(|parameter| &parameter["schema"]["type"]).collect();
+    assert_eq!(kinds, ["string", "string", "integer"]);
+}
+
+#[test]
+fn tricks_with_paths_lead_nowhere() {
+    let endpoint = Endpoint::start();
+    let full = "Authorization: Bearer full\r\n";
+    for path in [
+        "/assets/..%2f..%2f..%2fetc%2fpasswd",
+        "/assets/%2e%2e/%2e%2e/etc/passwd",
+        "/assets/..\\..\\etc\\passwd",
+        "/assets//etc/passwd",
+        "//api/v1/pipelines",
+        "/%61pi/v1/pipelines",
+        "/api/v1/pipelines/",
+        "/api/v1/../v1/pipelines",
+        "/api/v1/pipelines/%2e%2e%2fopenapi.json",
+        "/api/v1/pipelines/%00",
+        "/API/v1/pipelines",
+        "/metrics/../api/v1/pipelines",
+    ] {
+        let (status, text) = endpoint.ask(&Method::GET, path, full);
+        assert_eq!(status, 404, "{path}: {text}");
+    }
+    assert_eq!(endpoint.ask(&Method::GET, "/api/v1/pipelines/%ff", full).0, 400, "it is no UTF-8");
+    assert_eq!(endpoint.ask(&Method::GET, &format!("/{}", "x".repeat(64 << 10)), full).0, 431);
+    assert_eq!(
+        endpoint.ask(&Method::GET, "/api/v1/pipelines", &format!("{full}X: {}\r\n", "x".repeat(64 << 10))).0,
+        431
+    );
+}
+
+#[test]
+fn headers_that_do_not_come_end_the_connection() {
+    let endpoint = Endpoint::start();
+    let Address::Tcp(address) = endpoint.server.address() else { panic!("it is a TCP address") };
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(std::time::Duration::from_secs(60))).unwrap();
+    stream.write_all(b"GET /livez HTTP/1.1\r\nHost: local").unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    assert!(!answer.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&answer));
 }

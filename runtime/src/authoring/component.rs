@@ -126,7 +126,7 @@ fn without_debug_info(module: &[u8]) -> Result<Vec<u8>> {
 /// Adds to the producers what the language's own tools do not: the language, and this program.
 ///
 /// # Errors
-/// It is no component.
+/// The file is no component.
 pub fn with_producers(component: &[u8], language: &str) -> Result<Vec<u8>> {
     let mut producers = wasm_metadata::Producers::empty();
     producers.add("language", language, "");

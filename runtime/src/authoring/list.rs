@@ -25,7 +25,7 @@ const BESIDE: &str = "plugins";
 pub struct Listed {
     /// What a pipeline calls it.
     pub name: String,
-    /// Its version, where the component says it.
+    /// The plugin's version, where the component says it.
     pub version: Option<String>,
     /// Size of the file in bytes.
     pub size: u64,

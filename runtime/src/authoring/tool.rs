@@ -50,7 +50,7 @@ pub fn succeeds(command: &mut Command) -> bool {
 /// Announces a step on standard error as it begins, and says how long it took when it ends.
 ///
 /// # Errors
-/// Those of `work`.
+/// What `work` answers with.
 pub fn step<T>(title: &str, detail: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
     say(&format!("{title}: {detail}"));
     let started = Instant::now();

@@ -3,6 +3,7 @@
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use clap::{Subcommand, ValueEnum};
 
@@ -91,6 +92,8 @@ struct ShowArguments {
     as_input: bool,
 }
 
+/// How long `show` waits for a schema while no registry answers.
+const PATIENCE: Duration = Duration::from_secs(15);
 /// The header that names the topic that a dead letter was read from.
 const TOPIC: &str = "sluice.error.topic";
 
@@ -226,7 +229,7 @@ fn show(arguments: &ShowArguments) -> anyhow::Result<()> {
     } else {
         // The formats are those of its own pipeline.
         if shown.letter.as_ref().is_ok_and(|letter| *letter.pipeline == *plan.name) {
-            shown.decoded = decode(&plan, &shown.record);
+            shown.decoded = decode(&plan, &shown.record, PATIENCE);
         }
         shown.write(&mut out)?;
     }

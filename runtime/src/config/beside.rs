@@ -20,7 +20,7 @@ impl<T> PartialEq for Beside<T> {
 pub struct Destination {
     /// Its key: `outputs.audit`.
     pub key: String,
-    /// Its name.
+    /// The topic's name.
     pub topic: String,
     /// Where the name is.
     pub at: Position,

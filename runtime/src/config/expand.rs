@@ -33,7 +33,7 @@ pub(super) enum ExpandError {
     Unset(String),
     #[error("the file {} cannot be read: {why}", path.display())]
     File {
-        /// Its path.
+        /// The file's path.
         path: PathBuf,
         /// Why.
         why: String,

@@ -138,29 +138,15 @@ pub(super) fn output(
     context: &FormatContext<'_>,
 ) -> Option<OutputFormat> {
     let format = planner.read(&format!("{key}.format"), &written.format)?;
-    let with_schema = [Format::Avro, Format::Protobuf, Format::JsonSchema, Format::Registry];
     let mut rules = Rules { planner, key, format: format.value, context };
-    rules.allow("schema", written.schema.as_ref().map(|w| w.at), &with_schema);
-    rules.allow("subject", written.subject.as_ref().map(|w| w.at), &with_schema);
-    rules.allow("subject_name", written.subject_name.as_ref().map(|w| w.at), &with_schema);
-    rules.allow("register", written.register.as_ref().map(|w| w.at), &with_schema);
-    rules.allow("id_in", written.id_in.as_ref().map(|w| w.at), &with_schema);
-    let with_fields = [Format::Avro, Format::Protobuf, Format::Registry];
-    rules.allow("unknown_fields", written.unknown_fields.as_ref().map(|w| w.at), &with_fields);
-    rules.allow("message", written.message.as_ref().map(|w| w.at), &[Format::Protobuf]);
-    rules.allow("columns", written.columns.as_ref().map(|w| w.at), &[Format::Csv]);
+    rules.allow_of_output(written);
     let schema = rules.output_schema(written, format.at, input);
     let columns = rules.columns(written.columns.as_ref());
     let is_file = matches!(schema, OutputSchema::File(_));
     let asks_subject =
         matches!(schema, OutputSchema::Latest | OutputSchema::Version(_)) || is_file && context.has_registry;
-    for (name, at) in [
-        ("subject", written.subject.as_ref().map(|w| w.at)),
-        ("subject_name", written.subject_name.as_ref().map(|w| w.at)),
-    ] {
-        if let (Some(at), false) = (at, asks_subject) {
-            rules.error(at, &format!("{name}: this schema is not looked up by a subject"), "leave it out");
-        }
+    if !asks_subject {
+        rules.refuse_subject(written);
     }
     let subject = text(planner, &format!("{key}.subject"), written.subject.as_ref()).map(|read| read.value);
     let subject_name =
@@ -245,6 +231,27 @@ impl Rules<'_, '_, '_> {
             let own = word(&self.format);
             let help = format!("leave it out; it belongs to {}", words.join(", "));
             self.error(at, &format!("{name}: format {own} has no such setting"), &help);
+        }
+    }
+
+    fn allow_of_output(&mut self, written: &file::OutputFormat) {
+        let with_schema = [Format::Avro, Format::Protobuf, Format::JsonSchema, Format::Registry];
+        self.allow("schema", written.schema.as_ref().map(|w| w.at), &with_schema);
+        self.allow("subject", written.subject.as_ref().map(|w| w.at), &with_schema);
+        self.allow("subject_name", written.subject_name.as_ref().map(|w| w.at), &with_schema);
+        self.allow("register", written.register.as_ref().map(|w| w.at), &with_schema);
+        self.allow("id_in", written.id_in.as_ref().map(|w| w.at), &with_schema);
+        let with_fields = [Format::Avro, Format::Protobuf, Format::Registry];
+        self.allow("unknown_fields", written.unknown_fields.as_ref().map(|w| w.at), &with_fields);
+        self.allow("message", written.message.as_ref().map(|w| w.at), &[Format::Protobuf]);
+        self.allow("columns", written.columns.as_ref().map(|w| w.at), &[Format::Csv]);
+    }
+
+    fn refuse_subject(&mut self, written: &file::OutputFormat) {
+        let subject = written.subject.as_ref().map(|w| ("subject", w.at));
+        let subject_name = written.subject_name.as_ref().map(|w| ("subject_name", w.at));
+        for (name, at) in subject.into_iter().chain(subject_name) {
+            self.error(at, &format!("{name}: this schema is not looked up by a subject"), "leave it out");
         }
     }
 

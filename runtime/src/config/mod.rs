@@ -14,6 +14,7 @@ mod json;
 mod load;
 mod native;
 mod pattern;
+mod pipeline;
 mod places;
 pub mod plan;
 mod planner;

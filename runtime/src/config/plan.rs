@@ -265,7 +265,7 @@ pub enum Target {
 /// A topic that is written to.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Topic {
-    /// Its name.
+    /// The topic's name.
     pub name: String,
     /// How to create it where it is missing; none: it must exist.
     pub create: Option<CreateTopic>,
@@ -308,6 +308,13 @@ pub struct Show {
     pub mask: Vec<MaskPath>,
     /// Whether everything is.
     pub off: bool,
+}
+
+impl Show {
+    /// Returns whether anything is hidden.
+    pub fn hides(&self) -> bool {
+        !self.mask.is_empty() || self.off
+    }
 }
 
 /// A part of a record that is hidden.

@@ -165,13 +165,13 @@ fn traces(page: &mut Page<'_>, plan: &Plan) {
     });
 }
 
-/// The word that a file has for one of several.
+/// The word that a file has for a value of an enum.
 pub(super) fn word(choice: &impl Serialize) -> String {
     let word = serde_json::to_value(choice).ok();
     word.as_ref().and_then(serde_json::Value::as_str).unwrap_or_default().to_owned()
 }
 
-/// YAML that grows.
+/// YAML to which entries are added in the order of the file.
 pub(super) struct Page<'a> {
     text: String,
     indent: usize,

@@ -29,7 +29,18 @@ pub(super) struct Stages {
     /// The chain, in order.
     pub chain: Vec<Stage>,
     /// The first stage whose failures go to the DLQ: how it is shown, and where.
-    pub first_to_dlq: Option<(String, Position)>,
+    first_to_dlq: Option<(String, Position)>,
+}
+
+impl Stages {
+    /// What a stage sends to the DLQ needs a topic.
+    pub fn require_dlq(&self, planner: &mut Planner<'_>, has_dlq: bool) {
+        if let (false, Some((stage, at))) = (has_dlq, &self.first_to_dlq) {
+            let message = format!("stage {stage} sends what fails to the DLQ, and there is none");
+            let help = "add dlq: { topic: NAME }, or on_error: { then: drop } or { then: stop } to the stage";
+            planner.error_with_help(*at, message, help);
+        }
+    }
 }
 
 /// Reads `stages`. Without a plugin path plugins are left unresolved.

@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 /// What a worker may be doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Activity {
-    /// It calls plugins.
+    /// The worker calls plugins.
     Plugin,
-    /// It waits for room at the producer, or for a transaction.
+    /// The worker waits for room at the producer, or for a transaction.
     ProduceWait,
-    /// It decodes or encodes records.
+    /// The worker decodes or encodes records.
     Codec,
 }
 
@@ -21,7 +21,7 @@ pub struct WorkerTimes {
     pub plugin: Duration,
     /// Waiting for room at the producer, or for a transaction.
     pub produce_wait: Duration,
-    /// With nothing to do.
+    /// The worker has nothing to do.
     pub idle: Duration,
     /// In codecs.
     pub codec: Duration,

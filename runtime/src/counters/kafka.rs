@@ -41,9 +41,4 @@ impl KafkaCounters {
     pub fn errors(&self, kind: &str) -> Arc<Counter> {
         self.errors.get(&kind.into())
     }
-
-    /// Returns all errors of brokers and clients, by kind.
-    pub fn all_errors(&self) -> Vec<(Arc<str>, Arc<Counter>)> {
-        self.errors.all()
-    }
 }

@@ -117,11 +117,11 @@ pub struct TraceCounters {
 /// Questions to a schema registry, by what came of them.
 #[derive(Debug, Default)]
 pub struct RegistryCounters {
-    /// It has answered.
+    /// The registry has answered.
     pub answered: Counter,
-    /// It knows no such schema.
+    /// The registry knows no such schema.
     pub unknown: Counter,
-    /// It refuses what was asked.
+    /// The registry refuses what was asked.
     pub refused: Counter,
     /// No registry has answered.
     pub absent: Counter,

@@ -46,13 +46,13 @@ struct Member {
 }
 
 enum State {
-    /// It runs, since then.
+    /// The pipeline has run since then.
     Running(Pipeline, Instant),
     /// It was told to drain by a reload; what is to be started in its place, if anything is.
     Draining(Pipeline, Option<Box<Ready>>),
-    /// It has failed, and is started again at that moment.
+    /// The pipeline has failed, and is started again at that moment.
     Waiting(Instant),
-    /// It has failed.
+    /// The pipeline has failed.
     Failed,
 }
 
@@ -140,7 +140,7 @@ impl Fleet {
                 self.start(*next)?;
             }
             (Some(error), _) => self.on_failed(name, member, &error, started),
-            // It was told to end, and is no more.
+            // The pipeline was told to end, and has.
             (None, _) => {}
         }
         Ok(())
@@ -259,7 +259,7 @@ impl Fleet {
                 pipeline.stop();
                 State::Draining(pipeline, next.map(Box::new))
             }
-            // It does not run, and is not to any more.
+            // The pipeline does not run, and is not to any more.
             State::Waiting(_) | State::Failed => return,
         };
         self.members.insert(name.clone(), member);

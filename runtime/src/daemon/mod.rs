@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use self::fleet::Fleet;
@@ -137,14 +137,7 @@ impl Daemon {
             tokio::select! {
                 Some(name) = inbox.endings.recv() => fleet.on_ended(&name)?,
                 Some(request) = inbox.requests.recv() => self.on_request(engine, request, registry, &one_loaded),
-                Some((result, reply)) = one_reloads.recv() => {
-                    let applied = result.map(|ready| fleet.on_reloaded_one(ready));
-                    let _ = reply.send(match applied {
-                        Ok(Ok(())) => Ok(()),
-                        Ok(Err(error)) => return Err(error),
-                        Err(problem) => Err(problem),
-                    });
-                }
+                Some(reloaded) = one_reloads.recv() => apply_one(fleet, reloaded)?,
                 _ = signals.terminate.recv() => signals.on_stop("SIGTERM", fleet),
                 _ = signals.interrupt.recv() => signals.on_stop("SIGINT", fleet),
                 _ = signals.hang_up.recv() => {
@@ -162,11 +155,7 @@ impl Daemon {
                     }
                 }
                 Some(result) = reloads.recv() => {
-                    if let (Some(watched), Ok(loaded)) = (&mut outside.watched, &result) {
-                        let plans: Vec<&Plan> = loaded.ready.iter().map(|ready| &*ready.plan).collect();
-                        watched.set(&self.paths, &self.options, &plans);
-                    }
-                    fleet.on_reloaded(result)?;
+                    self.apply(fleet, outside, result)?;
                     if reloading.done() {
                         self.load_beside("something has changed meanwhile", engine, &loaded);
                     } else {
@@ -186,13 +175,22 @@ impl Daemon {
         Ok(())
     }
 
+    /// The pipeline files have been read again.
+    fn apply(&self, fleet: &mut Fleet, outside: &mut Outside, reloaded: Reloaded) -> anyhow::Result<()> {
+        if let (Some(watched), Ok(loaded)) = (&mut outside.watched, &reloaded) {
+            let plans: Vec<&Plan> = loaded.ready.iter().map(|ready| &*ready.plan).collect();
+            watched.set(&self.paths, &self.options, &plans);
+        }
+        fleet.on_reloaded(reloaded)
+    }
+
     /// Somebody asks for something over the admin endpoint.
     fn on_request(
         &self,
         engine: &Engine,
         request: Request,
         registry: &Registry,
-        loaded: &tokio::sync::mpsc::UnboundedSender<OneReloaded>,
+        loaded: &UnboundedSender<OneReloaded>,
     ) {
         let Request::Reload { pipeline, reply } = request;
         tracing::info!(target: "daemon", pipeline = %pipeline, "reload: reading the pipeline file again");
@@ -208,7 +206,7 @@ impl Daemon {
         });
     }
 
-    fn load_beside(&self, why: &str, engine: &Engine, loaded: &tokio::sync::mpsc::UnboundedSender<Reloaded>) {
+    fn load_beside(&self, why: &str, engine: &Engine, loaded: &UnboundedSender<Reloaded>) {
         tracing::info!(target: "daemon", "{why}: reading the pipeline files again");
         let (engine, paths, options, loaded) =
             (engine.clone(), self.paths.clone(), self.options.clone(), loaded.clone());
@@ -228,6 +226,17 @@ struct Inbox<'a> {
 
 /// What the reload of one pipeline has found, and who waits for it.
 type OneReloaded = (Result<Ready, Problem>, tokio::sync::oneshot::Sender<Result<(), Problem>>);
+
+/// The file of one pipeline has been read again for somebody who waits for the answer, unless the daemon ends of it.
+fn apply_one(fleet: &mut Fleet, (result, reply): OneReloaded) -> anyhow::Result<()> {
+    let answer = match result {
+        Ok(ready) => Ok(fleet.on_reloaded_one(ready)?),
+        Err(problem) => Err(problem),
+    };
+    // Whoever asked may have gone.
+    let _ = reply.send(answer);
+    Ok(())
+}
 
 fn load_named(engine: &Engine, file: &Path, options: &PlanOptions, name: &str) -> Result<Ready, Problem> {
     let broken = |detail: String| Problem::new(axum::http::StatusCode::CONFLICT, detail);

@@ -21,7 +21,7 @@ impl ReadyFile {
     /// `/tmp`, is written again where that is possible.
     ///
     /// # Errors
-    /// It cannot be written or removed.
+    /// The file cannot be written or removed.
     pub(super) fn set(&mut self, is_ready: bool) -> anyhow::Result<()> {
         if is_ready == self.is_there {
             if is_ready && !self.path.exists() {

@@ -25,7 +25,7 @@ pub struct Found<'a> {
 /// Whether to go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flow {
-    /// With the next record.
+    /// The scan goes on with the next record.
     On,
     /// Enough.
     Enough,
@@ -90,7 +90,7 @@ impl Scan {
         self.run_over(&extents, &|at| selection.takes_place(at), each)
     }
 
-    /// The same for parts of partitions.
+    /// Scans parts of partitions as [`Scan::run`] does whole ones.
     ///
     /// # Errors
     /// As [`Scan::run`].

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use super::headers::{DeadLetterHeaders, NotALetter};
 use super::select::At;
@@ -30,17 +31,18 @@ pub struct Shown {
 /// A key or a value as plugins see it.
 pub struct DecodedPart {
     /// What it was decoded from.
-    format: Format,
+    pub format: Format,
     /// JSON text, or why it cannot be decoded.
-    json: Result<Vec<u8>, String>,
+    pub json: Result<Vec<u8>, String>,
 }
 
-/// Decodes the key and the value of a dead letter by the formats of its pipeline's input. May ask the registry.
-pub fn decode(plan: &Plan, record: &DevRecord) -> KeyValue<DecodedPart> {
+/// Decodes the key and the value of a dead letter by the formats of its pipeline's input. May ask the registry, and
+/// waits so long for each of the two while none answers.
+pub fn decode(plan: &Plan, record: &DevRecord, patience: Duration) -> KeyValue<DecodedPart> {
     let part = |format: &Option<InputFormat>, bytes: &Option<Vec<u8>>, is_key: bool| {
         let (format, bytes) = (format.as_ref()?, bytes.as_deref()?);
         let (key, value) = if is_key { (Some(bytes), None) } else { (None, Some(bytes)) };
-        let json = decode_part(plan, format, record, DecodedParts { key, value });
+        let json = decode_part(plan, format, record, DecodedParts { key, value }, patience);
         Some(DecodedPart { format: format.format, json })
     };
     let KeyValue { key, value } = &plan.input.formats;
@@ -53,6 +55,7 @@ fn decode_part(
     format: &InputFormat,
     record: &DevRecord,
     parts: DecodedParts<'_>,
+    patience: Duration,
 ) -> Result<Vec<u8>, String> {
     let format = Some(format.clone());
     let formats = match parts.key {
@@ -61,7 +64,7 @@ fn decode_part(
     };
     let registry = registry(plan, &Arc::default()).map_err(|error| format!("{error:#}"))?;
     let decoder = RecordDecoder::new(&plan.name, formats, registry)?;
-    let mut decoder = decoder.ok_or("it has no format")?;
+    let mut decoder = decoder.ok_or("it has no format")?.with_patience(patience);
     let headers = record.headers.iter().map(|(name, value)| (name.as_slice(), value.as_deref()));
     // Whoever waits too long ends the program.
     let decoded = decoder.decode(parts, headers, &AtomicBool::new(false)).map_err(|error| error.to_string())?;

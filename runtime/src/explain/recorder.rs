@@ -27,13 +27,13 @@ pub struct Step {
 /// What a stage said of a record.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Verdict {
-    /// It goes on as it came.
+    /// The record goes on as it came.
     Keep,
-    /// It ends here.
+    /// The record ends here.
     Drop,
     /// These go on in its place, or leave for the output of this number.
     Emit(Vec<(DevRecord, Option<u32>)>),
-    /// It failed.
+    /// The record failed.
     Failed(Failed),
 }
 

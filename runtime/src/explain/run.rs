@@ -38,7 +38,7 @@ pub struct Asked {
     pub at: Option<(TopicPartition, Offset)>,
     /// Whether it was given by hand, and may be JSON already.
     pub by_hand: bool,
-    /// Of a dead letter, what its headers say.
+    /// What the headers of a dead letter say; none of other records.
     pub letter: Option<DeadLetterHeaders>,
 }
 

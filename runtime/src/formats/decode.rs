@@ -1,9 +1,6 @@
 //! Decoding a record of the input.
 
-use std::sync::Arc;
-
 use super::codec::{Decoder, IdAt};
-use super::schema::KnownSchema;
 use super::wire::{self, Framed, Part};
 use super::{Decoded, Formats, Scratch, has_id};
 use crate::batch::{Arena, Field, Record};
@@ -12,8 +9,8 @@ use crate::registry::{Lookup, SchemaId};
 
 /// A part of a record that can be decoded now.
 enum Found<'f> {
-    /// By a schema of the registry.
-    Known(Arc<KnownSchema>, SchemaId),
+    /// By a schema of the registry: the one that was used last.
+    Known(SchemaId),
     /// By what all records are decoded with.
     Fixed(&'f Decoder),
 }
@@ -73,22 +70,14 @@ impl Formats {
         }
         let bytes = arena.get(field).unwrap_or_default();
         let Framed { id, .. } = wire::read(part, arena.headers(raw.headers), bytes)?;
-        Ok(match self.schema(scratch, part, id)? {
-            Some(schema) => Ok(Found::Known(schema, id)),
-            None => Err(id),
-        })
+        Ok(if self.look_up(scratch, part, id)? { Ok(Found::Known(id)) } else { Err(id) })
     }
 
-    /// Looks a schema up; none while it is being asked for.
-    pub(super) fn schema(
-        &self,
-        scratch: &mut Scratch,
-        part: Part,
-        id: SchemaId,
-    ) -> Result<Option<Arc<KnownSchema>>, String> {
-        let last = &mut scratch.last[part as usize];
-        if let Some((_, schema)) = last.as_ref().filter(|(own, _)| *own == id) {
-            return Ok(Some(schema.clone()));
+    /// Makes a schema the one that was used last; false while it is being asked for.
+    pub(super) fn look_up(&self, scratch: &mut Scratch, part: Part, id: SchemaId) -> Result<bool, String> {
+        let recent = &mut scratch.recent[part as usize];
+        if recent.touch(id) {
+            return Ok(true);
         }
         let Some(schemas) = &self.schemas else {
             let help = "there is no registry to ask; `sluice schema pull` fetches schemas into files";
@@ -96,11 +85,11 @@ impl Formats {
         };
         match schemas.get(id) {
             Lookup::Known(schema) => {
-                *last = Some((id, schema.clone()));
-                Ok(Some(schema))
+                recent.add(id, schema);
+                Ok(true)
             }
             Lookup::Unusable(why) => Err(why.to_string()),
-            Lookup::Open => Ok(None),
+            Lookup::Open => Ok(false),
         }
     }
 }
@@ -115,15 +104,17 @@ fn decode_part(
     found: &Found<'_>,
 ) -> Result<Field, String> {
     let bytes = arena.get(field).unwrap_or_default();
+    let from = bytes.len();
     scratch.bytes.clear();
     match found {
         Found::Fixed(decoder) => decoder.decode(IdAt::Nowhere, bytes, &mut scratch.bytes)?,
-        Found::Known(schema, id) => {
+        Found::Known(id) => {
+            let schema = scratch.recent[part as usize].last().ok_or("its schema is no longer known")?;
             let about = |why: &str| format!("schema {id}: {why}");
             let decoder = schema.decoder(part, format).map_err(about)?;
             let framed = wire::read(part, arena.headers(raw.headers), bytes)?;
             decoder.decode(framed.id_at, framed.payload, &mut scratch.bytes).map_err(|why| about(&why))?;
         }
     }
-    scratch.move_to(arena)
+    scratch.move_to(arena, from)
 }

@@ -68,8 +68,8 @@ impl Formats {
                 if !self.is_json(part, arena, raw, came) {
                     self.encode_part(scratch, arena, output, part, format, raw, field).map_err(about)?;
                 }
-            } else if let Some(codec) = self.codecs.get(output, part) {
-                encode_field(scratch, arena, &codec.encoder, field, None, None).map_err(about)?;
+            } else if let Some(codec) = scratch.codecs.get(&self.codecs, output, part) {
+                encode_field(&mut scratch.bytes, arena, &codec.encoder, field, None, None).map_err(about)?;
             }
         }
         Ok(())
@@ -93,19 +93,22 @@ impl Formats {
             let framed = framed.map_err(|why| format!("the record came without a schema: {why}"))?;
             let came_with = framed.id;
             let (id_at, payload) = (framed.id_at, framed.payload);
-            let schema = self.schema(scratch, part, came_with)?.ok_or("its schema is no longer known")?;
+            let is_known = self.look_up(scratch, part, came_with)?;
+            let schema = scratch.recent[part as usize].last().filter(|_| is_known);
+            let schema = schema.ok_or("its schema is no longer known")?;
             let id = schema.id(came_with, in_header).ok_or("the registry names its schema by a GUID alone")?;
             let encoder = schema.encoder(part, output, format).map_err(|why| format!("schema {came_with}: {why}"))?;
             let indexes = match encoder {
                 Encoder::Protobuf { .. } => indexes(id_at, payload)?.0,
                 _ => None,
             };
-            encode_field(scratch, arena, encoder, field, indexes, Some((id, in_header)))?
+            encode_field(&mut scratch.bytes, arena, encoder, field, indexes, Some((id, in_header)))?
         } else {
-            let codec = self.codecs.get(output, part).ok_or("the output has no schema")?;
-            encode_field(scratch, arena, &codec.encoder, field, None, codec.id.map(|id| (id, in_header)))?
+            let codec = scratch.codecs.get(&self.codecs, output, part).ok_or("the output has no schema")?;
+            let id = codec.id.map(|id| (id, in_header));
+            encode_field(&mut scratch.bytes, arena, &codec.encoder, field, None, id)?
         };
-        Ok((scratch.move_to(arena)?, header))
+        Ok((scratch.move_to(arena, field.len as usize)?, header))
     }
 
     /// Takes away the headers that name schemas of these parts, and adds those of what was encoded.
@@ -133,23 +136,23 @@ impl Formats {
     }
 }
 
-/// Encodes a field into the scratch buffer, behind its id where that is a prefix. Returns the id where it goes into a
-/// header. `came_with`: the indexes of the message that the record came as.
+/// Encodes a field into `out`, which it replaces, behind its id where that is a prefix. Returns the id where it goes
+/// into a header. `came_with`: the indexes of the message that the record came as.
 fn encode_field(
-    scratch: &mut Scratch,
+    out: &mut Vec<u8>,
     arena: &Arena,
     encoder: &Encoder,
     field: Field,
     came_with: Option<MessageIndexes>,
     id: Option<(SchemaId, bool)>,
 ) -> Result<Option<HeaderId>, String> {
-    scratch.bytes.clear();
+    out.clear();
     let indexes = encoder.indexes(came_with)?;
     let header = id.map(|(id, in_header)| (HeaderId::new(id, indexes), in_header));
     if let Some((header, false)) = &header {
-        scratch.bytes.extend_from_slice(header.bytes());
+        out.extend_from_slice(header.bytes());
     }
     // Without a registry it is the message that the plan names, and nothing says so.
-    encoder.encode(indexes, arena.get(field).unwrap_or_default(), &mut scratch.bytes)?;
+    encoder.encode(indexes, arena.get(field).unwrap_or_default(), out)?;
     Ok(header.filter(|(_, in_header)| *in_header).map(|(header, _)| header))
 }

@@ -9,6 +9,7 @@ mod offline;
 mod outputs;
 mod record_decoder;
 mod schema;
+mod scratch;
 #[cfg(test)]
 mod tests;
 mod wire;
@@ -18,13 +19,11 @@ use std::sync::Arc;
 use self::outputs::OutputCodecs;
 pub use self::record_decoder::{DecodedParts, NotDecoded, RecordDecoder};
 pub use self::schema::{KnownSchema, SchemaText};
+pub use self::scratch::Scratch;
 pub use self::wire::Part;
-use crate::batch::{Arena, Field, Headers};
+use crate::batch::Headers;
 use crate::config::plan::{InputFormat, KeyValue, Output, OutputFormat, Plan};
 use crate::registry::{Compile, Registry, SchemaCache, SchemaId};
-
-/// Bytes that decoding, and encoding, may add to one batch: so few that its arena stays far below its own bound.
-const MOST_ADDED: usize = 512 << 20;
 
 /// The formats of a pipeline that runs, shared by its workers.
 pub struct Formats {
@@ -62,33 +61,6 @@ pub enum Decoded {
     Failed(String),
     /// The schema with this id is being asked for.
     Waits(SchemaId),
-}
-
-/// Buffers and look-ups of one worker, reused for each record.
-#[derive(Default)]
-pub struct Scratch {
-    bytes: Vec<u8>,
-    headers: Vec<u8>,
-    // The schema that was looked up last for the key and for the value.
-    last: [Option<(SchemaId, Arc<KnownSchema>)>; 2],
-    // Bytes that were added to the batch that is worked on.
-    added: usize,
-}
-
-impl Scratch {
-    /// Begins to decode or encode a batch.
-    pub fn begin_batch(&mut self) {
-        self.added = 0;
-    }
-
-    /// Moves what was decoded or encoded into the batch.
-    fn move_to(&mut self, arena: &mut Arena) -> Result<Field, String> {
-        self.added += self.bytes.len();
-        if self.added > MOST_ADDED {
-            return Err(format!("the records of its batch become larger than {MOST_ADDED} bytes"));
-        }
-        Ok(arena.push(&self.bytes))
-    }
 }
 
 impl Formats {

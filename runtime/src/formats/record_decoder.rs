@@ -10,7 +10,7 @@ use crate::config::plan::{InputFormat, KeyValue};
 use crate::registry::{Registry, SchemaCache, SchemaId};
 use crate::rt;
 
-/// How long a schema is waited for while no registry answers.
+/// How long a schema is waited for while no registry answers, unless it is said otherwise.
 const PATIENCE: Duration = Duration::from_secs(15);
 /// How late a stop is noticed.
 const LOOK: Duration = Duration::from_millis(100);
@@ -20,6 +20,7 @@ pub struct RecordDecoder {
     formats: Formats,
     scratch: Scratch,
     arena: Arena,
+    patience: Duration,
 }
 
 /// Why a record is not decoded.
@@ -62,7 +63,14 @@ impl RecordDecoder {
         // Nothing follows from an id that the registry does not know just now: it is believed at once.
         let schemas = |registry| SchemaCache::new(pipeline, registry, super::compile(0)).that_believes_at_once();
         let formats = Formats::of_input(formats, registry.map(schemas))?;
-        Ok(Some(RecordDecoder { formats, scratch: Scratch::default(), arena: Arena::default() }))
+        let (scratch, arena) = Default::default();
+        Ok(Some(RecordDecoder { formats, scratch, arena, patience: PATIENCE }))
+    }
+
+    /// Returns the same with another time that a schema is waited for while no registry answers.
+    #[must_use]
+    pub fn with_patience(self, patience: Duration) -> RecordDecoder {
+        RecordDecoder { patience, ..self }
     }
 
     /// Decodes the key and the value of a record. Waits for a schema that is not known until `stop` is set, or no
@@ -76,7 +84,7 @@ impl RecordDecoder {
         headers: impl Iterator<Item = (&'h [u8], Option<&'h [u8]>)>,
         stop: &AtomicBool,
     ) -> Result<DecodedParts<'_>, NotDecoded> {
-        let RecordDecoder { formats, scratch, arena } = self;
+        let RecordDecoder { formats, scratch, arena, patience } = self;
         arena.clear();
         scratch.begin_batch();
         let raw = Record {
@@ -93,7 +101,7 @@ impl RecordDecoder {
                 Decoded::Done => break,
                 Decoded::Failed(why) => return Err(NotDecoded::Failed(why)),
                 Decoded::Waits(_) if stop.load(Ordering::Acquire) => return Err(NotDecoded::Stopped),
-                Decoded::Waits(id) if rt::now() - begun >= PATIENCE => return Err(formats.absent(id)),
+                Decoded::Waits(id) if rt::now() - begun >= *patience => return Err(formats.absent(id)),
                 Decoded::Waits(id) => formats.wait(id, LOOK),
             }
         }

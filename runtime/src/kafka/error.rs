@@ -127,7 +127,7 @@ impl KafkaError {
         KafkaError::new(ErrorKind::TimedOut, format!("{what}: timed out"))
     }
 
-    /// The same error, with what it is about in front of it.
+    /// Returns the error with what it is about in front of its text.
     #[must_use]
     pub fn about(self, subject: &str) -> KafkaError {
         KafkaError { text: format!("{subject}: {}", self.text), ..self }

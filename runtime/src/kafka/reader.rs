@@ -4,9 +4,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::{
-    ErrorKind, Fetched, FetchedRecord, Kafka, KafkaError, PartitionReader, Properties, StartPosition, TopicPartition,
+    ConsumerEvent, ErrorKind, Fetched, FetchedRecord, GroupConsumer, Kafka, KafkaError, PartitionReader, Properties,
+    StartPosition, TopicPartition,
 };
 use crate::batch::{Offset, Partition};
+use crate::rt::{self, Wakeup};
 
 /// How long the brokers have to answer one question.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -23,6 +25,46 @@ const LOOK: Duration = Duration::from_secs(1);
 const MISSED: u32 = 3;
 /// How long the end of the client is waited for.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Polls a consumer that is a member of no group and has one queue, as [`PartitionReader::poll`] says. `wakeup` is the
+/// consumer's.
+///
+/// # Errors
+/// The client cannot go on.
+pub fn poll_without_group(
+    consumer: &mut dyn GroupConsumer,
+    wakeup: &Wakeup,
+    timeout: Duration,
+    take: &mut dyn FnMut(Fetched<'_>) -> bool,
+) -> Result<(), KafkaError> {
+    let deadline = rt::now() + timeout;
+    loop {
+        let mut any = false;
+        while let Some(event) = consumer.next_event() {
+            match event {
+                ConsumerEvent::Fatal(error) => return Err(error),
+                ConsumerEvent::Failed(error) => {
+                    any = true;
+                    if !take(Fetched::Failed(error)) {
+                        return Ok(());
+                    }
+                }
+                // Only members of groups are told of these.
+                ConsumerEvent::Assigned(_) | ConsumerEvent::Revoked { .. } | ConsumerEvent::Committed(_) => {}
+            }
+        }
+        let mut goes_on = true;
+        consumer.read(0, &mut |fetched| {
+            any = true;
+            goes_on = take(fetched);
+            goes_on
+        });
+        if any || !goes_on || rt::now() >= deadline {
+            return Ok(());
+        }
+        wakeup.wait_until(Some(deadline));
+    }
+}
 
 /// What a partition holds, or the part of it that is to be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -280,6 +280,7 @@ impl<P: StartPlugin> Starting<P> {
         let sink_events = SinkEvents::new(sender.clone(), wakeup.clone());
         let sink = Sink::new(kafka.clone(), &plan, outputs, dlq, origin, cut_off.0.clone(), sink_events.clone())?;
         let context = Arc::new(PipelineContext {
+            pipeline: plan.name.clone(),
             sink: Arc::new(sink),
             breakers: breakers(&plan, plan.breaker),
             timeouts: StageTimeouts::default(),

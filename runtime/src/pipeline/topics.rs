@@ -126,7 +126,7 @@ pub(crate) fn topics(kafka: &dyn Kafka<Receipt>, plan: &Plan) -> Result<Topics, 
         }
         let mut names: Vec<&str> = written.iter().map(|(_, topic)| topic.name.as_str()).collect();
         names.extend(plan.input.topics.iter().map(String::as_str).filter(|topic| !topic.starts_with('^')));
-        let mut limits: Vec<_> = admin.limits(&names).into_iter().map(or_default).collect();
+        let mut limits: Vec<_> = admin.limits(&names).into_iter().map(|limits| or_default(plan, limits)).collect();
         let inputs = limits.split_off(written.len());
         warn_of_tight_dlq(plan, limits.last(), &inputs);
         admin.close();
@@ -147,7 +147,7 @@ pub(crate) fn look_up_topics(kafka: &dyn Kafka<Receipt>, plan: &Plan) -> anyhow:
         Vec::new()
     } else {
         let admin = kafka.admin(&plan.name, &plan.producer, ANSWER_TIMEOUT)?;
-        let limits = admin.limits(&names).into_iter().map(or_default).collect();
+        let limits = admin.limits(&names).into_iter().map(|limits| or_default(plan, limits)).collect();
         admin.close();
         limits
     };
@@ -168,9 +168,9 @@ fn known(plan: &Plan, all: Vec<Option<(String, &plan::Topic)>>, limits: Vec<Topi
 }
 
 /// What a topic refuses; where that is not known, the brokers' defaults.
-fn or_default(limits: Result<TopicLimits, TopicError>) -> TopicLimits {
+fn or_default(plan: &Plan, limits: Result<TopicLimits, TopicError>) -> TopicLimits {
     limits.unwrap_or_else(|error| {
-        tracing::warn!(target: "pipeline", "the limits of a topic cannot be read ({error}): assuming the brokers' defaults");
+        tracing::warn!(target: "pipeline", pipeline = %plan.name, "the limits of a topic cannot be read ({error}): assuming the brokers' defaults");
         TopicLimits::default()
     })
 }

@@ -25,6 +25,7 @@ pub(crate) fn setup(plan: &Plan, stage: &plan::Stage) -> StageSetup {
         outputs: plan.outputs.iter().map(|output| output.name.clone()).collect(),
         limits: stage.limits,
         env: stage.grants.env.iter().filter_map(|name| Some((name.clone(), std::env::var(name).ok()?))).collect(),
+        show: plan.show.clone(),
     }
 }
 

@@ -23,9 +23,9 @@ impl Answer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Verdict {
-    /// It goes on as it came.
+    /// The record goes on as it came.
     Keep = 0,
-    /// It ends here.
+    /// The record ends here.
     Drop = 1,
     /// What was produced goes on in its place; where nothing was, it ends here.
     Emit = 2,

@@ -68,7 +68,7 @@ impl Clock {
 
     /// Returns whether the thread sleeps.
     #[cfg(test)]
-    pub(super) fn sleeps(&self) -> bool {
+    fn sleeps(&self) -> bool {
         self.0.sleeps.load(Ordering::SeqCst)
     }
 }

@@ -55,7 +55,7 @@ pub fn config_schema(component: &[u8]) -> Result<Option<String>, ConfigSchemaErr
 /// make sense is not checked.
 ///
 /// # Errors
-/// It is not.
+/// The text is no such schema.
 pub fn check_config_schema(bytes: &[u8]) -> Result<String, ConfigSchemaError> {
     if bytes.len() > MAX_CONFIG_SCHEMA {
         return Err(ConfigSchemaError::TooLarge { size: bytes.len() });

@@ -44,7 +44,7 @@ impl Plugin {
     /// Makes an instance, without its `init`, and says how long that takes.
     ///
     /// # Errors
-    /// It needs more memory or time than a stage has by default.
+    /// The plugin needs more memory or time than a stage has by default.
     pub fn time_to_instantiate(&self, limits: Limits) -> Result<Duration, StartError> {
         let setup = StageSetup {
             pipeline: "inspect".into(),
@@ -53,6 +53,7 @@ impl Plugin {
             outputs: Vec::new(),
             limits,
             env: Vec::new(),
+            show: Default::default(),
         };
         let mut store = Store::new(self.linked().engine(), State::new(&setup, Arc::new(AtomicBool::new(false))));
         store.limiter(|state| &mut state.memory);
@@ -72,7 +73,7 @@ impl Plugin {
 /// The bytes of memory that a component's modules have when they start.
 ///
 /// # Errors
-/// It is no component.
+/// The file is no component.
 pub fn memory_minimum(component: &[u8]) -> wasmparser::Result<u64> {
     let mut pages = 0;
     for payload in Parser::new(0).parse_all(component) {

@@ -19,7 +19,8 @@ use super::state::State;
 use super::trap;
 use super::wire::{Config, Failure, Fields, WireManifest};
 use crate::batch::{Arena, Record, Source};
-use crate::config::plan::Limits;
+use crate::config::plan::{Limits, Show};
+use crate::record_text::DevRecord;
 
 /// Bytes of a plugin's name, and of its version.
 const MAX_LABEL: usize = 256;
@@ -44,14 +45,16 @@ pub struct StageSetup {
     pub limits: Limits,
     /// Names and values of the variables that the stage is granted.
     pub env: Vec<(String, String)>,
+    /// What is hidden of records in what the plugin says to the log.
+    pub show: Show,
 }
 
 /// What a plugin says of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Manifest {
-    /// Its name, for people.
+    /// The plugin's name, for people.
     pub name: String,
-    /// Its version, for people.
+    /// The plugin's version, for people.
     pub version: String,
     /// The fields of a record that it reads.
     pub needs: Fields,
@@ -163,7 +166,11 @@ impl Instance {
             ProcessFunction::Records(process) => process.call(store, call),
         };
         drop(ticking);
-        store.data_mut().log.report_suppressed(Instant::now());
+        let log = &mut store.data_mut().log;
+        log.tell_held(|mask, hidden| {
+            records.iter().for_each(|record| mask.collect(&DevRecord::from_batch(arena, record), hidden));
+        });
+        log.report_suppressed(Instant::now());
         called.map_err(|failed| {
             answer.clear();
             let error = judge(store.data(), failed);

@@ -1,9 +1,11 @@
-//! What a plugin says through `log.write`: bounded in length and rate, and kept for the report of a trap.
+//! What a plugin says through `log.write`: bounded in length and rate, and kept for the report of a trap. What is
+//! hidden of the records that it was called with is masked; for that, words wait for the end of the call.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::wire::Level;
+use crate::show::{Hidden, Mask};
 
 /// Bytes of a message; the rest is cut.
 pub(super) const MAX_MESSAGE: usize = 4096;
@@ -20,11 +22,17 @@ pub(super) struct PluginLog {
     in_window: u32,
     suppressed: u64,
     last_error: Option<String>,
+    // None: nothing is hidden.
+    mask: Option<Mask>,
+    // Said in a call that is not over.
+    held: Vec<(Level, String)>,
 }
 
 impl PluginLog {
-    pub(super) fn new(pipeline: Arc<str>, stage: Arc<str>) -> PluginLog {
-        PluginLog { pipeline, stage, window: Instant::now(), in_window: 0, suppressed: 0, last_error: None }
+    pub(super) fn new(pipeline: Arc<str>, stage: Arc<str>, mask: Mask) -> PluginLog {
+        let mask = Some(mask).filter(|mask| !mask.is_off());
+        let (window, held) = (Instant::now(), Vec::new());
+        PluginLog { pipeline, stage, window, in_window: 0, suppressed: 0, last_error: None, mask, held }
     }
 
     /// Writes a message, or counts it where the plugin has said too much.
@@ -36,6 +44,25 @@ impl PluginLog {
         if !self.admit(now) {
             return;
         }
+        match self.mask {
+            // There are no more than fit into a window.
+            Some(_) => self.held.push((level, message.to_owned())),
+            None => self.tell(level, message),
+        }
+    }
+
+    /// Writes what was said in a call that is over, masked. `collect` is asked for what is hidden, where something was
+    /// said.
+    pub(super) fn tell_held(&mut self, collect: impl FnOnce(&Mask, &mut Hidden)) {
+        let (Some(mask), false) = (&self.mask, self.held.is_empty()) else { return };
+        let mut hidden = Hidden::default();
+        collect(mask, &mut hidden);
+        for (level, message) in std::mem::take(&mut self.held) {
+            self.tell(level, &hidden.scrub(&message));
+        }
+    }
+
+    fn tell(&self, level: Level, message: &str) {
         let (pipeline, stage) = (&*self.pipeline, &*self.stage);
         match level {
             Level::Error => tracing::error!(target: "plugin", pipeline, stage, "{message}"),
@@ -85,6 +112,8 @@ impl PluginLog {
 
 impl Drop for PluginLog {
     fn drop(&mut self) {
+        // It was said at a start, which has no records.
+        self.tell_held(|_, _| {});
         if self.suppressed > 0 {
             self.say_suppressed();
         }
@@ -94,9 +123,10 @@ impl Drop for PluginLog {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::plan::Show;
 
     fn log() -> PluginLog {
-        PluginLog::new("orders".into(), "redact".into())
+        PluginLog::new("orders".into(), "redact".into(), Mask::default())
     }
 
     #[test]
@@ -116,6 +146,30 @@ mod tests {
         assert_eq!(log.suppressed, 150, "the window is not over");
         assert!(log.admit(start + WINDOW));
         assert_eq!(log.suppressed, 0, "reported");
+    }
+
+    #[test]
+    fn what_is_hidden_waits_for_the_records_of_its_call() {
+        let show = Show { off: true, ..Show::default() };
+        let mut log = PluginLog::new("orders".into(), "redact".into(), Mask::new(&show));
+        let now = log.window;
+        log.write(Level::Error, "bad: ann@example.com", now);
+        assert_eq!(log.held.len(), 1);
+        let mut asked = false;
+        log.tell_held(|_, hidden| {
+            asked = true;
+            hidden.add_bytes(b"ann@example.com");
+        });
+        assert!(asked && log.held.is_empty());
+        log.tell_held(|_, _| panic!("nothing was said since"));
+        for _ in 0..1000 {
+            log.write(Level::Info, "x", now);
+        }
+        assert_eq!(log.held.len(), MAX_IN_WINDOW as usize - 1, "it takes no more memory");
+        assert_eq!(log.last_error(), Some("bad: ann@example.com"), "a dead letter has the words as they are");
+        let mut plain = self::log();
+        plain.write(Level::Info, "x", now);
+        assert!(plain.held.is_empty(), "where nothing is hidden nothing waits");
     }
 
     #[test]

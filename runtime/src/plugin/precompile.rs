@@ -27,7 +27,7 @@ pub struct Precompiler {
 /// Why a plugin is not compiled beforehand.
 #[derive(Debug, thiserror::Error)]
 pub enum PrecompileError {
-    /// It is none, or does not compile.
+    /// The file is no component, or does not compile.
     #[error(transparent)]
     Load(#[from] LoadError),
     /// The result is not kept.

@@ -8,6 +8,7 @@ use super::counters::Counters;
 use super::instance::StageSetup;
 use super::limits::{Deadline, MemoryLimit};
 use super::log::PluginLog;
+use crate::show::Mask;
 
 /// One instance's side of the host.
 #[derive(Debug)]
@@ -29,7 +30,7 @@ impl State {
         State {
             memory: MemoryLimit::new(setup.limits.memory),
             deadline: Deadline::new(setup.limits.time, cancel),
-            log: PluginLog::new(Arc::clone(&setup.pipeline), Arc::clone(&setup.stage)),
+            log: PluginLog::new(Arc::clone(&setup.pipeline), Arc::clone(&setup.stage), Mask::new(&setup.show)),
             counters: Counters::default(),
             env: setup.env.clone(),
             started: Instant::now(),

@@ -156,7 +156,7 @@ impl Core {
         )
     }
 
-    /// With the import of `log` as `$log` and `metrics` as `$count`.
+    /// Adds the imports of `log` as `$log` and of `metrics` as `$count`.
     pub(crate) fn talking(self) -> Core {
         self.importing(
             r#"(import "sluicebox:plugin/log@0.1.0" "write" (func $log (param i32 i32 i32)))

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use serde::de::IgnoredAny;
+use serde_json::Value;
 use ureq::http::{Method, Request, Response, Uri};
 use ureq::tls::ClientCert;
 use ureq::{Agent, Body};
@@ -122,8 +124,13 @@ impl Answer {
     /// Returns whether a registry has answered what was asked, and not something in its place: a proxy, a page, a
     /// refusal of the caller, a registry that is in trouble.
     fn is_of_a_registry(&self) -> bool {
-        let is_answer = matches!(self.status, 200..300 | 404 | 409 | 422);
-        is_answer && serde_json::from_str::<serde::de::IgnoredAny>(&self.body).is_ok()
+        match self.status {
+            200..300 => serde_json::from_str::<IgnoredAny>(&self.body).is_ok(),
+            // A server that has no such path may say so in JSON, with the status for a code.
+            404 | 409 | 422 => serde_json::from_str::<Value>(&self.body)
+                .is_ok_and(|body| body["error_code"].as_u64().is_some_and(|code| code != 404)),
+            _ => false,
+        }
     }
 
     /// Returns it as the error that says that no registry has answered.

@@ -36,7 +36,7 @@ impl Condvar {
         }
     }
 
-    /// The same, until a moment; for ever where there is none.
+    /// Waits as [`Condvar::wait`] does, until a moment; for ever where there is none.
     pub fn wait_until<'a, T>(
         &self,
         mutex: &'a Mutex<T>,

@@ -86,7 +86,7 @@ impl<T> JoinHandle<T> {
     /// Waits for the thread's end.
     ///
     /// # Errors
-    /// It panicked: what the panic said.
+    /// The thread panicked: what the panic said.
     pub fn join(self) -> Result<T, String> {
         let mut result = self.0.result.lock().unwrap_or_else(PoisonError::into_inner);
         loop {

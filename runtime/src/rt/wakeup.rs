@@ -59,7 +59,7 @@ impl Wakeup {
     }
 
     /// Waits until it is woken or the moment has come; without one, until it is woken. Returns whether it was woken.
-    /// For one thread at a time.
+    /// Only one thread may wait at a time.
     pub fn wait_until(&self, deadline: Option<Instant>) -> bool {
         let shared = &*self.0;
         let mut guard = shared.lock();

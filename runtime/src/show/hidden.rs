@@ -6,7 +6,7 @@ use super::MASKED;
 /// own there.
 const WORD: usize = 3;
 
-/// So many texts are looked for by themselves; what they stand in is looked for in any case.
+/// The most texts that are looked for by themselves; what they stand in is looked for in any case.
 const MOST_TEXTS: usize = 1000;
 
 /// What is hidden of a record and of whatever came of it.
@@ -57,7 +57,7 @@ impl Hidden {
 
     fn add_text(&mut self, text: &str) {
         let text = text.trim().to_lowercase();
-        // These say nothing by themselves, and are in many a sentence.
+        // Literals of JSON say nothing by themselves, and are words of many a sentence.
         let is_word_of_json = matches!(text.as_str(), "" | "null" | "true" | "false" | "{}" | "[]");
         if !is_word_of_json && !self.texts.contains(&text) {
             self.texts.push(text);
@@ -75,7 +75,7 @@ impl Hidden {
         self.long().any(|hidden| text.contains(hidden))
     }
 
-    /// The hidden texts that can be told from what happens to be the same.
+    /// Returns the hidden texts that can be told from what happens to be the same.
     fn long(&self) -> impl Iterator<Item = &str> {
         self.texts.iter().map(String::as_str).filter(|hidden| hidden.chars().count() >= WORD)
     }

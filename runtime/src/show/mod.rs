@@ -13,6 +13,7 @@ use std::sync::LazyLock;
 use sha2::{Digest as _, Sha256};
 
 pub use self::hidden::Hidden;
+pub(crate) use self::record::object;
 pub use self::record::{HeaderText, ShownRecord};
 use crate::config::plan::{MaskPath, RecordPart, Show};
 use crate::record_text::DevRecord;
@@ -34,7 +35,7 @@ impl Mask {
 
     /// Returns whether nothing is hidden.
     pub fn is_off(&self) -> bool {
-        self.show.mask.is_empty() && !self.show.off
+        !self.show.hides()
     }
 
     /// Adds what is hidden of a record to the texts that must not appear anywhere else.
@@ -119,11 +120,11 @@ impl Mask {
 
 /// What becomes of a part of a record.
 enum Treatment<'a> {
-    /// It is shown, but for what was hidden elsewhere.
+    /// The part is shown, but for what was hidden elsewhere.
     Shown,
     /// Nothing of it is shown.
     Hidden,
-    /// Its length and hash are shown.
+    /// The part's length and hash are shown.
     Digest,
     /// These fields of its JSON are hidden. What is no JSON is shown as its length and hash.
     Fields(Vec<&'a MaskPath>),

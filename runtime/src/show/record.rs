@@ -2,39 +2,50 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
 
 use crate::batch::{Offset, Partition};
 use crate::record_text::DevRecord;
 
+/// Bytes in base64.
+const BASE64_TEXT: &str = "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?$";
+
 /// A record of Kafka's. Bytes that are not UTF-8 text stand in base64, under a name of their own.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(transform = text_or_bytes)]
 pub struct ShownRecord {
     /// Its topic; absent where it has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub topic: Option<String>,
     /// Its partition; absent where it has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = i32::MAX))]
     pub partition: Option<i32>,
     /// Its offset; absent where it has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = i64::MAX))]
     pub offset: Option<i64>,
     /// Milliseconds since the epoch; null where it has none.
     #[serde(default)]
+    #[schemars(range(min = i64::MIN, max = i64::MAX))]
     pub timestamp: Option<i64>,
     /// The key as text, or null.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub key: Option<Option<String>>,
     /// The key in base64, where it is not text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = BASE64_TEXT))]
     pub key_base64: Option<String>,
     /// The value as text, or null.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub value: Option<Option<String>>,
     /// The value in base64, where it is not text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = BASE64_TEXT))]
     pub value_base64: Option<String>,
     /// The headers in order, each with its name and its value, which may be null.
     #[serde(default)]
@@ -48,7 +59,7 @@ pub enum HeaderText {
     /// UTF-8 text.
     Text(String),
     /// Other bytes.
-    Bytes(HeaderBytes),
+    Bytes(#[serde(deserialize_with = "object")] HeaderBytes),
 }
 
 /// Bytes of a header that are not UTF-8 text.
@@ -56,7 +67,20 @@ pub enum HeaderText {
 #[serde(deny_unknown_fields)]
 pub struct HeaderBytes {
     /// The bytes in base64.
+    #[schemars(regex(pattern = BASE64_TEXT))]
     pub base64: String,
+}
+
+/// A part is text or bytes, and not both.
+fn text_or_bytes(schema: &mut Schema) {
+    let not_both = |text: &str, bytes: &str| json!({ "not": { "required": [text, bytes], "properties": { (bytes): { "type": "string" } } } });
+    schema.insert("allOf".to_owned(), json!([not_both("key", "key_base64"), not_both("value", "value_base64")]));
+}
+
+/// Reads an object by the names of its fields alone: serde would take a list of them, too.
+pub(crate) fn object<'de, D: serde::Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> Result<T, D::Error> {
+    let fields = Map::deserialize(deserializer)?;
+    T::deserialize(Value::Object(fields)).map_err(serde::de::Error::custom)
 }
 
 /// Tells a field that is null from one that is absent.

@@ -17,6 +17,8 @@ use crate::sink::event::{SinkEvent, SinkEvents};
 const OFFSETS: Duration = Duration::from_secs(10);
 /// How long one call may take before it is looked whether it should go on.
 const SLICE: Duration = Duration::from_millis(500);
+/// The same where acknowledgements are waited for.
+const FLUSH_SLICE: Duration = Duration::from_millis(100);
 /// How long to wait before a call that was refused for now is made again.
 const AGAIN: Duration = Duration::from_millis(100);
 /// After which time it is first logged that nobody answers.
@@ -153,7 +155,11 @@ impl Committer {
 
     fn flush(&self) -> TransactionOutcome {
         let (deadline, mut say_at) = (rt::now() + self.timeout, rt::now() + FIRST_COMPLAINT);
-        while !self.sink.producer(|producer| producer.flush(SLICE)) {
+        while !self.sink.producer(|producer| producer.flush(FLUSH_SLICE)) {
+            // Of a transaction that has failed, librdkafka keeps what it would send again until the abort.
+            if let Err(TransactionError::Abort(cause)) = self.begin() {
+                return TransactionOutcome::Failed(cause);
+            }
             if rt::now() >= say_at {
                 say_at = rt::now() + COMPLAINT_INTERVAL;
                 tracing::warn!(

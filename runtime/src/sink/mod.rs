@@ -45,7 +45,7 @@ pub enum WriteError {
     Refused(Class, String),
     /// The pipeline is being cut off, or the partition is no longer ours.
     Abandoned,
-    /// It cannot be written at all: why.
+    /// The record cannot be written at all: why.
     Impossible(String),
 }
 

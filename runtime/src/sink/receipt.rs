@@ -51,9 +51,9 @@ const OPEN: i64 = 1 << 40;
 
 /// What the producer hands back with each delivery report.
 pub enum Receipt {
-    /// For the records of a span.
+    /// A receipt for the records of a span.
     Span(SpanReceipt),
-    /// For one record that may be too large for its topic.
+    /// A receipt for one record that may be too large for its topic.
     Large {
         /// The span that it belongs to.
         parent: Arc<Receipt>,
@@ -69,7 +69,7 @@ pub enum Receipt {
 pub struct LargeRecord {
     /// The offset of the input record that it came of.
     pub offset: Offset,
-    /// Its size in bytes, uncompressed.
+    /// The record's size in bytes, uncompressed.
     pub size: usize,
     /// About its size when it is compressed; under at_least_once, where nobody asks, uncompressed.
     pub packed: usize,
@@ -77,7 +77,7 @@ pub struct LargeRecord {
     pub output: usize,
     /// The number of the stage that it left.
     pub stage: usize,
-    /// Its bytes as counters have them.
+    /// The record's bytes as counters have them.
     pub bytes: usize,
 }
 

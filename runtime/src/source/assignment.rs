@@ -14,7 +14,7 @@ use crate::kafka::{KafkaError, TopicPartition};
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 
 /// How often it is looked whether this is a member of the group, while nothing was ever assigned. Under KIP-848 a
-/// member that gets no partitions is never told so: librdkafka calls nobody where the assignment stays as it is, empty.
+/// member that gets no partitions is never told so: librdkafka calls nobody where the assignment stays empty.
 const LOOK_FOR_MEMBERSHIP: Duration = Duration::from_secs(1);
 
 /// The partitions that are still to begin.

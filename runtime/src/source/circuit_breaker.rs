@@ -84,7 +84,7 @@ impl CircuitBreaker {
         if self.on_break == Some(OnBreak::Stop) {
             return actions.push(Action::Fail(PipelineError::Breaker(open.describe())));
         }
-        tracing::error!(target: "breaker", pipeline = %self.pipeline, "{}", open.describe());
+        tracing::error!(target: "breaker", pipeline = %self.pipeline, stage = %open.trip.name, "{}", open.describe());
         self.open = Some(open);
         actions.push(Action::ClearIntake);
         // What waits for a retry would fill the dead-letter topic: it is read again like all that is not delivered.
@@ -137,7 +137,8 @@ impl CircuitBreaker {
                 open.delay = open.delay.doubled();
                 open.phase = Phase::Draining { probe_at: now + open.delay.get() };
                 tracing::warn!(
-                    target: "breaker", pipeline = %self.pipeline, "a probe failed, nothing was written: {}", open.describe()
+                    target: "breaker", pipeline = %self.pipeline, stage = %open.trip.name,
+                    "a probe failed, nothing was written: {}", open.describe()
                 );
             }
             // Its records are delivered; the next ones may tell more.

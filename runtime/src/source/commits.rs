@@ -92,11 +92,14 @@ impl Commits {
     fn log(&self, at: &TopicPartition, error: &KafkaError) {
         let pipeline = &*self.pipeline;
         if error.kind == ErrorKind::Rebalance {
-            tracing::debug!(target: "source", pipeline, partition = %at, "a commit met a rebalance: {error}");
+            tracing::debug!(
+                target: "source", pipeline, topic = %at.topic, partition = at.partition.0,
+                "a commit met a rebalance: {error}"
+            );
             return;
         }
         tracing::warn!(
-            target: "source", pipeline, partition = %at,
+            target: "source", pipeline, topic = %at.topic, partition = at.partition.0,
             "a commit failed and is tried again: {error}; nothing is lost, but after a crash more would be repeated"
         );
     }

@@ -76,8 +76,10 @@ impl Limits {
         if partitions.of_lease(&span.lease).is_none() && !self.has_transactions {
             return;
         }
+        let at = &span.lease.at;
         tracing::info!(
-            target: "source", pipeline = %self.pipeline, partition = %span.lease.at, offset = span.first.0,
+            target: "source", pipeline = %self.pipeline, topic = %at.topic, partition = at.partition.0,
+            offset = span.first.0,
             "a broker has refused a record of a batch: {}; reading again what its topic takes", error.text
         );
         if !self.has_transactions {

@@ -45,7 +45,8 @@ pub struct LookaheadProbe {
 impl LookaheadProbe {
     /// Looks, on a thread of its own, and sends [`Event::LookaheadReady`] in any case.
     pub fn begin(self) {
-        let (name, events) = (format!("{}/ahead", self.pipeline), self.events.clone());
+        let (pipeline, events) = (self.pipeline.clone(), self.events.clone());
+        let name = format!("{pipeline}/ahead");
         let look = move || {
             let found = self.look().unwrap_or_else(|error| {
                 tracing::warn!(target: "breaker", pipeline = %self.pipeline, "looking ahead: {error}");
@@ -54,7 +55,7 @@ impl LookaheadProbe {
             send(&self.events, self.stage, found);
         };
         if let Err(error) = rt::spawn(&name, look) {
-            tracing::warn!(target: "breaker", "looking ahead: no thread: {error}");
+            tracing::warn!(target: "breaker", %pipeline, "looking ahead: no thread: {error}");
             send(&events, 0, OpenBatch::default());
         }
     }

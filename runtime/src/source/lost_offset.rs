@@ -84,7 +84,7 @@ impl LostOffsets {
             Ok((low, high)) => State::Known(low, high),
             Err(error) => {
                 tracing::warn!(
-                    target: "source", pipeline = %self.pipeline, partition = %at,
+                    target: "source", pipeline = %self.pipeline, topic = %at.topic, partition = at.partition.0,
                     "the offset to read next is out of range, and what the log holds is not known: {error}; asking again"
                 );
                 State::AskAgain(now + if error.kind == ErrorKind::UnknownTopic { GONE_AGAIN } else { ASK_AGAIN })
@@ -125,7 +125,7 @@ impl LostOffsets {
             OnLostOffset::Latest => high,
         };
         tracing::warn!(
-            target: "source", pipeline = %self.pipeline, partition = %at, wanted = wanted.0, low = low.0, high = high.0,
+            target: "source", pipeline = %self.pipeline, topic = %at.topic, partition = at.partition.0, wanted = wanted.0, low = low.0, high = high.0,
             "the offset to read from is out of range, {gap}; going on from {to} as `on_lost_offset` says"
         );
         // The new offset may be lower.

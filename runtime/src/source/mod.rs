@@ -20,6 +20,7 @@ mod lookahead;
 mod lost_offset;
 mod note;
 mod open_transactions;
+mod overdue;
 mod partition;
 mod partitions;
 mod pause;
@@ -51,6 +52,7 @@ use self::ledger::Ledger;
 use self::limits::{LimitReader, Limits};
 use self::lost_offset::LostOffsets;
 use self::open_transactions::OpenTransactions;
+use self::overdue::{Outstanding, Overdue};
 use self::partitions::OwnedPartitions;
 use self::placement::Placement;
 use self::question::{Asker, Question};
@@ -116,6 +118,7 @@ pub struct Source {
     breaker: CircuitBreaker,
     authorization: Authorization,
     placement: Placement,
+    overdue: Overdue,
     shutdown: Shutdown,
     // Refused by a broker as too large: a dead letter is still to be written in their place.
     oversize: Vec<OversizeRecord>,
@@ -171,6 +174,7 @@ impl Source {
                 has_transactions: plan.delivery == Delivery::ExactlyOnce,
             }),
             placement: Placement::default(),
+            overdue: Overdue::new(name.clone()),
             shutdown: Shutdown::new(name, plan.drain),
             oversize: Vec::new(),
             complaint: None,
@@ -250,6 +254,7 @@ impl Source {
                 .and_then(|(transactions, _)| transactions.deadline(self.may_reassign(), &self.partitions)),
             self.commit_deadline(),
             self.snapshot_deadline(),
+            self.overdue.deadline(),
             is_busy.then(|| now + BUSY_WAIT),
         ];
         machines.into_iter().flatten().min()
@@ -315,7 +320,19 @@ impl Source {
             }
             None => self.commits.step(now, &mut self.partitions, &mut actions),
         }
-        any | self.perform(actions, now)
+        any |= self.perform(actions, now);
+        self.overdue.step(now, &self.outstanding());
+        any
+    }
+
+    fn outstanding(&self) -> Outstanding {
+        Outstanding {
+            queued_bytes: self.context.sink.queued_bytes(),
+            commit: !self.commits.are_answered(),
+            phase: self.transactions.as_ref().map(|(transactions, _)| transactions.phase()),
+            start: !self.assignment.is_complete(),
+            revoke: !self.revocations.are_answered(),
+        }
     }
 
     fn step_shutdown(&mut self, now: Instant) -> Option<Result<(), PipelineError>> {

@@ -49,7 +49,8 @@ impl OpenTransactions {
             let is_to_be_said = before.is_some() && said.is_none_or(|said| now - said >= SAY_EVERY);
             if is_to_be_said {
                 tracing::warn!(
-                    target: "source", pipeline = %self.pipeline, partition = %at, offset = end.0,
+                    target: "source", pipeline = %self.pipeline, topic = %at.topic, partition = at.partition.0,
+                    offset = end.0,
                     "{at} is not read beyond offset {end}, though it ends at {high}: a transaction of another producer is open \
                      there; it goes on when that commits, aborts or times out (`kafka-transactions.sh find-hanging` names one \
                      that does not)"
@@ -59,7 +60,10 @@ impl OpenTransactions {
         }
         for (at, (offset, said)) in &self.waiting {
             if said.is_some() && !waiting.contains_key(at) {
-                tracing::info!(target: "source", pipeline = %self.pipeline, partition = %at, "{at} is read on from offset {offset}");
+                tracing::info!(
+                    target: "source", pipeline = %self.pipeline, topic = %at.topic, partition = at.partition.0,
+                    offset = offset.0, "{at} is read on from offset {offset}"
+                );
             }
         }
         self.waiting = waiting;

@@ -317,7 +317,8 @@ impl Source {
         match self.consumer.move_to_queue(&at, worker) {
             Ok(()) => {
                 partition.set_worker(worker);
-                tracing::debug!(target: "source", pipeline = %self.plan.name, partition = %at, worker, "moved");
+                let (pipeline, TopicPartition { topic, partition }) = (&self.plan.name, &at);
+                tracing::debug!(target: "source", %pipeline, %topic, partition = partition.0, worker, "moved");
             }
             Err(error) => self.fail(error.about(&format!("moving {at} to another worker")).into(), now),
         }

@@ -115,14 +115,17 @@ impl Source {
             }
             WorkerEvent::RetriesDone(lease) => self.on_retries(&lease, None, false, actions),
             WorkerEvent::BreakerOpened(_) if self.shutdown.has_begun() => {}
-            WorkerEvent::BreakerOpened(trip) => self.breaker.on_trip(trip, now, &mut self.partitions, actions),
+            WorkerEvent::BreakerOpened(trip) => {
+                let trip = if self.plan.show.hides() { trip.without_words() } else { trip };
+                self.breaker.on_trip(trip, now, &mut self.partitions, actions);
+            }
             WorkerEvent::ProbeEnded(probe) => self.breaker.on_probe(probe, now, &mut self.partitions, actions),
             WorkerEvent::Failed(error) => {
                 if matches!(error, PipelineError::Undeliverable { .. }) {
                     // Some of what came of the record may be written.
                     actions.push(Action::Abort("a record cannot be delivered".to_owned()));
                 }
-                actions.push(Action::Fail(error));
+                actions.push(Action::Fail(if self.plan.show.hides() { error.without_words() } else { error }));
             }
         }
     }
@@ -130,6 +133,7 @@ impl Source {
     fn on_sink_event(&mut self, event: SinkEvent, now: Instant, actions: &mut Actions) {
         match event {
             SinkEvent::Delivered(delivered) => {
+                self.overdue.on_report();
                 let (span, tally) = delivered.into_parts();
                 if !self.partitions.delivered(&span, tally, self.transactions.is_some(), now) {
                     // It is in the transaction, and its offset will not be.
@@ -144,6 +148,7 @@ impl Source {
                 }
             }
             SinkEvent::NotDelivered { span, error } => {
+                self.overdue.on_report();
                 self.count_error(&error);
                 self.abandon(&span);
                 self.on_not_delivered(&span, error, now, actions);

@@ -62,7 +62,7 @@ impl TopicIdWatch {
                 continue;
             }
             tracing::warn!(
-                target: "source", pipeline = %self.pipeline, partition = %partition.at(),
+                target: "source", pipeline = %self.pipeline, topic = %partition.at().topic, partition = partition.at().partition.0,
                 "the topic was deleted and created again: what was read of the new one before this was noticed may be \
                  read again, or be passed over, as `on_lost_offset` says"
             );

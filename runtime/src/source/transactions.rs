@@ -56,8 +56,8 @@ pub struct Transactions {
     fenced: Option<Instant>,
     // Since the last commit.
     aborts: u32,
-    // It is aborted for a record that is not written again.
-    is_progress: bool,
+    // So many aborts follow from a record that is not written again.
+    progress: u8,
     rewind: Rewind,
     // The pipeline has seen its last commit: the gate stays closed.
     is_last: bool,
@@ -76,7 +76,7 @@ impl Transactions {
             is_void: false,
             fenced: None,
             aborts: 0,
-            is_progress: false,
+            progress: 0,
             rewind: Rewind::new(options.pipeline.clone(), now),
             is_last: false,
             options,
@@ -265,13 +265,16 @@ impl Transactions {
         }
         self.aborts += 1;
         // What is known now brings no other abort, so nothing is to be waited for.
-        let waits_for = if std::mem::take(&mut self.is_progress) { 0 } else { self.aborts };
+        let waits_for = if self.progress > 0 { 0 } else { self.aborts };
+        self.progress = self.progress.saturating_sub(1);
         self.rewind.begin(waits_for, now);
     }
 
-    /// A broker has refused a record that goes to the dead-letter topic at once from now on; an abort follows.
+    /// A broker has refused a record that goes to the dead-letter topic at once from now on; an abort follows. Often
+    /// another one does: librdkafka 2.12 has counted the record, and what it sends to that partition in the next
+    /// transaction is out of sequence.
     pub fn on_record_refused(&mut self) {
-        self.is_progress = true;
+        self.progress = 2;
     }
 
     /// Returns whether another instance with our name took the transactional id over, and not the broker, whose
@@ -321,7 +324,7 @@ impl Transactions {
                 partition.committed(offset);
             }
         }
-        (self.begun, self.phase, self.aborts, self.is_progress) = (now, Phase::Rewinding, 0, false);
+        (self.begun, self.phase, self.aborts, self.progress) = (now, Phase::Rewinding, 0, 0);
         self.rewind.begin(self.aborts, now);
         self.pace.commit(now);
         // What made it void came while it was being committed: the commit stands, and the next one is empty.

@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use super::{ANSWERS, Observer, Progress, RecordState, Stage, StageError, StageInput, TimedOut};
-use crate::batch::{Arena, Field};
+use crate::batch::{Arena, Field, Offset, Source};
 use crate::failure::{Class, cut_reason};
 use crate::plugin::{CallError, Change, OutputName, Produced, StartError, Verdict};
 use crate::rt;
@@ -96,7 +96,11 @@ impl Stage {
         self.restart(class)?;
         match part.range.len() {
             1 => self.failed_alone(progress, part, class, reason, was_fresh),
-            _ => self.failed_together(part, class, &reason),
+            _ => {
+                let first = &input.records[part.range.start];
+                let source = &input.sources[first.source as usize];
+                self.failed_together(part, (source, first.offset), class, &reason);
+            }
         }
         Ok(())
     }
@@ -114,12 +118,15 @@ impl Stage {
     }
 
     /// A call with several records has failed: they are called again in smaller parts.
-    fn failed_together(&mut self, part: Part, class: Class, reason: &str) {
+    fn failed_together(&mut self, part: Part, first: (&Source, Offset), class: Class, reason: &str) {
         let Range { start, end } = part.range;
         let middle = start + (end - start) / 2;
+        let (Source { topic, partition, .. }, offset) = first;
+        let why = if self.says_reasons { format!(": {reason}") } else { String::new() };
         tracing::warn!(
             target: "stage", pipeline = %self.pipeline, stage = %self.name, records = end - start,
-            "a call failed ({class}: {reason}): trying again in smaller parts", class = class.as_str()
+            %topic, partition = partition.0, offset = offset.0,
+            "a call failed ({class}{why}): trying again in smaller parts", class = class.as_str()
         );
         let again = |range| Part { range, calls: part.calls + 1, alone: 0 };
         if class == Class::Time {

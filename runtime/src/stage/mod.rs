@@ -46,7 +46,7 @@ pub enum StageError {
 pub enum Round {
     /// All are.
     Done,
-    /// Those that are pending are to be called again after a backoff.
+    /// The records that are pending are to be called again after a backoff.
     Again,
 }
 
@@ -120,6 +120,8 @@ pub struct Stage {
     spent: Duration,
     // Calls of the last round, and those of them that failed.
     last_calls: (u64, u64),
+    // A reason may quote a record, of which something is to be hidden.
+    says_reasons: bool,
 }
 
 impl Drop for Stage {
@@ -150,6 +152,7 @@ impl Stage {
             memory: 0,
             spent: Duration::ZERO,
             last_calls: (0, 0),
+            says_reasons: !setup.show.hides(),
         }
     }
 

@@ -11,9 +11,9 @@ use crate::plugin::Produced;
 pub enum RecordState {
     /// Nothing yet.
     Pending,
-    /// It goes on as it came.
+    /// The record goes on as it came.
     Keep,
-    /// It ends here.
+    /// The record ends here.
     Drop,
     /// It is no longer ours to process: it is read again, here or by whoever has its partition then.
     Revoked,
@@ -24,7 +24,7 @@ pub enum RecordState {
         /// How many.
         count: u32,
     },
-    /// It failed: the number in [`Progress::failed`].
+    /// The record failed: the number in [`Progress::failed`].
     Failed(u32),
 }
 

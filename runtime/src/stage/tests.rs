@@ -91,6 +91,7 @@ fn setup(memory: usize) -> StageSetup {
         outputs: vec!["default".into()],
         limits: Limits { time: Duration::from_millis(50), memory },
         env: Vec::new(),
+        show: Default::default(),
     }
 }
 

@@ -15,7 +15,7 @@ use super::file::{KIND, Outputs, PipelineTests, PluginTests};
 use super::find::TestFile;
 use super::subject::{Came, Subject, SubjectStage};
 use super::update::{Edit, update};
-use crate::config::plan::{Grants, Hold, OnError, Then};
+use crate::config::plan::{Grants, Hold, OnError, Show, Then};
 use crate::config::{self, Diagnostic, Errors, PlanOptions, Planner, Position, Source, Warning};
 use crate::plugin::{Engine, Plugin, StageSetup};
 
@@ -226,6 +226,8 @@ impl PluginCases<'_> {
             outputs: outputs(planner, case.outputs.as_ref().or(tests.outputs.as_ref())),
             limits,
             env: grants.env.iter().filter_map(|name| Some((name.clone(), environment(name)?))).collect(),
+            // They are records of whoever looks.
+            show: Show::default(),
         };
         let plugin = self.plugin(grants)?;
         Ok(Subject::of_plugin(SubjectStage { plugin, setup, on_error: on_error() }))

@@ -57,9 +57,9 @@ impl Chain {
 
     /// Has records decoded before the first stage and encoded after the last, where there are formats.
     #[must_use]
-    pub(super) fn with_formats(self, formats: Option<Arc<Formats>>) -> Chain {
+    pub(super) fn with_formats(self, pipeline: &Arc<str>, formats: Option<Arc<Formats>>) -> Chain {
         let stages = self.stages.len();
-        Chain { formats: formats.map(|formats| FormatSteps::new(formats, stages)), ..self }
+        Chain { formats: formats.map(|formats| FormatSteps::new(pipeline.clone(), formats, stages)), ..self }
     }
 
     /// Returns all stages, in order.

@@ -55,6 +55,14 @@ pub struct BreakerTrip {
     pub reason: String,
 }
 
+impl BreakerTrip {
+    /// Returns the same without a plugin's words about a record.
+    #[must_use]
+    pub fn without_words(self) -> BreakerTrip {
+        BreakerTrip { reason: PipelineError::class_alone(&self.reason), ..self }
+    }
+}
+
 /// What a probe found out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProbeResult {

@@ -12,6 +12,7 @@ use super::recorded;
 use crate::config::plan::Hold;
 use crate::failure::{Class, Failure};
 use crate::formats::{Decoded, Formats, Scratch};
+use crate::kafka::TopicPartition;
 use crate::lease::Lease;
 use crate::registry::SchemaId;
 use crate::rt;
@@ -26,6 +27,7 @@ const LOOK: (Duration, Duration) = (Duration::from_millis(10), Duration::from_mi
 
 /// Decoding and encoding in one worker.
 pub(super) struct FormatSteps {
+    pipeline: Arc<str>,
     formats: Arc<Formats>,
     scratch: Scratch,
     stages: usize,
@@ -42,9 +44,10 @@ struct Waiting {
 }
 
 impl FormatSteps {
-    /// Returns the steps around so many stages.
-    pub(super) fn new(formats: Arc<Formats>, stages: usize) -> FormatSteps {
-        FormatSteps { formats, scratch: Scratch::default(), stages, waiting: Vec::new(), spent: Duration::ZERO }
+    /// Returns the steps of a pipeline around so many stages.
+    pub(super) fn new(pipeline: Arc<str>, formats: Arc<Formats>, stages: usize) -> FormatSteps {
+        let (scratch, waiting) = Default::default();
+        FormatSteps { pipeline, formats, scratch, stages, waiting, spent: Duration::ZERO }
     }
 
     /// Returns how long decoding and encoding took since it was last asked.
@@ -153,8 +156,9 @@ impl FormatSteps {
             let why = self.formats.absence();
             let why = why.as_deref().unwrap_or("the registry is asked once more whether it does not know it");
             let seconds = waits.as_secs();
+            let TopicPartition { topic, partition } = &waiting.lease.at;
             tracing::warn!(
-                target: "formats", partition = %waiting.lease.at, schema = %id, seconds,
+                target: "formats", pipeline = %self.pipeline, %topic, partition = partition.0, schema = %id, seconds,
                 "the partition waits for schema {id} and goes on by itself once that is known: {why}"
             );
         }
@@ -167,7 +171,11 @@ impl FormatSteps {
             let goes_on = batch.spans.iter().flatten().any(|span| is_its(span.lease()));
             if goes_on && waiting.said.is_some() {
                 let seconds = (rt::now() - waiting.since).as_secs();
-                tracing::info!(target: "formats", partition = %waiting.lease.at, seconds, "the partition goes on");
+                let TopicPartition { topic, partition } = &waiting.lease.at;
+                tracing::info!(
+                    target: "formats", pipeline = %self.pipeline, %topic, partition = partition.0, seconds,
+                    "the partition goes on"
+                );
             }
             !goes_on
         });

@@ -91,6 +91,8 @@ impl WorkerMessage {
 
 /// What the workers of one pipeline share.
 pub struct PipelineContext {
+    /// The pipeline's name.
+    pub pipeline: Arc<str>,
     /// Where results go.
     pub sink: Arc<Sink>,
     /// One circuit breaker for each stage, and behind these, where there are formats, one for decoding and one for
@@ -206,8 +208,8 @@ impl Drop for Worker {
 impl Worker {
     /// Returns a worker with its stages started.
     pub fn new(number: usize, stages: Vec<Stage>, context: Arc<PipelineContext>) -> Worker {
-        let retries = RetryQueue::new(context.retry_budget.clone());
-        let chain = Chain::new(stages).with_formats(context.formats.clone());
+        let retries = RetryQueue::new(context.pipeline.clone(), context.retry_budget.clone());
+        let chain = Chain::new(stages).with_formats(&context.pipeline, context.formats.clone());
         let clock = context.counters.pipeline.worker(number);
         let (completed, spare) = (Vec::new(), InFlightBatch::default());
         Worker { number, chain, context, retries, completed, spare, clock }

@@ -140,7 +140,7 @@ pub fn discard_revoked(spans: &[Option<OpenSpan>], records: &[Record], progress:
 }
 
 /// Returns, for each source, how many of its records there are and how many have failed.
-pub(super) fn count_by_source(records: &[Record], progress: &Progress, sources: usize) -> Vec<SettledCount> {
+fn count_by_source(records: &[Record], progress: &Progress, sources: usize) -> Vec<SettledCount> {
     let mut counts = vec![SettledCount::default(); sources];
     for (record, state) in records.iter().zip(progress.states()) {
         let count = &mut counts[record.source as usize];

@@ -65,12 +65,13 @@ pub struct RetryQueue {
     schedule: BTreeMap<Due, Key>,
     begun: u64,
     budget: Arc<RetryBudget>,
+    pipeline: Arc<str>,
 }
 
 impl RetryQueue {
-    /// Returns an empty queue; what waits in it counts against `budget`.
-    pub fn new(budget: Arc<RetryBudget>) -> RetryQueue {
-        RetryQueue { partitions: BTreeMap::new(), schedule: BTreeMap::new(), begun: 0, budget }
+    /// Returns an empty queue of a pipeline; what waits in it counts against `budget`.
+    pub fn new(pipeline: Arc<str>, budget: Arc<RetryBudget>) -> RetryQueue {
+        RetryQueue { partitions: BTreeMap::new(), schedule: BTreeMap::new(), begun: 0, budget, pipeline }
     }
 
     /// Returns when the next batch is due.
@@ -142,7 +143,7 @@ impl RetryQueue {
             let Some(lease) = part.spans[0].as_ref().map(|span| span.lease().clone()) else { continue };
             self.begun += 1;
             let due = (wake, self.begun);
-            let new = || PartitionRetries::new(lease.clone(), self.budget.clone());
+            let new = || PartitionRetries::new(self.pipeline.clone(), lease.clone(), self.budget.clone());
             self.partitions.entry(key_of(&lease)).or_insert_with(new).begin(due, part, blocks);
             self.schedule.insert(due, key_of(&lease));
         }

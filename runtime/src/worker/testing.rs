@@ -76,6 +76,7 @@ pub(super) fn stage(name: &str, plugin: impl PluginInstance + 'static, on_error:
         outputs: vec!["default".into(), "audit".into()],
         limits: Limits { time: Duration::from_secs(1), memory: 1 << 20 },
         env: Vec::new(),
+        show: Default::default(),
     };
     Stage::new(Box::new(plugin), &setup, on_error)
 }
@@ -113,6 +114,7 @@ pub(super) fn pipeline(delivery: &str, stages: &[&str], limits: TopicLimits) -> 
     let breaker =
         plan::Breaker { share: 0.5, window: Duration::from_secs(30), min_records: 100, on_break: OnBreak::Pause };
     let context = PipelineContext {
+        pipeline: "test".into(),
         sink: Arc::new(sink.expect("a simulated producer")),
         breakers: stages.iter().map(|_| Breaker::new(breaker)).collect(),
         timeouts: StageTimeouts::default(),

@@ -77,7 +77,7 @@ impl Trial {
         // What becomes of spans decides nothing where nothing is committed.
         let (ignored, _) = rt::channel::<SinkEvent>();
         Trial {
-            chain: Chain::new(stages).with_formats(formats),
+            chain: Chain::new(stages).with_formats(&Arc::default(), formats),
             default_output,
             lease: Arc::new(Lease::new(at, 0, 0)),
             next,

@@ -17,12 +17,11 @@ import uuid
 
 import fastavro
 
-SCHEMAS, RECORDS, SEED = (int(argument) for argument in sys.argv[1:4])
-rng = random.Random(SEED)
+rng = random.Random()
 LEAVES = ["null", "boolean", "int", "long", "float", "double", "bytes", "string"]
 LOGICAL = [
     ("int", "date"), ("int", "time-millis"), ("long", "time-micros"), ("long", "timestamp-millis"), ("long", "timestamp-micros"),
-    ("long", "timestamp-nanos"), ("long", "local-timestamp-millis"), ("long", "local-timestamp-micros"), ("string", "uuid"),
+    ("long", "timestamp-nanos"), ("long", "local-timestamp-millis"), ("long", "local-timestamp-micros"), ("long", "local-timestamp-nanos"), ("string", "uuid"),
 ]
 
 
@@ -335,10 +334,17 @@ def read(data, writer, reader=None):
     return made
 
 
+def root():
+    """A random schema."""
+    return Schemas().any(4) if rng.random() < 0.2 else Schemas().record(5)
+
+
 def main():
+    schemas, records, seed = (int(argument) for argument in sys.argv[1:4])
+    rng.seed(seed)
     count = same_bytes = resolved = 0
-    for _ in range(SCHEMAS):
-        schema = Schemas().any(4) if rng.random() < 0.2 else Schemas().record(5)
+    for _ in range(schemas):
+        schema = root()
         names = {}
         define(schema, names)
         plain, reader = strip(schema), evolved(schema)
@@ -346,7 +352,7 @@ def main():
         define(plain, plain_names)
         define(reader, reader_names)
         parsed, parsed_reader = fastavro.parse_schema(plain), fastavro.parse_schema(strip(reader))
-        for _ in range(RECORDS // SCHEMAS):
+        for _ in range(records // schemas):
             made = value(plain, plain_names, 6)
             out = io.BytesIO()
             fastavro.schemaless_writer(out, parsed, made)
@@ -373,4 +379,5 @@ def main():
     print(json.dumps({"records": count, "same_bytes": same_bytes, "resolved": resolved, "fastavro": fastavro.__version__}), flush=True)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -37,6 +37,20 @@ pub struct Secure {
     pub ca_pem: PathBuf,
 }
 
+impl Secure {
+    /// Properties of a client that logs in.
+    pub fn properties(&self) -> [(&'static str, String); 6] {
+        [
+            ("bootstrap.servers", self.bootstrap.clone()),
+            ("security.protocol", "SASL_SSL".to_owned()),
+            ("sasl.mechanism", self.mechanism.to_owned()),
+            ("sasl.username", self.login.user.clone()),
+            ("sasl.password", self.login.password.clone()),
+            ("ssl.ca.location", self.ca_pem.display().to_string()),
+        ]
+    }
+}
+
 /// The key store of a cluster and the user it knows.
 pub(crate) struct Security {
     login: Login,

@@ -8,8 +8,8 @@ use crate::{EPOCH, noise};
 
 const LIST: &str = r#"{"list": [{"ok": 1}, {"ok": 2}, 3, {"ok": 4}]}"#;
 
-/// A chain of three whose second stage emits four records for [`LIST`], of which the third fails in the last stage until that
-/// is mended.
+/// A chain of three whose second stage emits four records for [`LIST`], of which the third fails in the last stage
+/// until that is mended.
 fn split(desk: &mut Desk, first: &str, judge: &str) {
     desk.pipeline.set(
         "stages",

@@ -120,7 +120,8 @@ fn npm_installs_the_build_tools_for_production_and_into_the_project_alone() {
     assert!(project.join("node_modules/esbuild").is_dir() && !prefix.exists());
 }
 
-/// npm's settings for all users, with a place of its own for global packages: a mistake here must not reach the machine's.
+/// npm's settings for all users, with a place of its own for global packages: a mistake here must not reach the
+/// machine's.
 fn write_prefix(folder: &Path, prefix: &Path) -> PathBuf {
     let file = folder.join("npmrc");
     fs::write(&file, format!("prefix={}\n", prefix.display())).unwrap();

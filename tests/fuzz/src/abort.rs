@@ -11,8 +11,8 @@ thread_local! {
 /// From here on an abort names the input of its thread.
 pub fn speak() {
     let handler: extern "C" fn(libc::c_int) = last_words;
-    // SAFETY: the handler does only what a signal handler may: it reads a plain cell of its thread, formats into a buffer on its
-    // stack, and writes.
+    // SAFETY: the handler does only what a signal handler may: it reads a plain cell of its thread, formats into a
+    // buffer on its stack, and writes.
     unsafe { libc::signal(libc::SIGABRT, handler as *const () as libc::sighandler_t) };
 }
 

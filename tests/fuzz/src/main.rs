@@ -1,4 +1,5 @@
-//! `cargo xtask fuzz`: damaged inputs, by the million, for everything that reads what others wrote. `README.md` says how.
+//! `cargo xtask fuzz`: damaged inputs, by the million, for everything that reads what others wrote. `README.md` says
+//! how.
 
 mod abort;
 mod change;
@@ -170,6 +171,32 @@ mod tests {
     #[test]
     fn json_is_scanned_or_refused() {
         holds("json", 200_000, SOME);
+    }
+
+    #[test]
+    fn avro_data_is_read_or_refused() {
+        holds("avro-decode", 50_000, SOME);
+        holds("avro-encode", 50_000, SOME);
+    }
+
+    #[test]
+    fn protobuf_messages_are_read_or_refused() {
+        holds("protobuf-decode", 10_000, SOME);
+        holds("protobuf-encode", 10_000, SOME);
+    }
+
+    #[test]
+    fn formats_without_schemas_are_read_or_refused() {
+        holds("csv", 50_000, SOME);
+        holds("msgpack-decode", 50_000, SOME);
+        holds("msgpack-encode", 50_000, SOME);
+    }
+
+    #[test]
+    fn schemas_are_parsed_or_refused() {
+        holds("avro-schema", 20_000, SOME);
+        holds("protobuf-schema", 1_000, SOME);
+        holds("json-schema", 2_000, SOME);
     }
 
     #[test]

@@ -42,8 +42,8 @@ fn give_back(less: usize) {
     HELD.set(HELD.get().saturating_sub_unsigned(less));
 }
 
-// SAFETY: every request goes to the system's allocator as it came, or is answered with null, which means that there is no
-// memory. The counters are plain cells of the thread: reading them allocates nothing.
+// SAFETY: every request goes to the system's allocator as it came, or is answered with null, which means that there is
+// no memory. The counters are plain cells of the thread: reading them allocates nothing.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         if !take(layout.size()) {

@@ -1,5 +1,5 @@
-//! Deterministic simulation of Sluicebox: the real source, workers, chain, sink, tracker and transactions, on simulated threads and
-//! time, against a simulated Kafka. See README.md.
+//! Deterministic simulation of Sluicebox: the real source, workers, chain, sink, tracker and transactions, on simulated
+//! threads and time, against a simulated Kafka. See README.md.
 
 pub mod check;
 pub mod client;

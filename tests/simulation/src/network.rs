@@ -53,8 +53,8 @@ impl World {
         self.network.retry_backoff / 2 + self.rng.u64(..=self.network.retry_backoff)
     }
 
-    /// Sends a request to a broker. `serve` is called when it arrives there, `then` when the answer is back, or is known not to
-    /// come.
+    /// Sends a request to a broker. `serve` is called when it arrives there, `then` when the answer is back, or is
+    /// known not to come.
     pub fn request<T: 'static>(
         &mut self,
         broker: usize,

@@ -55,12 +55,12 @@ impl World {
     }
 
     /// Whether plugins want everything again now.
-    pub fn has_outage(&self) -> bool {
+    fn has_outage(&self) -> bool {
         self.now() < self.plugins.outage_until
     }
 
     /// Whether this call is to panic.
-    pub fn takes_panic(&mut self) -> bool {
+    fn takes_panic(&mut self) -> bool {
         let panics = self.plugins.panics > 0;
         self.plugins.panics -= u32::from(panics);
         panics

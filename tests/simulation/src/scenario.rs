@@ -1,5 +1,5 @@
-//! A scenario: all that a history is made of but its seed's smaller choices. It is written out in full, so that parts of it can be
-//! left out to find the shortest one that still fails.
+//! A scenario: all that a history is made of but its seed's smaller choices. It is written out in full, so that parts
+//! of it can be left out to find the shortest one that still fails.
 
 use std::sync::Arc;
 
@@ -177,8 +177,8 @@ impl Scenario {
         Surroundings { task, style, network, brokers, most_steps: 300_000 }
     }
 
-    /// Whether the instances are told to stop only when nothing is under way any more, and have to end well then. In one
-    /// of four histories they are told so as soon as everything is read, whatever they are in the middle of.
+    /// Whether the instances are told to stop only when nothing is under way any more, and have to end well then. In
+    /// one of four histories they are told so as soon as everything is read, whatever they are in the middle of.
     pub fn ends_at_rest(&self) -> bool {
         !self.seed.is_multiple_of(4)
     }

@@ -1,7 +1,8 @@
-//! The script: what the simulated plugins of a history do with each record. It follows from the record and the stage alone, so that
-//! the checker knows what has to come of it.
+//! The script: what the simulated plugins of a history do with each record. It follows from the record and the stage
+//! alone, so that the checker knows what has to come of it.
 //!
-//! A record's value is its path: the number of the input record, then for each stage that emitted several which one it is (`17.0.2`).
+//! A record's value is its path: the number of the input record, then for each stage that emitted several which one it
+//! is (`17.0.2`).
 
 use std::fmt::Write as _;
 

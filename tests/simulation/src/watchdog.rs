@@ -1,4 +1,5 @@
-//! The watchdog: a history that hangs, because somebody waits with a lock held or turns in a circle without a wait, is named.
+//! The watchdog: a history that hangs, because somebody waits with a lock held or turns in a circle without a wait, is
+//! named.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,4 +1,5 @@
-//! What `order-enrich` has to make of a record, worked out in another way than any plugin does it: on a tree of JSON values.
+//! What `order-enrich` has to make of a record, worked out in another way than any plugin does it: on a tree of JSON
+//! values.
 
 use serde_json::{Map, Number, Value};
 
@@ -68,8 +69,9 @@ fn object(value: &[u8]) -> Option<Map<String, Value>> {
     serde_json::from_str(&with_plain_numbers(text)).ok()
 }
 
-/// The text with every number written as one writes that double: whole ones without fraction or exponent. serde_json reads others
-/// only nearly, and does not read at all what is too large for a double; that becomes a half, which is no whole number either.
+/// The text with every number written as one writes that double: whole ones without fraction or exponent. serde_json
+/// reads others only nearly, and does not read at all what is too large for a double; that becomes a half, which is no
+/// whole number either.
 fn with_plain_numbers(json: &str) -> String {
     let (mut out, mut rest) = (String::with_capacity(json.len()), json);
     while let Some(first) = rest.chars().next() {

@@ -74,6 +74,7 @@ pub fn run(job: Job, pipeline: &Path, records: u64) -> Result<()> {
             match job {
                 Job::Copy => writer.copy(&record)?,
                 Job::OrderStatus => enrich(&mut writer, &record, &mut value)?,
+                Job::OrderStatusAvro => bail!("it knows no Avro"),
             }
             writer.is_done(&record);
             done += 1;

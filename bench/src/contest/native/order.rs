@@ -76,11 +76,12 @@ fn mask<S: Serializer>(email: &&str, serializer: S) -> Result<S::Ok, S::Error> {
 mod tests {
     use super::*;
     use crate::contest::job::{Fate, Job};
+    use crate::orders;
 
     #[test]
     fn every_event_becomes_what_the_job_asks_for() {
         for number in 0..5000 {
-            let (event, mut value) = (Job::OrderStatus.value(number), Vec::new());
+            let (event, mut value) = (orders::event(number), Vec::new());
             let fate = match enrich(event.as_bytes(), &mut value) {
                 Ok(true) => Fate::Output(value),
                 Ok(false) => Fate::Dropped,

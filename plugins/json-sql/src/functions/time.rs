@@ -18,9 +18,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     strict("extract", (2, 2), Some(Kind::Decimal), |_, args| {
         field::extract(args[0].text()?, &args[1]).map(Value::Decimal)
     }),
-    strict("date_part", (2, 2), Some(Kind::Float), |_, args| {
-        field::extract(args[0].text()?, &args[1]).map(|part| Value::Float(part.to_f64()))
-    }),
+    strict("date_part", (2, 2), Some(Kind::Float), |_, args| field::part(args[0].text()?, &args[1]).map(Value::Float)),
     strict("date_trunc", (2, 3), None, date_trunc),
     strict("date_bin", (3, 3), None, |_, args| match (&args[1], &args[2]) {
         (Value::Timestamp(moment), Value::Timestamp(origin)) => {

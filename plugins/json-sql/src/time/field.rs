@@ -1,4 +1,4 @@
-//! Parts of dates and times: `extract` and `date_trunc`.
+//! Parts of dates and times: `extract`, `date_part` and `date_trunc`.
 
 use super::civil::{Civil, Clock, iso_weekday, split};
 use super::interval::Interval;
@@ -104,6 +104,41 @@ pub(crate) fn extract(name: &str, value: &Value<'_>) -> Result<Decimal, Failure>
         Value::Interval(span) => of_interval(field, *span),
         other => Err(Failure::kind("timestamp", other)),
     }
+}
+
+/// The same as a double, as `date_part` gives it: rounded where PostgreSQL rounds it.
+pub(crate) fn part(name: &str, value: &Value<'_>) -> Result<f64, Failure> {
+    // What cannot be had of a value is refused there.
+    let exact = extract(name, value)?;
+    let field = Field::named(name)?;
+    Ok(match (field, value) {
+        (Field::Epoch, Value::Timestamp(micros) | Value::Timestamptz(micros) | Value::Time(micros)) => seconds(*micros),
+        (Field::Epoch, Value::Interval(span)) => {
+            let (years, months) = (span.months / 12, span.months % 12);
+            let mut sum = seconds(span.micros);
+            sum += 365.25 * DAY_SECONDS * f64::from(years);
+            sum += 30.0 * DAY_SECONDS * f64::from(months);
+            sum + DAY_SECONDS * f64::from(span.days)
+        }
+        (Field::Second | Field::Milliseconds, Value::Timestamp(micros) | Value::Timestamptz(micros)) => {
+            of_minute(field, micros.rem_euclid(MINUTE))
+        }
+        (Field::Second | Field::Milliseconds, Value::Time(micros)) => of_minute(field, micros % MINUTE),
+        (Field::Second | Field::Milliseconds, Value::Interval(span)) => of_minute(field, span.micros % MINUTE),
+        _ => exact.to_f64(),
+    })
+}
+
+const DAY_SECONDS: f64 = (DAY / SECOND) as f64;
+
+fn seconds(micros: i64) -> f64 {
+    micros as f64 / SECOND as f64
+}
+
+/// Seconds or milliseconds of microseconds within a minute: whole seconds and the rest are added as doubles.
+fn of_minute(field: Field, micros: i64) -> f64 {
+    let (whole, rest) = ((micros / SECOND) as f64, (micros % SECOND) as f64);
+    if field == Field::Second { whole + rest / 1e6 } else { whole * 1e3 + rest / 1e3 }
 }
 
 fn of_moment(field: Field, micros: i64) -> Result<Decimal, Failure> {

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::pipeline::{Pipeline, State};
+use super::rules::FILTER;
 
 /// An error, as RFC 9457 has it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -98,6 +99,7 @@ pub enum Level {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LogFilter {
-    /// The filter, such as `info,kafka=debug`.
+    /// The filter: levels, or targets and levels, with commas between, such as `info,kafka=debug`.
+    #[schemars(regex(pattern = FILTER))]
     pub filter: String,
 }

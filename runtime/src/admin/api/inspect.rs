@@ -3,27 +3,34 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::rules::{MOST, class_words, given, given_object, offset_with_partition, one_record};
 use crate::show::ShownRecord;
 
 /// Which record is to be explained: one of an input topic by `topic`, `partition` and `offset`, a dead letter, or one
 /// that is given.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(transform = one_record)]
 pub struct ExplainRequest {
     /// The input topic.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "String")]
     pub topic: Option<String>,
     /// The partition.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "i32", range(min = 0, max = i32::MAX))]
     pub partition: Option<i32>,
     /// The offset.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "i64", range(min = 0, max = MOST))]
     pub offset: Option<i64>,
     /// A dead letter of the pipeline.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given_object")]
+    #[schemars(with = "Place")]
     pub dead_letter: Option<Place>,
     /// A record. With a topic, a partition and an offset it has a place that stages may read.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given_object")]
+    #[schemars(with = "ShownRecord")]
     pub record: Option<ShownRecord>,
 }
 
@@ -32,8 +39,10 @@ pub struct ExplainRequest {
 #[serde(deny_unknown_fields)]
 pub struct Place {
     /// The partition.
+    #[schemars(range(min = 0, max = i32::MAX))]
     pub partition: i32,
     /// The offset.
+    #[schemars(range(min = 0, max = MOST))]
     pub offset: i64,
 }
 
@@ -113,11 +122,29 @@ pub struct DeadLetterGroup {
 pub struct DeadLetter {
     /// The record as it came in, with its place in the dead-letter topic.
     pub record: ShownRecord,
+    /// The key as plugins see it, where the input has a format for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decoded_key: Option<Decoded>,
+    /// The value as plugins see it, where the input has a format for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decoded_value: Option<Decoded>,
     /// What had failed; null where it is no dead letter of sluice.
     pub error: Option<DeadLetterError>,
     /// Why it is no dead letter of sluice.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub foreign: Option<String>,
+}
+
+/// A key or a value that was decoded, or why it cannot be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Decoded {
+    /// The format of the bytes, such as `avro`.
+    pub format: String,
+    /// What they say, as JSON text.
+    pub json: Option<String>,
+    /// Why they cannot be decoded.
+    pub error: Option<String>,
 }
 
 /// What a dead letter had failed of.
@@ -169,45 +196,59 @@ pub struct InputPlace {
 /// Which dead letters are to be replayed, and how. All that is given has to fit.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(transform = offset_with_partition)]
 pub struct ReplayRequest {
     /// The stage that they had failed in.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "String")]
     pub stage: Option<String>,
     /// The class of the failure.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "String", transform = class_words)]
     pub class: Option<String>,
     /// A part of the reason, or the reason of a group as it stands there.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "String")]
     pub reason: Option<String>,
     /// Failed then or later, as RFC 3339 has it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "String", extend("format" = "date-time"))]
     pub since: Option<String>,
     /// Failed before, as RFC 3339 has it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "String", extend("format" = "date-time"))]
     pub until: Option<String>,
     /// The partition of the dead-letter topic.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "i32", range(min = 0, max = i32::MAX))]
     pub partition: Option<i32>,
     /// The offset; with a partition.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "i64", range(min = 0, max = MOST))]
     pub offset: Option<i64>,
     /// The largest number, 1 or more.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "u64", range(min = 1, max = u64::MAX))]
     pub limit: Option<u64>,
     /// The stage of the chain to begin at: `failed-stage` (default) or `start`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "ReplayFrom")]
     pub from: Option<ReplayFrom>,
     /// Whether nothing is written. Default: false.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "bool")]
     pub dry_run: Option<bool>,
     /// Whether what has been replayed is replayed again. Default: false.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "bool")]
     pub again: Option<bool>,
     /// Replays that a record may have had before, 1 or more. Default: 3.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "u32", range(min = 1, max = u32::MAX))]
     pub max_replays: Option<u32>,
     /// Dead letters a second, 1 or more. Default: 1000.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "u32", range(min = 1, max = u32::MAX))]
     pub rate: Option<u32>,
 }
 

@@ -3,15 +3,17 @@
 mod action;
 mod inspect;
 mod pipeline;
+mod rules;
 
 pub use self::action::{
     EventsShed, Level, LogFilter, LogLine, LogLines, PipelinesEvent, Problem, Readiness, ReadinessOf,
 };
 pub use self::inspect::{
-    DeadLetter, DeadLetterError, DeadLetterGroup, DeadLetters, ExplainRequest, InputPlace, Place, Replay, ReplayFrom,
-    ReplayRequest, ReplayState, Replays, TapEnded, TapParams, TapShed,
+    DeadLetter, DeadLetterError, DeadLetterGroup, DeadLetters, Decoded, ExplainRequest, InputPlace, Place, Replay,
+    ReplayFrom, ReplayRequest, ReplayState, Replays, TapEnded, TapParams, TapShed,
 };
 pub use self::pipeline::{
     Balance, BottleneckView, DeadLetterTopic, History, InputTopic, OutputView, Overview, Partition, Partitions,
     PausedBy, Pipeline, Pipelines, Point, Stage, StageRecords, State, Transaction, Worker, WorkerSeconds,
 };
+pub(crate) use self::rules::is_filter;

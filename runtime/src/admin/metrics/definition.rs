@@ -182,12 +182,12 @@ mod tests {
 
     #[test]
     fn alerts_and_the_dashboard_name_metrics_that_exist() {
+        let is_metric = |word: &str| word.starts_with("sluice_") || word.starts_with("process_");
         let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
         for file in ["alerts.yaml", "dashboard.json"] {
             let path = format!("{}/../deploy/monitoring/{file}", env!("CARGO_MANIFEST_DIR"));
             let text = std::fs::read_to_string(&path).unwrap();
-            let named: BTreeSet<&str> =
-                text.split(|c| !is_part(c)).filter(|word| word.starts_with("sluice_")).collect();
+            let named: BTreeSet<&str> = text.split(|c| !is_part(c)).filter(|word| is_metric(word)).collect();
             assert!(named.len() > 5, "{file}: {named:?}");
             for name in named {
                 let base = ["_bucket", "_sum", "_count"].iter().find_map(|suffix| name.strip_suffix(suffix));

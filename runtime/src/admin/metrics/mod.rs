@@ -4,6 +4,8 @@ pub mod definition;
 mod exposition;
 mod pipeline;
 mod process;
+#[cfg(test)]
+mod tests;
 
 pub use self::exposition::{Exposition, Format};
 use super::registry::Registry;

@@ -53,12 +53,13 @@ export class DeadLetter {
     );
   }
 
-  card(record) {
-    return h("div", { class: "card" }, this.records.render(record));
+  card({ record, decoded_key: key, decoded_value: value }) {
+    return h("div", { class: "card" }, this.records.render(record, "record", { key, value }));
   }
 
-  show({ record, error, foreign }) {
-    if (!error) return [h("p", { class: "error large" }, icon("triangle", "warn"), foreign), this.card(record)];
+  show(letter) {
+    const { error, foreign } = letter;
+    if (!error) return [h("p", { class: "error large" }, icon("triangle", "warn"), foreign), this.card(letter)];
     const rest = Object.entries(error).filter(
       ([name, value]) => !FIRST.includes(name) && value !== null && value !== "",
     );
@@ -99,7 +100,7 @@ export class DeadLetter {
           h("h3", { class: "sr" }, "Through the running chain"),
           this.trial.render((explanation) => this.explanation.render(explanation)),
         ),
-      this.card(record),
+      this.card(letter),
       rest.length > 0 &&
         h(
           "dl",

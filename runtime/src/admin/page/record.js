@@ -4,6 +4,7 @@ import { bytesOf, cut, dump, headerText, headersOf, indented, textOf } from "./b
 import { h } from "./dom.js";
 import { bytes as size, moment } from "./format.js";
 
+const DECODED = "Decoded";
 const FORMS = [
   ["JSON", (bytes) => indented(textOf(bytes) ?? "")],
   ["Text", textOf],
@@ -17,29 +18,33 @@ export class RecordView {
     this.forms = new Map();
   }
 
-  /** `name` tells this record from others in the same view. */
-  render(record, name = "record") {
+  /**
+   * `name` tells this record from others in the same view; `decoded` has what was decoded of its key and its value.
+   */
+  render(record, name = "record", decoded = {}) {
     return h(
       "div",
       { class: "record" },
       h("p", { class: "quiet" }, place(record)),
-      this.field(record, "key", name),
-      this.field(record, "value", name),
+      this.field(record, "key", name, decoded.key),
+      this.field(record, "value", name, decoded.value),
       headersOf(record).length > 0 && headers(headersOf(record)),
     );
   }
 
-  field(record, field, name) {
+  field(record, field, name, decoded) {
     const bytes = bytesOf(record, field);
+    const length = bytes === null ? "null" : size(bytes.length);
     const title = h(
       "h4",
       null,
       field,
       " ",
-      h("span", { class: "quiet" }, bytes === null ? "null" : size(bytes.length)),
+      h("span", { class: "quiet" }, decoded ? `${length} of ${decoded.format}` : length),
     );
     if (bytes === null) return h("div", { class: "field" }, title);
-    const possible = FORMS.filter(([, make]) => make(bytes) !== null);
+    const forms = decoded?.json ? [[DECODED, () => indented(decoded.json) ?? decoded.json], ...FORMS] : FORMS;
+    const possible = forms.filter(([, make]) => make(bytes) !== null);
     const key = `${name} ${field}`;
     const [form, make] = possible.find(([own]) => own === this.forms.get(key)) ?? possible[0];
     const choose = (own) => {
@@ -62,6 +67,7 @@ export class RecordView {
       "div",
       { class: "field" },
       h("div", { class: "bar" }, title, h("div", { class: "choices" }, choices)),
+      decoded?.error && h("p", { class: "quiet" }, `It is shown as it is, and cannot be decoded: ${decoded.error}`),
       h("pre", { tabindex: "0", "aria-label": `${field} as ${form}` }, cut(make(bytes))),
     );
   }

@@ -56,8 +56,9 @@ async fn resume_partition(State(app): State<App>, path: PartitionPath) -> Result
 
 async fn set_partition_paused(app: &App, path: PartitionPath, on: bool) -> Result<Json<Partition>, Problem> {
     let Path((name, topic, number)) = path;
-    let wrong = |_| Problem::new(StatusCode::BAD_REQUEST, format!("\"{number}\" is no partition: expected a number"));
-    let number: i32 = number.parse().map_err(wrong)?;
+    let wrong = || Problem::new(StatusCode::BAD_REQUEST, format!("\"{number}\" is no partition: expected a number"));
+    let is_number = number.bytes().all(|byte| byte.is_ascii_digit());
+    let number: i32 = number.parse().ok().filter(|_| is_number).ok_or_else(wrong)?;
     let find = |entry: &Entry| {
         let mut partitions = views::partitions(&entry.view.get()).into_iter();
         partitions.find(|partition| partition.topic == topic && partition.partition == number)

@@ -1,25 +1,32 @@
 //! Dead letters of a pipeline: in groups, and one in full.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{Method, StatusCode};
 
 use crate::admin::access::Right;
-use crate::admin::api::{DeadLetter, DeadLetterError, DeadLetterGroup, DeadLetters, InputPlace, Place, Problem};
+use crate::admin::api::{
+    DeadLetter, DeadLetterError, DeadLetterGroup, DeadLetters, Decoded, InputPlace, Place, Problem,
+};
 use crate::admin::registry::Entry;
 use crate::admin::route::{App, Routes};
 use crate::batch::NO_TIMESTAMP;
-use crate::config::plan::Plan;
-use crate::dlq::headers::{DeadLetterHeaders, strip};
+use crate::config::plan::{KeyValue, Plan};
+use crate::dlq::headers::{DeadLetterHeaders, NotALetter, strip};
 use crate::dlq::marks::Marks;
 use crate::dlq::recent::Recent;
 use crate::dlq::scan::{Flow, Scan};
 use crate::dlq::select::{At, Selection};
+use crate::dlq::show::{DecodedPart, decode};
 use crate::kafka::reader::Ends;
 use crate::record_text::DevRecord;
 use crate::show::{Hidden, Mask, ShownRecord};
+
+/// How long a schema is waited for while no registry answers.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 pub(super) fn add(routes: &mut Routes) {
     let operation = routes.add(Method::GET, "/api/v1/pipelines/{pipeline}/dead-letters", Right::Full, all);
@@ -82,19 +89,53 @@ fn read(plan: &Arc<Plan>, topic: &str, at: At) -> anyhow::Result<Option<DeadLett
     scan.run(&Selection::one(at), &mut |one| {
         let Some(one) = one else { return Ok(Flow::On) };
         let replayed = marks.as_ref().and_then(|marks| Some(marks.contain(one.at, one.letter.as_ref().ok()?)));
-        let mut record = DevRecord::from_fetched(&one.record);
-        record.headers = strip(record.headers);
-        let (mask, mut hidden) = (Mask::new(&plan.show), Hidden::default());
-        mask.collect(&record, &mut hidden);
-        let (error, foreign) = match one.letter {
-            Ok(letter) => (Some(shown_error(&letter, &hidden, replayed)), None),
-            Err(why) => (None, Some(why.to_string())),
-        };
-        let record = ShownRecord::new(&mask.record(&record, &hidden), Some((at.partition, at.offset)));
-        found = Some(DeadLetter { record, error, foreign });
+        found = Some((DevRecord::from_fetched(&one.record), one.letter, replayed));
         Ok(Flow::Enough)
     })?;
-    Ok(found)
+    Ok(found.map(|(record, letter, replayed)| shown_letter(plan, at, record, letter, replayed)))
+}
+
+fn shown_letter(
+    plan: &Plan,
+    at: At,
+    mut record: DevRecord,
+    letter: Result<DeadLetterHeaders, NotALetter>,
+    replayed: Option<bool>,
+) -> DeadLetter {
+    // The formats are those of its own pipeline.
+    let is_own = letter.as_ref().is_ok_and(|letter| *letter.pipeline == *plan.name);
+    let decoded = if is_own { decode(plan, &record, PATIENCE) } else { KeyValue::default() };
+    record.headers = strip(record.headers);
+    let seen = as_seen(&record, &decoded);
+    let (mask, mut hidden) = (Mask::new(&plan.show), Hidden::default());
+    // A reason quotes what was decoded.
+    mask.collect(&seen, &mut hidden);
+    let seen = mask.record(&seen, &hidden);
+    let part = |part: Option<DecodedPart>, json: Option<Vec<u8>>| {
+        let DecodedPart { format, json: decoded } = part?;
+        let text = |json: Vec<u8>| String::from_utf8_lossy(&json).into_owned();
+        let (json, error) = match decoded {
+            Ok(_) => (json.map(text), None),
+            Err(why) => (None, Some(hidden.scrub(&why))),
+        };
+        Some(Decoded { format: format.as_str().to_owned(), json, error })
+    };
+    let (decoded_key, decoded_value) = (part(decoded.key, seen.key), part(decoded.value, seen.value));
+    let (error, foreign) = match letter {
+        Ok(letter) => (Some(shown_error(&letter, &hidden, replayed)), None),
+        Err(why) => (None, Some(why.to_string())),
+    };
+    let record = ShownRecord::new(&mask.record(&record, &hidden), Some((at.partition, at.offset)));
+    DeadLetter { record, decoded_key, decoded_value, error, foreign }
+}
+
+/// The record as plugins see it, as far as it could be decoded.
+fn as_seen(record: &DevRecord, decoded: &KeyValue<DecodedPart>) -> DevRecord {
+    let part = |part: &Option<DecodedPart>, bytes: &Option<Vec<u8>>| match part {
+        Some(DecodedPart { json: Ok(json), .. }) => Some(json.clone()),
+        _ => bytes.clone(),
+    };
+    DevRecord { key: part(&decoded.key, &record.key), value: part(&decoded.value, &record.value), ..record.clone() }
 }
 
 fn shown_error(letter: &DeadLetterHeaders, hidden: &Hidden, replayed: Option<bool>) -> DeadLetterError {

@@ -65,6 +65,7 @@ fn asked(entry: &Entry, request: ExplainRequest) -> Result<(Asked, bool), Proble
             Ok((first(fetch_dead_letters(&entry.plan, topic, &[place]))?, true))
         }
         ExplainRequest { topic: None, partition: None, offset: None, dead_letter: None, record: Some(record) } => {
+            place(record.partition.unwrap_or(0), record.offset.unwrap_or(0))?;
             let at = match (&record.topic, record.partition, record.offset) {
                 (Some(topic), Some(partition), Some(offset)) => {
                     let At { partition, offset } = place(partition, offset)?;
@@ -95,8 +96,7 @@ fn place(partition: i32, offset: i64) -> Result<At, Problem> {
 /// What an error means to whoever asks.
 pub(super) fn problem(error: &FetchError) -> Problem {
     let status = match error {
-        FetchError::NotAnInput { .. } => StatusCode::UNPROCESSABLE_ENTITY,
-        FetchError::NoDlq(_) | FetchError::NotThere(_) => StatusCode::NOT_FOUND,
+        FetchError::NotAnInput { .. } | FetchError::NoDlq(_) | FetchError::NotThere(_) => StatusCode::NOT_FOUND,
         FetchError::Kafka(error) => match error.kind {
             ErrorKind::Unavailable | ErrorKind::TimedOut => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::BAD_GATEWAY,

@@ -1,11 +1,11 @@
 //! The log: its last warnings and errors, and its filter.
 
 use axum::Json;
-use axum::body::Bytes;
-use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::http::{Method, StatusCode};
 
 use crate::admin::access::Right;
-use crate::admin::api::{Level, LogFilter, LogLine, LogLines, Problem};
+use crate::admin::api::{Level, LogFilter, LogLine, LogLines, Problem, is_filter};
+use crate::admin::body::JsonBody;
 use crate::admin::route::Routes;
 use crate::log;
 
@@ -28,15 +28,15 @@ async fn lines() -> Json<LogLines> {
     Json(LogLines { lines: log::kept_lines().into_iter().map(line).collect() })
 }
 
-async fn set_filter(headers: HeaderMap, body: Bytes) -> Result<Json<LogFilter>, Problem> {
-    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    if !kind.starts_with("application/json") {
-        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "send the body as application/json"));
+async fn set_filter(JsonBody(wanted): JsonBody<LogFilter>) -> Result<Json<LogFilter>, Problem> {
+    let wrong = |why: &str| {
+        let detail = format!("this is no filter: {why}: write levels, or targets and levels, such as info,kafka=debug");
+        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail)
+    };
+    if !is_filter(&wanted.filter) {
+        return Err(wrong("levels are off, error, warn, info, debug and trace"));
     }
-    let wrong = |error: &dyn std::fmt::Display| Problem::new(StatusCode::BAD_REQUEST, format!("the body: {error}"));
-    let wanted: LogFilter = serde_json::from_slice(&body).map_err(|error| wrong(&error))?;
-    log::set_filter(&wanted.filter)
-        .map_err(|error| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, format!("this is no filter: {error}")))?;
+    log::set_filter(&wanted.filter).map_err(|error| wrong(&error))?;
     tracing::info!(target: "admin", filter = wanted.filter, "the log's filter was changed by an operator");
     Ok(Json(wanted))
 }

@@ -8,9 +8,10 @@ use super::dead_letters::topic;
 use crate::admin::access::Right;
 use crate::admin::api::{Problem, Replay, ReplayFrom, ReplayRequest, Replays};
 use crate::admin::body::JsonBody;
+use crate::admin::registry::Entry;
 use crate::admin::route::{App, Routes};
 use crate::batch::{Offset, Partition};
-use crate::dlq::replay::{From, Options};
+use crate::dlq::replay::{From, Options, runs_elsewhere};
 use crate::dlq::select::{At, Selection, class};
 use crate::ready::Ready;
 
@@ -36,8 +37,24 @@ async fn start(
     let wrong = |detail: String| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail);
     let selection = selection(&request).map_err(wrong)?;
     let options = options(&request, topic).map_err(wrong)?;
+    if !options.dry_run {
+        alone(&app, &entry).await?;
+    }
     let ready = Ready { plan: entry.plan, plugins: entry.plugins };
     Ok((StatusCode::ACCEPTED, Json(app.desk.replays.start(ready, options, selection)?)))
+}
+
+/// A replay is refused while one runs, here or in another process: the later one would end the earlier.
+async fn alone(app: &App, entry: &Entry) -> Result<(), Problem> {
+    app.desk.replays.is_free(&entry.plan.name)?;
+    let plan = entry.plan.clone();
+    let seen = tokio::task::spawn_blocking(move || runs_elsewhere(&plan)).await;
+    if !seen.map_err(|_| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "asking for other replays has failed"))? {
+        return Ok(());
+    }
+    let detail = "a replay of this pipeline runs in another process, or one was killed there some seconds ago: wait for \
+                  its end";
+    Err(Problem::new(StatusCode::CONFLICT, detail))
 }
 
 async fn all(State(app): State<App>, Path(name): Path<String>) -> Result<Json<Replays>, Problem> {

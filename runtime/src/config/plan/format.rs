@@ -12,7 +12,7 @@ use crate::config::error::Position;
 /// A schema registry.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SchemaRegistry {
-    /// Its addresses, without a slash at the end: at least one.
+    /// The registry's addresses, without a slash at the end: at least one.
     pub urls: Vec<String>,
     /// How to authenticate.
     pub login: Option<Login>,

@@ -115,6 +115,16 @@ fn a_format_needs_a_dead_letter_topic_and_a_registry_or_a_file() {
 }
 
 #[test]
+fn where_there_are_formats_batches_are_smaller() {
+    let text = "input: { topics: [a], value: { format: text } }\noutputs: { default: { topic: b, value: { format: text } } }\n\
+                dlq: { topic: d }\nbatch: { max_bytes: 64MiB }";
+    let errors = bad(&with(text));
+    assert!(errors.contains("batch.max_bytes") && errors.contains("32MiB"), "{errors}");
+    assert!(planned(&with(&text.replace("64MiB", "32MiB"))).is_ok());
+    assert!(planned(&with(&text.replace(", value: { format: text }", ""))).is_ok());
+}
+
+#[test]
 fn an_output_without_a_format_after_a_decoded_input_is_a_warning() {
     let text =
         with("input: { topics: [a], value: { format: text } }\noutputs: { default: { topic: b } }\ndlq: { topic: d }");

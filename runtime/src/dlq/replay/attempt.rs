@@ -42,7 +42,7 @@ pub enum Trouble {
 /// What is done with a batch.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Phase {
-    /// It goes through the chain, and nothing is written.
+    /// The batch goes through the chain, and nothing is written.
     Chain,
     /// What came of it is written.
     Delivery,
@@ -167,20 +167,24 @@ impl Replay {
             Event::Sink(SinkEvent::NotDelivered { span, error }) if is_its(&span.lease) => {
                 self.give_up(course, Trouble::Aborted(error.text));
             }
-            // Of a try that is over.
+            // This is about a try that is over.
             Event::Sink(SinkEvent::Abandoned { .. })
             | Event::Sink(SinkEvent::NotDelivered { .. })
             | Event::Worker(WorkerEvent::RetryPending { .. })
             | Event::Worker(WorkerEvent::RetriesDone(_))
             | Event::Sink(SinkEvent::TooLarge(_)) => {}
             Event::Worker(WorkerEvent::BreakerOpened(tripped)) => {
+                let tripped = if self.plan.show.hides() { tripped.without_words() } else { tripped };
                 let (name, failed, total) = (&tripped.name, tripped.failed, tripped.total);
                 self.give_up(course, Trouble::Over(format!(
                     "stage \"{name}\" fails again on {failed} of {total} records ({}): that is too much (see `breaker`), \
                      so the rest is left as it is", tripped.reason
                 )));
             }
-            Event::Worker(WorkerEvent::Failed(error)) => self.give_up(course, trouble(&error)),
+            Event::Worker(WorkerEvent::Failed(error)) => {
+                let error = if self.plan.show.hides() { error.without_words() } else { error };
+                self.give_up(course, trouble(&error));
+            }
             // No probes are sent, a stop is seen to by the loop, and the transactions are this replay's own.
             Event::Worker(WorkerEvent::ProbeEnded(_))
             | Event::LookaheadReady(_)

@@ -17,12 +17,13 @@ use anyhow::bail;
 
 use self::attempt::Trouble;
 use self::letters::{Pending, prepare};
-pub use self::start::Control;
+pub use self::start::{Control, runs_elsewhere};
 pub use self::summary::{Left, Summary};
 use super::marks::Marks;
 use super::scan::{Flow, Found, Scan};
 use super::select::Selection;
 use crate::config::plan::Plan;
+use crate::kafka::librdkafka::Presence;
 use crate::rt::{JoinHandle, Receiver, RecvTimeoutError, Sender};
 use crate::source::{Command, Event};
 use crate::worker::{PipelineContext, WorkerMessage};
@@ -94,6 +95,8 @@ pub struct Replay {
     due: Instant,
     stopping: bool,
     summary: Summary,
+    // Others see that it runs; none: it writes nothing.
+    _presence: Option<Presence>,
     // Told of the summary after each transaction.
     on_progress: Box<dyn FnMut(&Summary) + Send>,
 }
@@ -214,7 +217,7 @@ impl Replay {
         while !self.stopping {
             match self.events.recv_timeout(self.due.saturating_duration_since(Instant::now())) {
                 Ok(Event::Command(Command::Stop { .. })) => self.stopping = true,
-                // Of a try that is over.
+                // This is about a try that is over.
                 Ok(_) => {}
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return,
             }

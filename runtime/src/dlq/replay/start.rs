@@ -15,7 +15,7 @@ use crate::dlq::marks::{Marks, topic_of};
 use crate::dlq::scan::Scan;
 use crate::dlq::select::Selection;
 use crate::formats::Formats;
-use crate::kafka::librdkafka::Librdkafka;
+use crate::kafka::librdkafka::{Librdkafka, Presence};
 use crate::kafka::reader::Ends;
 use crate::kafka::{Create, Kafka, TopicLimits};
 use crate::pipeline::topics::topics;
@@ -70,6 +70,11 @@ impl Replay {
             })?;
         }
         let scan = Scan::new(&plan, &options.topic)?;
+        let presence = if options.dry_run {
+            None
+        } else {
+            Some(Presence::announce(&plan.name, &plan.consumer, &group(&plan), &options.topic)?)
+        };
         let marks = Marks::read(&plan, &options.topic, scan.extents(), Ends::All)?;
         let (jobs, workers) = start_workers(&plan, &ready.plugins, &shared)?;
         let Some(jobs) = jobs.into_iter().next() else { bail!("there is no worker") };
@@ -91,10 +96,24 @@ impl Replay {
             due: Instant::now(),
             stopping: false,
             summary: Summary::default(),
+            _presence: presence,
             on_progress: Box::new(|_| {}),
         };
         Ok((replay, scan, Control { events, cut_off }))
     }
+}
+
+/// Returns whether a replay of a pipeline runs in any process; also for some seconds after one was killed. Where that
+/// cannot be asked, or is not allowed, there is none as far as anybody can see.
+pub fn runs_elsewhere(plan: &Plan) -> bool {
+    !plan.embedded
+        && Presence::count(&plan.name, &plan.consumer, &group(plan), ANSWER_TIMEOUT).is_ok_and(|members| members > 0)
+}
+
+/// The group that replays are members of while they run, so that others see them. No pipeline's group has that name
+/// unless somebody means it to: it is that of the transactional id.
+fn group(plan: &Plan) -> String {
+    format!("sluice-{}/replay", plan.name)
 }
 
 /// The plan of a replay: one worker, and a producer with a transactional id of its own. No instance can have that: a
@@ -145,6 +164,7 @@ fn shared(
     // What writes nothing may fail as often as it likes: that is what is asked for.
     let breaker = plan.breaker.filter(|_| !options.dry_run);
     Ok(PipelineContext {
+        pipeline: plan.name.clone(),
         sink: Arc::new(if options.dry_run { sink.dry() } else { sink }),
         breakers: breakers(plan, breaker),
         timeouts: StageTimeouts::default(),

@@ -68,7 +68,8 @@ impl NativeAdmin {
         match results.map_err(|error| failed(&error))?.pop() {
             Some(Err((_, code))) if code != RDKafkaErrorCode::TopicAlreadyExists => Err(failed(&code)),
             _ => {
-                tracing::info!(target: "kafka", topic = name, partitions, "created topic");
+                let pipeline = self.client.inner().context().pipeline();
+                tracing::info!(target: "kafka", pipeline, topic = name, partitions, "created topic");
                 Ok(())
             }
         }

@@ -124,6 +124,38 @@ pub(super) unsafe fn may_join(
     }
 }
 
+/// Returns how many members a group has; none where there is no such group.
+///
+/// # Errors
+/// No answer in time, or it may not be asked for.
+///
+/// # Safety
+/// The client lives.
+pub(super) unsafe fn members(
+    client: *mut sys::rd_kafka_t,
+    group: &str,
+    timeout: Duration,
+) -> Result<usize, KafkaError> {
+    let Ok(name) = CString::new(group) else { return Ok(0) };
+    // SAFETY: as in `describe_topics`.
+    unsafe {
+        let request = Request::new(client, AdminOp::RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS, timeout)?;
+        let (mut pointer, mut count) = (name.as_ptr(), 0);
+        let (options, queue) = (request.options.as_ptr(), request.queue.as_ptr());
+        sys::rd_kafka_DescribeConsumerGroups(client, &mut pointer, 1, options, queue);
+        let answer = request.answer(timeout)?;
+        let result = sys::rd_kafka_event_DescribeConsumerGroups_result(answer.0.as_ptr());
+        let groups = sys::rd_kafka_DescribeConsumerGroups_result_groups(result, &mut count);
+        if count != 1 {
+            return Ok(0);
+        }
+        match refusal(sys::rd_kafka_ConsumerGroupDescription_error(*groups)) {
+            Some(error) => Err(error),
+            None => Ok(sys::rd_kafka_ConsumerGroupDescription_member_count(*groups)),
+        }
+    }
+}
+
 /// # Safety
 /// `error` is null or belongs to an answer that lives.
 unsafe fn refusal(error: *const sys::rd_kafka_error_t) -> Option<KafkaError> {

@@ -32,7 +32,7 @@ pub struct Logging {
 const LOGIN_FAILURES: [&str; 3] = ["authentication error", "Authentication failed", "SSL handshake failed"];
 
 impl Logging {
-    /// Of a client of this pipeline.
+    /// Returns the context of a client of this pipeline.
     pub fn new(pipeline: &Arc<str>) -> Logging {
         let (login_failure, connection_failure) = (Arc::default(), Arc::default());
         Logging { pipeline: pipeline.clone(), said: Arc::default(), login_failure, connection_failure }

@@ -7,6 +7,7 @@ mod describe;
 pub mod embedded;
 mod event;
 mod log;
+mod presence;
 mod producer;
 mod queries;
 mod reader;
@@ -25,6 +26,7 @@ use rdkafka::types::{RDKafkaErrorCode, RDKafkaRespErr};
 
 use self::admin::NativeAdmin;
 use self::consumer::NativeConsumer;
+pub use self::presence::Presence;
 use self::producer::NativeProducer;
 use self::reader::NativeReader;
 use super::oidc;

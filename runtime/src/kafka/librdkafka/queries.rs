@@ -39,6 +39,13 @@ impl Client {
     }
 }
 
+impl Client {
+    /// The client itself, for as long as this lives.
+    pub(super) fn native(&self) -> *mut rdkafka::bindings::rd_kafka_t {
+        self.base.client().native_ptr()
+    }
+}
+
 impl Drop for Client {
     fn drop(&mut self) {
         // A client that has not ended stays, and what gives it tokens ends with this all the same.

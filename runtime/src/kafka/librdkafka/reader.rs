@@ -2,21 +2,21 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rdkafka::consumer::Consumer as _;
 use rdkafka::{Offset as KafkaOffset, TopicPartitionList};
 
 use super::consumer::NativeConsumer;
 use crate::batch::Offset;
+use crate::kafka::reader::poll_without_group;
 use crate::kafka::{
-    ConsumerEvent, Fetched, GroupConsumer as _, GroupQueries as _, KafkaError, PartitionReader, StartPosition,
-    TopicPartition,
+    Fetched, GroupConsumer as _, GroupQueries as _, KafkaError, PartitionReader, StartPosition, TopicPartition,
 };
 use crate::rt::Wakeup;
 
 /// What names a member of a group, which this is not.
-const GROUP_PROPERTIES: [&str; 3] = ["group.instance.id", "group.protocol", "group.remote.assignor"];
+pub(super) const GROUP_PROPERTIES: [&str; 3] = ["group.instance.id", "group.protocol", "group.remote.assignor"];
 
 /// A consumer that is a member of no group.
 pub(super) struct NativeReader {
@@ -39,33 +39,7 @@ impl PartitionReader for NativeReader {
     }
 
     fn poll(&mut self, timeout: Duration, take: &mut dyn FnMut(Fetched<'_>) -> bool) -> Result<(), KafkaError> {
-        let deadline = Instant::now() + timeout;
-        loop {
-            let mut any = false;
-            while let Some(event) = self.consumer.next_event() {
-                match event {
-                    ConsumerEvent::Fatal(error) => return Err(error),
-                    ConsumerEvent::Failed(error) => {
-                        any = true;
-                        if !take(Fetched::Failed(error)) {
-                            return Ok(());
-                        }
-                    }
-                    // It is a member of no group.
-                    ConsumerEvent::Assigned(_) | ConsumerEvent::Revoked { .. } | ConsumerEvent::Committed(_) => {}
-                }
-            }
-            let mut goes_on = true;
-            self.consumer.read(0, &mut |fetched| {
-                any = true;
-                goes_on = take(fetched);
-                goes_on
-            });
-            if any || !goes_on || Instant::now() >= deadline {
-                return Ok(());
-            }
-            self.wakeup.wait_until(Some(deadline));
-        }
+        poll_without_group(&mut self.consumer, &self.wakeup, timeout, take)
     }
 
     fn partition_count(&self, topic: &str, timeout: Duration) -> Result<i32, KafkaError> {

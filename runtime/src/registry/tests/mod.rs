@@ -86,7 +86,9 @@ fn only_error_code_40403_says_that_a_schema_is_unknown() {
 fn another_address_answers_where_one_does_not() {
     let good = serve(|_| ("200 OK".to_owned(), r#"{"schema":"\"int\""}"#.to_owned()));
     let broken = serve(|_| ("502 Bad Gateway".to_owned(), "oops".to_owned()));
-    let client = client(&["http://127.0.0.1:1", &broken.url, &good.url], None);
+    let other =
+        serve(|_| ("404 Not Found".to_owned(), r#"{"error_code":404,"message":"HTTP 404 Not Found"}"#.to_owned()));
+    let client = client(&["http://127.0.0.1:1", &broken.url, &other.url, &good.url], None);
     for _ in 0..3 {
         assert_eq!(client.schema(SchemaId::Number(1)).unwrap().text, "\"int\"");
     }

@@ -92,6 +92,18 @@ fn a_transaction_that_cannot_be_committed_says_why() {
 }
 
 #[test]
+fn what_a_failed_transaction_keeps_until_its_abort_is_not_waited_for() {
+    let bench = Bench::new();
+    bench.kafka.script().never_flushes = true;
+    // In a transaction that is open the call is refused for its state, and nothing comes of that.
+    let is_open = Err(TransactionError::Fatal(error(ErrorKind::Other)));
+    bench.then([is_open, Err(TransactionError::Abort(error(ErrorKind::TooLarge)))]);
+    let (outcome, calls) = bench.ask(TransactionCommand::Flush);
+    assert!(matches!(outcome, TransactionOutcome::Failed(cause) if cause.kind == ErrorKind::TooLarge));
+    assert_eq!(calls, ["begin", "begin"]);
+}
+
+#[test]
 fn a_producer_that_can_do_nothing_more_is_replaced_and_registered() {
     let bench = Bench::new();
     bench.then([Ok(()), Err(TransactionError::Fatal(error(ErrorKind::FencedProducer)))]);

@@ -161,7 +161,10 @@ fn a_question_after_an_abort_that_is_not_answered_is_asked_again() {
 #[test]
 fn aborts_upon_aborts_wait_but_where_a_record_is_known_now_that_brokers_refuse() {
     let mut setting = Setting::open();
-    for (is_known_now, waits) in [(true, false), (true, false), (true, false), (false, true), (true, false)] {
+    // One abort after another: whether it is for such a record, and whether something is waited for. Often one abort
+    // more follows.
+    let aborts = [(true, false), (true, false), (false, false), (false, true), (true, false), (false, false)];
+    for (is_known_now, waits) in aborts {
         if is_known_now {
             setting.transactions.on_record_refused();
         }

@@ -25,19 +25,19 @@ const SHOWN: usize = 200;
 pub(super) enum Answer {
     /// The spans were taken, but for so many.
     Taken {
-        /// Those that were not.
+        /// How many spans were not taken.
         rejected: usize,
         /// Why.
         why: String,
     },
-    /// The same may be taken later.
+    /// The request may be taken later.
     TryAgain {
-        /// When, where the collector says so.
+        /// When that is, where the collector says so.
         after: Option<Duration>,
-        /// Why it was not.
+        /// Why the request was not taken.
         why: String,
     },
-    /// It will never be taken.
+    /// The request will never be taken.
     Refused(String),
 }
 
@@ -74,7 +74,7 @@ impl Collector {
         &self.pipeline
     }
 
-    /// Its address.
+    /// The collector's address.
     pub(super) fn url(&self) -> &str {
         &self.url
     }

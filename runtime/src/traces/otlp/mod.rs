@@ -29,7 +29,7 @@ pub struct Names {
 }
 
 impl Names {
-    /// Returns those of a plan.
+    /// Returns what the spans of a plan's pipeline have in common.
     pub fn of(plan: &Plan, traces: &plan::Traces) -> Names {
         let mut resource = vec![
             text("service.name", NAME),
@@ -104,7 +104,7 @@ impl Names {
             kind: Kind::Consumer as i32,
             attributes,
             links,
-            // Of those that are not listed it is not known which have a context.
+            // Which of the records that are not listed have a context is not known.
             dropped_links_count: (dropped_links + batch.more_sampled) as u32,
             events,
             dropped_events_count: dropped_events,

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
 use super::{Blocks, Due, PARTITION_LIMIT};
+use crate::kafka::TopicPartition;
 use crate::lease::Lease;
 use crate::worker::event::WorkerEvent;
 use crate::worker::in_flight::InFlightBatch;
@@ -57,6 +58,7 @@ impl Line {
 
 /// A partition of which something waits.
 pub(super) struct PartitionRetries {
+    pipeline: Arc<str>,
     lease: Arc<Lease>,
     waits: BTreeMap<Due, Wait>,
     /// Who blocks a key: one batch at most.
@@ -74,10 +76,10 @@ fn size_of(batch: &InFlightBatch) -> Waiting {
 }
 
 impl PartitionRetries {
-    pub(super) fn new(lease: Arc<Lease>, budget: Arc<RetryBudget>) -> PartitionRetries {
+    pub(super) fn new(pipeline: Arc<str>, lease: Arc<Lease>, budget: Arc<RetryBudget>) -> PartitionRetries {
         budget.add_partition();
-        let (waits, keys) = Default::default();
-        PartitionRetries { lease, waits, keys, partition: None, waiting: Waiting::default(), budget, told: None }
+        let (waits, keys, waiting) = Default::default();
+        PartitionRetries { pipeline, lease, waits, keys, partition: None, waiting, budget, told: None }
     }
 
     pub(super) fn lease(&self) -> &Arc<Lease> {
@@ -185,8 +187,9 @@ impl PartitionRetries {
         }
         if over_share && !own_limit && was_full != Some(true) {
             let (Waiting { records, bytes }, all) = (self.waiting, self.budget.waiting());
+            let TopicPartition { topic, partition } = &self.lease.at;
             tracing::warn!(
-                target: "retries", partition = %self.lease.at, records, bytes,
+                target: "retries", pipeline = %self.pipeline, %topic, partition = partition.0, records, bytes,
                 "what waits for retries in this process ({} records, {} bytes) leaves this partition no larger share: no more \
                  of it is read until some of its records have been retried", all.records, all.bytes
             );

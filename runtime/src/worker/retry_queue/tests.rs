@@ -95,7 +95,7 @@ impl World {
             chain: Chain::new((0..STAGES).map(start).collect()),
             completed: Vec::new(),
             known,
-            retries: RetryQueue::new(pipeline.context.retry_budget.clone()),
+            retries: RetryQueue::new("test".into(), pipeline.context.retry_budget.clone()),
             pipeline,
             next: [0; PARTITIONS],
             trackers: (0..PARTITIONS).map(|_| Tracker::new(Some(Offset(0)))).collect(),
@@ -307,7 +307,7 @@ fn a_long_queue_behind_a_key_is_moved_as_a_whole() {
 fn what_waits_in_the_whole_process_bounds_each_partition() {
     let mut world = World::new([plan::Hold::Key; 2]);
     let budget = Arc::new(RetryBudget::new(Waiting { records: 20, bytes: 1 << 20 }));
-    world.retries = RetryQueue::new(budget.clone());
+    world.retries = RetryQueue::new("test".into(), budget.clone());
     world.take(&[Input::put_off(1, Some(1), 3)]);
     world.take(&vec![Input::put_off(0, Some(1), 1); 8]);
     assert_eq!(world.held, [Some(false), Some(false)], "there is room");

@@ -190,6 +190,7 @@ impl Answers {
         let sink = Sink::new(clients, &plan, outputs, known("dlq"), origin, cut_off.clone(), sink_events.clone());
         let (stages, outputs) = (names.map(Arc::from), ["default", "audit"].map(Arc::from));
         let context = PipelineContext {
+            pipeline: "fuzz".into(),
             sink: Arc::new(sink.expect("a producer of the test")),
             breakers: Vec::new(),
             timeouts: StageTimeouts::default(),
@@ -218,6 +219,7 @@ impl Answers {
             outputs: vec!["default".into(), "audit".into()],
             limits: Limits { time: Duration::from_secs(1), memory: LIMIT },
             env: Vec::new(),
+            show: Default::default(),
         };
         let (outputs, counters) = (setup.outputs.clone(), Counters::default());
         Stage::new(Box::new(Scripted { script: script.clone(), outputs, counters }), &setup, on_error)

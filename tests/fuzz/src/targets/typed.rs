@@ -1,5 +1,5 @@
-//! Typed answers of a guest: an input is what lies in the plugin's memory when it returns, so that wasmtime's reading and ours
-//! are tried together.
+//! Typed answers of a guest: an input is what lies in the plugin's memory when it returns, so that wasmtime's reading
+//! and ours are tried together.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -17,7 +17,8 @@ use crate::target::{Kind, Memory, Seen, Target};
 pub const KIND: Kind = Kind {
     name: "typed",
     about: "answers of plugins with typed records",
-    // Whatever it points to and however often: what is lifted is bounded by the plugin's memory limit, and copied once more.
+    // Whatever it points to and however often: what is lifted is bounded by the plugin's memory limit, and copied once
+    // more.
     memory: Memory { fixed: 4 * LIMIT, per_byte: 8 },
     open: || Box::new(Typed::new()),
 };
@@ -67,6 +68,7 @@ impl Typed {
             outputs: vec!["default".into(), "audit".into()],
             limits: Limits { time: Duration::from_secs(10), memory: LIMIT },
             env: Vec::new(),
+            show: Default::default(),
         };
         let instance = PLUGIN.get_or_init(load).instantiate(&setup, Arc::default()).expect("the mirror starts");
         Typed { instance, batch: Batch::default() }

@@ -78,7 +78,8 @@ fn places(cluster: &Cluster, topics: &[Arc<str>]) -> Places {
 }
 
 impl Checker {
-    /// How many offsets of a partition are not committed; of a log that was cut short only records count that may not be passed over.
+    /// How many offsets of a partition are not committed; of a log that was cut short only records count that may not
+    /// be passed over.
     fn lag(&self, cluster: &Cluster, at: &TopicPartition) -> i64 {
         let (Some(log), Some(topic)) = (cluster.log_of(at), cluster.topics.get(&*at.topic)) else { return 0 };
         let (group, end) = (cluster.groups.get(&self.task.group), log.stable_end());
@@ -148,29 +149,29 @@ impl Checker {
             }
         }
         for (at, offset, alternatives) in once.iter().filter(|_| self.task.exactly_once) {
-            let mut keys: Vec<&Key> = Vec::new();
-            for leaf in alternatives.iter().flatten() {
-                if let Leaf::Output(key) | Leaf::Letter(key, _) = leaf
-                    && !keys.contains(&key)
-                {
-                    keys.push(key);
-                }
-            }
-            // What is there has to be one alternative, and nothing beside it.
-            let there: Vec<&Key> =
-                keys.into_iter().filter(|key| self.index.of(cluster, key, None).next().is_some()).collect();
-            let is_one = |all: &Vec<Leaf>| {
-                let own = all.iter().filter_map(|leaf| match leaf {
-                    Leaf::Output(key) | Leaf::Letter(key, _) => Some(key),
-                    Leaf::Stop => None,
-                });
-                let own: Vec<&Key> = own.collect();
-                own.len() == there.len() && own.iter().all(|key| there.contains(key))
-            };
-            if !alternatives.iter().any(is_one) {
+            if let Some(there) = self.what_is_no_alternative(cluster, alternatives) {
                 found.push(format!("{at} offset {offset} has come to {there:?}, which is none of what it may come to"));
             }
         }
         found.into_iter().take(10).for_each(|what| self.violate(what));
+    }
+
+    /// What is there of what may come of a record, unless it is one alternative and nothing beside it.
+    fn what_is_no_alternative<'a>(&self, cluster: &Cluster, alternatives: &'a [Vec<Leaf>]) -> Option<Vec<&'a Key>> {
+        let key_of = |leaf: &'a Leaf| match leaf {
+            Leaf::Output(key) | Leaf::Letter(key, _) => Some(key),
+            Leaf::Stop => None,
+        };
+        let mut there: Vec<&Key> = Vec::new();
+        for key in alternatives.iter().flatten().filter_map(key_of) {
+            if !there.contains(&key) && self.index.of(cluster, key, None).next().is_some() {
+                there.push(key);
+            }
+        }
+        let is_one = |all: &'a Vec<Leaf>| {
+            let own: Vec<&Key> = all.iter().filter_map(key_of).collect();
+            own.len() == there.len() && own.iter().all(|key| there.contains(key))
+        };
+        (!alternatives.iter().any(is_one)).then_some(there)
     }
 }

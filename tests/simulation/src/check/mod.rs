@@ -1,5 +1,5 @@
-//! The checker: what must hold at each commit and at the end of a history, by a reckoning of its own that shares no code with what it
-//! watches.
+//! The checker: what must hold at each commit and at the end of a history, by a reckoning of its own that shares no
+//! code with what it watches.
 
 pub mod end;
 mod expect;
@@ -121,7 +121,7 @@ impl Checker {
     }
 
     /// These offsets of a log may be passed over.
-    pub fn exempt(&mut self, topic: u64, at: &TopicPartition, from: i64, to: i64) {
+    fn exempt(&mut self, topic: u64, at: &TopicPartition, from: i64, to: i64) {
         self.exempt.entry((topic, at.clone())).or_default().push((from, to));
     }
 
@@ -215,8 +215,8 @@ impl World {
         self.stop_if_violated();
     }
 
-    /// A member begins with a partition. Where the group has committed nothing of it yet, a pipeline that starts at the end may pass
-    /// over what is there.
+    /// A member begins with a partition. Where the group has committed nothing of it yet, a pipeline that starts at the
+    /// end may pass over what is there.
     pub fn note_start(&mut self, at: &TopicPartition, from: StartPosition) {
         let task = &self.checker.task;
         let committed = self.cluster.groups.get(&task.group).is_some_and(|group| group.offsets.contains_key(at));

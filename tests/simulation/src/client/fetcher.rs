@@ -137,7 +137,8 @@ impl World {
         }
     }
 
-    /// Takes up to `most` out of a queue, as a call of librdkafka for a batch does: all of it counts as read from then on.
+    /// Takes up to `most` out of a queue, as a call of librdkafka for a batch does: all of it counts as read from then
+    /// on.
     pub(super) fn take_batch(&mut self, id: ClientId, queue: usize, most: usize) -> Vec<Op> {
         let now = self.now();
         let Some(consumer) = self.clients.consumers.get_mut(&id) else { return Vec::new() };

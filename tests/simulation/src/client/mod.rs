@@ -1,4 +1,5 @@
-//! The simulated client: librdkafka as the runtime's own wrapper of it shows it, with the quirks that the runtime has to live with.
+//! The simulated client: librdkafka as the runtime's own wrapper of it shows it, with the quirks that the runtime has
+//! to live with.
 
 mod admin;
 pub mod consumer;

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use sluicebox::batch::Offset;
+use sluicebox::kafka::reader::poll_without_group;
 use sluicebox::kafka::{
-    ConsumerEvent, Fetched, GroupConsumer as _, KafkaError, PartitionReader, Properties, StartPosition, TopicPartition,
+    Fetched, GroupConsumer as _, KafkaError, PartitionReader, Properties, StartPosition, TopicPartition,
 };
-use sluicebox::rt::{self, Wakeup};
+use sluicebox::rt::Wakeup;
 
 use super::consumer::SimulatedConsumer;
 use super::queries::{offset_at, partition_count, topics, watermarks};
@@ -37,32 +38,7 @@ impl PartitionReader for SimulatedReader {
     }
 
     fn poll(&mut self, timeout: Duration, take: &mut dyn FnMut(Fetched<'_>) -> bool) -> Result<(), KafkaError> {
-        let deadline = rt::now() + timeout;
-        loop {
-            let mut any = false;
-            while let Some(event) = self.consumer.next_event() {
-                match event {
-                    ConsumerEvent::Fatal(error) => return Err(error),
-                    ConsumerEvent::Failed(error) => {
-                        any = true;
-                        if !take(Fetched::Failed(error)) {
-                            return Ok(());
-                        }
-                    }
-                    ConsumerEvent::Assigned(_) | ConsumerEvent::Revoked { .. } | ConsumerEvent::Committed(_) => {}
-                }
-            }
-            let mut goes_on = true;
-            self.consumer.read(0, &mut |fetched| {
-                any = true;
-                goes_on = take(fetched);
-                goes_on
-            });
-            if any || !goes_on || rt::now() >= deadline {
-                return Ok(());
-            }
-            self.wakeup.wait_until(Some(deadline));
-        }
+        poll_without_group(&mut self.consumer, &self.wakeup, timeout, take)
     }
 
     fn partition_count(&self, topic: &str, timeout: Duration) -> Result<i32, KafkaError> {

@@ -1,7 +1,7 @@
 //! A partition as the client keeps it, and what was fetched of it: librdkafka's `rd_kafka_toppar_t`.
 //!
-//! What is fetched has the version that the partition had then. A pause, a resume, a seek, a start and a stop each raise the
-//! version, and what has an older one is thrown away when it is read.
+//! What is fetched has the version that the partition had then. A pause, a resume, a seek, a start and a stop each
+//! raise the version, and what has an older one is thrown away when it is read.
 
 use std::sync::Arc;
 
@@ -102,8 +102,8 @@ impl Toppar {
         (self.is_assigned, self.is_active, self.is_held, self.position) = (false, false, false, None);
     }
 
-    /// It is not fetched, for a reason of the application's or of the client's own. Fetching goes on behind what the application has
-    /// got, which may be more than it has looked at.
+    /// It is not fetched, for a reason of the application's or of the client's own. Fetching goes on behind what the
+    /// application has got, which may be more than it has looked at.
     pub fn pause(&mut self, by_application: bool) {
         self.outdate();
         match by_application {

@@ -78,5 +78,3 @@ pub const MAX_POLL_EXCEEDED: Code = code(ErrorKind::Other, -147, "Maximum applic
 /// Another record of the batch is invalid.
 pub const INVALID_DIFFERENT_RECORD: Code =
     code(ErrorKind::InvalidRecord, -138, "Another record of the batch is invalid");
-/// Bad message format.
-pub const BAD_MESSAGE: Code = code(ErrorKind::Unreadable, -199, "Bad message format");

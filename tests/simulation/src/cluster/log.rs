@@ -110,8 +110,8 @@ impl Log {
         offset
     }
 
-    /// Writes a batch of an idempotent producer, once: where the same comes again nothing is written. Returns the offset of its first
-    /// record.
+    /// Writes a batch of an idempotent producer, once: where the same comes again nothing is written. Returns the
+    /// offset of its first record.
     pub fn append_batch(&mut self, producer: u64, number: u64, messages: &[Arc<Message>], transactional: bool) -> i64 {
         if let Some((last, first)) = self.batches.get(&producer)
             && *last >= number

@@ -1,9 +1,11 @@
-//! The simulated cluster: brokers, topics, consumer groups and transactions, as Kafka's own documentation and protocol describe
-//! them. What it answers is decided when a request arrives; how long that takes is the network's.
+//! The simulated cluster: brokers, topics, consumer groups and transactions, as Kafka's own documentation and protocol
+//! describe them. What it answers is decided when a request arrives; how long that takes is the network's.
 
+mod assignor;
 pub mod codes;
 pub mod group;
 pub mod log;
+pub mod rebalance;
 pub mod reconcile;
 pub mod topic;
 pub mod transaction;

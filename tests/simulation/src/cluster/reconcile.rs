@@ -1,5 +1,5 @@
-//! KIP-848: the coordinator decides who has which partition, and each member is told in the answers to its heartbeats what to give up
-//! and then what to take.
+//! KIP-848: the coordinator decides who has which partition, and each member is told in the answers to its heartbeats
+//! what to give up and then what to take.
 
 use std::sync::Arc;
 

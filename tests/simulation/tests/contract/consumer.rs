@@ -100,7 +100,8 @@ pub fn a_revoke_holds_all_fetches_until_it_is_answered(ground: &Ground) {
     first.consumer.unassign(&revoked).unwrap();
     let kept = (0..2).map(|number| TopicPartition::new(&topic, number)).find(|at| !revoked.contains(at)).unwrap();
     assert!(first.read_on_from(&kept, 0).is_empty());
-    // What stays is fetched again. The assignment that follows holds it once more, and what was fetched in between is gone.
+    // What stays is fetched again. The assignment that follows holds it once more, and what was fetched in between is
+    // gone.
     let came = wait_for("a record of what stays", || {
         if first.answer() {
             assert!(first.read_on_from(&kept, 0).is_empty());

@@ -1,4 +1,7 @@
-//! The simulated consumer: the state that the client keeps, and the calls that the runtime makes.
+//! The simulated consumer: the calls that the runtime makes.
+
+mod commit;
+mod state;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
@@ -12,62 +15,21 @@ use sluicebox::kafka::{
 };
 use sluicebox::rt::{self, Wakeup};
 
+use self::commit::COMMIT_PATIENCE;
+pub use self::state::ConsumerState;
 use super::membership::Membership;
 use super::queries::Queries;
 use super::toppar::{Content, Next, Op, Toppar};
 use super::{ClientId, millis, nanos, property};
 use crate::cluster::codes;
-use crate::cluster::group::{MemberId, Protocol, Who};
+use crate::cluster::group::Protocol;
 use crate::cluster::log::Headers;
-use crate::network::{MS, SECOND};
-use crate::scheduler::{Nanos, Process};
+use crate::network::MS;
 use crate::script::hash;
 use crate::world::{self, World};
 
 /// Records that are read at a time, as the runtime's wrapper does.
 const BATCH: usize = 128;
-/// How long a commit is tried while the coordinator is away.
-const COMMIT_PATIENCE: Nanos = 60 * SECOND;
-
-/// What the client keeps of a consumer.
-pub struct ConsumerState {
-    /// The process that it belongs to.
-    pub process: Process,
-    /// The group.
-    pub group: Arc<str>,
-    /// Its part in the group.
-    pub membership: Membership,
-    /// The partitions that it has heard of.
-    pub toppars: BTreeMap<TopicPartition, Toppar>,
-    pub(super) queues: Vec<VecDeque<Op>>,
-    pub(super) events: VecDeque<ConsumerEvent>,
-    pub(super) wakeup: Wakeup,
-    pub(super) reads_committed: bool,
-    pub(super) tells_end: bool,
-    pub(super) most_queued: usize,
-    // When the application last asked for something.
-    pub(super) polled: Nanos,
-}
-
-impl ConsumerState {
-    pub(super) fn push(&mut self, event: ConsumerEvent) {
-        self.events.push_back(event);
-        self.wakeup.wake();
-    }
-
-    /// The partitions that are assigned.
-    pub(super) fn assigned(&self) -> Vec<TopicPartition> {
-        let assigned = self.toppars.iter().filter(|(_, toppar)| toppar.is_assigned);
-        assigned.map(|(at, _)| at.clone()).collect()
-    }
-
-    /// The client holds all fetches until a rebalance is answered, or lets them go on.
-    pub(super) fn hold_all(&mut self, on: bool) {
-        for toppar in self.toppars.values_mut().filter(|toppar| toppar.is_assigned) {
-            if on { toppar.pause(false) } else { toppar.resume(false) }
-        }
-    }
-}
 
 /// A consumer, as the runtime has it.
 pub(super) struct SimulatedConsumer {
@@ -394,85 +356,6 @@ impl RecordOrigin for Origin<'_> {
             each(name, value.as_deref());
         }
         Ok(())
-    }
-}
-
-impl World {
-    /// Commits as whoever the consumer is when the coordinator is asked, which may be in a later generation than it was called in.
-    fn commit(
-        &mut self,
-        id: ClientId,
-        asker: Option<MemberId>,
-        offsets: Vec<(TopicPartition, Committed)>,
-        until: Nanos,
-    ) {
-        let Some(state) = self.consumer(id) else { return };
-        let (name, who) = (state.group.clone(), state.membership.who());
-        let Some(who) = who else {
-            return self.on_commit_answered(id, offsets, Err(codes::UNKNOWN_MEMBER));
-        };
-        let coordinator = self.cluster.group(&name).coordinator;
-        // librdkafka sends what it held back as the member that it is by then. Nobody can call such a commit back: the
-        // committed offset may go back, which repeats records and loses none.
-        let is_anothers = asker != Some(who.member);
-        let asked = offsets.clone();
-        let serve = move |world: &mut World| {
-            if is_anothers {
-                world.excuse_commit(&name, &asked);
-            }
-            world.serve_commit(&name, coordinator, &who, &asked)
-        };
-        self.request(coordinator, serve, move |world, answer| match answer {
-            Ok(Some(answer)) => world.on_commit_answered(id, offsets, answer),
-            Ok(None) | Err(_) if world.now() < until => {
-                let backoff = world.backoff();
-                world.count("commit tried again");
-                world.after(backoff, move |world| world.commit(id, asker, offsets, until));
-            }
-            Ok(None) | Err(_) => world.on_commit_answered(id, offsets, Err(codes::TIMED_OUT)),
-        });
-    }
-
-    /// What the coordinator answers; none where another is it.
-    fn serve_commit(
-        &mut self,
-        name: &Arc<str>,
-        broker: usize,
-        who: &Who,
-        offsets: &[(TopicPartition, Committed)],
-    ) -> Option<Result<(), codes::Code>> {
-        if self.cluster.denied.group {
-            return Some(Err(codes::GROUP_AUTHORIZATION));
-        }
-        let group = self.cluster.group(name);
-        if group.coordinator != broker {
-            return None;
-        }
-        let result = group.commit(who, offsets);
-        if result.is_ok() {
-            self.count("commit");
-            for (at, committed) in offsets {
-                self.trace(format_args!("group {name}: {:?} commits {at} at {}", who.member, committed.offset));
-                self.check_commit(name, at, committed.offset.0);
-            }
-        }
-        Some(result)
-    }
-
-    fn on_commit_answered(
-        &mut self,
-        id: ClientId,
-        offsets: Vec<(TopicPartition, Committed)>,
-        answer: Result<(), codes::Code>,
-    ) {
-        let Some(state) = self.consumer(id) else { return };
-        let answer = answer.map_err(KafkaError::from);
-        let results = offsets.into_iter().map(|(at, committed)| (at, committed.offset, answer.clone()));
-        state.push(ConsumerEvent::Committed(results.collect()));
-        if let Err(error) = answer {
-            self.count("commit refused");
-            self.on_member_error(id, &error);
-        }
     }
 }
 
