@@ -18,9 +18,12 @@ pub struct Ready {
 }
 
 impl Ready {
-    /// Returns whether it does the same as another, the bytes of its plugins included.
+    /// Returns whether it does the same as another, the bytes of its plugins included. How the file is called means
+    /// nothing; the directory does, which paths are relative to.
     pub fn means_the_same_as(&self, other: &Ready) -> bool {
-        *self.plan == *other.plan
+        let file = other.plan.file.clone();
+        self.plan.file.parent() == file.parent()
+            && Plan { file, ..(*self.plan).clone() } == *other.plan
             && self.plugins.iter().map(Plugin::digest).eq(other.plugins.iter().map(Plugin::digest))
     }
 }

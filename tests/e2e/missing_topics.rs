@@ -51,6 +51,20 @@ fn a_missing_topic_ends_the_pipeline_and_a_restart_finishes_the_job_once_it_exis
 }
 
 #[test]
+fn a_topic_that_is_created_at_the_start_may_be_known_a_moment_later() {
+    let (kafka, folder) = (Kafka::shared(), Folder::new());
+    let (pipeline, records) = without_topics(&kafka, "known-later");
+    kafka.create_topic(&pipeline.dlq, 1, &[]);
+    let file = pipeline.write(&folder);
+    let mut sluice = Sluice::run(&[&file]);
+    sluice.wait_for_line("the output that is missing", |line| line.message().contains("a topic is not known yet"));
+    kafka.create_topic(&pipeline.output, 1, &[]);
+    sluice.wait_until_caught_up(&Group::new(&kafka, &pipeline.name), &pipeline.input);
+    stop(&mut sluice);
+    assert_finishes(&kafka, &pipeline, &file, records);
+}
+
+#[test]
 fn a_topic_is_created_where_the_file_asks_for_it() {
     let (kafka, folder) = (Kafka::shared(), Folder::new());
     let (mut pipeline, records) = without_topics(&kafka, "create");
@@ -82,7 +96,8 @@ fn a_dead_letter_topic_that_goes_away_stops_the_pipeline_with_the_offset_uncommi
     feeder.feed(&pipeline.input, &bad);
     assert_eq!(sluice.wait_for_end(LIMIT), 1);
     assert_eq!(group.committed(&pipeline.input), [Some(10)]);
-    assert!(sluice.errors().iter().any(|error| error.contains(&pipeline.dlq)), "{:?}", sluice.errors());
+    let said = format!("topic \"{}\" does not exist any more", pipeline.dlq);
+    assert!(sluice.errors().iter().any(|error| error.contains(&said)), "{:?}", sluice.errors());
 
     kafka.create_topic(&pipeline.dlq, 1, &[]);
     assert_finishes(&kafka, &pipeline, &file, good.into_iter().chain(bad).collect());

@@ -25,7 +25,7 @@ fn a_hang_up_starts_what_is_new_drains_what_is_gone_and_restarts_what_has_change
         pipeline
     });
     changed.write(&folder);
-    kept.write(&folder);
+    let kept_file = kept.write(&folder);
     let gone_file = gone.write(&folder);
     let mut sluice = Sluice::run(&[folder.path()]);
     for pipeline in [&changed, &gone, &kept] {
@@ -38,6 +38,8 @@ fn a_hang_up_starts_what_is_new_drains_what_is_gone_and_restarts_what_has_change
     changed.write(&folder);
     added.write(&folder);
     fs::remove_file(gone_file).unwrap();
+    // How a file is called means nothing.
+    fs::rename(&kept_file, kept_file.with_file_name("renamed.yaml")).unwrap();
     sluice.signal(libc::SIGHUP);
     sluice.wait_for_line("the end of what is gone", |line| {
         line.is_status_of(&gone.name) && line.field("state") == "stopped"

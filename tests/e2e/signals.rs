@@ -45,6 +45,14 @@ fn a_second_signal_stops_at_once() {
 }
 
 #[test]
+fn records_that_come_to_no_end_are_named_within_seconds() {
+    let (kafka, folder) = (Kafka::shared(), Folder::new());
+    let (mut sluice, _) = stuck(&kafka, &folder, "1s");
+    sluice.wait_for_line("the standstill", |line| line.message().contains("nothing has left the stages for 1"));
+    assert_eq!(sluice.terminate(Duration::from_secs(15)), 1);
+}
+
+#[test]
 fn a_drain_that_misses_its_deadline_ends_with_an_error_and_commits_nothing_more() {
     let (kafka, folder) = (Kafka::shared(), Folder::new());
     let (mut sluice, pipeline) = stuck(&kafka, &folder, "1s");

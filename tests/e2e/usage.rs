@@ -75,6 +75,12 @@ const WRONG: &[(&[&str], i32, &[&str])] = &[
     (&["test", "a.test.yaml", "--filter", "nothing"], 2, &["--filter nothing: no case in a.test.yaml has this text"]),
     (&["dlq", "list", "a.yaml"], 1, &["error: no broker answers at localhost:1"]),
     (&["dlq", "list", "unknown-plugin.yaml"], 1, &["error: no broker answers at localhost:1"]),
+    (
+        &["sql", "a.yaml", "SELECT * FROM input"],
+        1,
+        &["error: no broker answers at localhost:1: check `bootstrap.servers`"],
+    ),
+    (&["explain", "a.yaml", "in/0/5"], 1, &["error: no broker answers at localhost:1: check `bootstrap.servers`"]),
     (&["dlq", "list", "a.yaml", "--plugin-path", "x"], 2, &["unexpected argument '--plugin-path'"]),
     (&["dlq", "show", "a.yaml", "4711"], 2, &["expected PARTITION/OFFSET, such as 2/4711"]),
     (&["completions", "tcsh"], 2, &["[possible values: bash, elvish, fish, powershell, zsh]"]),
@@ -235,7 +241,7 @@ fn shells_and_man_get_what_they_read() {
 }
 
 #[test]
-fn too_few_open_files_are_an_error_at_once() {
+fn limits_that_are_too_low_are_an_error_at_once() {
     let folder = folder();
     let shell = |limit: &str, rest: &str| {
         let program = sluicebox_tests::program();
@@ -249,6 +255,13 @@ fn too_few_open_files_are_an_error_at_once() {
         "{}",
         answer.err
     );
+    let answer = shell("-v 300000", "dev a.yaml --records elsewhere.jsonl");
+    assert_eq!(answer.code, Some(1), "{}", answer.err);
+    assert!(answer.err.starts_with("error: the process may have 292 MiB of address space"), "{}", answer.err);
+    // A file that may not grow is one that cannot be written, and no signal that ends the process.
+    let answer = shell("-f 0", "check a.yaml > out");
+    assert_eq!(answer.code, Some(1), "{}", answer.err);
+    assert!(answer.err.starts_with("error: standard output cannot be written: File too large"), "{}", answer.err);
     // A soft limit is raised.
     let answer = shell("-S -n 40", "dev a.yaml --records elsewhere.jsonl");
     assert_eq!(answer.code, Some(0), "{}", answer.err);

@@ -20,7 +20,6 @@ use crate::dlq::scan::{Flow, Scan, topic};
 use crate::dlq::select::{At, Selection};
 use crate::dlq::show::{Shown, decode};
 use crate::kafka::reader::Ends;
-use crate::kafka::{ErrorKind, KafkaError};
 use crate::ready::load_one;
 use crate::record_text::DevRecord;
 use crate::source::{self, Event};
@@ -156,19 +155,6 @@ impl Place {
     }
 }
 
-fn scan(plan: &Plan, topic: &str) -> anyhow::Result<Scan> {
-    Scan::new(plan, topic).map_err(|error| {
-        let kind = error.chain().find_map(|cause| cause.downcast_ref::<KafkaError>()).map(|error| error.kind);
-        let is_away = matches!(kind, Some(ErrorKind::Unavailable | ErrorKind::TimedOut));
-        let servers = plan.consumer.get("bootstrap.servers").map(String::as_str).unwrap_or_default();
-        if is_away {
-            anyhow::anyhow!("no broker answers at {servers}: check `bootstrap.servers` and the network")
-        } else {
-            error
-        }
-    })
-}
-
 /// What has been replayed, as far as that can be told: whoever looks on may have fewer rights.
 fn marks(plan: &Plan, topic: &str, scan: &Scan) -> Marks {
     Marks::read(plan, topic, scan.extents(), Ends::Committed).unwrap_or_else(|error| {
@@ -179,7 +165,7 @@ fn marks(plan: &Plan, topic: &str, scan: &Scan) -> Marks {
 
 fn list(arguments: &ListArguments) -> anyhow::Result<()> {
     let (plan, topic) = arguments.place.plan()?;
-    let scan = scan(&plan, &topic)?;
+    let scan = Scan::new(&plan, &topic)?;
     let marks = marks(&plan, &topic, &scan);
     let (mut list, mut taken) = (List::new(arguments.exact), 0);
     let selection = &arguments.selection;
@@ -209,7 +195,7 @@ fn list(arguments: &ListArguments) -> anyhow::Result<()> {
 
 fn show(arguments: &ShowArguments) -> anyhow::Result<()> {
     let (plan, topic) = arguments.place.plan()?;
-    let scan = scan(&plan, &topic)?;
+    let scan = Scan::new(&plan, &topic)?;
     let marks = marks(&plan, &topic, &scan);
     let held = scan.extents().iter().find(|extent| extent.partition == arguments.at.partition);
     let held = held.map_or_else(

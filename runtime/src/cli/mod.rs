@@ -155,6 +155,7 @@ fn command() -> clap::Command {
 
 /// Runs the program.
 pub fn main() -> ExitCode {
+    limits::survive_file_size_limit();
     let parsed = command().try_get_matches().and_then(|matches| Arguments::from_arg_matches(&matches));
     let arguments = match parsed {
         Ok(arguments) => arguments,
@@ -171,6 +172,8 @@ pub fn main() -> ExitCode {
 
 fn execute(command: Command) -> anyhow::Result<u8> {
     limits::raise_open_files()?;
+    limits::check_memory()?;
+    limits::check_threads()?;
     match command {
         Command::Run(run) => run.execute(),
         Command::Check(check) => check.execute(),

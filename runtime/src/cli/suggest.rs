@@ -69,8 +69,21 @@ fn add_suggestion(error: &mut clap::Error, current: &Command) {
                 error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip]));
             }
         }
+        // Rust's words for text that is no number.
+        (ErrorKind::ValueValidation, _, Some(ContextValue::String(option))) if is_number_error(error) => {
+            let value = match error.get(ContextKind::InvalidValue) {
+                Some(ContextValue::String(value)) => value.clone(),
+                _ => String::new(),
+            };
+            let message = format!("invalid value '{value}' for '{option}': expected a whole number from 0 on");
+            *error = clap::Error::raw(ErrorKind::ValueValidation, message + "\n").with_cmd(current);
+        }
         _ => {}
     }
+}
+
+fn is_number_error(error: &clap::Error) -> bool {
+    std::error::Error::source(error).is_some_and(|source| source.is::<std::num::ParseIntError>())
 }
 
 /// The subcommands that have an option, as they are called.

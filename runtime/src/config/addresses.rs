@@ -64,6 +64,9 @@ fn address(entry: &str, protocol: &str) -> Result<String, Flaw> {
     if host.is_empty() {
         return flaw("has no host before the port".to_owned());
     }
+    if !host.contains(':') && !is_host(host) {
+        return flaw(format!("has {host:?}, which is neither a host's name nor an IP address"));
+    }
     let port = match port {
         None => DEFAULT_PORT,
         Some(port) => match port.parse::<u16>() {
@@ -72,6 +75,17 @@ fn address(entry: &str, protocol: &str) -> Result<String, Flaw> {
         },
     };
     Ok(format!("{}:{port}", host.to_ascii_lowercase()))
+}
+
+/// Whether a text can be a host's name or an IPv4 address: a name has parts, and its last one is no number.
+fn is_host(host: &str) -> bool {
+    let name = host.strip_suffix('.').unwrap_or(host);
+    let is_part = |part: &str| !part.is_empty() && !part.starts_with('-') && !part.ends_with('-');
+    let is_number = |part: &str| part.chars().all(|c| c.is_ascii_digit());
+    if name.rsplit('.').next().is_some_and(is_number) && name.contains('.') {
+        return name.parse::<std::net::Ipv4Addr>().is_ok();
+    }
+    name.split('.').all(is_part)
 }
 
 #[cfg(test)]
@@ -85,6 +99,7 @@ mod tests {
             ("a:1, b:2,,c", vec!["a:1", "b:2", "c:9092"]),
             ("[::1]:9092,[fe80::1]", vec!["::1:9092", "fe80::1:9092"]),
             ("PLAINTEXT://10.0.0.1:29092", vec!["10.0.0.1:29092"]),
+            ("kafka_1.ns.svc.:9092,kafka2", vec!["kafka_1.ns.svc.:9092", "kafka2:9092"]),
             ("", vec![]),
         ] {
             assert_eq!(parse(list, "plaintext").unwrap(), addresses, "{list}");
@@ -109,6 +124,10 @@ mod tests {
             "a:",
             "ssl://a:9093",
             "a/b:9092",
+            "-a:9092",
+            "a..b:9092",
+            "127.0.0.1.5:9092",
+            "300.0.0.1:9092",
         ] {
             assert!(parse(list, "plaintext").is_err(), "{list}");
         }

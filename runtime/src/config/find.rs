@@ -45,7 +45,8 @@ fn in_folder(folder: &Path) -> Result<Vec<PathBuf>, Errors> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).map_err(cannot)? {
         let path = entry.map_err(cannot)?.path();
-        if is_pipeline(&path) && path.is_file() {
+        // A link that leads nowhere is a file that cannot be read, and not passed over.
+        if is_pipeline(&path) && path.metadata().map_or(true, |found| found.is_file()) {
             files.push(path);
         }
     }
@@ -83,6 +84,14 @@ mod tests {
         let paths: Vec<PathBuf> = paths.iter().map(|path| folder.join(path)).collect();
         let name = |path: PathBuf| path.file_name().unwrap().to_str().unwrap().to_owned();
         find(&paths).unwrap().into_iter().map(name).collect()
+    }
+
+    #[test]
+    fn a_link_that_leads_nowhere_is_not_passed_over() {
+        let folder = folder(&[("a.yaml", "")]);
+        std::os::unix::fs::symlink("nowhere.yaml", folder.path().join("b.yaml")).unwrap();
+        fs::create_dir(folder.path().join("c.yaml")).unwrap();
+        assert_eq!(found(folder.path(), &["."]), ["a.yaml", "b.yaml"]);
     }
 
     #[test]

@@ -9,8 +9,10 @@ use super::native::{self, Flaw, Kind};
 use super::plan::Delivery;
 use super::planner::{Planner, Value};
 use super::property_defaults::{consumer_defaults, producer_defaults, refusal};
-use super::property_names::{CONSUMER_ONLY, PATHS, PRODUCER_ONLY, all, canonical, spellings};
-use super::property_values::{WrongValue, reworded, wrong, wrong_brokers};
+use super::property_names::{
+    CONSUMER_ONLY, PATHS, PRODUCER_ONLY, all, canonical, instead, is_of_java, meant, spellings,
+};
+use super::property_values::{WrongValue, number_with_more, reworded, reworded_together, wrong, wrong_brokers};
 use super::sasl::{sasl, token_login};
 use super::secret::{self, names_secret};
 use super::written::{Map, Written};
@@ -117,7 +119,7 @@ fn brokers(planner: &mut Planner<'_>, file: &file::Pipeline, entries: &mut [Entr
     let protocol = entries.iter().find(|entry| entry.name == "security.protocol");
     let protocol = protocol.map_or_else(|| "plaintext".to_owned(), |entry| entry.value.value.clone());
     // What is nearly the name is an error of its own.
-    let is_named = |name: &str| canonical(name) == BROKERS || did_you_mean(name, [BROKERS]).is_some();
+    let is_named = |name: &str| meant(name) == Some(BROKERS) || did_you_mean(name, [BROKERS]).is_some();
     if !file.kafka.value.entries.iter().any(|(name, _)| is_named(&name.text)) {
         planner.error_with_help(file.kafka.at, format!("kafka: the key \"{BROKERS}\" is missing"), help);
     }
@@ -206,6 +208,11 @@ fn entry(
         );
         return None;
     }
+    if is_of_java(canonical) {
+        let message = format!("{key}: librdkafka, the client that this program has, has no such property");
+        planner.error_with_help(at, message, instead(canonical).unwrap_or_default());
+        return None;
+    }
     let value = relative(canonical, value, about.folder);
     if let Some(flaw) = wrong(canonical, &value.value, about.connects) {
         report(planner, &key, &value, flaw);
@@ -214,10 +221,15 @@ fn entry(
     // What the program does itself has one name.
     let asked = if oidc::is_ours(canonical) { canonical } else { &name.text };
     match native::check(asked, &value.value) {
-        Ok(()) => {}
+        Ok(()) => {
+            if let Some(flaw) = number_with_more(asked, &value.value) {
+                report(planner, &key, &value, flaw);
+                return None;
+            }
+        }
         Err(Flaw::Unknown) => {
             let message = format!("{key}: librdkafka has no such property");
-            match did_you_mean(&name.text, all()) {
+            match instead(&name.text).or_else(|| did_you_mean(&name.text, all())) {
                 Some(help) => planner.error_with_help(at, message, help),
                 None => planner.error(at, message),
             }
@@ -300,6 +312,9 @@ fn together(
         (value.replaced || names_secret(entry.name)) && !value.value.is_empty() && reason.contains(&value.value)
     });
     let section = section_name(named.map_or(Some(kind), |entry| entry.section));
-    let reason = if secret { "a value from the environment, or a secret, is not right" } else { &reason };
+    let reason = match secret {
+        true => "a value from the environment, or a secret, is not right".to_owned(),
+        false => reworded_together(&reason),
+    };
     planner.error(named.map_or(otherwise, |entry| entry.at), format!("{section}: librdkafka refuses this: {reason}"));
 }

@@ -12,6 +12,12 @@ pub(super) fn spellings(name: &str) -> impl Iterator<Item = &str> {
     aliases.chain([name])
 }
 
+/// The property that a key means, if it is one of ours, by one of its names here or in other programs.
+pub(super) fn meant(key: &str) -> Option<&'static str> {
+    let name = ELSEWHERE.iter().find(|(other, _)| *other == key).map_or(canonical(key), |(_, name)| name);
+    all().find(|known| *known == name)
+}
+
 /// All canonical names.
 pub(super) fn all() -> impl Iterator<Item = &'static str> {
     CONSUMER_ONLY.into_iter().chain(PRODUCER_ONLY).chain(BOTH)
@@ -31,6 +37,48 @@ const ALIASES: [(&str, &str); 11] = [
     ("sasl.oauthbearer.client.credentials.client.id", "sasl.oauthbearer.client.id"),
     ("sasl.oauthbearer.client.credentials.client.secret", "sasl.oauthbearer.client.secret"),
 ];
+
+/// What other programs call a property.
+const ELSEWHERE: [(&str, &str); 10] = [
+    ("bootstrap_servers", "bootstrap.servers"),
+    ("brokers", "bootstrap.servers"),
+    ("buffer.memory", "queue.buffering.max.kbytes"),
+    ("fetch.max.wait.ms", "fetch.wait.max.ms"),
+    ("max.request.size", "message.max.bytes"),
+    ("partitioner.class", "partitioner"),
+    ("receive.buffer.bytes", "socket.receive.buffer.bytes"),
+    ("seed_brokers", "bootstrap.servers"),
+    ("send.buffer.bytes", "socket.send.buffer.bytes"),
+    ("servers", "bootstrap.servers"),
+];
+
+/// What the Java clients have properties for and librdkafka has not, and what to do in their place.
+const JAVA: [(&str, &str); 13] = [
+    ("default.api.timeout.ms", "leave it out: brokers that do not answer are waited for"),
+    ("interceptor.classes", "leave it out: only clients in Java have it"),
+    ("key.deserializer", "leave it out: what a key is in the input is said by `key` under `input`"),
+    ("key.serializer", "leave it out: what a key is in an output is said by `key` under the output"),
+    ("max.block.ms", "leave it out: brokers that do not answer are waited for"),
+    ("max.poll.records", "use `max_records` under `batch`"),
+    ("sasl.jaas.config", "use sasl.mechanism, sasl.username and sasl.password"),
+    ("schema.registry.url", "use `schema_registry: { url: ... }`, at the top level of the file"),
+    ("ssl.keystore.type", "leave it out: ssl.keystore.location is PKCS #12, and PEM has ssl.certificate.location"),
+    ("ssl.truststore.location", "use ssl.ca.location with the certificates of the authorities as PEM"),
+    ("ssl.truststore.password", "leave it out: ssl.ca.location is PEM, which has no password"),
+    ("value.deserializer", "leave it out: what a value is in the input is said by `value` under `input`"),
+    ("value.serializer", "leave it out: what a value is in an output is said by `value` under the output"),
+];
+
+/// What to do in place of a property that librdkafka does not have, where another program calls it so.
+pub(super) fn instead(name: &str) -> Option<String> {
+    let java = JAVA.iter().find(|(java, _)| *java == name).map(|(_, instead)| (*instead).to_owned());
+    java.or_else(|| meant(name).map(|meant| format!("write {meant}")))
+}
+
+/// Whether librdkafka lacks a property that clients in Java have.
+pub(super) fn is_of_java(name: &str) -> bool {
+    JAVA.iter().any(|(java, _)| *java == name)
+}
 
 /// Properties whose value is a file or a folder.
 pub(super) const PATHS: [&str; 11] = [
@@ -233,6 +281,17 @@ mod tests {
     fn librdkafka_knows_every_name() {
         for name in all().chain(ALIASES.iter().map(|(alias, _)| *alias)) {
             assert_ne!(check(name, "1"), Err(Flaw::Unknown), "{name}");
+        }
+    }
+
+    #[test]
+    fn names_of_other_programs_lead_to_names_and_are_none() {
+        for (other, name) in ELSEWHERE {
+            assert_eq!(meant(other), Some(name));
+            assert_eq!(check(other, "1"), Err(Flaw::Unknown), "{other}");
+        }
+        for (java, _) in JAVA {
+            assert_ne!(check(java, "1"), Ok(()), "{java}");
         }
     }
 

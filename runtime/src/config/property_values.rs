@@ -9,7 +9,7 @@ use ureq::http::Uri;
 
 use super::addresses;
 use super::error::{did_you_mean, one_of};
-use super::native::sasl_mechanisms;
+use super::native::{self, Flaw, sasl_mechanisms};
 use super::property_names::{PATHS, spellings};
 use crate::kafka::oidc;
 
@@ -139,6 +139,33 @@ fn file(path: &Path) -> Option<WrongValue> {
     })
 }
 
+/// What is wrong with a value that begins as a number and goes on: librdkafka takes the beginning, so that `1s` of a
+/// property in milliseconds is one.
+pub(super) fn number_with_more(name: &str, value: &str) -> Option<WrongValue> {
+    let value = value.trim();
+    let begins_as_number = value.trim_start_matches(['-', '+', '.']).starts_with(|c: char| c.is_ascii_digit());
+    if !begins_as_number || value.parse::<f64>().is_ok() || !is_number(name) {
+        return None;
+    }
+    let wrong = WrongValue::new("is not a number");
+    Some(match name.rsplit('.').next() {
+        Some("ms") => wrong.with_help("write the milliseconds alone: 500"),
+        Some("bytes") => wrong.with_help("write the bytes alone: 1048576"),
+        Some("kbytes") => wrong.with_help("write the KiB alone: 1024"),
+        _ => wrong,
+    })
+}
+
+/// Whether a property is a number, which librdkafka tells by what it says of something that is none.
+fn is_number(name: &str) -> bool {
+    let Err(Flaw::Invalid(reason)) = native::check(name, "x") else { return false };
+    is_about_a_number(&reason)
+}
+
+fn is_about_a_number(reason: &str) -> bool {
+    reason.starts_with("Invalid value for configuration property") && reason.ends_with('"')
+}
+
 /// librdkafka's reason for a wrong value in other words, to follow how the value is shown. Where there are none, its
 /// own, which may hold the value, with the property's name as it is written; none where `is_hidden`.
 pub(super) fn reworded(name: &str, written: &str, reason: &str, is_hidden: bool) -> String {
@@ -159,9 +186,7 @@ pub(super) fn reworded(name: &str, written: &str, reason: &str, is_hidden: bool)
     if reason.starts_with("Internal property") || reason.contains("must be set through dedicated") {
         return "cannot be set in a file: leave this property out".to_owned();
     }
-    if reason.starts_with("Invalid value for configuration property") && reason.ends_with('"')
-        || reason.contains("cannot be set to empty value")
-    {
+    if is_about_a_number(reason) || reason.contains("cannot be set to empty value") {
         return "is not a number".to_owned();
     }
     if is_hidden {
@@ -172,6 +197,18 @@ pub(super) fn reworded(name: &str, written: &str, reason: &str, is_hidden: bool)
         reason = reason.replace(&format!("\"{spelling}\""), &format!("\"{written}\""));
     }
     format!("is refused by librdkafka: {reason}")
+}
+
+/// librdkafka's reason for properties that do not fit together, in other words where it hands on OpenSSL's.
+pub(super) fn reworded_together(reason: &str) -> String {
+    let Some((name, openssl)) = reason.split_once(" failed: error:") else { return reason.to_owned() };
+    let holds_no = match name.rsplit(' ').next().unwrap_or(name) {
+        "ssl.ca.location" | "ssl.certificate.location" => "the file holds no certificate in PEM form",
+        "ssl.key.location" => "the file holds no private key in PEM form, or `ssl.key.password` is another's",
+        "ssl.keystore.location" => "the file is no PKCS #12 keystore, or `ssl.keystore.password` is another's",
+        _ => return reason.to_owned(),
+    };
+    format!("{name}: {holds_no} (OpenSSL: {openssl})")
 }
 
 /// What a build lacks, in words that a user knows.
@@ -205,6 +242,32 @@ mod tests {
             }
             assert!(oidc::is_ours(name) || check(name, "nonsense").is_err(), "{name}");
         }
+    }
+
+    #[test]
+    fn a_number_with_a_unit_is_not_cut_to_its_number() {
+        for (name, value) in [("linger.ms", "1s"), ("queue.buffering.max.kbytes", "16MB"), ("log_level", "6 or 7")] {
+            assert_eq!(check(name, value), Ok(()), "{name}: librdkafka takes the beginning");
+            assert_eq!(number_with_more(name, value).unwrap().message, "is not a number", "{name}");
+        }
+        for (name, value) in [
+            ("linger.ms", "0.5"),
+            ("socket.timeout.ms", "1000"),
+            ("statistics.interval.ms", " 5 "),
+            ("client.id", "1s"),
+            ("sasl.password", "4711x"),
+            ("acks", "all"),
+            ("broker.version.fallback", "0.10.0"),
+        ] {
+            assert_eq!(number_with_more(name, value), None, "{name}: {value}");
+        }
+    }
+
+    #[test]
+    fn what_openssl_says_of_a_file_is_put_in_words() {
+        let said = reworded_together("ssl.certificate.location failed: error:0A080009:SSL routines::PEM lib");
+        assert!(said.starts_with("ssl.certificate.location: the file holds no certificate in PEM form (OpenSSL: "));
+        assert_eq!(reworded_together("ssl.cipher.suites failed: error:1"), "ssl.cipher.suites failed: error:1");
     }
 
     #[test]

@@ -118,8 +118,10 @@ fn unit_for(text: &str) -> Option<String> {
     if number <= 0.0 || !number.is_finite() {
         return None;
     }
-    let unit = if number < MANY_SECONDS { "s" } else { "ms" };
-    Some(format!("add a unit, such as {text}{unit}"))
+    Some(match number < MANY_SECONDS {
+        true => format!("add a unit, such as {text}s, or {text}ms"),
+        false => format!("add a unit, such as {text}ms"),
+    })
 }
 
 /// A number of bytes.
@@ -225,7 +227,7 @@ mod tests {
         for text in ["", "5", "-1s", "1mo", "s", "99999999999999999999s"] {
             assert!(Duration::from_text(text).is_err(), "{text}");
         }
-        for (text, with_unit) in [("30", "30s"), ("5000", "5000ms"), ("1.5", "1.5s")] {
+        for (text, with_unit) in [("30", "30s, or 30ms"), ("5000", "5000ms"), ("1.5", "1.5s, or 1.5ms")] {
             let help = Duration::from_text(text).unwrap_err().help.unwrap();
             assert_eq!(help, format!("add a unit, such as {with_unit}"));
         }

@@ -5,6 +5,7 @@ use serde_yaml::granit_parser::ErrorKind;
 use serde_yaml::{Error, ExternalMessageSource, Options};
 
 use super::error::{Diagnostic, Errors, Position, Source, did_you_mean, one_of};
+use super::property_names;
 
 /// What a file is, for what is said of one that is none, and how much may be in it.
 pub(crate) struct Kind {
@@ -28,6 +29,12 @@ pub(super) const PIPELINE: Kind =
 const TESTS: &str = "cases";
 /// What a list is called.
 const LIST: &str = "a list";
+/// What stands for one thing is called.
+const SINGLE_VALUE: &str = "a single value, not a list or a mapping";
+/// Properties that are lists, which have commas.
+const LISTS: [&str; 4] = ["bootstrap.servers", "debug", "partition.assignment.strategy", "ssl.cipher.suites"];
+/// Sections that are often put under `kafka`.
+const CLIENTS: [&str; 2] = ["consumer", "producer"];
 
 /// What other programs call our keys.
 const SYNONYMS: [(&str, &str); 21] = [
@@ -185,17 +192,39 @@ fn describe(error: &Error, source: &Source<'_>, kind: &Kind, at: Position) -> Di
 /// A value of another shape than its key's: `expected` is serde's or the parser's word for that.
 fn wrong_shape(source: &Source<'_>, kind: &Kind, at: Position, expected: &str) -> Diagnostic {
     let expected = plain_words(expected);
-    let Some(key) = key_before(source.text(), at) else {
+    if expected == SINGLE_VALUE && kind.file == PIPELINE.file {
+        return no_single_value(source, at);
+    }
+    let Some(key) = key_before(source.text(), at).or_else(|| key_at(source.text(), at)) else {
         let found = source.diagnostic(at, format!("expected {expected}"));
         let is_whole_file = first_line(source.text()) == Some(at);
         return found.with_help_if(is_whole_file.then(|| format!("a {} begins with `{}`", kind.holds, kind.begins)));
     };
     let help = match EXAMPLES.iter().find(|(name, _)| *name == key) {
+        Some((_, example)) if expected.starts_with("off ") => Some(format!("write {key}: off, or {key}: {example}")),
         Some((_, example)) => Some(format!("write {key}: {example}")),
         None if expected == LIST => Some(format!("write {key}: [...]")),
         None => None,
     };
     source.diagnostic(at, format!("{key}: expected {expected}")).with_help_if(help)
+}
+
+/// A list or a mapping in place of a single value: above all librdkafka's properties, whose names have dots in place of
+/// levels, and whose lists have commas.
+fn no_single_value(source: &Source<'_>, at: Position) -> Diagnostic {
+    let Some(key) = key_before(source.text(), at).or_else(|| key_above(source.text(), at)) else {
+        return source.diagnostic(at, format!("expected {SINGLE_VALUE}"));
+    };
+    let help = if CLIENTS.contains(&key) {
+        Some(format!("`{key}:` stands beside `kafka:`, at the top level of the file"))
+    } else if let Some(name) = property_names::meant(key).filter(|name| LISTS.contains(name)) {
+        Some(format!("write one value, with commas between its parts: {name}: A,B"))
+    } else if property_names::all().any(|name| name.strip_prefix(key).is_some_and(|rest| rest.starts_with('.'))) {
+        Some(format!("write a property with its whole name: {key}.NAME: VALUE"))
+    } else {
+        None
+    };
+    source.diagnostic(at, format!("{key}: expected {SINGLE_VALUE}")).with_help_if(help)
 }
 
 /// The first tab from a place on: a value that goes on in the next line is where its parser stands.
@@ -211,8 +240,26 @@ fn key_before(text: &str, at: Position) -> Option<&str> {
     let end = line.char_indices().nth(at.column.checked_sub(1)?).map_or(line.len(), |(byte, _)| byte);
     let key = line[..end].trim_end().strip_suffix(':')?;
     let begin = key.rfind([' ', '{', ',', '[', '\t']).map_or(0, |byte| byte + 1);
-    Some(&key[begin..])
-        .filter(|key| !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c)))
+    Some(&key[begin..]).filter(|key| is_key(key))
+}
+
+/// The key at a place: where a parser is told the shape of a value only when it has read the key.
+fn key_at(text: &str, at: Position) -> Option<&str> {
+    let line = text.lines().nth(at.line.checked_sub(1)?)?;
+    let (begin, _) = line.char_indices().nth(at.column.checked_sub(1)?)?;
+    let (key, _) = line[begin..].split_once(':')?;
+    Some(key).filter(|key| is_key(key))
+}
+
+/// The key of the block that begins at a place: it is alone on the line above.
+fn key_above(text: &str, at: Position) -> Option<&str> {
+    let above = text.lines().take(at.line.saturating_sub(1)).map(str::trim);
+    let key = above.filter(|line| !line.is_empty() && !line.starts_with('#')).last()?.strip_suffix(':')?;
+    Some(key).filter(|key| is_key(key))
+}
+
+fn is_key(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
 }
 
 /// Where the content of a file begins.
@@ -234,7 +281,7 @@ fn is_blank(text: &str) -> bool {
 /// What serde and the parser call the things that YAML has.
 fn plain_words(expected: &str) -> &str {
     match expected {
-        "string scalar" | "scalar" => "a single value, not a list or a mapping",
+        "string scalar" | "scalar" => SINGLE_VALUE,
         "sequence start" => LIST,
         "mapping start" => "a mapping (keys and values)",
         other if other.starts_with("struct ") => "a mapping (keys and values)",

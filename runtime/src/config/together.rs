@@ -46,7 +46,8 @@ struct Member<'p> {
 impl<'p> Member<'p> {
     fn new(plan: &'p Plan) -> Member<'p> {
         let setting = |name: &str| plan.consumer.get(name).map(String::as_str).unwrap_or_default();
-        let brokers = addresses::parse(setting("bootstrap.servers"), setting("security.protocol")).unwrap_or_default();
+        let protocol = plan.consumer.get("security.protocol").map_or("plaintext", String::as_str);
+        let brokers = addresses::parse(setting("bootstrap.servers"), protocol).unwrap_or_default();
         let patterns = plan.input.topics.iter().filter(|topic| topic.starts_with('^'));
         let patterns = patterns.filter_map(|pattern| TopicPattern::new(pattern).ok()).collect();
         Member { plan, brokers: brokers.into_iter().collect(), patterns }
@@ -185,6 +186,8 @@ mod tests {
         assert!(
             checked(&[("a.yaml", &a), ("g.yaml", &named)]).unwrap_err().starts_with("g.yaml:1:7: the consumer group")
         );
+        let with_protocol = text("b", "PLAINTEXT://K2", "{ topics: [y], group: g }", "o");
+        assert!(checked(&[("a.yaml", &a), ("b.yaml", &with_protocol)]).unwrap_err().starts_with("b.yaml:3:30: "));
         let elsewhere = text("b", "other", "{ topics: [y], group: g }", "o");
         assert_eq!(checked(&[("a.yaml", &a), ("b.yaml", &elsewhere)]), Ok(()));
     }

@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::restart::Restarts;
+use super::status::Standstill;
 use super::{OnFailure, Reloaded, status};
 use crate::admin::Entry;
 use crate::counters::PipelineCounters;
@@ -41,6 +42,7 @@ struct Member {
     restarts: Restarts,
     // What it runs, or is to run.
     ready: Ready,
+    standstill: Standstill,
 }
 
 enum State {
@@ -100,7 +102,7 @@ impl Fleet {
         };
         let pipeline = Pipeline::start(clients, plan, plugins, counters.clone(), view.clone(), on_end)?;
         let state = State::Running(pipeline, Instant::now());
-        self.members.insert(name, Member { counters, view, state, restarts, ready });
+        self.members.insert(name, Member { counters, view, state, restarts, ready, standstill: Standstill::default() });
         Ok(())
     }
 
@@ -221,7 +223,7 @@ impl Fleet {
 
     fn apply(&mut self, ready: Ready) -> anyhow::Result<()> {
         let name = ready.plan.name.clone();
-        match self.members.get(&name) {
+        match self.members.get_mut(&name) {
             None => {
                 tracing::info!(target: "daemon", pipeline = %name, "new: starting");
                 self.start(ready)
@@ -230,6 +232,8 @@ impl Fleet {
                 State::Running(..) if ready.means_the_same_as(&member.ready) => {
                     tracing::info!(target: "daemon", pipeline = %name, "unchanged");
                     member.counters.reloads("unchanged").add(1);
+                    // The file may be called otherwise, and have other places.
+                    member.ready.plan = ready.plan;
                     Ok(())
                 }
                 State::Running(..) | State::Draining(..) => {
@@ -340,13 +344,16 @@ impl Fleet {
     }
 
     /// Logs a status line for each pipeline, and asks each to publish how it stands for the next time.
-    pub(super) fn log_status(&self) {
-        for (name, member) in &self.members {
+    pub(super) fn log_status(&mut self) {
+        let now = Instant::now();
+        for (name, member) in &mut self.members {
             if let Some(pipeline) = member.pipeline() {
                 pipeline.handle().refresh(|| {});
             }
             if member.pipeline().is_some() || matches!(member.state, State::Waiting(_)) {
-                status::log(name, &member.view.get(), &member.counters.totals());
+                let (view, totals) = (member.view.get(), member.counters.totals());
+                status::log(name, &view, &totals);
+                member.standstill.look(name, &view, &totals, now);
             }
         }
     }

@@ -17,18 +17,27 @@ impl ReadyFile {
         ReadyFile { path, is_there: false }
     }
 
-    /// Writes or removes it, where that is not so already.
+    /// Writes or removes it, where that is not so already. What somebody else has removed, as those do who tidy up
+    /// `/tmp`, is written again where that is possible.
     ///
     /// # Errors
     /// The file cannot be written or removed.
     pub(super) fn set(&mut self, is_ready: bool) -> anyhow::Result<()> {
         if is_ready == self.is_there {
+            if is_ready && !self.path.exists() {
+                // It was there: whoever waited for it has seen it.
+                let _ = self.write();
+            }
             return Ok(());
         }
-        let changed = if is_ready { std::fs::write(&self.path, "ready\n") } else { self.remove() };
+        let changed = if is_ready { self.write() } else { self.remove() };
         changed.with_context(|| format!("--ready-file {}", self.path.display()))?;
         self.is_there = is_ready;
         Ok(())
+    }
+
+    fn write(&self) -> io::Result<()> {
+        std::fs::write(&self.path, "ready\n")
     }
 
     fn remove(&self) -> io::Result<()> {
@@ -53,6 +62,9 @@ mod tests {
             file.set(is_ready).unwrap();
             assert_eq!(path.exists(), is_ready);
         }
+        std::fs::remove_file(&path).unwrap();
+        file.set(true).unwrap();
+        assert!(path.exists(), "it is written again");
         std::fs::remove_file(&path).unwrap();
         file.set(false).unwrap();
         let mut nowhere = ReadyFile::new(dir.path().join("no/ready"));

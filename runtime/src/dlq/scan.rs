@@ -59,8 +59,7 @@ impl Scan {
     pub fn new(plan: &Plan, topic: &str) -> anyhow::Result<Scan> {
         let reader = Reader::new::<()>(&Librdkafka, &plan.name, &plan.consumer, topic, Ends::Committed)?;
         let servers = &plan.consumer["bootstrap.servers"];
-        let extents = reader.extents().with_context(|| format!("asking {servers} for the dead-letter topic"))?;
-        let Some(extents) = extents else {
+        let Some(extents) = reader.extents()? else {
             bail!("the dead-letter topic \"{topic}\" does not exist on {servers}, or may not be read");
         };
         Ok(Scan { reader, topic: topic.to_owned(), extents, progress: Some(ReadProgress::new()) })

@@ -13,7 +13,7 @@ use crate::dlq::headers::{DeadLetterHeaders, NotALetter, strip};
 use crate::dlq::select::{At, Input};
 use crate::kafka::librdkafka::Librdkafka;
 use crate::kafka::reader::{Ends, Extent, Next, Reader};
-use crate::kafka::{ErrorKind, Fetched, FetchedRecord, Kafka, KafkaError, StartPosition, TopicPartition};
+use crate::kafka::{Fetched, FetchedRecord, Kafka, KafkaError, StartPosition, TopicPartition};
 use crate::record_text::DevRecord;
 use crate::sink::receipt::Receipt;
 
@@ -132,13 +132,7 @@ fn read<T>(
 ) -> Result<BTreeMap<At, T>, FetchError> {
     let mut reader = Reader::new::<()>(&Librdkafka, &plan.name, &plan.consumer, topic, Ends::Committed)?;
     let servers = plan.consumer.get("bootstrap.servers").map(String::as_str).unwrap_or_default();
-    let held = reader.extents().map_err(|error| match error.kind {
-        ErrorKind::Unavailable | ErrorKind::TimedOut => {
-            FetchError::Kafka(error.about(&format!("no broker answers at {servers}")))
-        }
-        _ => FetchError::Kafka(error),
-    })?;
-    let Some(held) = held else {
+    let Some(held) = reader.extents()? else {
         return Err(FetchError::NotThere(format!("topic \"{topic}\" does not exist on {servers}, or may not be read")));
     };
     for at in places {

@@ -72,6 +72,9 @@ pub enum TopicError {
         /// The endpoint, and what it says.
         cause: String,
     },
+    /// There is no such topic: a broker that was just told of it may say so for a moment.
+    #[error("{0}")]
+    Missing(String),
     /// The topic itself.
     #[error("{0}")]
     Topic(String),
@@ -82,7 +85,7 @@ impl TopicError {
     pub fn is_absence(&self) -> bool {
         match self {
             TopicError::NoBroker { .. } | TopicError::Login { .. } | TopicError::NoToken { .. } => true,
-            TopicError::Topic(_) => false,
+            TopicError::Missing(_) | TopicError::Topic(_) => false,
         }
     }
 }

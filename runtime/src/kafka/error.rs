@@ -132,6 +132,30 @@ impl KafkaError {
     pub fn about(self, subject: &str) -> KafkaError {
         KafkaError { text: format!("{subject}: {}", self.text), ..self }
     }
+
+    /// Returns the error in words that say what to do, where it is that no broker answers at `servers`.
+    #[must_use]
+    pub fn asked_of(self, servers: &str) -> KafkaError {
+        match self.kind {
+            ErrorKind::Unavailable | ErrorKind::TimedOut => {
+                let text = format!("no broker answers at {servers}: check `bootstrap.servers` and the network");
+                KafkaError { text, ..self }
+            }
+            _ => self,
+        }
+    }
+
+    /// Returns the error as one of a record that was to be written to a topic.
+    #[must_use]
+    pub fn of_output(self, topic: &str) -> KafkaError {
+        let text = match self.kind {
+            ErrorKind::UnknownTopic => {
+                format!("topic \"{topic}\" does not exist any more, or has fewer partitions: {}", self.text)
+            }
+            _ => format!("topic \"{topic}\": {}", self.text),
+        };
+        KafkaError { text, ..self }
+    }
 }
 
 /// Why a call for a transaction failed, by what has to come next.

@@ -104,6 +104,7 @@ pub struct Reader {
     // Knows the ends, where the other is told of nearer ones.
     asked: Option<Box<dyn PartitionReader>>,
     topic: Arc<str>,
+    servers: String,
     // What is still to be read.
     open: Vec<Extent>,
     moved: Instant,
@@ -149,6 +150,7 @@ impl Reader {
             client,
             asked,
             topic: topic.into(),
+            servers: properties.remove("bootstrap.servers").unwrap_or_default(),
             open: Vec::new(),
             moved,
             lookout,
@@ -162,7 +164,10 @@ impl Reader {
     /// # Errors
     /// The broker's, or no answer in time.
     pub fn extents(&self) -> Result<Option<Vec<Extent>>, KafkaError> {
-        let about = |error: KafkaError| error.about(&format!("topic \"{}\"", self.topic));
+        let about = |error: KafkaError| match error.kind {
+            ErrorKind::Unavailable | ErrorKind::TimedOut => error.asked_of(&self.servers),
+            _ => error.about(&format!("topic \"{}\"", self.topic)),
+        };
         let asked = self.asked.as_ref().unwrap_or(&self.client);
         let count = asked.partition_count(&self.topic, ANSWER_TIMEOUT).map_err(about)?;
         let extent = |partition| {

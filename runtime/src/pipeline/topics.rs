@@ -16,6 +16,8 @@ use crate::view::ViewCell;
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long to wait before they are asked again; also how late a stop is noticed then.
 const RETRY_WAIT: Duration = Duration::from_millis(500);
+/// How long a topic that was just created may be unknown to the broker that is asked.
+const SETTLES_WITHIN: Duration = Duration::from_secs(3);
 /// How often it is logged that no broker answers.
 const COMPLAINT_INTERVAL: Duration = Duration::from_secs(30);
 /// What a dead letter's own headers may take.
@@ -53,12 +55,25 @@ pub(super) fn wait_for_topics(
     events: &Receiver<Event>,
     view: &ViewCell,
 ) -> Result<Option<Topics>, PipelineError> {
-    let mut said = None;
+    let (mut said, mut missing_since) = (None, None);
     loop {
         view.turn();
         match topics(kafka, plan) {
             Ok(topics) => return Ok(Some(topics)),
             Err(error @ TopicError::Topic(_)) => return Err(PipelineError::Topic(error.to_string())),
+            Err(error @ TopicError::Missing(_)) => {
+                let now = rt::now();
+                if missing_since.is_none() {
+                    let seconds = SETTLES_WITHIN.as_secs();
+                    tracing::info!(
+                        target: "pipeline", pipeline = %plan.name,
+                        "a topic is not known yet, which is asked again for {seconds} s: {error}"
+                    );
+                }
+                if now - *missing_since.get_or_insert(now) >= SETTLES_WITHIN {
+                    return Err(PipelineError::Topic(error.to_string()));
+                }
+            }
             Err(error) => {
                 if said.is_none_or(|at| rt::now() - at > COMPLAINT_INTERVAL) {
                     tracing::warn!(target: "pipeline", pipeline = %plan.name, "{error}: trying on");

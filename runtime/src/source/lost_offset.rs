@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::action::{Action, Actions};
 use super::intake::Intake;
@@ -12,7 +12,11 @@ use super::question::{ASK_AGAIN, Question};
 use crate::batch::Offset;
 use crate::config::plan::OnLostOffset;
 use crate::error::PipelineError;
-use crate::kafka::{KafkaError, TopicPartition};
+use crate::kafka::{ErrorKind, KafkaError, TopicPartition};
+
+/// When it is asked again of a partition that does not exist: its topic may have been created again with fewer of them,
+/// and the group not have noticed.
+const GONE_AGAIN: Duration = Duration::from_secs(10);
 
 /// Asks what the log holds, and goes on as `on_lost_offset` says.
 pub struct LostOffsets {
@@ -83,7 +87,7 @@ impl LostOffsets {
                     target: "source", pipeline = %self.pipeline, topic = %at.topic, partition = at.partition.0,
                     "the offset to read next is out of range, and what the log holds is not known: {error}; asking again"
                 );
-                State::AskAgain(now + ASK_AGAIN)
+                State::AskAgain(now + if error.kind == ErrorKind::UnknownTopic { GONE_AGAIN } else { ASK_AGAIN })
             }
         };
     }
@@ -199,6 +203,24 @@ mod tests {
         let mut lost = LostOffsets::new("p".into(), OnLostOffset::Stop);
         lost.step(rt::now(), true, &mut partitions, &intake(1).0, &mut actions);
         assert!(actions.is_empty());
+    }
+
+    #[test]
+    fn a_partition_that_is_gone_is_not_asked_for_all_the_time() {
+        let (mut partitions, now, (intake, _workers)) = (out_of_range(true), rt::now(), intake(1));
+        let mut lost = LostOffsets::new("p".into(), OnLostOffset::Stop);
+        let mut asks = |lost: &mut LostOffsets, now| {
+            let mut actions = Actions::new();
+            lost.step(now, true, &mut partitions, &intake, &mut actions);
+            !words(&mut actions).is_empty()
+        };
+        assert!(asks(&mut lost, now));
+        let generation = lost.asked[&at(0)].0;
+        lost.on_watermarks(&at(0), generation, Err(KafkaError::new(ErrorKind::UnknownTopic, "gone")), now);
+        assert!(!asks(&mut lost, now + ASK_AGAIN));
+        assert!(asks(&mut lost, now + GONE_AGAIN));
+        lost.on_watermarks(&at(0), generation, Err(KafkaError::timed_out("it")), now);
+        assert!(asks(&mut lost, now + ASK_AGAIN));
     }
 
     #[test]

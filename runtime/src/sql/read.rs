@@ -77,8 +77,7 @@ impl Read<'_> {
         let mut topics = Vec::new();
         for name in self.names()? {
             let reader = Reader::new::<()>(&Librdkafka, &self.plan.name, &self.plan.consumer, &name, Ends::Committed)?;
-            let extents = reader.extents().with_context(|| format!("asking {} for the topic", self.servers()))?;
-            let extents = extents.with_context(|| {
+            let extents = reader.extents()?.with_context(|| {
                 format!("the topic \"{name}\" does not exist on {}, or may not be read", self.servers())
             })?;
             topics.push((name, reader, extents));
@@ -125,9 +124,7 @@ impl Read<'_> {
             return Ok(self.table.topics.clone());
         }
         let reader = Kafka::<()>::reader(&Librdkafka, &self.plan.name, &self.plan.consumer)?;
-        let mut all = reader
-            .topics(ANSWER_TIMEOUT)
-            .with_context(|| format!("no broker answers at {}: check `bootstrap.servers`", self.servers()))?;
+        let mut all = reader.topics(ANSWER_TIMEOUT).map_err(|error| error.asked_of(self.servers()))?;
         reader.close(POLL);
         all.sort();
         let mut names: Vec<String> = Vec::new();

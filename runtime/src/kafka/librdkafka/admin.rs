@@ -47,7 +47,7 @@ impl NativeAdmin {
 
     fn create_topic(&self, role: &str, name: &str, create: Option<&Create>) -> Result<(), TopicError> {
         let Some(Create { partitions, replication, max_message_bytes, compacted }) = create else {
-            return Err(TopicError::Topic(format!(
+            return Err(TopicError::Missing(format!(
                 "topic \"{name}\" ({role}) does not exist: create it, or let the pipeline do so with \
                  `create: {{ partitions: 4, replication: 3 }}` beside its name"
             )));
@@ -122,7 +122,10 @@ impl NativeAdmin {
 
 impl TopicAdmin for NativeAdmin {
     fn ensure_topic(&self, role: &str, name: &str, create: Option<&Create>) -> Result<(), TopicError> {
-        use RDKafkaRespErr::{RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC, RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART};
+        use RDKafkaRespErr::{
+            RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC, RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE,
+            RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART,
+        };
         let metadata = self.client.inner().fetch_metadata(Some(name), self.timeout);
         let metadata = metadata.map_err(|error| self.no_broker(&error))?;
         match metadata.topics().first().and_then(|topic| topic.error()) {
@@ -131,7 +134,10 @@ impl TopicAdmin for NativeAdmin {
                 self.create_topic(role, name, create)
             }
             Some(code) => {
-                Err(TopicError::Topic(format!("topic \"{name}\" ({role}): {}", RDKafkaErrorCode::from(code))))
+                let message = format!("topic \"{name}\" ({role}): {}", RDKafkaErrorCode::from(code));
+                // One that was just created has no leader yet.
+                let is_new = code == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE;
+                Err(if is_new { TopicError::Missing(message) } else { TopicError::Topic(message) })
             }
         }
     }

@@ -108,9 +108,7 @@ impl<T: Send + Sync + 'static> ProducerContext for Context<T> {
         self.reported.fetch_add(bytes as u64, Ordering::Relaxed);
         let result = match result {
             Ok(_) => Ok(()),
-            Err((error, message)) => {
-                Err(KafkaError::from(error.clone()).about(&format!("topic \"{}\"", message.topic())))
-            }
+            Err((error, message)) => Err(KafkaError::from(error.clone()).of_output(message.topic())),
         };
         (self.report)(receipt, result);
         self.room.notify();

@@ -32,7 +32,7 @@ impl TopicAdmin for SimulatedAdmin {
             return Ok(());
         }
         let Some(create) = create.copied() else {
-            return Err(TopicError::Topic(format!("topic \"{name}\" ({role}) does not exist")));
+            return Err(TopicError::Missing(format!("topic \"{name}\" ({role}) does not exist")));
         };
         let topic = name.to_owned();
         let made = ask_until(
