@@ -27,9 +27,8 @@ fn a_dead_letter_is_decoded_by_its_schema_file_and_masked() {
     let mut daemon = Daemon::run(&case.pipeline.write(&case.folder));
     // Under exactly_once markers have offsets, too.
     let offsets: Vec<i64> = case.kafka.read(&case.pipeline.dlq).0.iter().map(|stored| stored.offset).collect();
-    let one = |number: usize| {
-        daemon.get(&format!("pipelines/{}/dead-letters/0/{}", case.pipeline.name, offsets[number]))
-    };
+    let one =
+        |number: usize| daemon.get(&format!("pipelines/{}/dead-letters/0/{}", case.pipeline.name, offsets[number]));
     let letter = one(0);
     let decoded = &letter["decoded_value"];
     assert_eq!((&decoded["format"], &decoded["error"]), (&json!("avro"), &Value::Null), "{letter}");
