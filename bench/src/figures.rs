@@ -23,6 +23,11 @@ impl Rounds {
         self.0.push(figure);
     }
 
+    /// The same; none where there was no round.
+    pub fn any_figure(&self) -> Option<Figure> {
+        (!self.0.is_empty()).then(|| self.figure())
+    }
+
     /// What is said of them.
     ///
     /// # Panics

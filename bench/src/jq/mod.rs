@@ -58,7 +58,8 @@ struct Line<'a> {
     rounds: u32,
     plugin_ns_per_record: Figure,
     jq_ns_per_record: Figure,
-    jaq_ns_per_record: Figure,
+    /// None where jaq cannot run it.
+    jaq_ns_per_record: Option<Figure>,
     ratio: f64,
 }
 
@@ -89,8 +90,10 @@ pub fn run(options: &Options) -> Result<Report> {
             for (other, rounds) in OTHERS.iter().zip(&mut measured.others) {
                 // Without what its start costs.
                 let start = other.time(measured.program, nothing.path())?;
-                let spent = other.time(measured.program, many.path())?.saturating_sub(start);
-                rounds.push(spent.as_nanos() as f64 / options.records as f64);
+                let spent = other.time(measured.program, many.path())?;
+                if let Some((start, spent)) = start.zip(spent) {
+                    rounds.push(spent.saturating_sub(start).as_nanos() as f64 / options.records as f64);
+                }
             }
         }
     }
@@ -141,7 +144,8 @@ fn report(programs: &[Measured], options: &Options, versions: &[String]) -> Resu
     let mut ratios = Rounds::default();
     for measured in programs {
         let plugin = measured.plugin.plugin.figure();
-        let [jq, jaq] = [&measured.others[0], &measured.others[1]].map(Rounds::figure);
+        let jq = measured.others[0].any_figure().with_context(|| format!("jq fails on {}", measured.program))?;
+        let jaq = measured.others[1].any_figure();
         let ratio = plugin.median / jq.median;
         ratios.push(ratio);
         report.log.line(&Line {
@@ -154,7 +158,8 @@ fn report(programs: &[Measured], options: &Options, versions: &[String]) -> Resu
             ratio,
         })?;
         let mut row = vec![format!("`{}`", measured.program.replace('|', "\\|"))];
-        row.extend([plugin, jq, jaq].map(|figure| format!("{:.0}", figure.median)));
+        let text = |figure: Figure| format!("{:.0}", figure.median);
+        row.extend([text(plugin), text(jq), jaq.map_or("fails".to_owned(), text)]);
         row.push(format!("{ratio:.2}"));
         report.table.row(row);
     }

@@ -49,16 +49,15 @@ impl Other {
         text.lines().map(|line| Ok(serde_json::from_str(line)?)).collect()
     }
 
-    /// Processor time that it takes for a file.
+    /// Processor time that it takes for a file; none where it cannot run the program.
     ///
     /// # Errors
-    /// It fails.
-    pub fn time(self, program: &str, input: &Path) -> Result<Duration> {
+    /// It cannot be started.
+    pub fn time(self, program: &str, input: &Path) -> Result<Option<Duration>> {
         let child = self.command(program, input)?.stdout(Stdio::null()).spawn()?;
         loop {
             if let Some((status, usage)) = reap(&child)? {
-                ensure!(status == 0, "{} fails on {program}", self.name);
-                return Ok(usage.total());
+                return Ok((status == 0).then(|| usage.total()));
             }
             std::thread::sleep(Duration::from_millis(5));
         }
