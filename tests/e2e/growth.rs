@@ -133,7 +133,8 @@ fn the_first_topic_of_a_pattern_that_comes_while_it_runs_is_read_from_its_beginn
     pipeline.remove("dlq").set("input", json!({ "topics": [pattern], "start": "latest" }));
     pipeline.set_in("kafka", "topic.metadata.refresh.interval.ms", json!(500));
     let mut sluice = Sluice::run(&[&pipeline.write(&folder)]);
-    sluice.wait_until_ready();
+    // It joins the group when there is something to read.
+    sluice.wait_for_line("the start", |line| line.message() == "started");
     let fed = records(0, 100, |n| n.to_string());
     kafka.create_topic(&pipeline.input, 2, &[]);
     Feeder::new(&kafka, &[]).feed(&pipeline.input, &fed);
