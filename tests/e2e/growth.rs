@@ -123,3 +123,22 @@ fn a_topic_that_comes_to_a_pattern_is_read_from_its_beginning_with_start_latest_
     let all: Vec<Record> = while_running.into_iter().chain(while_stopped).collect();
     audit(&all, &kafka.read(&pipeline.output).records(), by_timestamp).assert_exact();
 }
+
+#[test]
+fn the_first_topic_of_a_pattern_that_comes_while_it_runs_is_read_from_its_beginning_with_start_latest_too() {
+    let (kafka, folder) = (Kafka::shared(), Folder::new());
+    let mut pipeline = Pipeline::new(&kafka, "first-of-pattern");
+    kafka.create_topic(&pipeline.output, 1, &[]);
+    let pattern = format!("^{}$", pipeline.input.replace('.', "[.]"));
+    pipeline.remove("dlq").set("input", json!({ "topics": [pattern], "start": "latest" }));
+    pipeline.set_in("kafka", "topic.metadata.refresh.interval.ms", json!(500));
+    let mut sluice = Sluice::run(&[&pipeline.write(&folder)]);
+    // It joins the group when there is something to read.
+    sluice.wait_for_line("the start", |line| line.message() == "started");
+    let fed = records(0, 100, |n| n.to_string());
+    kafka.create_topic(&pipeline.input, 2, &[]);
+    Feeder::new(&kafka, &[]).feed(&pipeline.input, &fed);
+    sluice.wait_until_caught_up(&Group::new(&kafka, &pipeline.name), &pipeline.input);
+    stop(&mut sluice);
+    audit(&fed, &kafka.read(&pipeline.output).records(), by_timestamp).assert_exact();
+}

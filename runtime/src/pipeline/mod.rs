@@ -12,7 +12,7 @@ use anyhow::Context as _;
 
 use self::formats::wait_for_formats;
 pub(crate) use self::formats::{local_schemas, registry};
-use self::topics::wait_for_topics;
+use self::topics::{subscribe, wait_for_topics};
 use self::workers::{PanicGuard, breakers, default_output, origin, plan_counters, setup, start_workers, tracer};
 use crate::config::plan::{self, Delivery, Plan};
 use crate::config::{Flaw, check_config, init_flaw};
@@ -306,13 +306,14 @@ impl<P: StartPlugin> Starting<P> {
         let (jobs, workers) = start_workers(&plan, &plugins, &context)?;
         let properties = for_queues(&plan.consumer, jobs.len());
         let mut consumer = kafka.consumer(&plan.name, &properties, jobs.len(), wakeup.clone())?;
-        consumer.subscribe(&plan.input.topics)?;
+        let existing = subscribe(&plan, &mut *consumer)?;
         let ms = (rt::now() - begun).as_millis() as u64;
         tracing::info!(target: "pipeline", pipeline = %plan.name, group = plan.input.group, started_in_ms = ms, "started");
         let source = Source::new(SourceParts {
             plan: plan.clone(),
             kafka,
             consumer,
+            existing,
             context,
             events: receiver,
             sender: Events::new(sender, wakeup),

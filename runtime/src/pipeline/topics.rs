@@ -1,11 +1,13 @@
 //! The topics of a pipeline: before it starts, those that it writes to exist or are created, and what each takes is
 //! known.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::config::plan::{self, Plan, Target};
+use crate::config::plan::{self, Plan, Start, Target};
 use crate::error::PipelineError;
-use crate::kafka::{Create, DEFAULT_MAX_MESSAGE_BYTES, Kafka, TopicError, TopicLimits};
+use crate::kafka::{Create, DEFAULT_MAX_MESSAGE_BYTES, GroupConsumer, Kafka, KafkaError, TopicError, TopicLimits};
 use crate::rt::{self, Receiver};
 use crate::sink::Known;
 use crate::sink::receipt::Receipt;
@@ -85,6 +87,23 @@ pub(super) fn wait_for_topics(
             return Ok(None);
         }
     }
+}
+
+/// Subscribes a consumer to the input. Returns the topics that were there before, where it matters which come later,
+/// with a pattern under `start: latest`; none where brokers do not say.
+///
+/// # Errors
+/// Names that the client refuses.
+pub(super) fn subscribe(
+    plan: &Plan,
+    consumer: &mut dyn GroupConsumer,
+) -> Result<Option<BTreeSet<Arc<str>>>, KafkaError> {
+    let has_pattern = plan.input.topics.iter().any(|topic| topic.starts_with('^'));
+    let is_asked = plan.input.start == Start::Latest && has_pattern;
+    let topics = if is_asked { consumer.queries().topics(ANSWER_TIMEOUT).unwrap_or_default() } else { Vec::new() };
+    consumer.subscribe(&plan.input.topics)?;
+    let names: BTreeSet<_> = topics.into_iter().map(|(name, _)| name).collect();
+    Ok((!names.is_empty()).then_some(names))
 }
 
 /// Waits until that moment; returns true, and at once, where the pipeline is told to stop. Whoever asks for anything

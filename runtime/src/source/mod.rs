@@ -38,6 +38,7 @@ mod testing;
 mod topic_ids;
 mod transactions;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -83,6 +84,8 @@ pub struct SourceParts {
     pub kafka: Arc<dyn Kafka<Receipt>>,
     /// A consumer that has subscribed, with a queue for each worker.
     pub consumer: Box<dyn GroupConsumer>,
+    /// The topics that were there when it subscribed, where that is known.
+    pub existing: Option<BTreeSet<Arc<str>>>,
     /// What the workers share.
     pub context: Arc<PipelineContext>,
     /// Everything that happens elsewhere.
@@ -135,11 +138,11 @@ pub struct Source {
 impl Source {
     /// Makes the loop.
     pub fn new(parts: SourceParts) -> Source {
-        let SourceParts { plan, kafka, consumer, context, events, sender, workers, transactions } = parts;
+        let SourceParts { plan, kafka, consumer, existing, context, events, sender, workers, transactions } = parts;
         let now = rt::now();
         let name = plan.name.clone();
         let limits = LimitReader::new(kafka.clone(), &plan, context.sink.clone());
-        let asker = Asker::new(consumer.queries(), context.sink.clone(), limits, &plan, sender.clone());
+        let asker = Asker::new(consumer.queries(), context.sink.clone(), limits, &plan, existing, sender.clone());
         let mut actions = Actions::new();
         let options = TransactionOptions {
             pipeline: name.clone(),

@@ -132,22 +132,29 @@ pub struct Asker {
     limits: LimitReader,
     topics: Arc<[String]>,
     start: FirstStart,
+    existing: Option<Arc<BTreeSet<Arc<str>>>>,
     is_embedded: bool,
     events: Events,
 }
 
 impl Asker {
     /// Asks by `queries` and by the producer of `sink`, reads what topics refuse by `limits`, and sends answers to
-    /// `events`.
+    /// `events`. `existing`: the topics that were there when the pipeline subscribed, where that is known.
     pub fn new(
         queries: Arc<dyn GroupQueries>,
         sink: Arc<Sink>,
         limits: LimitReader,
         plan: &Plan,
+        existing: Option<BTreeSet<Arc<str>>>,
         events: Events,
     ) -> Asker {
         let (topics, start, is_embedded) = (plan.input.topics.as_slice().into(), plan.input.start, plan.embedded);
-        Asker { pipeline: plan.name.clone(), queries, sink, limits, topics, start, is_embedded, events }
+        let (pipeline, existing) = (plan.name.clone(), existing.map(Arc::new));
+        Asker { pipeline, queries, sink, limits, topics, start, existing, is_embedded, events }
+    }
+
+    fn input(&self) -> InputTopics {
+        InputTopics::new(&self.topics, self.start, self.existing.clone())
     }
 
     /// Asks. One answer comes in any case; to [`Question::Starts`] one or more that together name every partition.
@@ -216,13 +223,13 @@ impl Asker {
             Ok(committed) => committed,
             Err(error) => return self.fail(Question::Starts { partitions: partitions.to_vec(), ticket }, &error),
         };
-        let (starts, first) = InputTopics::new(&self.topics, self.start).of_committed(committed, &ids);
+        let (starts, first) = self.input().of_committed(committed, &ids);
         self.send(Answer::Starts { starts, ticket });
         let share = first.len().div_ceil(ASKERS).max(1);
         for share in first.chunks(share) {
             let (asker, partitions, ids) = (self.clone(), share.to_vec(), ids.clone());
             let ask = move || {
-                let input = InputTopics::new(&asker.topics, asker.start);
+                let input = asker.input();
                 let mut first = FirstStarts::new(&*asker.queries, &input, &ids);
                 for at in partitions {
                     let start = first.of(&at);

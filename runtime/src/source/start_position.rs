@@ -26,17 +26,20 @@ pub struct InputTopics {
     names: BTreeSet<String>,
     patterns: Vec<(TopicPattern, String)>,
     start: FirstStart,
+    existing: Option<Arc<BTreeSet<Arc<str>>>>,
 }
 
 impl InputTopics {
-    /// The topics and patterns of an input.
-    pub fn new(topics: &[String], start: FirstStart) -> InputTopics {
+    /// The topics and patterns of an input; `existing` are the topics that were there when the pipeline subscribed to
+    /// them, where that is known.
+    pub fn new(topics: &[String], start: FirstStart, existing: Option<Arc<BTreeSet<Arc<str>>>>) -> InputTopics {
         let (patterns, names): (Vec<_>, Vec<_>) = topics.iter().partition(|topic| topic.starts_with('^'));
         let compile = |text: &String| Some((TopicPattern::new(text).ok()?, pattern_hash(text)));
         InputTopics {
             names: names.into_iter().cloned().collect(),
             patterns: patterns.into_iter().filter_map(compile).collect(),
             start,
+            existing,
         }
     }
 
@@ -47,6 +50,11 @@ impl InputTopics {
         }
         let found = self.patterns.iter().find(|(pattern, _)| pattern.matches(topic));
         found.map(|(pattern, hash)| (pattern, hash.as_str()))
+    }
+
+    /// Whether a topic came to a pattern after the pipeline had subscribed to that.
+    fn came_later(&self, topic: &str) -> bool {
+        self.existing.as_ref().is_some_and(|existing| !existing.contains(topic)) && self.pattern_of(topic).is_some()
     }
 
     fn note(&self, topic: &str, partitions: Option<i32>, ids: &TopicIds) -> Note {
@@ -123,7 +131,8 @@ impl<'a> FirstStarts<'a> {
         Ok(Start { position, committed: None, note, is_recreated: false })
     }
 
-    /// How many partitions the topic had when the group began with it; 0 where it came to a pattern that was read.
+    /// How many partitions the topic had when the group began with it; 0 where it came to a pattern that was read, by
+    /// the group before or by this pipeline while the pattern matched nothing yet.
     fn count_at_start(&mut self, at: &TopicPartition) -> Result<i32, KafkaError> {
         let count = self.queries.partition_count(&at.topic, ASK)?;
         let committed = committed_of(self.queries, &at.topic, count)?;
@@ -133,7 +142,7 @@ impl<'a> FirstStarts<'a> {
         if let Some(known) = noted.or(known) {
             return Ok(known);
         }
-        Ok(if self.is_of_a_read_pattern(&at.topic)? { 0 } else { count })
+        Ok(if self.input.came_later(&at.topic) || self.is_of_a_read_pattern(&at.topic)? { 0 } else { count })
     }
 
     fn is_of_a_read_pattern(&mut self, topic: &str) -> Result<bool, KafkaError> {
@@ -205,7 +214,7 @@ mod tests {
 
     fn input(topics: &[&str], start: FirstStart) -> InputTopics {
         let topics: Vec<_> = topics.iter().map(|topic| (*topic).to_owned()).collect();
-        InputTopics::new(&topics, start)
+        InputTopics::new(&topics, start, None)
     }
 
     fn committed(topic: &str, partition: i32, note: &str) -> (TopicPartition, Committed) {
@@ -224,6 +233,19 @@ mod tests {
             let start = first_start(&group, &topics, "in.a", 0);
             assert_eq!((start.position, start.note.partitions), (Some(Offset(100)), Some(2)));
         }
+    }
+
+    #[test]
+    fn the_first_topic_of_a_pattern_that_matched_none_is_read_from_its_beginning() {
+        let (group, ids) = (Group(Vec::new(), vec!["in.a", "other"]), TopicIds::new());
+        let position = |topics: &[&str], existing: &[&str]| {
+            let existing = existing.iter().map(|topic| (*topic).into()).collect();
+            let input = InputTopics { existing: Some(Arc::new(existing)), ..input(topics, FirstStart::Latest) };
+            FirstStarts::new(&group, &input, &ids).of(&TopicPartition::new("in.a", 0)).unwrap().position
+        };
+        assert_eq!(position(&["^in[.]"], &["other"]), None);
+        assert_eq!(position(&["^in[.]"], &["other", "in.a"]), Some(Offset(100)), "it was there");
+        assert_eq!(position(&["in.a"], &["other"]), Some(Offset(100)), "it is named");
     }
 
     #[test]

@@ -127,6 +127,12 @@ impl Instances {
         self.all.iter().all(|instance| matches!(instance.state, State::Down | State::Over))
     }
 
+    /// Up to when no thread of a process runs, or ran.
+    pub fn frozen_until(&self, process: Process) -> Nanos {
+        let of_it = self.all.iter().find(|instance| instance.process == process);
+        of_it.map_or(0, |instance| instance.frozen_until)
+    }
+
     /// Whether one has ended for good.
     pub fn is_any_over(&self) -> bool {
         self.all.iter().any(|instance| instance.state == State::Over)

@@ -60,6 +60,7 @@ impl SimulatedConsumer {
                 tells_end: property(properties, "enable.partition.eof", false),
                 most_queued: property(properties, "queued.min.messages", 100_000_usize).clamp(1, 1_000),
                 polled: world.now(),
+                untaken_since: None,
             };
             world.clients.consumers.insert(id, state);
             world.start_ticking(id, millis(properties, "heartbeat.interval.ms", 3_000));
@@ -139,6 +140,7 @@ impl GroupConsumer for SimulatedConsumer {
                 ConsumerEvent::Revoked { partitions, .. } => ConsumerEvent::Revoked { partitions, lost },
                 other => other,
             });
+            state.untaken_since = (!state.events.is_empty()).then(|| world.now());
             match &event {
                 Some(ConsumerEvent::Revoked { partitions, lost }) => {
                     world.trace(format_args!("client {id}: is told to give up {} (lost: {lost})", names(partitions)));

@@ -9,6 +9,7 @@ use sluicebox::rt::Wakeup;
 use crate::client::membership::Membership;
 use crate::client::toppar::{Op, Toppar};
 use crate::scheduler::{Nanos, Process};
+use crate::world;
 
 /// What the client keeps of a consumer.
 pub struct ConsumerState {
@@ -28,10 +29,13 @@ pub struct ConsumerState {
     pub(in crate::client) most_queued: usize,
     // When the application last asked for something.
     pub(in crate::client) polled: Nanos,
+    // Since when there is an event that the application has not taken, nor any other.
+    pub(in crate::client) untaken_since: Option<Nanos>,
 }
 
 impl ConsumerState {
     pub(in crate::client) fn push(&mut self, event: ConsumerEvent) {
+        self.untaken_since.get_or_insert_with(|| world::scheduler().time());
         self.events.push_back(event);
         self.wakeup.wake();
     }

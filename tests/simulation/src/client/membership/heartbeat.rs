@@ -7,8 +7,13 @@ use super::State;
 use crate::client::ClientId;
 use crate::cluster::codes;
 use crate::cluster::group::Protocol;
+use crate::network::{MS, SECOND};
 use crate::scheduler::Nanos;
 use crate::world::World;
+
+/// How long an application may leave an event of its client: it may be in the middle of a seek, which waits for up to
+/// two seconds, twice.
+const UNTAKEN: Nanos = 6 * SECOND;
 
 impl World {
     pub(in crate::client) fn start_ticking(&mut self, id: ClientId, interval: Nanos) {
@@ -22,6 +27,7 @@ impl World {
 
     /// Once in a heartbeat's interval.
     fn tick(&mut self, id: ClientId) {
+        self.check_taken(id);
         let now = self.now();
         let Some(state) = self.consumer(id) else { return };
         let polled = state.polled;
@@ -42,6 +48,20 @@ impl World {
             return;
         }
         self.beat(id);
+    }
+
+    /// Whatever else it does, the application takes events.
+    fn check_taken(&mut self, id: ClientId) {
+        let Some((process, since)) = self.consumer(id).and_then(|state| Some((state.process, state.untaken_since?)))
+        else {
+            return;
+        };
+        let since = since.max(self.instances.frozen_until(process));
+        if self.now().saturating_sub(since) > UNTAKEN + self.scheduler.stalls() {
+            let ms = (self.now() - since) / MS;
+            self.checker.violate(format!("an event of client {id} was not taken for {ms} ms"));
+            self.stop_if_violated();
+        }
     }
 
     pub(super) fn beat(&mut self, id: ClientId) {
