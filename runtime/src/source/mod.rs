@@ -200,6 +200,9 @@ impl Source {
             any = true;
             self.on_event(event, now);
         }
+        // First: what is due may give partitions up and take them again, which the client would take for the answer to
+        // a rebalance of which it has told in an event that is not read yet.
+        any |= self.take_client_events(now);
         any |= self.run_due_tasks(now);
         if let Some(result) = self.step_shutdown(now) {
             self.partitions.give_back();
@@ -207,7 +210,6 @@ impl Source {
             return Turn::Ended(result);
         }
         self.dispatch(false, now);
-        any |= self.take_client_events(now);
         any |= self.read_records(now);
         self.dispatch(false, rt::now());
         if let Some((transactions, _)) = &mut self.transactions {
