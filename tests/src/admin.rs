@@ -1,11 +1,14 @@
 //! What the admin endpoint is tested with: Schemathesis, Prometheus' client and promtool.
 
 use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::needs::{repository, target};
-use crate::process::dies_with_us;
+use crate::needs::target;
+use crate::process::{dies_with_us, python, python_script};
+
+/// Names the Python that has Schemathesis and Prometheus' client.
+const PYTHON: &str = "SLUICE_ADMIN_PYTHON";
 
 /// Schemathesis, ready for arguments: the one beside the Python that `SLUICE_ADMIN_PYTHON` names, else the one in the
 /// target folder.
@@ -13,9 +16,8 @@ use crate::process::dies_with_us;
 /// # Panics
 /// It is not there.
 pub fn schemathesis() -> Command {
-    let mut command = Command::new(python());
-    command.args(["-m", "schemathesis.cli"]).env("PYTHONDONTWRITEBYTECODE", "1");
-    dies_with_us(&mut command);
+    let mut command = python(Path::new("tests/admin/schemathesis"), PYTHON, "admin");
+    command.args(["-m", "schemathesis.cli"]);
     command
 }
 
@@ -24,22 +26,7 @@ pub fn schemathesis() -> Command {
 /// # Panics
 /// That Python is not there.
 pub fn admin_script(name: &str) -> Command {
-    let mut command = Command::new(python());
-    command.arg(repository().join("tests/admin").join(name)).env("PYTHONDONTWRITEBYTECODE", "1");
-    dies_with_us(&mut command);
-    command
-}
-
-fn python() -> PathBuf {
-    let named = env::var_os("SLUICE_ADMIN_PYTHON").map(PathBuf::from);
-    let python = named.unwrap_or_else(|| target().join("admin/bin/python"));
-    assert!(
-        python.is_file(),
-        "no Python with Schemathesis and Prometheus' client at {}: `cargo xtask setup` makes it; or set \
-         SLUICE_ADMIN_PYTHON to one that has what tests/admin/requirements.txt names",
-        python.display()
-    );
-    python
+    python_script(&format!("tests/admin/{name}"), PYTHON, "admin")
 }
 
 /// promtool, ready for arguments: what `SLUICE_PROMTOOL` names, else the one in the target folder, else the one in

@@ -34,16 +34,27 @@ fn command(program: &Path) -> Command {
 /// # Panics
 /// That Python is not there.
 pub(crate) fn python_script(script: &str, variable: &str, environment: &str) -> Command {
+    let mut command = python(Path::new(script), variable, environment);
+    command.arg(needs::repository().join(script));
+    command
+}
+
+/// The Python that runs what lies beside `script`, ready for arguments.
+///
+/// # Panics
+/// It is not there.
+pub(crate) fn python(script: &Path, variable: &str, environment: &str) -> Command {
     let named = env::var_os(variable).map(PathBuf::from);
     let python = named.unwrap_or_else(|| needs::target().join(environment).join("bin/python"));
     assert!(
         python.is_file(),
-        "no Python for {script} at {}: `cargo xtask setup` makes it; or set {variable} to one that has what {} names",
+        "no Python for {} at {}: `cargo xtask setup` makes it; or set {variable} to one that has what {} names",
+        script.display(),
         python.display(),
-        Path::new(script).with_file_name("requirements.txt").display()
+        script.with_file_name("requirements.txt").display()
     );
     let mut command = Command::new(python);
-    command.arg(needs::repository().join(script)).env("PYTHONDONTWRITEBYTECODE", "1");
+    command.env("PYTHONDONTWRITEBYTECODE", "1");
     dies_with_us(&mut command);
     command
 }

@@ -98,7 +98,7 @@ enum Command {
     /// The real plugins run on sample records, and the results are compared with the expected ones. No broker is
     /// needed.
     Test(test::Test),
-    /// Create, build, test, list and inspect plugins
+    /// Create, build, test, compile, list and inspect plugins
     Plugin(plugin::Plugin),
     /// Inspect and replay dead letters
     Dlq(Box<dlq::Dlq>),

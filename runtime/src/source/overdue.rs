@@ -59,9 +59,9 @@ impl Outstanding {
 /// Since when each answer is waited for.
 pub struct Overdue {
     pipeline: Arc<str>,
-    // What phase that was.
+    // The phase of the transaction at the last step.
     phase: Option<Phase>,
-    // Since when, and when it is to be said.
+    // For each wait: since when, and when it is to be said next.
     since: [Option<(Instant, Instant)>; WAITS.len()],
 }
 
@@ -94,7 +94,7 @@ impl Overdue {
                 let seconds = (now - *since).as_secs();
                 tracing::warn!(
                     target: "source", pipeline = %self.pipeline,
-                    "{}: no answer for {seconds} s; it goes on by itself when that comes", describe(wait, outstanding)
+                    "{} for {seconds} s now; it goes on by itself", describe(wait, outstanding)
                 );
             }
         }
@@ -109,16 +109,16 @@ impl Overdue {
 fn describe(wait: Wait, outstanding: &Outstanding) -> String {
     match wait {
         Wait::Delivery => {
-            format!("{} bytes of outputs wait to be acknowledged by the brokers", outstanding.queued_bytes)
+            format!("{} bytes of outputs have waited to be acknowledged by the brokers", outstanding.queued_bytes)
         }
-        Wait::Commit => "a commit of offsets waits for the group's coordinator".to_owned(),
+        Wait::Commit => "a commit of offsets has waited for the group's coordinator".to_owned(),
         Wait::Transaction => {
             let phase = outstanding.phase.map_or("", Phase::as_str);
-            format!("the transaction ({phase}) waits for its coordinator")
+            format!("the transaction ({phase}) has waited for its coordinator")
         }
-        Wait::Start => "assigned partitions wait for the brokers to say where they begin".to_owned(),
+        Wait::Start => "assigned partitions have waited for the brokers to say where they begin".to_owned(),
         Wait::Revoke => {
-            "partitions that are to be given up wait for what is in flight of them, up to `drain`".to_owned()
+            "partitions that are to be given up have waited for what is in flight of them (at most `drain`)".to_owned()
         }
     }
 }

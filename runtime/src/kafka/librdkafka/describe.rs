@@ -102,6 +102,48 @@ pub(super) unsafe fn may_join(
     group: &str,
     timeout: Duration,
 ) -> Result<Option<bool>, KafkaError> {
+    let may_read = |group| {
+        let mut count = 0;
+        let read = Operation::RD_KAFKA_ACL_OPERATION_READ as c_int;
+        // SAFETY: the group belongs to an answer that lives.
+        let operations = unsafe {
+            let list = sys::rd_kafka_ConsumerGroupDescription_authorized_operations(group, &mut count);
+            operations(list, count)
+        };
+        operations.map(|operations| operations.contains(&read))
+    };
+    // SAFETY: by the contract.
+    unsafe { describe_group(client, group, timeout, may_read) }.map(Option::flatten)
+}
+
+/// Asks how many members a group has; 0 where there is no such group.
+///
+/// # Errors
+/// The brokers', among them that the group may not be asked about; no answer within `timeout`.
+///
+/// # Safety
+/// The client lives for the call.
+pub(super) unsafe fn members(
+    client: *mut sys::rd_kafka_t,
+    group: &str,
+    timeout: Duration,
+) -> Result<usize, KafkaError> {
+    // SAFETY: the group belongs to an answer that lives.
+    let count = |group| unsafe { sys::rd_kafka_ConsumerGroupDescription_member_count(group) };
+    // SAFETY: by the contract.
+    unsafe { describe_group(client, group, timeout, count) }.map(Option::unwrap_or_default)
+}
+
+/// Asks the brokers about a group, and reads their description of it; none where they say nothing.
+///
+/// # Safety
+/// The client lives for the call.
+unsafe fn describe_group<T>(
+    client: *mut sys::rd_kafka_t,
+    group: &str,
+    timeout: Duration,
+    read: impl FnOnce(*const sys::rd_kafka_ConsumerGroupDescription_t) -> T,
+) -> Result<Option<T>, KafkaError> {
     let Ok(name) = CString::new(group) else { return Ok(None) };
     // SAFETY: as in `describe_topics`.
     unsafe {
@@ -115,43 +157,9 @@ pub(super) unsafe fn may_join(
         if count != 1 {
             return Ok(None);
         }
-        if let Some(error) = refusal(sys::rd_kafka_ConsumerGroupDescription_error(*groups)) {
-            return Err(error);
-        }
-        let list = sys::rd_kafka_ConsumerGroupDescription_authorized_operations(*groups, &mut count);
-        let read = Operation::RD_KAFKA_ACL_OPERATION_READ as c_int;
-        Ok(operations(list, count).map(|operations| operations.contains(&read)))
-    }
-}
-
-/// Returns how many members a group has; none where there is no such group.
-///
-/// # Errors
-/// No answer in time, or it may not be asked for.
-///
-/// # Safety
-/// The client lives.
-pub(super) unsafe fn members(
-    client: *mut sys::rd_kafka_t,
-    group: &str,
-    timeout: Duration,
-) -> Result<usize, KafkaError> {
-    let Ok(name) = CString::new(group) else { return Ok(0) };
-    // SAFETY: as in `describe_topics`.
-    unsafe {
-        let request = Request::new(client, AdminOp::RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS, timeout)?;
-        let (mut pointer, mut count) = (name.as_ptr(), 0);
-        let (options, queue) = (request.options.as_ptr(), request.queue.as_ptr());
-        sys::rd_kafka_DescribeConsumerGroups(client, &mut pointer, 1, options, queue);
-        let answer = request.answer(timeout)?;
-        let result = sys::rd_kafka_event_DescribeConsumerGroups_result(answer.0.as_ptr());
-        let groups = sys::rd_kafka_DescribeConsumerGroups_result_groups(result, &mut count);
-        if count != 1 {
-            return Ok(0);
-        }
         match refusal(sys::rd_kafka_ConsumerGroupDescription_error(*groups)) {
             Some(error) => Err(error),
-            None => Ok(sys::rd_kafka_ConsumerGroupDescription_member_count(*groups)),
+            None => Ok(Some(read(*groups))),
         }
     }
 }

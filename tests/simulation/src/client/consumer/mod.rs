@@ -63,8 +63,8 @@ impl SimulatedConsumer {
                 untaken_since: None,
             };
             world.clients.consumers.insert(id, state);
-            world.start_ticking(id, millis(properties, "heartbeat.interval.ms", 3_000));
-            world.start_refreshing(id, millis(properties, "topic.metadata.refresh.interval.ms", 300_000));
+            world.repeat(id, millis(properties, "heartbeat.interval.ms", 3_000), World::tick);
+            world.repeat(id, millis(properties, "topic.metadata.refresh.interval.ms", 300_000), World::refresh);
             id
         });
         SimulatedConsumer { id, group, reads_committed, batches: vec![VecDeque::new(); queues], is_closed: false }

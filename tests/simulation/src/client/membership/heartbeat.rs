@@ -16,17 +16,18 @@ use crate::world::World;
 const UNTAKEN: Nanos = 6 * SECOND;
 
 impl World {
-    pub(in crate::client) fn start_ticking(&mut self, id: ClientId, interval: Nanos) {
+    /// Calls `act` once in an interval, for as long as there is the consumer.
+    pub(in crate::client) fn repeat(&mut self, id: ClientId, interval: Nanos, act: fn(&mut World, ClientId)) {
         self.after(interval, move |world| {
             if world.consumer(id).is_some() {
-                world.tick(id);
-                world.start_ticking(id, interval);
+                act(world, id);
+                world.repeat(id, interval, act);
             }
         });
     }
 
     /// Once in a heartbeat's interval.
-    fn tick(&mut self, id: ClientId) {
+    pub(in crate::client) fn tick(&mut self, id: ClientId) {
         self.check_taken(id);
         let now = self.now();
         let Some(state) = self.consumer(id) else { return };

@@ -7,7 +7,6 @@ use sluicebox::kafka::{ErrorKind, KafkaError};
 
 use super::State;
 use crate::client::ClientId;
-use crate::scheduler::Nanos;
 use crate::world::World;
 
 impl World {
@@ -34,17 +33,8 @@ impl World {
         Ok(())
     }
 
-    pub(in crate::client) fn start_refreshing(&mut self, id: ClientId, interval: Nanos) {
-        self.after(interval, move |world| {
-            if world.consumer(id).is_some() {
-                world.refresh(id);
-                world.start_refreshing(id, interval);
-            }
-        });
-    }
-
     /// Topics may have come, gone, or got more partitions.
-    fn refresh(&mut self, id: ClientId) {
+    pub(in crate::client) fn refresh(&mut self, id: ClientId) {
         let Some(subscription) = self.consumer(id).map(|state| state.membership.subscription.clone()) else { return };
         let topics = self.resolve(&subscription);
         let Some(state) = self.consumer(id).filter(|state| state.membership.state == State::Steady) else { return };
