@@ -78,8 +78,12 @@ export class Browser {
   async fitsPhone(what) {
     const before = this.page.viewportSize();
     await this.page.setViewportSize({ width: 390, height: 844 });
-    const width = await this.page.evaluate(() => document.documentElement.scrollWidth);
-    assert.ok(width <= 390, `${what} is ${width} pixels wide on a phone`);
+    // The page draws itself anew in the frames that follow.
+    const fits = () => document.documentElement.scrollWidth <= 390;
+    await this.page.waitForFunction(fits).catch(async () => {
+      const width = await this.page.evaluate(() => document.documentElement.scrollWidth);
+      assert.fail(`${what} is ${width} pixels wide on a phone`);
+    });
     await this.page.setViewportSize(before);
   }
 

@@ -1,5 +1,7 @@
 //! Protocol Buffers: messages to JSON text as proto3 defines it, and back.
 
+mod maps;
+
 use std::fmt;
 
 use base64::Engine as _;
@@ -20,6 +22,7 @@ const LARGEST: usize = 16 << 20;
 pub struct Schema {
     pool: DescriptorPool,
     default: MessageDescriptor,
+    has_maps: bool,
 }
 
 /// The way to a message in its file: the number of each message in the one around it.
@@ -52,7 +55,8 @@ impl Schema {
                 .find(|own| own.full_name() == name || own.name() == name)
                 .ok_or_else(|| format!("the schema has no message \"{name}\""))?,
         };
-        Ok(Schema { pool, default })
+        let has_maps = pool.all_messages().any(|message| message.is_map_entry());
+        Ok(Schema { pool, default, has_maps })
     }
 
     /// Returns the full name of the message that is meant where none is named.
@@ -100,13 +104,18 @@ impl Schema {
         let mut deserializer = serde_json::Deserializer::from_slice(json);
         let options = DeserializeOptions::new().deny_unknown_fields(!drop_unknown);
         let descriptor = self.message(indexes)?;
-        let message = DynamicMessage::deserialize_with_options(descriptor, &mut deserializer, &options)
+        let message = DynamicMessage::deserialize_with_options(descriptor.clone(), &mut deserializer, &options)
             .map_err(|error| error.to_string())?;
         deserializer.end().map_err(|error| error.to_string())?;
         if message.encoded_len() > LARGEST {
             return Err(format!("the message takes more than {LARGEST} bytes"));
         }
-        message.encode(out).map_err(|error| error.to_string())
+        let begin = out.len();
+        message.encode(out).map_err(|error| error.to_string())?;
+        if self.has_maps {
+            maps::sort(&mut out[begin..], &descriptor);
+        }
+        Ok(())
     }
 
     fn message(&self, indexes: Option<MessageIndexes>) -> Result<MessageDescriptor, String> {
