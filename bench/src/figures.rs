@@ -42,6 +42,39 @@ impl Rounds {
     }
 }
 
+/// How the figures of one are to those of another, pair by pair.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Ratio {
+    /// The median of the ratios.
+    pub median: f64,
+    /// Where the interval begins that holds the true median with a probability of 95 %.
+    pub low: f64,
+    /// Where it ends.
+    pub high: f64,
+}
+
+/// Returns how rounds are to the others, which ran by turns with them. The interval lies between two of the ratios, as
+/// many from either end as a fair coin's heads leave; so nothing is assumed of how they are spread.
+///
+/// # Panics
+/// Where there was no round.
+pub fn ratio(these: &Rounds, others: &Rounds) -> Ratio {
+    let ratios = Rounds(these.0.iter().zip(&others.0).map(|(this, other)| this / other).collect());
+    let mut sorted = ratios.0.clone();
+    sorted.sort_by(f64::total_cmp);
+    let count = sorted.len();
+    let mut left = 0;
+    let mut chance = 0.5_f64.powi(count as i32);
+    let mut sum = chance;
+    while sum <= 0.025 {
+        left += 1;
+        chance *= (count - left + 1) as f64 / left as f64;
+        sum += chance;
+    }
+    let from = left.saturating_sub(1);
+    Ratio { median: ratios.figure().median, low: sorted[from], high: sorted[count - 1 - from] }
+}
+
 /// How much the second figure of these points grows for one more of the first: the slope of the straight line that lies nearest.
 pub fn slope(points: &[(f64, f64)]) -> f64 {
     let count = points.len() as f64;
@@ -63,6 +96,15 @@ mod tests {
         assert_eq!(figure_of(&[3.0, 1.0, 9.0]), Figure { median: 3.0, min: 1.0, max: 9.0 });
         assert_eq!(figure_of(&[4.0, 1.0, 2.0, 9.0]), Figure { median: 3.0, min: 1.0, max: 9.0 });
         assert_eq!(figure_of(&[5.0]), Figure { median: 5.0, min: 5.0, max: 5.0 });
+    }
+
+    #[test]
+    fn the_interval_of_twenty_ratios_lies_between_the_sixth_and_the_fifteenth() {
+        let these = Rounds((1..=20).map(f64::from).collect());
+        let others = Rounds(vec![1.0; 20]);
+        assert_eq!(ratio(&these, &others), Ratio { median: 10.5, low: 6.0, high: 15.0 });
+        let few = ratio(&Rounds(vec![1.0, 2.0]), &Rounds(vec![1.0, 1.0]));
+        assert_eq!((few.low, few.high), (1.0, 2.0), "of few it is all of them");
     }
 
     #[test]

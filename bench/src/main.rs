@@ -10,6 +10,7 @@ mod languages;
 mod latency;
 mod memory;
 mod orders;
+mod pairs;
 mod peers;
 mod pipeline;
 mod plot;
@@ -20,6 +21,7 @@ mod scale;
 mod start;
 mod surroundings;
 mod usage;
+mod watchers;
 
 use std::path::PathBuf;
 
@@ -57,6 +59,8 @@ enum Part {
     Memory(memory::Options),
     /// How the cost of a record grows with workers, partitions, stages and sizes; no Kafka
     Scale(scale::Options),
+    /// What the program costs beside another build of it, or watched beside unwatched, in many pairs of runs
+    Pairs(pairs::Options),
     /// What the same jobs cost by what people use today
     Peers(peers::Options),
     /// Where `sluice run` spends its processor time; needs Linux' perf
@@ -105,6 +109,7 @@ fn run(part: Part, write: bool) -> Result<()> {
         Part::Start(options) => start::run(&options)?,
         Part::Memory(options) => memory::run(&options)?,
         Part::Scale(options) => scale::run(&options)?,
+        Part::Pairs(options) => pairs::run(&options)?,
         Part::Profile(options) => return profile::run(&options),
         Part::Native { job, pipeline, records } => return contest::native::run(job, &pipeline, records),
     };

@@ -1,7 +1,7 @@
 //! Who takes part: a program, and the pipeline file that it works by.
 
 use std::env;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
@@ -30,6 +30,15 @@ pub enum Contender {
     },
     /// Somebody else's.
     Peer(Peer),
+}
+
+/// How `sluice run` is started.
+#[derive(Clone, Debug, Default)]
+pub struct Launch {
+    /// Another build of the program.
+    pub program: Option<PathBuf>,
+    /// Whether it is looked at while it runs.
+    pub is_watched: bool,
 }
 
 /// What stages a pipeline has.
@@ -85,8 +94,7 @@ impl Contender {
                 Ok(command)
             }
             Contender::Sluice { .. } => {
-                let sluice = env::var_os("SLUICE_BIN").context("SLUICE_BIN is not set: run `cargo xtask bench`")?;
-                let mut command = Command::new(sluice);
+                let mut command = run.launch.command()?;
                 command.arg("run").arg(pipeline);
                 Ok(command)
             }
@@ -122,6 +130,25 @@ impl Contender {
             pipeline["outputs"]["default"]["value"] = json!({ "format": "avro", "schema": "latest" });
         }
         Ok(pipeline.to_string())
+    }
+}
+
+impl Launch {
+    /// What is behind a contender's name.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Launch { program: Some(_), .. } => ", another build",
+            Launch { is_watched: true, .. } => ", watched",
+            Launch { .. } => "",
+        }
+    }
+
+    fn command(&self) -> Result<Command> {
+        let program = match &self.program {
+            Some(program) => program.into(),
+            None => env::var_os("SLUICE_BIN").context("SLUICE_BIN is not set: run `cargo xtask bench`")?,
+        };
+        Ok(Command::new(program))
     }
 }
 

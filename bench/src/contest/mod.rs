@@ -18,7 +18,7 @@ use std::process;
 
 use anyhow::{Context, Result, ensure};
 
-use self::contender::{Contender, Stages};
+use self::contender::{Contender, Launch, Stages};
 use self::job::{Job, Written};
 use self::row::Row;
 use self::run::Run;
@@ -67,8 +67,7 @@ pub fn order_status(options: &Options) -> Result<Report> {
 
 /// Has contenders do a job.
 fn run(part: &'static str, job: Job, contenders: &[Contender], options: &Options) -> Result<Report> {
-    let entrants: Vec<Entrant> =
-        contenders.iter().map(|&contender| Entrant { contender, records: options.records }).collect();
+    let entrants: Vec<Entrant> = contenders.iter().map(|&contender| Entrant::new(contender, options.records)).collect();
     let properties = properties(&options.kafka)?;
     let rows = Contest { job, entrants: &entrants, rounds: options.rounds, properties }.run()?;
     report::report(part, job, &rows, options)
@@ -90,6 +89,15 @@ pub struct Entrant {
     pub contender: Contender,
     /// Records of its input: the first ones of the job's.
     pub records: u64,
+    /// How it is started, where it is `sluice`.
+    pub launch: Launch,
+}
+
+impl Entrant {
+    /// A contender that is started as usual.
+    pub fn new(contender: Contender, records: u64) -> Entrant {
+        Entrant { contender, records, launch: Launch::default() }
+    }
 }
 
 /// A job, and who does it.
@@ -155,13 +163,14 @@ impl Contest<'_> {
         registry: Option<&str>,
     ) -> Result<Vec<Row>> {
         let folder = tempfile::tempdir()?;
-        let row = |entrant: &Entrant| Row::new(entrant.contender.name(self.job), entrant.records);
+        let name = |entrant: &Entrant| format!("{}{}", entrant.contender.name(self.job), entrant.launch.name());
+        let row = |entrant: &Entrant| Row::new(name(entrant), entrant.records);
         let mut rows: Vec<Row> = self.entrants.iter().map(row).collect();
         for round in 0..self.rounds as usize {
             // Each round begins with another one, so that none always comes after the same.
             for turn in 0..rows.len() {
                 let number = (round + turn) % rows.len();
-                let Entrant { contender, records } = self.entrants[number];
+                let Entrant { contender, records, ref launch } = self.entrants[number];
                 let input = &inputs[&records];
                 let run = Run {
                     cluster,
@@ -172,6 +181,7 @@ impl Contest<'_> {
                     properties: &self.properties,
                     name: format!("{prefix}-{round}-{number}"),
                     folder: folder.path(),
+                    launch,
                     registry,
                 };
                 rows[number].push(round, &run.measure(contender)?);

@@ -60,6 +60,16 @@ impl Row {
         self.peak.push(*peak as f64 / f64::from(1 << 20));
     }
 
+    /// Processor time of each round, in microseconds a record.
+    pub fn cpu(&self) -> &Rounds {
+        &self.cpu
+    }
+
+    /// Records a second of each round.
+    pub fn rate(&self) -> &Rounds {
+        &self.rate
+    }
+
     /// What is said of the rounds.
     pub fn figures(&self) -> Figures<'_> {
         Figures {

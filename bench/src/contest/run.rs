@@ -7,11 +7,12 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 use super::check::Topic;
-use super::contender::Contender;
+use super::contender::{Contender, Launch};
 use super::job::{Job, Written};
 use crate::cluster::Cluster;
 use crate::program::{Goal, Program};
 use crate::usage::Usage;
+use crate::watchers::{self, Watchers};
 
 /// What one run showed.
 pub struct Measured {
@@ -41,6 +42,8 @@ pub struct Run<'a> {
     pub name: String,
     /// Where its files go.
     pub folder: &'a Path,
+    /// How the program is started, where it is `sluice`.
+    pub launch: &'a Launch,
     /// Where the schemas are, if the job has any.
     pub registry: Option<&'a str>,
 }
@@ -84,9 +87,15 @@ impl Run<'_> {
         let pipeline = folder.join(format!("{name}.yaml"));
         fs::write(&pipeline, contender.pipeline(self)?)
             .with_context(|| format!("cannot write {}", pipeline.display()))?;
-        let command = contender.command(self, &pipeline)?;
+        let mut command = contender.command(self, &pipeline)?;
+        let address = self.launch.is_watched.then(watchers::free_address).transpose()?;
+        if let Some(address) = address {
+            command.args(["--admin", &address.to_string()]);
+        }
         let mut program = Program::start(command, &folder.join(format!("{name}.log")))?;
+        let watchers = address.map(Watchers::start);
         let rate = program.wait_for_output(&goal)?;
+        watchers.map_or(Ok(()), Watchers::stop)?;
         // At once, so that none is charged for waiting; the rest is committed at the stop.
         if !contender.ends() {
             program.stop()?;

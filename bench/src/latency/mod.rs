@@ -45,6 +45,9 @@ pub struct Options {
     /// Records that are worked off to find what order-status can do.
     #[arg(long, default_value_t = 1_000_000)]
     backlog: u64,
+    /// Have 50 read the program's events and ask for its metrics each second meanwhile
+    #[arg(long)]
+    watched: bool,
 }
 
 /// The share of records up to which a latency is the longest, and its name.
@@ -133,7 +136,7 @@ impl Bench<'_> {
         let load = Load { rate: rate as u64, warm_up: Duration::from_secs(2), measured: Duration::from_secs(5) };
         let name = format!("{}-under-load", self.prefix);
         let variant = Variant::Sluice { stages: Stages::OrderStatus, exactly_once: None };
-        let rate = variant.run(&Run { cluster, name, folder: self.folder.path(), load })?.rate;
+        let rate = variant.run(&Run { cluster, name, folder: self.folder.path(), load, is_watched: false })?.rate;
         eprintln!("under a load of as many it takes {rate:.0}");
         Ok(rate)
     }
@@ -142,7 +145,8 @@ impl Bench<'_> {
         let seconds = Duration::from_secs;
         let load = Load { rate, warm_up: seconds(self.options.warm_up), measured: seconds(self.options.seconds) };
         let name = format!("{}-{round}-{rate}-{number}", self.prefix);
-        let measured = ALL[number].run(&Run { cluster: &self.cluster, name, folder: self.folder.path(), load })?;
+        let (cluster, folder, is_watched) = (&self.cluster, self.folder.path(), self.options.watched);
+        let measured = ALL[number].run(&Run { cluster, name, folder, load, is_watched })?;
         let figures = QUANTILES.map(|(name, share)| format!("{name} {:.1}", millis(&measured.latencies, share)));
         let cpu = measured.cpu_us_per_record.map(|cpu| format!(", {cpu:.2} us")).unwrap_or_default();
         eprintln!("round {round}, {rate}/s, {}: {} ms{cpu}", ALL[number].name(), figures.join(", "));

@@ -18,6 +18,7 @@ use crate::feed::{Feed, PROMPT};
 use crate::pipeline::{Pipeline, Stages, sluice_run};
 use crate::program::Program;
 use crate::usage::{self, Usage};
+use crate::watchers::{self, Watchers};
 
 /// How long the consumer is waited for.
 const POLL: Duration = Duration::from_millis(10);
@@ -60,6 +61,8 @@ pub struct Run<'a> {
     pub folder: &'a Path,
     /// What is sent.
     pub load: Load,
+    /// Whether the program is looked at while it runs.
+    pub is_watched: bool,
 }
 
 /// What a run showed.
@@ -137,9 +140,15 @@ impl Variant {
         let ready = file.with_extension("ready");
         let mut command = sluice_run(&file)?;
         command.arg("--ready-file").arg(&ready);
+        let address = run.is_watched.then(watchers::free_address).transpose()?;
+        if let Some(address) = address {
+            command.args(["--admin", &address.to_string()]);
+        }
         let mut program = Program::start(command, &file.with_extension("log"))?;
         program.wait_for_file(&ready)?;
+        let watchers = address.map(Watchers::start);
         let watched = self.watch(run, input, &run.name, Some(&mut program))?;
+        watchers.map_or(Ok(()), Watchers::stop)?;
         program.stop()?;
         program.wait()?;
         pipeline.delete_output(run.cluster)?;

@@ -46,9 +46,9 @@ pub fn run(options: &Options) -> Result<Option<Report>> {
     }
     missing.iter().for_each(|line| eprintln!("{line}"));
     ensure!(!chosen.is_empty(), "nobody takes part");
-    let entrant = |who: &Who| Entrant {
-        contender: who.contender(options.job),
-        records: if who.is_slow() { options.slow_records.min(options.records) } else { options.records },
+    let entrant = |who: &Who| {
+        let records = if who.is_slow() { options.slow_records.min(options.records) } else { options.records };
+        Entrant::new(who.contender(options.job), records)
     };
     let entrants: Vec<Entrant> = chosen.iter().map(entrant).collect();
     let contest =
