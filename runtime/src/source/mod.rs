@@ -133,6 +133,8 @@ pub struct Source {
     commit_asked: Option<Instant>,
     // To be told when a view has been published.
     asked_for_view: Vec<Reply>,
+    // In this turn.
+    has_reassigned: bool,
 }
 
 impl Source {
@@ -185,6 +187,7 @@ impl Source {
             published: None,
             commit_asked: None,
             asked_for_view: Vec::new(),
+            has_reassigned: false,
             plan,
         };
         source.perform(actions, now);
@@ -204,6 +207,9 @@ impl Source {
         // a rebalance of which it has told in an event that is not read yet.
         any |= self.take_client_events(now);
         any |= self.run_due_tasks(now);
+        if std::mem::take(&mut self.has_reassigned) {
+            self.go_back_if_answered(now);
+        }
         if let Some(result) = self.step_shutdown(now) {
             self.partitions.give_back();
             self.publish(now, true);

@@ -254,7 +254,7 @@ impl Source {
 
     /// Sees to it that partitions are fetched from where they are read next, and the others not, after the client has
     /// paused all of them by itself: a pause or resume of ours that came at the same moment may have been passed over.
-    fn read_on_after_rebalance(&mut self, except: &[TopicPartition], now: Instant) {
+    pub(super) fn read_on_after_rebalance(&mut self, except: &[TopicPartition], now: Instant) {
         let is_meant = |p: &&OwnedPartition| !except.contains(p.at());
         let (paused, fetched): (Vec<_>, Vec<_>) =
             self.partitions.iter().filter(is_meant).partition(|p| p.pauses().any());
@@ -297,6 +297,7 @@ impl Source {
         if partitions.is_empty() {
             return Ok(());
         }
+        self.has_reassigned = true;
         let incremental = self.consumer.is_incremental();
         // An eager assignment names all partitions.
         let is_again = |p: &&OwnedPartition| !incremental || partitions.contains(p.at());

@@ -52,6 +52,21 @@ impl Source {
         self.perform(actions, now);
     }
 
+    /// Reads on from where each partition is, if the client took it for the answer to a rebalance that partitions were
+    /// assigned again: it tells of a rebalance before it takes such an answer, so it has told by now. After an answer it
+    /// lets all partitions go on from its own position, and what it had fetched of them and nobody has read would be
+    /// passed over.
+    pub(super) fn go_back_if_answered(&mut self, now: Instant) {
+        let mut is_answered = false;
+        while let Some(event) = self.consumer.next_event() {
+            is_answered |= matches!(event, ConsumerEvent::Assigned(_) | ConsumerEvent::Revoked { .. });
+            self.on_consumer_event(event, now);
+        }
+        if is_answered {
+            self.read_on_after_rebalance(&[], now);
+        }
+    }
+
     fn on_assigned(&mut self, mut partitions: Vec<TopicPartition>, now: Instant, actions: &mut Actions) {
         self.partitions.forget_handles();
         let incremental = self.consumer.is_incremental();
