@@ -1,9 +1,11 @@
 //! Running other programs, and what becomes of them when this one is told to stop.
 
+use std::fs::File;
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -13,6 +15,9 @@ use anyhow::{Context, Result, bail};
 static PENDING: LazyLock<Arc<AtomicUsize>> = LazyLock::new(Arc::default);
 
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+/// The process groups of the programs that run: a signal goes to all of them.
+static GROUPS: Mutex<Vec<libc::pid_t>> = Mutex::new(Vec::new());
 
 const POLL: Duration = Duration::from_millis(20);
 
@@ -41,6 +46,12 @@ pub fn run(command: &mut Command) -> Result<()> {
     let mut child = spawn(command)?;
     let status = wait(&mut child, None)?;
     succeeded(command, status)
+}
+
+/// Like [`run`], with all that it writes in a file, so that it can run beside another.
+pub fn run_into(command: &mut Command, file: &Path) -> Result<()> {
+    let output = File::create(file).with_context(|| format!("cannot write {}", file.display()))?;
+    run(command.stdout(output.try_clone()?).stderr(output))
 }
 
 /// Like [`run`], but kills the command and fails after `limit`.
@@ -88,36 +99,48 @@ fn spawn(command: &mut Command) -> Result<Child> {
     if interrupted() {
         bail!("interrupted");
     }
-    command.stdin(Stdio::null()).process_group(0).spawn().with_context(|| format!("cannot run {}", line(command)))
+    let mut groups = GROUPS.lock().unwrap_or_else(PoisonError::into_inner);
+    let child = command
+        .stdin(Stdio::null())
+        .process_group(0)
+        .spawn()
+        .with_context(|| format!("cannot run {}", line(command)))?;
+    groups.push(libc::pid_t::try_from(child.id()).context("process id out of range")?);
+    Ok(child)
 }
 
-/// Waits for the end of a child and passes on what signals come meanwhile. By polling: so a signal can only go to a
-/// child that has not been waited for, and never to a stranger with its process id.
+/// Waits for the end of a child and passes on what signals come meanwhile, to all that run. By polling, and with the
+/// list of them locked: so a signal can only go to a child that has not been waited for, and never to a stranger with
+/// its process id.
 fn wait(child: &mut Child, limit: Option<Duration>) -> Result<ExitStatus> {
     let started = Instant::now();
+    let group = libc::pid_t::try_from(child.id()).context("process id out of range")?;
     loop {
+        let mut groups = GROUPS.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(status) = child.try_wait().context("cannot wait for a process")? {
+            groups.retain(|other| *other != group);
             return Ok(status);
         }
         match PENDING.swap(0, Ordering::Relaxed) {
             0 => {}
             signal => {
                 INTERRUPTED.store(true, Ordering::Relaxed);
-                signal_group(child, i32::try_from(signal)?)?;
+                let signal = i32::try_from(signal)?;
+                groups.iter().for_each(|group| signal_group(*group, signal));
             }
         }
         if limit.is_some_and(|limit| started.elapsed() >= limit) {
-            signal_group(child, libc::SIGKILL)?;
+            signal_group(group, libc::SIGKILL);
             child.wait().context("cannot wait for a process")?;
+            groups.retain(|other| *other != group);
             bail!("not done within {} s", started.elapsed().as_secs());
         }
+        drop(groups);
         thread::sleep(POLL);
     }
 }
 
-fn signal_group(child: &Child, signal: i32) -> Result<()> {
-    let leader = i32::try_from(child.id()).context("process id out of range")?;
+fn signal_group(leader: libc::pid_t, signal: i32) {
     // SAFETY: kill() touches no memory. An error means that the group has just ended, which is what is wanted.
     unsafe { libc::kill(-leader, signal) };
-    Ok(())
 }

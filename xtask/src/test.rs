@@ -1,6 +1,7 @@
 //! `cargo xtask test`: everything that the project promises, against a real broker.
 
 use std::ffi::OsStr;
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result};
@@ -23,6 +24,9 @@ use crate::workspace::Workspace;
 /// The host's packages. One profile for everything, because a second one would build wasmtime and librdkafka once
 /// more; xtask stays in the profile that it runs in.
 pub const HOST: [&str; 4] = ["--release", "--workspace", "--exclude", "xtask"];
+
+/// The programs and all that tests them; `faults` is named because it does not run with the others.
+pub const TESTS: [&str; 4] = ["--bins", "--tests", "--test", "faults"];
 
 /// How many tests run side by side: most of their time they wait for a broker, which leaves two cores idle.
 const AT_ONCE: &str = "--test-threads=4";
@@ -49,15 +53,19 @@ fn run_steps(workspace: &Workspace, filter: Option<&OsStr>, steps: &mut Steps) -
     steps.run("collector", || collector::provide(workspace));
     steps.run("admin", || admin::provide(workspace));
     // With the tests, so that the program and the tests share one set of features: else dependencies build twice.
-    steps.run("build", || run::run(workspace.cargo().arg("build").args(HOST).args(["--bins", "--tests"])))?;
+    steps.run("build", || run::run(workspace.cargo().arg("build").args(HOST).args(TESTS)))?;
     steps.run("build with failpoints", || faults::build(workspace))?;
     steps.run("plugins", || plugins::build(workspace, Scope::All))?;
     steps.run("browser", || languages::provide_browser(workspace))?;
     // The broker starts when the compiler has finished and ends before the plugins' tests are compiled.
     let broker = steps.run("broker", || kafka.start(Machine::Small))?;
-    steps.run("host tests", || host_tests(workspace, &broker, host_command(workspace, filter)));
-    // The same promises once more under exactly_once, which the tests take from the environment.
-    steps.run("exactly once", || host_tests(workspace, &broker, exactly_once_command(workspace, filter)));
+    // The scenarios start brokers of their own, and wait most of the time as the others do.
+    let scenarios = |log: &Path| faults::short(workspace, &broker, filter, log);
+    steps.run_beside("fault scenarios", scenarios, |steps| {
+        steps.run("host tests", || host_tests(workspace, &broker, host_command(workspace, filter)));
+        // The same promises once more under exactly_once, which the tests take from the environment.
+        steps.run("exactly once", || host_tests(workspace, &broker, exactly_once_command(workspace, filter)));
+    });
     drop(broker);
     if filter.is_none() {
         steps.run("simulation", || simulate::test(workspace));
@@ -70,13 +78,17 @@ fn run_steps(workspace: &Workspace, filter: Option<&OsStr>, steps: &mut Steps) -
     if filter.is_none() { steps.run("SDK tests", || sdks::test(workspace)) } else { Some(()) }
 }
 
-/// Runs tests of the host with everything that they need: `command` is a `cargo test`.
-pub fn with_all_needs(workspace: &Workspace, command: &mut Command) -> Result<()> {
+/// Runs tests of the host with everything that they need: `command` is a `cargo test`, `run` runs it.
+pub fn with_all_needs(
+    workspace: &Workspace,
+    command: &mut Command,
+    run: impl FnOnce(&mut Command) -> Result<()>,
+) -> Result<()> {
     // A test that is killed cannot remove its temporary files.
     // Outside of the workspace, or a crate that a test makes would become a member of it.
     let temporary = tempfile::tempdir().context("cannot make a folder for temporary files")?;
     workspace.export(command);
-    run::run(command.env("TMPDIR", temporary.path()))
+    run(command.env("TMPDIR", temporary.path()))
 }
 
 fn host_command(workspace: &Workspace, filter: Option<&OsStr>) -> Command {
@@ -100,5 +112,5 @@ fn host_tests(workspace: &Workspace, broker: &SharedBroker, mut command: Command
     let requirements = workspace.root.join("runtime/tests/fastavro/requirements.txt");
     let fastavro = python::environment(&requirements, &workspace.target.join("fastavro"), NO_PYTHON)?;
     command.env("SLUICE_FASTAVRO_PYTHON", fastavro);
-    with_all_needs(workspace, &mut command)
+    with_all_needs(workspace, &mut command, run::run)
 }

@@ -4,6 +4,7 @@ mod address_space;
 mod loading;
 mod sandbox;
 mod typed;
+mod words;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
