@@ -131,7 +131,7 @@ fn literal(bytes: &[u8], at: usize, literal: &[u8]) -> Result<usize, Invalid> {
 #[inline]
 pub(crate) fn plain_until(bytes: &[u8], at: usize) -> usize {
     match bytes.get(at..).and_then(<[u8]>::first_chunk) {
-        Some(chunk) => match special(chunk) {
+        Some(chunk) => match special(u128::from_le_bytes(*chunk)) {
             Some(offset) => at + offset,
             None => long_plain_until(bytes, at + BLOCK),
         },
@@ -142,7 +142,7 @@ pub(crate) fn plain_until(bytes: &[u8], at: usize) -> usize {
 #[inline(never)]
 fn long_plain_until(bytes: &[u8], mut at: usize) -> usize {
     while let Some(chunk) = bytes.get(at..).and_then(<[u8]>::first_chunk) {
-        if let Some(offset) = special(chunk) {
+        if let Some(offset) = special(u128::from_le_bytes(*chunk)) {
             return at + offset;
         }
         at += BLOCK;
@@ -150,21 +150,41 @@ fn long_plain_until(bytes: &[u8], mut at: usize) -> usize {
     short_plain_until(bytes, at)
 }
 
+/// The same where less than a block is left: the last block of the text is looked at, without what lies before `at`.
 #[inline(never)]
-fn short_plain_until(bytes: &[u8], mut at: usize) -> usize {
-    while bytes.get(at).is_some_and(|byte| !matches!(byte, b'"' | b'\\' | 0..0x20)) {
-        at += 1;
+fn short_plain_until(bytes: &[u8], at: usize) -> usize {
+    if at >= bytes.len() {
+        return at;
     }
-    at
+    // What stands behind the end are zeros, so there is always something special.
+    let (block, start) = match bytes.last_chunk::<BLOCK>() {
+        Some(chunk) => (u128::from_le_bytes(*chunk), bytes.len() - BLOCK),
+        None => (padded(bytes), 0),
+    };
+    special(block >> (8 * (at - start))).map_or(bytes.len(), |offset| at + offset)
+}
+
+/// A text that is shorter than a block, with zeros behind it.
+#[inline]
+fn padded(bytes: &[u8]) -> u128 {
+    if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
+        return u128::from(u64::from_le_bytes(*first))
+            | u128::from(u64::from_le_bytes(*last)) << (8 * (bytes.len() - 8));
+    }
+    if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
+        return u128::from(u32::from_le_bytes(*first))
+            | u128::from(u32::from_le_bytes(*last)) << (8 * (bytes.len() - 4));
+    }
+    bytes.iter().rev().fold(0, |block, byte| block << 8 | u128::from(*byte))
 }
 
 /// How many bytes are looked at at once: most strings end in the first block, and take no loop.
 const BLOCK: usize = 16;
 
-/// The first quote, backslash or control character. Of the three masks for eight bytes, the lowest bit that is set is
-/// always a true one.
+/// The first quote, backslash or control character of a block. Of the three masks for eight bytes, the lowest bit that
+/// is set is always a true one.
 #[inline]
-fn special(block: &[u8; BLOCK]) -> Option<usize> {
+fn special(block: u128) -> Option<usize> {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGH: u64 = ONES << 7;
     let stop = |word: u64| {
@@ -175,11 +195,65 @@ fn special(block: &[u8; BLOCK]) -> Option<usize> {
         let backslash = backslash.wrapping_sub(ONES) & !backslash;
         (control | quote | backslash) & HIGH
     };
-    let word = u128::from_le_bytes(*block);
-    let (low, high) = (stop(word as u64), stop((word >> 64) as u64));
+    let (low, high) = (stop(block as u64), stop((block >> 64) as u64));
     match (low, high) {
         (0, 0) => None,
         (0, high) => Some(8 + high.trailing_zeros() as usize / 8),
         (low, _) => Some(low.trailing_zeros() as usize / 8),
+    }
+}
+
+/// Whether two texts are the same. They are short: a call of `memcmp`, which in WebAssembly goes byte by byte, takes
+/// longer than to look at two words, which may overlap.
+#[inline]
+pub fn same(one: &[u8], other: &[u8]) -> bool {
+    one.len() == other.len()
+        && match one.len() {
+            0..4 => one.iter().zip(other).fold(0, |all, (one, other)| all | (one ^ other)) == 0,
+            4..8 => (one.first_chunk::<4>(), one.last_chunk::<4>()) == (other.first_chunk(), other.last_chunk()),
+            8..=16 => (one.first_chunk::<8>(), one.last_chunk::<8>()) == (other.first_chunk(), other.last_chunk()),
+            _ => long_same(one, other),
+        }
+}
+
+#[inline(never)]
+fn long_same(one: &[u8], other: &[u8]) -> bool {
+    one.as_chunks::<8>().0 == other.as_chunks().0 && one.last_chunk::<8>() == other.last_chunk()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn something_special_is_found_wherever_it_is() {
+        for length in 0..70 {
+            let mut bytes = vec![b'a'; length];
+            for from in 0..=length {
+                assert_eq!(plain_until(&bytes, from), length);
+            }
+            for at in 0..length {
+                for special in [b'"', b'\\', 0, 0x1f] {
+                    bytes[at] = special;
+                    for from in 0..=length {
+                        assert_eq!(plain_until(&bytes, from), if from <= at { at } else { length });
+                    }
+                }
+                bytes[at] = b'a';
+            }
+        }
+    }
+
+    #[test]
+    fn texts_that_differ_anywhere_are_not_the_same() {
+        for length in 0..70 {
+            let (one, mut other) = (vec![b'a'; length], vec![b'a'; length]);
+            assert!(same(&one, &other) && !same(&one, b"b"));
+            for at in 0..length {
+                other[at] = b'b';
+                assert!(!same(&one, &other));
+                other[at] = b'a';
+            }
+        }
     }
 }

@@ -8,7 +8,7 @@ use crate::machine::{Fault, Frame};
 use crate::program::Program;
 use crate::query::{Nulls, Query};
 use crate::row::{Change, Row};
-use crate::statement::{Item, Named, Statement};
+use crate::statement::{All, Item, Named, Role, Statement};
 use crate::value::Value;
 use crate::write;
 
@@ -136,15 +136,8 @@ impl<'a> Writer<'_, 'a> {
         for item in &statement.items {
             match item {
                 Item::Field(named) => self.field(named, frame)?,
-                Item::All { of_element: false, without, replaced } => {
-                    for at in 0..self.fields.len() {
-                        let Field { key, value } = self.fields[at];
-                        let key = &self.json[key.0 as usize..key.1 as usize];
-                        let value = &self.json[value.0 as usize..value.1 as usize];
-                        self.copy(key, value, without, replaced, frame)?;
-                    }
-                }
-                Item::All { of_element: true, without, replaced } => {
+                Item::All(all) if !all.of_element => self.fields(all, frame)?,
+                Item::All(All { without, replaced, .. }) => {
                     let Some(Value::Json(raw)) = frame.elements.first().copied() else {
                         return Err("UNNEST: an element is no object, so it has no fields for .*".into());
                     };
@@ -161,6 +154,47 @@ impl<'a> Writer<'_, 'a> {
         }
         self.out.push(b'}');
         Ok(())
+    }
+
+    /// Copies the fields of the record, but for those that are to go or to be replaced. Those that stand side by side
+    /// without white space are copied at once.
+    fn fields(&mut self, all: &'a All, frame: &Frame<'a>) -> Result<(), String> {
+        let (fields, json) = (self.fields, self.json.as_bytes());
+        let mut together = 0..0;
+        for Field { key, value, name } in fields {
+            let (key, value) = (key.0 as usize..key.1 as usize, value.0 as usize..value.1 as usize);
+            match all.role(*name) {
+                Role::Copied if key.end + 1 != value.start => {
+                    self.text(&json[together]);
+                    together = 0..0;
+                    self.text(&json[key]);
+                    self.out.push(b':');
+                    self.out.extend_from_slice(&json[value]);
+                }
+                // Between two fields there is a comma, and here there is nothing else.
+                Role::Copied if !together.is_empty() && key.start == together.end + 1 => together.end = value.end,
+                Role::Copied => {
+                    self.text(&json[together]);
+                    together = key.start..value.end;
+                }
+                Role::Gone => {}
+                Role::Replaced(by) => {
+                    self.text(&json[together]);
+                    together = 0..0;
+                    self.field(&all.replaced[by], frame)?;
+                }
+            }
+        }
+        self.text(&json[together]);
+        Ok(())
+    }
+
+    /// Appends a text that is a field or begins with one, if there is any.
+    fn text(&mut self, text: &[u8]) {
+        if !text.is_empty() {
+            self.comma();
+            self.out.extend_from_slice(text);
+        }
     }
 
     /// Copies a field as it stands, unless it is to go or to be replaced.

@@ -115,9 +115,9 @@ impl TableQuery {
             return Ok(Flow::Enough);
         }
         memory.clear();
-        let Memory { arena, cache, out: bytes, rows: written, fields, headers } = memory;
+        let Memory { arena, cache, out: bytes, rows: written, fields, order, headers } = memory;
         let arena = &*arena;
-        let (cells, json) = plan.query.read(input, arena, fields).map_err(RowError::Unreadable)?;
+        let (cells, json) = plan.query.read(input, arena, fields, order).map_err(RowError::Unreadable)?;
         let scope = Scope { arena, cache };
         let mut frame = Frame { scope, cells, input, elements: Vec::new() };
         let mut writer = Writer { query: &plan.query, json, fields, out: bytes, rows: written, headers };
