@@ -83,7 +83,7 @@ impl Query {
         let arena = &*arena;
         let (cells, json) = self.read(input, arena, fields, order)?;
         let scope = Scope { arena, cache };
-        let mut frame = Frame { scope, cells, input, elements: Vec::new() };
+        let mut frame = Frame::new(scope, cells, input, Vec::new());
         let mut writer = Writer { query: self, json, fields, out, rows, headers };
         for number in 0..self.statements.len() {
             writer.statement(number, &mut frame)?;
@@ -119,7 +119,7 @@ impl Query {
 pub(crate) fn constant(program: &Program) -> Option<Constant> {
     let (arena, cache, input) = (Arena::default(), Cache::default(), Input::default());
     let scope = Scope { arena: &arena, cache: &cache };
-    let frame = Frame { scope, cells: &[], input: &input, elements: Vec::new() };
+    let frame = Frame::new(scope, &[], &input, Vec::new());
     let value: Value<'_> = program.run(&frame).ok()?;
     Some(Constant::of(&value))
 }

@@ -1,6 +1,7 @@
 //! Writes what statements make of a record.
 
 use crate::columns::Field;
+use crate::copy::{Copy, comma};
 use crate::failure::Failure;
 use crate::functions::array;
 use crate::json;
@@ -156,45 +157,24 @@ impl<'a> Writer<'_, 'a> {
         Ok(())
     }
 
-    /// Copies the fields of the record, but for those that are to go or to be replaced. Those that stand side by side
-    /// without white space are copied at once.
+    /// Copies the fields of the record, but for those that are to go or to be replaced.
     fn fields(&mut self, all: &'a All, frame: &Frame<'a>) -> Result<(), String> {
-        let (fields, json) = (self.fields, self.json.as_bytes());
-        let mut together = 0..0;
-        for Field { key, value, name } in fields {
-            let (key, value) = (key.0 as usize..key.1 as usize, value.0 as usize..value.1 as usize);
-            match all.role(*name) {
-                Role::Copied if key.end + 1 != value.start => {
-                    self.text(&json[together]);
-                    together = 0..0;
-                    self.text(&json[key]);
-                    self.out.push(b':');
-                    self.out.extend_from_slice(&json[value]);
-                }
-                // Between two fields there is a comma, and here there is nothing else.
-                Role::Copied if !together.is_empty() && key.start == together.end + 1 => together.end = value.end,
+        let mut copy = Copy::of(self.json);
+        for field in self.fields {
+            match all.role(field.name) {
                 Role::Copied => {
-                    self.text(&json[together]);
-                    together = key.start..value.end;
+                    let span = |(start, end): (u32, u32)| start as usize..end as usize;
+                    copy.field(span(field.key), span(field.value), self.out);
                 }
                 Role::Gone => {}
                 Role::Replaced(by) => {
-                    self.text(&json[together]);
-                    together = 0..0;
+                    copy.end(self.out);
                     self.field(&all.replaced[by], frame)?;
                 }
             }
         }
-        self.text(&json[together]);
+        copy.end(self.out);
         Ok(())
-    }
-
-    /// Appends a text that is a field or begins with one, if there is any.
-    fn text(&mut self, text: &[u8]) {
-        if !text.is_empty() {
-            self.comma();
-            self.out.extend_from_slice(text);
-        }
     }
 
     /// Copies a field as it stands, unless it is to go or to be replaced.
@@ -212,18 +192,11 @@ impl<'a> Writer<'_, 'a> {
         if let Some(named) = replaced.iter().find(|named| says(key, &named.name)) {
             return self.field(named, frame);
         }
-        self.comma();
+        comma(self.out);
         self.out.extend_from_slice(key.as_bytes());
         self.out.push(b':');
         self.out.extend_from_slice(value.as_bytes());
         Ok(())
-    }
-
-    #[inline]
-    fn comma(&mut self) {
-        if self.out.last() != Some(&b'{') {
-            self.out.push(b',');
-        }
     }
 
     fn field(&mut self, named: &'a Named, frame: &Frame<'a>) -> Result<(), String> {
@@ -232,7 +205,7 @@ impl<'a> Writer<'_, 'a> {
         if let Some(column) = named.program.as_column() {
             let raw = frame.cells[column].unwrap_or("null");
             if !(omit && raw == "null") {
-                self.comma();
+                comma(self.out);
                 self.out.extend_from_slice(&named.key);
                 self.out.extend_from_slice(raw.as_bytes());
             }
@@ -245,7 +218,7 @@ impl<'a> Writer<'_, 'a> {
         if omit && value.is_null() {
             return Ok(());
         }
-        self.comma();
+        comma(self.out);
         self.out.extend_from_slice(&named.key);
         write::json(&value, self.out).map_err(|failure| format!("column {}: {failure}", named.name))
     }
