@@ -131,7 +131,7 @@ fn literal(bytes: &[u8], at: usize, literal: &[u8]) -> Result<usize, Invalid> {
 #[inline]
 pub(crate) fn plain_until(bytes: &[u8], at: usize) -> usize {
     match bytes.get(at..).and_then(<[u8]>::first_chunk) {
-        Some(chunk) => match special(u128::from_le_bytes(*chunk)) {
+        Some(chunk) => match special(chunk) {
             Some(offset) => at + offset,
             None => long_plain_until(bytes, at + BLOCK),
         },
@@ -142,7 +142,7 @@ pub(crate) fn plain_until(bytes: &[u8], at: usize) -> usize {
 #[inline(never)]
 fn long_plain_until(bytes: &[u8], mut at: usize) -> usize {
     while let Some(chunk) = bytes.get(at..).and_then(<[u8]>::first_chunk) {
-        if let Some(offset) = special(u128::from_le_bytes(*chunk)) {
+        if let Some(offset) = special(chunk) {
             return at + offset;
         }
         at += BLOCK;
@@ -150,57 +150,61 @@ fn long_plain_until(bytes: &[u8], mut at: usize) -> usize {
     short_plain_until(bytes, at)
 }
 
-/// The same where less than a block is left: the last block of the text is looked at, without what lies before `at`.
+/// The same where less than a block is left.
 #[inline(never)]
-fn short_plain_until(bytes: &[u8], at: usize) -> usize {
+fn short_plain_until(bytes: &[u8], mut at: usize) -> usize {
+    if let Some(word) = bytes.get(at..).and_then(<[u8]>::first_chunk) {
+        if let Some(offset) = special_in(u64::from_le_bytes(*word)) {
+            return at + offset;
+        }
+        at += 8;
+    }
     if at >= bytes.len() {
         return at;
     }
-    // What stands behind the end are zeros, so there is always something special.
-    let (block, start) = match bytes.last_chunk::<BLOCK>() {
-        Some(chunk) => (u128::from_le_bytes(*chunk), bytes.len() - BLOCK),
-        None => (padded(bytes), 0),
-    };
-    special(block >> (8 * (at - start))).map_or(bytes.len(), |offset| at + offset)
-}
-
-/// A text that is shorter than a block, with zeros behind it.
-#[inline]
-fn padded(bytes: &[u8]) -> u128 {
-    if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
-        return u128::from(u64::from_le_bytes(*first))
-            | u128::from(u64::from_le_bytes(*last)) << (8 * (bytes.len() - 8));
+    if let Some(word) = bytes.last_chunk() {
+        // The last word of the text, without what lies before. Zeros come behind it, so there is something special.
+        let left = u64::from_le_bytes(*word) >> (8 * (8 + at - bytes.len()));
+        return special_in(left).map_or(bytes.len(), |offset| at + offset);
     }
-    if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
-        return u128::from(u32::from_le_bytes(*first))
-            | u128::from(u32::from_le_bytes(*last)) << (8 * (bytes.len() - 4));
+    while bytes.get(at).is_some_and(|byte| !matches!(byte, b'"' | b'\\' | 0..0x20)) {
+        at += 1;
     }
-    bytes.iter().rev().fold(0, |block, byte| block << 8 | u128::from(*byte))
+    at
 }
 
 /// How many bytes are looked at at once: most strings end in the first block, and take no loop.
 const BLOCK: usize = 16;
 
-/// The first quote, backslash or control character of a block. Of the three masks for eight bytes, the lowest bit that
-/// is set is always a true one.
+/// The first quote, backslash or control character of a block.
 #[inline]
-fn special(block: u128) -> Option<usize> {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = ONES << 7;
-    let stop = |word: u64| {
-        let quote = word ^ (ONES * u64::from(b'"'));
-        let backslash = word ^ (ONES * u64::from(b'\\'));
-        let control = word.wrapping_sub(ONES * 0x20) & !word;
-        let quote = quote.wrapping_sub(ONES) & !quote;
-        let backslash = backslash.wrapping_sub(ONES) & !backslash;
-        (control | quote | backslash) & HIGH
-    };
-    let (low, high) = (stop(block as u64), stop((block >> 64) as u64));
-    match (low, high) {
+fn special(block: &[u8; BLOCK]) -> Option<usize> {
+    let block = u128::from_le_bytes(*block);
+    match (specials(block as u64), specials((block >> 64) as u64)) {
         (0, 0) => None,
         (0, high) => Some(8 + high.trailing_zeros() as usize / 8),
         (low, _) => Some(low.trailing_zeros() as usize / 8),
     }
+}
+
+/// The first quote, backslash or control character of a word.
+#[inline]
+fn special_in(word: u64) -> Option<usize> {
+    let specials = specials(word);
+    if specials == 0 { None } else { Some(specials.trailing_zeros() as usize / 8) }
+}
+
+/// A mask of the quotes, backslashes and control characters of a word. The lowest bit that is set is always a true one.
+#[inline]
+fn specials(word: u64) -> u64 {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = ONES << 7;
+    let quote = word ^ (ONES * u64::from(b'"'));
+    let backslash = word ^ (ONES * u64::from(b'\\'));
+    let control = word.wrapping_sub(ONES * 0x20) & !word;
+    let quote = quote.wrapping_sub(ONES) & !quote;
+    let backslash = backslash.wrapping_sub(ONES) & !backslash;
+    (control | quote | backslash) & HIGH
 }
 
 /// Whether two texts are the same. They are short: a call of `memcmp`, which in WebAssembly goes byte by byte, takes
