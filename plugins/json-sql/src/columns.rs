@@ -22,6 +22,8 @@ pub(crate) struct Columns {
 struct Node {
     /// The column that ends here.
     column: Option<usize>,
+    /// The columns of longer paths.
+    below: Vec<usize>,
     children: Vec<(String, usize)>,
 }
 
@@ -61,8 +63,9 @@ impl Default for Columns {
 impl Columns {
     /// The number of the column at a path.
     pub fn add(&mut self, path: &[String]) -> usize {
-        let mut node = 0;
-        for (depth, key) in path.iter().enumerate() {
+        let (mut node, mut above) = (0, Vec::new());
+        for key in path {
+            above.push(node);
             let found = self.nodes[node].children.iter().find(|(other, _)| other == key).map(|(_, child)| *child);
             node = found.unwrap_or_else(|| {
                 let child = self.nodes.len();
@@ -70,15 +73,19 @@ impl Columns {
                 self.nodes[node].children.push((key.clone(), child));
                 child
             });
-            if depth == 0 {
+            if above.len() == 1 {
                 let name = self.name(key);
                 self.names[name].node = Some(node);
             }
         }
-        *self.nodes[node].column.get_or_insert_with(|| {
-            self.count += 1;
-            self.count - 1
-        })
+        if let Some(column) = self.nodes[node].column {
+            return column;
+        }
+        let column = self.count;
+        self.count += 1;
+        self.nodes[node].column = Some(column);
+        above.into_iter().for_each(|node| self.nodes[node].below.push(column));
+        column
     }
 
     /// The number of a name of a field of the outermost object.
@@ -187,13 +194,11 @@ impl Columns {
 
     /// Reads a value whose path is named or begins one that is. The depth is that of the text, which is bounded.
     fn read_node<'a>(&self, scanner: &mut Scanner<'a>, node: usize, cells: &mut Cells<'a>) -> Result<(), Invalid> {
-        let Node { column, children } = &self.nodes[node];
+        let Node { column, below, children } = &self.nodes[node];
         let first = scanner.peek();
         let start = scanner.at();
-        if !children.is_empty() {
-            // Of a key that occurs twice the last one counts, with all that is in it.
-            self.clear(node, cells);
-        }
+        // Of a key that occurs twice the last one counts, with all that is in it.
+        below.iter().for_each(|column| cells[*column] = None);
         if children.is_empty() || first != Some(b'{') {
             scanner.skip()?;
         } else {
@@ -211,16 +216,6 @@ impl Columns {
             cells[*column] = Some(&scanner.text()[start..scanner.at()]);
         }
         Ok(())
-    }
-
-    /// Forgets what is below a node.
-    fn clear(&self, node: usize, cells: &mut Cells<'_>) {
-        for (_, child) in &self.nodes[node].children {
-            if let Some(column) = self.nodes[*child].column {
-                cells[column] = None;
-            }
-            self.clear(*child, cells);
-        }
     }
 }
 
