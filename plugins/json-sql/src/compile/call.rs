@@ -63,12 +63,9 @@ impl Compiler<'_, '_> {
             let message = format!("{name} takes {wanted} argument{plural}, not {}", arguments.len());
             return Err(QueryError::new(here, message));
         }
-        let mut second = Operand::default();
+        let mut operands = Vec::with_capacity(arguments.len());
         for (number, argument) in arguments.iter().enumerate() {
-            let operand = self.argument(&name, number, argument)?;
-            if number == 1 {
-                second = operand;
-            }
+            operands.push(self.argument(&name, number, argument)?);
         }
         if let (true, Some(pattern)) =
             (name.starts_with("regexp_"), arguments.get(usize::from(!name.contains("extract"))))
@@ -76,7 +73,7 @@ impl Compiler<'_, '_> {
             self.check_pattern(&name, pattern)?;
         }
         let operand = self.call_function(found, arguments.len(), expr);
-        self.know_path(found, second);
+        self.know_path(found, operands.get(1).copied().unwrap_or_default());
         Ok(operand)
     }
 

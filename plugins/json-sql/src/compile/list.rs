@@ -53,8 +53,8 @@ impl Compiler<'_, '_> {
         Ok(Operand { kind: Some(Kind::Bool), literal: None })
     }
 
-    /// Lets the list of a call of IN that has not become a constant itself be looked at as a whole: it is not pushed item
-    /// by item.
+    /// Lets the list of a call of IN that has not become a constant itself be looked at as a whole: it is not pushed
+    /// item by item.
     fn look_up(&mut self, start: usize, count: usize) {
         let Some([items @ .., Step::Call { label, .. }]) = self.program.steps.get(start..) else { return };
         let constant = |step: &Step| match step {

@@ -245,8 +245,8 @@ impl<'c, 'q> Compiler<'c, 'q> {
         }
     }
 
-    /// Lets the call that comes last, if it is one of a function with a path, have the steps of that at hand where it is
-    /// a text in quotes. One that is wrong is left to fail where it runs.
+    /// Lets the call that comes last, if it is one of a function with a path, have the steps of that at hand where it
+    /// is a text in quotes. One that is wrong is left to fail where it runs.
     fn know_path(&mut self, function: &Function, path: Operand) {
         let Some(run) = function.run_path else { return };
         let Some(Step::Constant(constant)) = path.literal.and_then(|step| self.program.steps.get(step)) else { return };

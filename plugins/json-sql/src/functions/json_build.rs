@@ -172,64 +172,80 @@ fn set(raw: &str, path: &[impl AsRef<str>], new: &str, create: bool, out: &mut V
     };
     let key = key.as_ref();
     let mut result = Ok(());
-    let mut change = |old: &str, out: &mut Vec<u8>| {
+    let change = |old: &str, out: &mut Vec<u8>| {
         if below.is_empty() {
             out.extend_from_slice(new.as_bytes());
         } else if let Err(failure) = set(old, below, new, create, out) {
             result = Err(failure);
         }
     };
+    let added = Some(new).filter(|_| below.is_empty() && create);
     if raw.starts_with('{') {
-        let mut found = false;
-        let mut copy = Copy::of(raw);
-        out.push(b'{');
-        json::each_span(raw, |other, written, value| {
-            if !other.is(key) {
-                return copy.field(written, value, out);
-            }
-            found = true;
-            copy.end(out);
-            copy::comma(out);
-            out.extend_from_slice(&raw.as_bytes()[written]);
-            out.push(b':');
-            change(&raw[value], out);
-        });
-        copy.end(out);
-        if !found && below.is_empty() && create {
-            copy::comma(out);
-            json_scan::escape(key, out);
-            out.push(b':');
-            out.extend_from_slice(new.as_bytes());
-        }
-        out.push(b'}');
+        set_field(raw, key, added, change, out);
     } else if raw.starts_with('[') {
-        let mut len = 0;
-        json::each_element(raw, |_| len += 1);
-        let wanted = place(key, len).ok_or_else(|| Failure::from("a step into an array is a number"))?;
-        let is_new = below.is_empty() && create;
-        out.push(b'[');
-        if wanted < 0 && is_new {
-            out.extend_from_slice(new.as_bytes());
-        }
-        let mut at = 0;
-        json::each_element(raw, |value| {
-            comma(out);
-            if at == wanted {
-                change(value, out)
-            } else {
-                out.extend_from_slice(value.as_bytes())
-            }
-            at += 1;
-        });
-        if wanted >= at && is_new {
-            comma(out);
-            out.extend_from_slice(new.as_bytes());
-        }
-        out.push(b']');
+        set_element(raw, key, added, change, out)?;
     } else {
         out.extend_from_slice(raw.as_bytes());
     }
     result
+}
+
+/// Writes an object with a field changed, or added where it is missing.
+fn set_field(raw: &str, key: &str, added: Option<&str>, mut change: impl FnMut(&str, &mut Vec<u8>), out: &mut Vec<u8>) {
+    let (mut copy, mut found) = (Copy::of(raw), false);
+    out.push(b'{');
+    json::each_span(raw, |other, written, value| {
+        if !other.is(key) {
+            return copy.field(written, value, out);
+        }
+        found = true;
+        copy.end(out);
+        copy::comma(out);
+        out.extend_from_slice(&raw.as_bytes()[written]);
+        out.push(b':');
+        change(&raw[value], out);
+    });
+    copy.end(out);
+    if let (Some(new), false) = (added, found) {
+        copy::comma(out);
+        json_scan::escape(key, out);
+        out.push(b':');
+        out.extend_from_slice(new.as_bytes());
+    }
+    out.push(b'}');
+}
+
+/// Writes an array with an element changed, or added where it lies outside.
+fn set_element(
+    raw: &str,
+    key: &str,
+    added: Option<&str>,
+    mut change: impl FnMut(&str, &mut Vec<u8>),
+    out: &mut Vec<u8>,
+) -> Result<(), Failure> {
+    let mut len = 0;
+    json::each_element(raw, |_| len += 1);
+    let wanted = place(key, len).ok_or_else(|| Failure::from("a step into an array is a number"))?;
+    out.push(b'[');
+    if let (Some(new), true) = (added, wanted < 0) {
+        out.extend_from_slice(new.as_bytes());
+    }
+    let mut at = 0;
+    json::each_element(raw, |value| {
+        comma(out);
+        if at == wanted {
+            change(value, out)
+        } else {
+            out.extend_from_slice(value.as_bytes())
+        }
+        at += 1;
+    });
+    if let (Some(new), true) = (added, wanted >= at) {
+        comma(out);
+        out.extend_from_slice(new.as_bytes());
+    }
+    out.push(b']');
+    Ok(())
 }
 
 /// Appends a comma, unless what comes next is the first of an array.
