@@ -12,6 +12,9 @@ use crate::{records, stop};
 /// Records of each of the three loads.
 const COUNT: usize = 20_000;
 
+/// Records that come while it is paused.
+const PAUSED: f64 = 100.0;
+
 /// The samples of one scrape: names with labels, and values.
 pub type Samples = BTreeMap<String, f64>;
 
@@ -93,8 +96,8 @@ impl Watch {
     }
 }
 
-/// Pauses the pipeline, has records fed, and resumes it.
-fn reads_nothing_while_paused(watch: &mut Watch, pipeline: &Pipeline, feed: impl FnOnce()) {
+/// Pauses the pipeline, has [`PAUSED`] records fed, and resumes it.
+fn reads_nothing_while_paused(sluice: &mut Sluice, watch: &mut Watch, pipeline: &Pipeline, feed: impl FnOnce()) {
     let pipeline_view = format!("/api/v1/pipelines/{}", pipeline.name);
     assert_eq!(ask(&watch.address, "POST", &format!("{pipeline_view}/pause")).0, 200);
     assert!(ask(&watch.address, "GET", &pipeline_view).1.contains("\"state\":\"paused\""));
@@ -104,6 +107,16 @@ fn reads_nothing_while_paused(watch: &mut Watch, pipeline: &Pipeline, feed: impl
     for _ in 0..50 {
         assert_eq!(sum(watch.look(), "sluice_input_records_total"), read, "nothing is read while it is paused");
     }
+    sluice.wait_for("the lag of a pipeline that fetches nothing", LIMIT, || {
+        match sum(watch.look(), "sluice_pipeline_lag_records") {
+            PAUSED => Ok(()),
+            lag => Err(format!("it is {lag}")),
+        }
+    });
+    assert_eq!(sum(watch.look(), "sluice_lag_records"), PAUSED);
+    let is_of_time = |sample: &String| sample.starts_with("sluice_pipeline_max_lag_seconds");
+    assert!(!watch.look().keys().any(is_of_time), "nobody knows how old the records are that are not read");
+    sluice.wait_for_line("a status line", |line| line.is_status_of(&pipeline.name) && line.field("state") == "paused");
     assert_eq!(ask(&watch.address, "POST", &format!("{pipeline_view}/resume")).0, 200);
 }
 
@@ -150,7 +163,8 @@ fn balance_holds(delivery: &str) {
         watch.look();
         group.caught_up(&pipeline.input)
     });
-    reads_nothing_while_paused(&mut watch, &pipeline, || feeder.feed(&pipeline.input, &load(3 * COUNT)[..100]));
+    let more = &load(3 * COUNT)[..PAUSED as usize];
+    reads_nothing_while_paused(&mut sluice, &mut watch, &pipeline, || feeder.feed(&pipeline.input, more));
     sluice.wait_for("what came meanwhile", LIMIT, || {
         watch.look();
         group.caught_up(&pipeline.input)

@@ -26,4 +26,6 @@ pub use fingerprint::fingerprint;
 pub use invalid::Invalid;
 pub use path::{Path, PathError};
 pub use scanner::{MAX_DEPTH, Quoted, Scanner};
-pub use value::{Kind, Value, escape, unescape};
+pub use step::same;
+pub use utf8::text;
+pub use value::{Kind, Value, escape, is_plain, unescape};

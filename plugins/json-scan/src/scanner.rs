@@ -29,8 +29,25 @@ pub struct Quoted<'a> {
 impl<'a> Scanner<'a> {
     /// The start of a text, which has to be UTF-8.
     pub fn new(json: &'a [u8]) -> Result<Scanner<'a>, Invalid> {
-        let text = utf8::text(json)?;
-        Ok(Scanner { text, bytes: json, at: 0, depth: 0 })
+        utf8::text(json).map(Scanner::of)
+    }
+
+    /// The start of a text.
+    #[inline]
+    pub fn of(text: &'a str) -> Scanner<'a> {
+        Scanner { text, bytes: text.as_bytes(), at: 0, depth: 0 }
+    }
+
+    /// All of the text.
+    #[inline]
+    pub fn text(&self) -> &'a str {
+        self.text
+    }
+
+    /// The offset of what comes next.
+    #[inline]
+    pub fn at(&self) -> usize {
+        self.at
     }
 
     /// The first byte of the value that comes next.
@@ -81,6 +98,12 @@ impl<'a> Scanner<'a> {
     /// Reads a key and its colon.
     #[inline]
     pub fn key(&mut self) -> Result<Quoted<'a>, Invalid> {
+        self.key_at().map(|(key, _)| key)
+    }
+
+    /// Reads a key and its colon; the key, and the offset of its opening quote.
+    #[inline]
+    pub fn key_at(&mut self) -> Result<(Quoted<'a>, usize), Invalid> {
         let at = step::space(self.bytes, self.at);
         if self.bytes.get(at) != Some(&b'"') {
             return Err(Invalid::new(self.bytes, at, "a key in quotes"));
@@ -91,7 +114,7 @@ impl<'a> Scanner<'a> {
             return Err(Invalid::new(self.bytes, colon, "`:`"));
         }
         self.at = colon + 1;
-        Ok(Quoted { bytes: &self.bytes[at + 1..end - 1], escaped })
+        Ok((Quoted { bytes: &self.bytes[at + 1..end - 1], escaped }, at))
     }
 
     /// Reads a key and its colon if they are written exactly so, quotes included; whether they are.

@@ -150,8 +150,23 @@ fn long_plain_until(bytes: &[u8], mut at: usize) -> usize {
     short_plain_until(bytes, at)
 }
 
+/// The same where less than a block is left.
 #[inline(never)]
 fn short_plain_until(bytes: &[u8], mut at: usize) -> usize {
+    if let Some(word) = bytes.get(at..).and_then(<[u8]>::first_chunk) {
+        if let Some(offset) = special_in(u64::from_le_bytes(*word)) {
+            return at + offset;
+        }
+        at += 8;
+    }
+    if at >= bytes.len() {
+        return at;
+    }
+    if let Some(word) = bytes.last_chunk() {
+        // The last word of the text, without what lies before. Zeros come behind it, so there is something special.
+        let left = u64::from_le_bytes(*word) >> (8 * (8 + at - bytes.len()));
+        return special_in(left).map_or(bytes.len(), |offset| at + offset);
+    }
     while bytes.get(at).is_some_and(|byte| !matches!(byte, b'"' | b'\\' | 0..0x20)) {
         at += 1;
     }
@@ -161,25 +176,88 @@ fn short_plain_until(bytes: &[u8], mut at: usize) -> usize {
 /// How many bytes are looked at at once: most strings end in the first block, and take no loop.
 const BLOCK: usize = 16;
 
-/// The first quote, backslash or control character. Of the three masks for eight bytes, the lowest bit that is set is
-/// always a true one.
+/// The first quote, backslash or control character of a block.
 #[inline]
 fn special(block: &[u8; BLOCK]) -> Option<usize> {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = ONES << 7;
-    let stop = |word: u64| {
-        let quote = word ^ (ONES * u64::from(b'"'));
-        let backslash = word ^ (ONES * u64::from(b'\\'));
-        let control = word.wrapping_sub(ONES * 0x20) & !word;
-        let quote = quote.wrapping_sub(ONES) & !quote;
-        let backslash = backslash.wrapping_sub(ONES) & !backslash;
-        (control | quote | backslash) & HIGH
-    };
-    let word = u128::from_le_bytes(*block);
-    let (low, high) = (stop(word as u64), stop((word >> 64) as u64));
-    match (low, high) {
+    let block = u128::from_le_bytes(*block);
+    match (specials(block as u64), specials((block >> 64) as u64)) {
         (0, 0) => None,
         (0, high) => Some(8 + high.trailing_zeros() as usize / 8),
         (low, _) => Some(low.trailing_zeros() as usize / 8),
+    }
+}
+
+/// The first quote, backslash or control character of a word.
+#[inline]
+fn special_in(word: u64) -> Option<usize> {
+    let specials = specials(word);
+    if specials == 0 { None } else { Some(specials.trailing_zeros() as usize / 8) }
+}
+
+/// A mask of the quotes, backslashes and control characters of a word. The lowest bit that is set is always a true one.
+#[inline]
+fn specials(word: u64) -> u64 {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = ONES << 7;
+    let quote = word ^ (ONES * u64::from(b'"'));
+    let backslash = word ^ (ONES * u64::from(b'\\'));
+    let control = word.wrapping_sub(ONES * 0x20) & !word;
+    let quote = quote.wrapping_sub(ONES) & !quote;
+    let backslash = backslash.wrapping_sub(ONES) & !backslash;
+    (control | quote | backslash) & HIGH
+}
+
+/// Whether two texts are the same. They are short: a call of `memcmp`, which in WebAssembly goes byte by byte, takes
+/// longer than to look at two words, which may overlap.
+#[inline]
+pub fn same(one: &[u8], other: &[u8]) -> bool {
+    one.len() == other.len()
+        && match one.len() {
+            0..4 => one.iter().zip(other).fold(0, |all, (one, other)| all | (one ^ other)) == 0,
+            4..8 => (one.first_chunk::<4>(), one.last_chunk::<4>()) == (other.first_chunk(), other.last_chunk()),
+            8..=16 => (one.first_chunk::<8>(), one.last_chunk::<8>()) == (other.first_chunk(), other.last_chunk()),
+            _ => long_same(one, other),
+        }
+}
+
+#[inline(never)]
+fn long_same(one: &[u8], other: &[u8]) -> bool {
+    one.as_chunks::<8>().0 == other.as_chunks().0 && one.last_chunk::<8>() == other.last_chunk()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn something_special_is_found_wherever_it_is() {
+        for length in 0..70 {
+            let mut bytes = vec![b'a'; length];
+            for from in 0..=length {
+                assert_eq!(plain_until(&bytes, from), length);
+            }
+            for at in 0..length {
+                for special in [b'"', b'\\', 0, 0x1f] {
+                    bytes[at] = special;
+                    for from in 0..=length {
+                        assert_eq!(plain_until(&bytes, from), if from <= at { at } else { length });
+                    }
+                }
+                bytes[at] = b'a';
+            }
+        }
+    }
+
+    #[test]
+    fn texts_that_differ_anywhere_are_not_the_same() {
+        for length in 0..70 {
+            let (one, mut other) = (vec![b'a'; length], vec![b'a'; length]);
+            assert!(same(&one, &other) && !same(&one, b"b"));
+            for at in 0..length {
+                other[at] = b'b';
+                assert!(!same(&one, &other));
+                other[at] = b'a';
+            }
+        }
     }
 }

@@ -3,7 +3,7 @@
 use crate::Invalid;
 
 /// The text, if it is UTF-8. In WebAssembly the standard library looks at eight bytes at once; this looks at 32.
-pub(crate) fn text(json: &[u8]) -> Result<&str, Invalid> {
+pub fn text(json: &[u8]) -> Result<&str, Invalid> {
     if is_ascii(json) {
         // SAFETY: all of it is ASCII, which is UTF-8.
         return Ok(unsafe { std::str::from_utf8_unchecked(json) });
@@ -20,7 +20,9 @@ fn is_ascii(bytes: &[u8]) -> bool {
             return false;
         }
     }
-    blocks.remainder().iter().fold(0, |all, byte| all | byte) < 0x80
+    let (words, rest) = blocks.remainder().as_chunks::<8>();
+    let all = words.iter().fold(0, |all, word| all | u64::from_le_bytes(*word));
+    all & 0x8080_8080_8080_8080 == 0 && rest.iter().fold(0, |all, byte| all | byte) < 0x80
 }
 
 #[cfg(test)]

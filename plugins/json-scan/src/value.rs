@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::scanner::Quoted;
-use crate::step::plain_until;
+use crate::step::{plain_until, same};
 
 /// A value in JSON text: where it lies and how it is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,11 +93,15 @@ impl<'a> Quoted<'a> {
     }
 
     /// Whether the string says this.
+    #[inline]
     pub fn is(&self, text: &str) -> bool {
-        if self.escaped {
-            return self.text() == text;
-        }
-        self.bytes == text.as_bytes()
+        if self.escaped { self.text() == text } else { same(self.bytes, text.as_bytes()) }
+    }
+
+    /// How many bytes it takes as it is written, with its quotes.
+    #[inline]
+    pub fn written_len(&self) -> usize {
+        self.bytes.len() + 2
     }
 }
 
@@ -105,6 +109,12 @@ fn unescaped(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     unescape(text, &mut plain);
     plain
+}
+
+/// Whether what stands between the quotes of a valid string has no escapes, so that it is what the string says.
+#[inline]
+pub fn is_plain(text: &str) -> bool {
+    plain_until(text.as_bytes(), 0) == text.len()
 }
 
 /// Appends what stands between the quotes of a valid string, without its escapes.

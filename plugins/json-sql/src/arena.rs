@@ -10,6 +10,12 @@ pub(crate) const MAX_TEXT: usize = 16 << 20;
 /// The most bytes that one record's expressions make.
 const MAX_MEMORY: usize = 64 << 20;
 
+/// So many values a list has room for at first.
+const ROOM: usize = 16;
+
+/// Values in the memory of a run.
+pub(crate) type List<'a> = bumpalo::collections::Vec<'a, Value<'a>>;
+
 /// Memory that is given out in one piece after the other and taken back at once.
 #[derive(Debug, Default)]
 pub(crate) struct Arena {
@@ -59,6 +65,12 @@ impl Arena {
     #[inline]
     pub fn fill<T: Copy>(&self, count: usize, with: T) -> &mut [T] {
         self.bump.alloc_slice_fill_copy(count, with)
+    }
+
+    /// An empty list with room for some.
+    #[inline]
+    pub fn list<'a>(&'a self) -> List<'a> {
+        List::with_capacity_in(ROOM, &self.bump)
     }
 
     /// A text that is put together from parts.

@@ -2,6 +2,8 @@
 
 use std::cmp::Ordering;
 
+use json_scan::same;
+
 use crate::Failure;
 use crate::json;
 use crate::number::no_operator;
@@ -58,7 +60,7 @@ fn order_arrays(symbol: &str, one: &[Value<'_>], other: &[Value<'_>]) -> Result<
 #[inline]
 pub(crate) fn equal(symbol: &str, one: &Value<'_>, other: &Value<'_>) -> Result<bool, Failure> {
     match (one, other) {
-        (Value::Text(one), Value::Text(other)) => Ok(one == other),
+        (Value::Text(one), Value::Text(other)) => Ok(same(one.as_bytes(), other.as_bytes())),
         (Value::Json(one), Value::Json(other)) => Ok(json::equal(one, other)),
         (Value::Array(one), Value::Array(other)) => {
             if one.len() != other.len() {

@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
+use std::ops::Range;
 
-use json_scan::{Quoted, Scanner, escape, unescape};
+use json_scan::{Quoted, Scanner, escape, is_plain, unescape};
 
 use crate::Failure;
 use crate::arena::Arena;
@@ -27,9 +28,11 @@ pub(crate) fn load<'a>(raw: &'a str, arena: &'a Arena) -> Value<'a> {
 #[inline]
 pub(crate) fn string<'a>(raw: &'a str, arena: &'a Arena) -> &'a str {
     let text = &raw[1..raw.len() - 1];
-    if !text.as_bytes().contains(&b'\\') {
-        return text;
-    }
+    if is_plain(text) { text } else { unescaped(text, arena) }
+}
+
+#[inline(never)]
+fn unescaped<'a>(text: &str, arena: &'a Arena) -> &'a str {
     let mut plain = String::with_capacity(text.len());
     unescape(text, &mut plain);
     // It is no longer than what is in the record already.
@@ -84,14 +87,23 @@ pub(crate) fn each_field<'a>(raw: &'a str, mut visit: impl FnMut(Cow<'a, str>, &
 
 /// Visits the fields of an object, with their keys as they are written.
 pub(crate) fn each_quoted<'a>(raw: &'a str, mut visit: impl FnMut(Quoted<'a>, &'a str)) -> Option<()> {
-    let mut scanner = Scanner::new(raw.as_bytes()).ok()?;
+    each_span(raw, |key, _, value| visit(key, &raw[value]))
+}
+
+/// Visits the fields of an object: the key, where it lies with its quotes, and where the value lies.
+#[inline]
+pub(crate) fn each_span<'a>(raw: &'a str, mut visit: impl FnMut(Quoted<'a>, Range<usize>, Range<usize>)) -> Option<()> {
+    let mut scanner = Scanner::of(raw);
     if scanner.peek() != Some(b'{') {
         return None;
     }
     let mut more = scanner.open(b'}').ok()?;
     while more {
-        let key = scanner.key().ok()?;
-        visit(key, scanner.value().ok()?.raw());
+        let (key, start) = scanner.key_at().ok()?;
+        scanner.peek();
+        let value = scanner.at();
+        scanner.skip().ok()?;
+        visit(key, start..start + key.written_len(), value..scanner.at());
         more = scanner.more(b'}').ok()?;
     }
     Some(())
@@ -99,7 +111,7 @@ pub(crate) fn each_quoted<'a>(raw: &'a str, mut visit: impl FnMut(Quoted<'a>, &'
 
 /// Visits the elements of an array; none where it is none.
 pub(crate) fn each_element<'a>(raw: &'a str, mut visit: impl FnMut(&'a str)) -> Option<()> {
-    let mut scanner = Scanner::new(raw.as_bytes()).ok()?;
+    let mut scanner = Scanner::of(raw);
     if scanner.peek() != Some(b'[') {
         return None;
     }

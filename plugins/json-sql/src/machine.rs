@@ -1,6 +1,9 @@
 //! Runs programs.
 
+use std::cell::RefCell;
+
 use crate::Failure;
+use crate::arena::List;
 use crate::cast::cast;
 use crate::columns::Cells;
 use crate::functions::Scope;
@@ -16,6 +19,8 @@ pub(crate) struct Frame<'a> {
     pub input: &'a Input<'a>,
     /// What each UNNEST has come to.
     pub elements: Vec<Value<'a>>,
+    /// The stack of the program that runs.
+    stack: RefCell<List<'a>>,
 }
 
 /// Why a program has no value, and the label of the step that failed.
@@ -40,109 +45,126 @@ impl Program {
     }
 
     /// The value of the expression.
-    #[inline]
     pub fn run<'a>(&'a self, frame: &Frame<'a>) -> Result<Value<'a>, Fault> {
         let arena = frame.scope.arena;
-        let stack = arena.fill(self.stack + 1, Value::Null);
-        let (mut top, mut at) = (0, 0); // the values lie below `top`
+        let stack = &mut *frame.stack.borrow_mut();
+        stack.clear();
+        let mut at = 0;
         while let Some(step) = self.steps.get(at) {
             at += 1;
             match *step {
-                Step::Constant(constant) => {
-                    stack[top] = self.constants[constant as usize].value(arena)?;
-                    top += 1;
-                }
-                Step::Column(column) => {
-                    stack[top] = frame.cells[column as usize].map_or(Value::Null, |raw| json::load(raw, arena));
-                    top += 1;
-                }
-                Step::Source(source) => {
-                    stack[top] = frame.source(source);
-                    top += 1;
-                }
+                Step::Constant(constant) => stack.push(self.constants[constant as usize].value(arena)?),
+                Step::Column(column) => stack.push(frame.column(column)),
+                Step::Source(source) => stack.push(frame.source(source)),
                 Step::Header(name) => {
-                    stack[top] = frame.header(self.constants[name as usize].value(arena)?)?;
-                    top += 1;
+                    let header = frame.header(self.constants[name as usize].value(arena)?)?;
+                    stack.push(header);
                 }
                 Step::Element(element) => {
-                    stack[top] = frame.elements.get(element as usize).copied().unwrap_or(Value::Null);
-                    top += 1;
+                    stack.push(frame.elements.get(element as usize).copied().unwrap_or(Value::Null));
                 }
                 Step::Path(path) => {
-                    stack[top - 1] = walk(&stack[top - 1], &self.paths[path as usize], frame);
+                    let top = top(stack);
+                    *top = walk(top, &self.paths[path as usize], frame);
                 }
                 Step::Call { run, count, is_strict, label } => {
-                    let args = &stack[top - usize::from(count)..top];
+                    let start = stack.len() - usize::from(count);
+                    let args = &stack[start..];
                     let value = if is_strict && args.iter().any(Value::is_null) {
                         Value::Null
                     } else {
                         run(&frame.scope, args).map_err(|failure| Fault { failure, label: Some(label) })?
                     };
-                    top -= usize::from(count);
-                    stack[top] = value;
-                    top += 1;
+                    stack.truncate(start);
+                    stack.push(value);
+                }
+                Step::CallPath { run, count, path, label } => {
+                    let start = stack.len() - usize::from(count);
+                    let args = &stack[start..];
+                    let value = if args.iter().any(Value::is_null) {
+                        Value::Null
+                    } else {
+                        let path = &self.texts[path as usize];
+                        run(&frame.scope, args, path).map_err(|failure| Fault { failure, label: Some(label) })?
+                    };
+                    stack.truncate(start);
+                    stack.push(value);
+                }
+                Step::In { set, label } => {
+                    let top = top(stack);
+                    let found = self.sets[set as usize].has(top, arena);
+                    *top = found.map_err(|failure| Fault { failure, label: Some(label) })?;
                 }
                 Step::Cast { to, is_try, label } => {
-                    stack[top - 1] = match cast(&stack[top - 1], &self.types[to as usize], arena) {
+                    let top = top(stack);
+                    *top = match cast(top, &self.types[to as usize], arena) {
                         Ok(value) => value,
                         Err(_) if is_try => Value::Null,
                         Err(failure) => return Err(Fault { failure, label: Some(label) }),
                     };
                 }
                 Step::JumpIfFalse { to, label } => {
-                    if truth(&stack[top - 1], label)? == Some(false) {
+                    if truth(top(stack), label)? == Some(false) {
                         at = to as usize;
                     }
                 }
                 Step::JumpIfTrue { to, label } => {
-                    if truth(&stack[top - 1], label)? == Some(true) {
+                    if truth(top(stack), label)? == Some(true) {
                         at = to as usize;
                     }
                 }
                 Step::And(label) => {
-                    let pair = (truth(&stack[top - 2], label)?, truth(&stack[top - 1], label)?);
-                    top -= 1;
-                    stack[top - 1] = match pair {
+                    let (other, one) = (pop(stack), top(stack));
+                    *one = match (truth(one, label)?, truth(&other, label)?) {
                         (Some(false), _) | (_, Some(false)) => Value::Bool(false),
                         (Some(true), Some(true)) => Value::Bool(true),
                         _ => Value::Null,
                     };
                 }
                 Step::Or(label) => {
-                    let pair = (truth(&stack[top - 2], label)?, truth(&stack[top - 1], label)?);
-                    top -= 1;
-                    stack[top - 1] = match pair {
+                    let (other, one) = (pop(stack), top(stack));
+                    *one = match (truth(one, label)?, truth(&other, label)?) {
                         (Some(true), _) | (_, Some(true)) => Value::Bool(true),
                         (Some(false), Some(false)) => Value::Bool(false),
                         _ => Value::Null,
                     };
                 }
                 Step::PopJumpUnlessTrue { to, label } => {
-                    top -= 1;
-                    if truth(&stack[top], label)? != Some(true) {
+                    if truth(&pop(stack), label)? != Some(true) {
                         at = to as usize;
                     }
                 }
                 Step::JumpIfNotNull(to) => {
-                    if stack[top - 1].is_null() {
-                        top -= 1;
+                    if top(stack).is_null() {
+                        stack.pop();
                     } else {
                         at = to as usize;
                     }
                 }
                 Step::Jump(to) => at = to as usize,
-                Step::Pick(below) => {
-                    stack[top] = stack[top - 1 - below as usize];
-                    top += 1;
-                }
+                Step::Pick(below) => stack.push(stack[stack.len() - 1 - below as usize]),
                 Step::Nip => {
-                    top -= 1;
-                    stack[top - 1] = stack[top];
+                    let value = pop(stack);
+                    *top(stack) = value;
                 }
             }
         }
-        Ok(stack[0])
+        Ok(pop(stack))
     }
+}
+
+const NOT_EMPTY: &str = "each step finds on the stack what it takes";
+
+/// The value on top.
+#[inline]
+fn top<'s, 'a>(stack: &'s mut List<'a>) -> &'s mut Value<'a> {
+    stack.last_mut().expect(NOT_EMPTY)
+}
+
+/// Takes the value on top away.
+#[inline]
+fn pop<'a>(stack: &mut List<'a>) -> Value<'a> {
+    stack.pop().expect(NOT_EMPTY)
 }
 
 /// A truth value; none is NULL.
@@ -176,6 +198,17 @@ fn walk<'a>(value: &Value<'a>, path: &[Key], frame: &Frame<'a>) -> Value<'a> {
 }
 
 impl<'a> Frame<'a> {
+    /// A record, or what stands in place of one.
+    pub fn new(scope: Scope<'a>, cells: &'a Cells<'a>, input: &'a Input<'a>, elements: Vec<Value<'a>>) -> Frame<'a> {
+        Frame { scope, cells, input, elements, stack: RefCell::new(scope.arena.list()) }
+    }
+
+    /// What a column holds.
+    #[inline]
+    pub fn column(&self, column: u32) -> Value<'a> {
+        self.cells[column as usize].map_or(Value::Null, |raw| json::load(raw, self.scope.arena))
+    }
+
     fn source(&self, source: Source) -> Value<'a> {
         match source {
             Source::Key => self.input.key.map_or(Value::Null, bytes_or_text),

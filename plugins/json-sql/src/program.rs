@@ -3,7 +3,8 @@
 use crate::Failure;
 use crate::arena::Arena;
 use crate::error::Place;
-use crate::functions::Run;
+use crate::functions::{Run, RunPath};
+use crate::set::Set;
 use crate::types::Type;
 use crate::value::Value;
 
@@ -15,8 +16,10 @@ pub(crate) struct Program {
     pub labels: Vec<Label>,
     pub paths: Vec<Vec<Key>>,
     pub types: Vec<Type>,
-    /// The most values that are on the stack at once.
-    pub stack: usize,
+    /// The constants of each IN.
+    pub sets: Vec<Set>,
+    /// The steps of paths that are known beforehand.
+    pub texts: Vec<Vec<String>>,
 }
 
 /// A step. Jumps go forward only, so every program ends.
@@ -36,6 +39,10 @@ pub(crate) enum Step {
     Path(u32),
     /// Replaces so many values by what a function makes of them.
     Call { run: Run, count: u8, is_strict: bool, label: u32 },
+    /// The same of a strict function whose second argument is a path that is known beforehand.
+    CallPath { run: RunPath, count: u8, path: u32, label: u32 },
+    /// Replaces the top by whether it is one of some constants.
+    In { set: u32, label: u32 },
     /// Replaces the top by the same as a type; with `is_try` by NULL where that fails.
     Cast { to: u32, is_try: bool, label: u32 },
     /// Goes on elsewhere if the top is false, and keeps it.
@@ -116,7 +123,7 @@ pub(crate) struct Label {
 impl Program {
     /// What an UNNEST has come to.
     pub fn element(element: usize) -> Program {
-        Program { steps: vec![Step::Element(element as u32)], stack: 1, ..Program::default() }
+        Program { steps: vec![Step::Element(element as u32)], ..Program::default() }
     }
 }
 
@@ -169,6 +176,15 @@ impl Constant {
 
     #[inline]
     pub fn value<'a>(&'a self, arena: &'a Arena) -> Result<Value<'a>, Failure> {
+        match self {
+            Constant::Plain(value) => Ok(*value),
+            Constant::Text(text) => Ok(Value::Text(text)),
+            other => other.other_value(arena),
+        }
+    }
+
+    #[inline(never)]
+    fn other_value<'a>(&'a self, arena: &'a Arena) -> Result<Value<'a>, Failure> {
         Ok(match self {
             Constant::Plain(value) => *value,
             Constant::Text(text) => Value::Text(text),

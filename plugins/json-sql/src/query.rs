@@ -5,7 +5,7 @@ use sqlparser::parser::{Parser, ParserError};
 
 use crate::arena::Arena;
 use crate::cache::Cache;
-use crate::columns::{Cells, Columns, Field};
+use crate::columns::{Cells, Columns, Field, Order};
 use crate::dialect::JsonSqlDialect;
 use crate::error::{Place, QueryError, suggestion};
 use crate::functions::Scope;
@@ -79,11 +79,11 @@ impl Query {
     /// Why the record is refused: its value is no JSON, or an expression has no value for it, which is then named.
     pub fn run(&self, input: &Input<'_>, memory: &mut Memory) -> Result<(), String> {
         memory.clear();
-        let Memory { arena, cache, out, rows, fields, headers } = memory;
+        let Memory { arena, cache, out, rows, fields, order, headers } = memory;
         let arena = &*arena;
-        let (cells, json) = self.read(input, arena, fields)?;
+        let (cells, json) = self.read(input, arena, fields, order)?;
         let scope = Scope { arena, cache };
-        let mut frame = Frame { scope, cells, input, elements: Vec::new() };
+        let mut frame = Frame::new(scope, cells, input, Vec::new());
         let mut writer = Writer { query: self, json, fields, out, rows, headers };
         for number in 0..self.statements.len() {
             writer.statement(number, &mut frame)?;
@@ -98,6 +98,7 @@ impl Query {
         input: &Input<'a>,
         arena: &'a Arena,
         fields: &mut Vec<Field>,
+        order: &mut Order,
     ) -> Result<(&'a Cells<'a>, &'a str), String> {
         let cells = arena.fill(self.columns.len(), None);
         if !self.needs.value {
@@ -105,12 +106,11 @@ impl Query {
         }
         let value = input.value.ok_or("the value is null")?;
         let copies = self.statements.iter().any(Statement::copies_fields);
-        let is_object = self.columns.read(value, cells, copies.then_some(fields)).map_err(|e| e.to_string())?;
+        let read = self.columns.read(value, cells, copies.then_some(fields), order);
+        let (json, is_object) = read.map_err(|invalid| invalid.to_string())?;
         if !is_object && (copies || self.columns.has_fields()) {
             return Err("the value is JSON, but no object: a query reads the fields of an object".into());
         }
-        // The reader has checked that it is UTF-8; large texts are not checked twice for nothing but copies.
-        let json = if copies { std::str::from_utf8(value).map_err(|error| error.to_string())? } else { "" };
         Ok((cells, json))
     }
 }
@@ -119,7 +119,7 @@ impl Query {
 pub(crate) fn constant(program: &Program) -> Option<Constant> {
     let (arena, cache, input) = (Arena::default(), Cache::default(), Input::default());
     let scope = Scope { arena: &arena, cache: &cache };
-    let frame = Frame { scope, cells: &[], input: &input, elements: Vec::new() };
+    let frame = Frame::new(scope, &[], &input, Vec::new());
     let value: Value<'_> = program.run(&frame).ok()?;
     Some(Constant::of(&value))
 }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::arena::Arena;
 use crate::cache::Cache;
-use crate::columns::Field;
+use crate::columns::{Field, Order};
 
 /// A record that a query makes of another.
 #[derive(Clone, Debug, Default)]
@@ -41,6 +41,7 @@ pub struct Memory {
     pub(crate) out: Vec<u8>,
     pub(crate) rows: Vec<Row>,
     pub(crate) fields: Vec<Field>,
+    pub(crate) order: Order,
     pub(crate) headers: Vec<(usize, Change)>,
 }
 

@@ -44,7 +44,26 @@ pub(crate) enum Item {
     /// A field.
     Field(Named),
     /// All fields of the record, or of the element that FROM unfolds, but for some.
-    All { of_element: bool, without: Vec<String>, replaced: Vec<Named> },
+    All(All),
+}
+
+/// `*` or `x.*`
+#[derive(Debug)]
+pub(crate) struct All {
+    pub of_element: bool,
+    pub without: Vec<String>,
+    pub replaced: Vec<Named>,
+    /// What becomes of the fields that the query names, by their numbers; of all others, they are copied.
+    roles: Vec<Role>,
+}
+
+/// What becomes of a field where all are copied.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Role {
+    Copied,
+    Gone,
+    /// By this one of those that replace.
+    Replaced(usize),
 }
 
 /// A field and what it holds.
@@ -70,12 +89,43 @@ impl Statement {
     pub fn keeps_value(&self) -> bool {
         !self.is_table
             && matches!(self.items.as_slice(),
-            [Item::All { of_element: false, without, replaced }] if without.is_empty() && replaced.is_empty())
+            [Item::All(all)] if !all.of_element && all.without.is_empty() && all.replaced.is_empty())
+    }
+
+    /// Lets results take the places of fields that are called as they are.
+    pub fn replace(&mut self, names: &[String], context: &mut Context<'_>) {
+        for item in &mut self.items {
+            let Item::All(all) = item else { continue };
+            all.without.extend_from_slice(names);
+            if !all.of_element {
+                all.find_roles(context.columns);
+            }
+        }
+        context.needs.value |= self.copies_fields();
     }
 
     /// Whether the fields of the record are copied.
     pub fn copies_fields(&self) -> bool {
-        !self.keeps_value() && self.items.iter().any(|item| matches!(item, Item::All { of_element: false, .. }))
+        !self.keeps_value() && self.items.iter().any(|item| matches!(item, Item::All(all) if !all.of_element))
+    }
+}
+
+impl All {
+    /// What becomes of a field of the record, by the number of its name.
+    #[inline]
+    pub fn role(&self, name: u32) -> Role {
+        self.roles.get(name as usize).copied().unwrap_or(Role::Copied)
+    }
+
+    fn find_roles(&mut self, columns: &mut Columns) {
+        let replaced = self.replaced.iter().enumerate().map(|(at, named)| (&named.name, Role::Replaced(at)));
+        for (name, role) in replaced.chain(self.without.iter().map(|name| (name, Role::Gone))) {
+            let number = columns.name(name);
+            if self.roles.len() <= number {
+                self.roles.resize(number + 1, Role::Copied);
+            }
+            self.roles[number] = role;
+        }
     }
 }
 
@@ -185,12 +235,7 @@ fn items(select: &Select, statement: &mut Statement, context: &mut Context<'_>) 
         let error = QueryError::new(place(select.select_token.0.span.start), "no result makes the value");
         return Err(error.help("add * to keep the value as it is"));
     }
-    for item in &mut statement.items {
-        if let Item::All { without, .. } = item {
-            without.extend_from_slice(&names);
-        }
-    }
-    context.needs.value |= statement.copies_fields();
+    statement.replace(&names, context);
     Ok(())
 }
 
@@ -277,7 +322,7 @@ pub(crate) fn all(
         }
         replaced.push(Named::new(&name.value, expression(&element.expr, context)?.0));
     }
-    Ok(Item::All { of_element, without, replaced })
+    Ok(Item::All(All { of_element, without, replaced, roles: Vec::new() }))
 }
 
 /// Whether `x.*` means the element that FROM unfolds.

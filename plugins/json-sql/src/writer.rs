@@ -1,6 +1,7 @@
 //! Writes what statements make of a record.
 
 use crate::columns::Field;
+use crate::copy::{Copy, comma};
 use crate::failure::Failure;
 use crate::functions::array;
 use crate::json;
@@ -8,7 +9,7 @@ use crate::machine::{Fault, Frame};
 use crate::program::Program;
 use crate::query::{Nulls, Query};
 use crate::row::{Change, Row};
-use crate::statement::{Item, Named, Statement};
+use crate::statement::{All, Item, Named, Role, Statement};
 use crate::value::Value;
 use crate::write;
 
@@ -136,15 +137,8 @@ impl<'a> Writer<'_, 'a> {
         for item in &statement.items {
             match item {
                 Item::Field(named) => self.field(named, frame)?,
-                Item::All { of_element: false, without, replaced } => {
-                    for at in 0..self.fields.len() {
-                        let Field { key, value } = self.fields[at];
-                        let key = &self.json[key.0 as usize..key.1 as usize];
-                        let value = &self.json[value.0 as usize..value.1 as usize];
-                        self.copy(key, value, without, replaced, frame)?;
-                    }
-                }
-                Item::All { of_element: true, without, replaced } => {
+                Item::All(all) if !all.of_element => self.fields(all, frame)?,
+                Item::All(All { without, replaced, .. }) => {
                     let Some(Value::Json(raw)) = frame.elements.first().copied() else {
                         return Err("UNNEST: an element is no object, so it has no fields for .*".into());
                     };
@@ -163,6 +157,26 @@ impl<'a> Writer<'_, 'a> {
         Ok(())
     }
 
+    /// Copies the fields of the record, but for those that are to go or to be replaced.
+    fn fields(&mut self, all: &'a All, frame: &Frame<'a>) -> Result<(), String> {
+        let mut copy = Copy::of(self.json);
+        for field in self.fields {
+            match all.role(field.name) {
+                Role::Copied => {
+                    let span = |(start, end): (u32, u32)| start as usize..end as usize;
+                    copy.field(span(field.key), span(field.value), self.out);
+                }
+                Role::Gone => {}
+                Role::Replaced(by) => {
+                    copy.end(self.out);
+                    self.field(&all.replaced[by], frame)?;
+                }
+            }
+        }
+        copy.end(self.out);
+        Ok(())
+    }
+
     /// Copies a field as it stands, unless it is to go or to be replaced.
     fn copy(
         &mut self,
@@ -178,18 +192,11 @@ impl<'a> Writer<'_, 'a> {
         if let Some(named) = replaced.iter().find(|named| says(key, &named.name)) {
             return self.field(named, frame);
         }
-        self.comma();
+        comma(self.out);
         self.out.extend_from_slice(key.as_bytes());
         self.out.push(b':');
         self.out.extend_from_slice(value.as_bytes());
         Ok(())
-    }
-
-    #[inline]
-    fn comma(&mut self) {
-        if self.out.last() != Some(&b'{') {
-            self.out.push(b',');
-        }
     }
 
     fn field(&mut self, named: &'a Named, frame: &Frame<'a>) -> Result<(), String> {
@@ -198,7 +205,7 @@ impl<'a> Writer<'_, 'a> {
         if let Some(column) = named.program.as_column() {
             let raw = frame.cells[column].unwrap_or("null");
             if !(omit && raw == "null") {
-                self.comma();
+                comma(self.out);
                 self.out.extend_from_slice(&named.key);
                 self.out.extend_from_slice(raw.as_bytes());
             }
@@ -211,7 +218,7 @@ impl<'a> Writer<'_, 'a> {
         if omit && value.is_null() {
             return Ok(());
         }
-        self.comma();
+        comma(self.out);
         self.out.extend_from_slice(&named.key);
         write::json(&value, self.out).map_err(|failure| format!("column {}: {failure}", named.name))
     }

@@ -84,7 +84,7 @@ pub(super) fn pipeline(name: &str, entry: &Entry) -> api::Pipeline {
     let state = state(&view);
     let mut partitions = partitions(&view);
     let partitions_total = partitions.len() as u64;
-    let lag_seconds = partitions.iter().filter_map(|partition| partition.lag_seconds).reduce(f64::max);
+    let lag_seconds = view.lag_seconds(rt::unix_ms());
     partitions.truncate(PARTITIONS);
     let counts = &view.counts;
     let input_records = counts.input_records();
@@ -92,7 +92,7 @@ pub(super) fn pipeline(name: &str, entry: &Entry) -> api::Pipeline {
         name: name.to_owned(),
         file: entry.file.display().to_string(),
         state,
-        reason: view.breaker.clone().or_else(|| view.timing_out.clone()),
+        reason: view.breaker_unquoted.clone().or_else(|| view.timing_out.clone()),
         delivery: match entry.plan.delivery {
             Delivery::AtLeastOnce => "at_least_once".to_owned(),
             Delivery::ExactlyOnce => "exactly_once".to_owned(),
@@ -127,7 +127,7 @@ pub(super) fn pipeline(name: &str, entry: &Entry) -> api::Pipeline {
             phase: transaction.phase.to_owned(),
             age_seconds: transaction.age.as_secs_f64(),
         }),
-        circuit_breaker: view.breaker.clone(),
+        circuit_breaker: view.breaker_unquoted.clone(),
         timing_out: view.timing_out.clone(),
         bottleneck: None,
         partitions,

@@ -11,7 +11,7 @@ use crate::view::PipelineView;
 pub(super) fn summary(views: impl Iterator<Item = Arc<PipelineView>>) -> String {
     let (mut phases, mut partitions, mut lag) = (BTreeMap::<&str, usize>::new(), 0, Some(0));
     for view in views {
-        *phases.entry(view.phase.as_str()).or_default() += 1;
+        *phases.entry(view.phase_name()).or_default() += 1;
         partitions += view.partitions.len();
         if !view.partitions.is_empty() {
             lag = lag.zip(view.lag()).map(|(sum, lag)| sum + lag);
@@ -27,7 +27,7 @@ pub(super) fn log(pipeline: &str, view: &PipelineView, totals: &Totals) {
     let Totals { records, out, dead_letters, dropped } = totals;
     let said = view.breaker.as_deref().or(view.timing_out.as_deref());
     tracing::info!(
-        target: "status", pipeline, state = view.phase.as_str(), partitions = view.partitions.len(),
+        target: "status", pipeline, state = view.phase_name(), partitions = view.partitions.len(),
         lag = view.lag().map_or_else(|| "unknown".to_owned(), |lag| lag.to_string()),
         breaker = if view.breaker.is_some() { "open" } else { "closed" },
         records_in = records, records_out = out, dead_letters, dropped, held = view.retrying(),
@@ -89,6 +89,13 @@ mod tests {
         let views = [Phase::Running, Phase::Failed, Phase::Running].map(view);
         let expected = "Pipelines: 1 failed, 2 running; partitions assigned: 0; lag: 0";
         assert_eq!(summary(views.into_iter()), expected);
+    }
+
+    #[test]
+    fn what_an_operator_has_paused_is_paused() {
+        let paused = |phase| Arc::new(PipelineView { phase, is_paused: true, ..PipelineView::default() });
+        let expected = "Pipelines: 1 draining, 1 paused; partitions assigned: 0; lag: 0";
+        assert_eq!(summary([Phase::Running, Phase::Draining].map(paused).into_iter()), expected);
     }
 
     #[test]

@@ -67,7 +67,14 @@ impl CircuitBreaker {
 
     /// Which record, why, and how to go on, where it is open.
     pub fn describe(&self) -> Option<String> {
-        self.open.as_ref().map(Open::describe)
+        self.open.as_ref().map(|open| open.describe(&open.trip.reason))
+    }
+
+    /// Returns the same without a plugin's words, which may quote what it got, for those who may not see records.
+    pub fn describe_unquoted(&self) -> Option<String> {
+        let open = self.open.as_ref()?;
+        let class = open.trip.reason.split(':').next().unwrap_or_default();
+        Some(open.describe(&format!("{class}: the log and the dead letters say why")))
     }
 
     /// A stage fails on too much.
@@ -82,9 +89,10 @@ impl CircuitBreaker {
         let phase = Phase::Draining { probe_at: now + delay.get() };
         let open = Open { trip, delay, phase, probe: OpenBatch::default(), lookahead_from: Vec::new() };
         if self.on_break == Some(OnBreak::Stop) {
-            return actions.push(Action::Fail(PipelineError::Breaker(open.describe())));
+            return actions.push(Action::Fail(PipelineError::Breaker(open.describe(&open.trip.reason))));
         }
-        tracing::error!(target: "breaker", pipeline = %self.pipeline, stage = %open.trip.name, "{}", open.describe());
+        let said = open.describe(&open.trip.reason);
+        tracing::error!(target: "breaker", pipeline = %self.pipeline, stage = %open.trip.name, "{said}");
         self.open = Some(open);
         actions.push(Action::ClearIntake);
         // What waits for a retry would fill the dead-letter topic: it is read again like all that is not delivered.
@@ -138,7 +146,7 @@ impl CircuitBreaker {
                 open.phase = Phase::Draining { probe_at: now + open.delay.get() };
                 tracing::warn!(
                     target: "breaker", pipeline = %self.pipeline, stage = %open.trip.name,
-                    "a probe failed, nothing was written: {}", open.describe()
+                    "a probe failed, nothing was written: {}", open.describe(&open.trip.reason)
                 );
             }
             // Its records are delivered; the next ones may tell more.
@@ -243,8 +251,8 @@ impl Open {
         self.phase == Phase::Collecting && (waited || self.probe.len() >= PROBE)
     }
 
-    fn describe(&self) -> String {
-        let BreakerTrip { name, failed, total, record: (lease, offset), reason, .. } = &self.trip;
+    fn describe(&self, reason: &str) -> String {
+        let BreakerTrip { name, failed, total, record: (lease, offset), .. } = &self.trip;
         format!(
             "circuit breaker open: stage \"{name}\" failed on {failed} of the last {total} records, for example {} offset \
              {offset} ({reason}); intake is paused, no offset is committed over what failed, and nothing more goes to the \

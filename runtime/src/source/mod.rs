@@ -10,6 +10,7 @@ mod authorization;
 mod circuit_breaker;
 mod commits;
 mod count;
+mod ends;
 pub mod event;
 mod fetch;
 mod flights;
@@ -47,6 +48,7 @@ use self::assignment::Assignment;
 use self::authorization::{Authorization, AuthorizationOptions};
 use self::circuit_breaker::CircuitBreaker;
 use self::commits::Commits;
+use self::ends::Ends;
 pub use self::event::{Command, Event, Events, Reply};
 use self::intake::{Intake, LITTLE};
 use self::ledger::Ledger;
@@ -113,6 +115,7 @@ pub struct Source {
     revocations: Revocations,
     lost_offsets: LostOffsets,
     topic_ids: TopicIdWatch,
+    ends: Ends,
     open_transactions: OpenTransactions,
     limits: Limits,
     commits: Commits,
@@ -167,6 +170,7 @@ impl Source {
             revocations: Revocations::new(name.clone(), plan.drain),
             lost_offsets: LostOffsets::new(name.clone(), plan.input.on_lost_offset),
             topic_ids: TopicIdWatch::new(name.clone(), now),
+            ends: Ends::new(now),
             open_transactions: OpenTransactions::new(name.clone(), plan.reads_committed(), now),
             limits: Limits::new(name.clone(), transactions.is_some(), now),
             commits: Commits::new(name.clone(), plan.commit_interval, now),
@@ -248,6 +252,7 @@ impl Source {
         let while_running = [
             self.lost_offsets.deadline(),
             self.topic_ids.deadline(&self.partitions),
+            self.ends.deadline(&self.partitions),
             self.open_transactions.deadline(&self.partitions),
             self.limits.deadline(),
             self.authorization.deadline(),
@@ -306,6 +311,7 @@ impl Source {
         if !is_ending {
             self.open_transactions.step(now, &self.partitions, |at| self.consumer.cached_high_watermark(at));
             self.topic_ids.step(now, &self.partitions, &mut actions);
+            self.ends.step(now, &self.partitions, &mut actions);
             self.lost_offsets.step(now, may_reassign, &mut self.partitions, &self.intake, &mut actions);
             any |= self.perform(std::mem::take(&mut actions), now);
             let may_reassign = self.may_reassign();

@@ -47,6 +47,8 @@ pub enum Question {
         /// Its generation. Comes back with the answer.
         generation: u64,
     },
+    /// Where partitions that are not fetched end.
+    Ends(Vec<TopicPartition>),
     /// Which topics these are.
     TopicIds(Vec<Arc<str>>),
     /// Which rights the brokers say are missing.
@@ -97,6 +99,8 @@ pub enum Answer {
         /// The two offsets.
         watermarks: Result<(Offset, Offset), KafkaError>,
     },
+    /// The ends of partitions, as far as their leaders say them.
+    Ends(Vec<(TopicPartition, Offset)>),
     /// The ids of topics, as far as the brokers say them.
     TopicIds(TopicIds),
     /// The rights that are missing; what the brokers do not say is not.
@@ -117,7 +121,7 @@ impl Answer {
             }
             Answer::Committed { committed: Err(error), .. } => errors.push(error),
             Answer::Watermarks { watermarks, .. } => errors.extend(watermarks.as_ref().err()),
-            Answer::TopicIds(_) | Answer::Missing(_) | Answer::Limits(_) => {}
+            Answer::Ends(_) | Answer::TopicIds(_) | Answer::Missing(_) | Answer::Limits(_) => {}
         }
         errors.into_iter().find(|error| error.kind == ErrorKind::Authorization)
     }
@@ -178,6 +182,7 @@ impl Asker {
                 let watermarks = self.queries.watermarks(&at, ASK);
                 self.send(Answer::Watermarks { at, generation, watermarks });
             }
+            Question::Ends(partitions) => self.send(Answer::Ends(self.ends(partitions))),
             Question::TopicIds(topics) => {
                 let ids = self.topic_ids(&topics);
                 self.send(Answer::TopicIds(ids));
@@ -188,6 +193,14 @@ impl Asker {
                 self.send(Answer::Limits(taken.map_err(|error| KafkaError::timed_out(&format!("{error:#}")))));
             }
         }
+    }
+
+    /// The ends of partitions, one after the other; of those for which there was no time nothing. It is asked again.
+    fn ends(&self, partitions: Vec<TopicPartition>) -> Vec<(TopicPartition, Offset)> {
+        let deadline = rt::now() + ASK;
+        let in_time = partitions.into_iter().take_while(|_| rt::now() < deadline);
+        let end = |at| self.queries.watermarks(&at, ASK).ok().map(|(_, end)| (at, end));
+        in_time.filter_map(end).collect()
     }
 
     /// The ids of topics; nothing of those of which the brokers say nothing. It is asked again from time to time.
@@ -253,6 +266,7 @@ impl Asker {
             Question::Watermarks { at, generation } => {
                 Answer::Watermarks { at, generation, watermarks: Err(error.clone()) }
             }
+            Question::Ends(_) => Answer::Ends(Vec::new()),
             Question::TopicIds(_) => Answer::TopicIds(TopicIds::new()),
             Question::Missing { .. } => Answer::Missing(Err(error.clone())),
             Question::Limits { .. } => Answer::Limits(Err(error.clone())),

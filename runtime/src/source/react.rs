@@ -53,8 +53,8 @@ impl Source {
     }
 
     /// Reads on from where each partition is, if the client took it for the answer to a rebalance that partitions were
-    /// assigned again: it tells of a rebalance before it takes such an answer, so it has told by now. After an answer it
-    /// lets all partitions go on from its own position, and what it had fetched of them and nobody has read would be
+    /// assigned again. It tells of a rebalance before it takes such an answer, so it has told by now. After an answer
+    /// it lets all partitions go on from its own position, and what it had fetched of them and nobody has read would be
     /// passed over.
     pub(super) fn go_back_if_answered(&mut self, now: Instant) {
         let mut is_answered = false;
@@ -211,6 +211,7 @@ impl Source {
             self.perform(vec![Action::Refused(Refused::Input, refusal.clone())], now);
         }
         match answer {
+            Answer::Ends(ends) => self.ends.on_ends(ends),
             Answer::TopicIds(ids) => self.topic_ids.on_ids(ids, now, &mut self.partitions),
             Answer::Missing(missing) => {
                 let mut actions = Actions::new();

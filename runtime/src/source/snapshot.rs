@@ -89,6 +89,7 @@ impl Source {
             workers: (0..self.intake.workers()).map(worker).collect(),
             transaction,
             breaker: self.breaker.describe(),
+            breaker_unquoted: self.breaker.describe_unquoted(),
             breaker_stage: self.breaker.is_open().then(|| self.breaker.tripped_stage()),
             is_rebalancing: self.is_rebalancing(),
             is_paused: self.context.view.pauses.is_all(),
@@ -120,7 +121,8 @@ impl Source {
     }
 
     fn view_of(&self, partition: &OwnedPartition) -> PartitionView {
-        let high_watermark = self.consumer.cached_high_watermark(partition.at());
+        let at = partition.at();
+        let high_watermark = self.consumer.cached_high_watermark(at).max(self.ends.of(at));
         PartitionView {
             topic: partition.at().topic.clone(),
             partition: partition.at().partition.0,

@@ -25,6 +25,8 @@ pub struct PipelineView {
     pub transaction: Option<TransactionView>,
     /// What an open circuit breaker waits for, in words; none: closed.
     pub breaker: Option<String>,
+    /// The same without a plugin's words, for those who may not see records.
+    pub breaker_unquoted: Option<String>,
     /// What a stage times out on, in words, while it does.
     pub timing_out: Option<String>,
     /// The number of the stage whose circuit breaker is open.
@@ -54,6 +56,19 @@ impl PipelineView {
         lags.collect::<Option<Vec<u64>>>().filter(|lags| !lags.is_empty()).map(|lags| lags.iter().sum())
     }
 
+    /// Returns the largest lag of a partition in time, in seconds; none where a partition is behind and nobody knows
+    /// for how long. `now` is in milliseconds since the epoch.
+    pub fn lag_seconds(&self, now: i64) -> Option<f64> {
+        let all = self.partitions.iter().map(|partition| partition.lag_seconds(now));
+        let most = all.clone().flatten().fold(0.0, f64::max);
+        (most > 0.0 || all.clone().all(|seconds| seconds.is_some())).then_some(most)
+    }
+
+    /// Returns the word for its phase in logs; an operator who has paused all of it shows there, too.
+    pub fn phase_name(&self) -> &'static str {
+        if self.phase == Phase::Running && self.is_paused { Phase::Paused.as_str() } else { self.phase.as_str() }
+    }
+
     /// Returns how many partitions have records that wait for a retry.
     pub fn retrying(&self) -> usize {
         self.partitions.iter().filter(|partition| partition.is_retrying).count()
@@ -80,7 +95,7 @@ pub struct PartitionView {
     pub position: Option<i64>,
     /// What is committed.
     pub committed: Option<i64>,
-    /// The end of the partition as the last fetch saw it.
+    /// The end of the partition as the last fetch saw it, or, while it is not fetched, as its leader said it.
     pub high_watermark: Option<i64>,
     /// Records between what is delivered and the high watermark; none while that is not known.
     pub lag: Option<u64>,
@@ -138,7 +153,7 @@ pub enum Phase {
     Starting,
     /// It has its assignment.
     Running,
-    /// A circuit breaker is open.
+    /// A circuit breaker is open, or an operator has paused it.
     Paused,
     /// No more intake; what is in flight is delivered and committed.
     Draining,

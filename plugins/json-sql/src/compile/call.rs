@@ -63,21 +63,24 @@ impl Compiler<'_, '_> {
             let message = format!("{name} takes {wanted} argument{plural}, not {}", arguments.len());
             return Err(QueryError::new(here, message));
         }
+        let mut operands = Vec::with_capacity(arguments.len());
         for (number, argument) in arguments.iter().enumerate() {
-            self.argument(&name, number, argument)?;
+            operands.push(self.argument(&name, number, argument)?);
         }
         if let (true, Some(pattern)) =
             (name.starts_with("regexp_"), arguments.get(usize::from(!name.contains("extract"))))
         {
             self.check_pattern(&name, pattern)?;
         }
-        Ok(self.call_function(found, arguments.len(), expr))
+        let operand = self.call_function(found, arguments.len(), expr);
+        self.know_path(found, operands.get(1).copied().unwrap_or_default());
+        Ok(operand)
     }
 
-    fn argument(&mut self, name: &str, number: usize, argument: &Expr) -> Result<(), QueryError> {
+    fn argument(&mut self, name: &str, number: usize, argument: &Expr) -> Result<Operand, QueryError> {
         if let (0, true, Expr::Identifier(unit)) = (number, UNIT_FIRST.contains(&name), argument) {
             self.constant(Constant::Text(unit.value.clone()));
-            return Ok(());
+            return Ok(Operand::default());
         }
         let operand = self.expression(argument)?;
         let is_json = (name.starts_with("json") || name.starts_with("map_")) && !name.contains("build");
@@ -87,7 +90,7 @@ impl Compiler<'_, '_> {
         if name == "jsonb_set" && number == 2 {
             self.adopt(operand, Kind::Json, argument)?;
         }
-        Ok(())
+        Ok(operand)
     }
 
     /// The first argument that is not NULL; those behind it are not run.
@@ -106,7 +109,6 @@ impl Compiler<'_, '_> {
             }
             kinds.push(operand.kind);
             jumps.push(self.jump(Step::JumpIfNotNull(0)));
-            self.depth -= 1;
         }
         let operand = self.expression(last)?;
         if let Some(kind) = known {

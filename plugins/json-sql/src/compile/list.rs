@@ -7,6 +7,7 @@ use sqlparser::ast::{Expr, InTarget, Value as Literal};
 use super::{Compiler, Operand, unavailable};
 use crate::error::QueryError;
 use crate::program::{Constant, Step};
+use crate::set::Set;
 use crate::value::{Kind, Value};
 
 impl Compiler<'_, '_> {
@@ -23,11 +24,13 @@ impl Compiler<'_, '_> {
         };
         let is_literal = |item: &Expr| matches!(item, Expr::Value(value) if !matches!(value.value, Literal::Null));
         if items.iter().all(is_literal) && items.len() < usize::from(super::call::MOST) {
+            let start = self.program.steps.len();
             for item in items {
                 let operand = self.expression(item)?;
                 self.agree("=", before, left, item, operand)?;
             }
             self.call("in", items.len() + 1, expr);
+            self.look_up(start, items.len());
         } else {
             // One after the other, until one is equal.
             self.constant(Constant::Plain(Value::Bool(false)));
@@ -35,22 +38,36 @@ impl Compiler<'_, '_> {
             for item in items {
                 parts.push(self.jump(Step::JumpIfTrue { to: 0, label }));
                 self.push(Step::Pick(1));
-                self.grow();
                 let operand = self.expression(item)?;
                 self.agree("=", before, left, item, operand)?;
                 self.call("=", 2, expr);
                 self.push(Step::Or(label));
-                self.depth -= 1;
             }
             let jumps = self.put_constants_first(&parts);
             jumps.into_iter().for_each(|jump| self.land(jump));
             self.push(Step::Nip);
-            self.depth -= 1;
         }
         if negated {
             self.call("not ", 1, expr);
         }
         Ok(Operand { kind: Some(Kind::Bool), literal: None })
+    }
+
+    /// Lets the list of a call of IN that has not become a constant itself be looked at as a whole: it is not pushed
+    /// item by item.
+    fn look_up(&mut self, start: usize, count: usize) {
+        let Some([items @ .., Step::Call { label, .. }]) = self.program.steps.get(start..) else { return };
+        let constant = |step: &Step| match step {
+            Step::Constant(constant) => Some(self.program.constants[*constant as usize].clone()),
+            _ => None,
+        };
+        let Some(constants) = items.iter().map(constant).collect::<Option<Vec<_>>>() else { return };
+        if constants.len() == count {
+            let (set, label) = (self.program.sets.len() as u32, *label);
+            self.program.sets.push(Set::new(constants));
+            self.program.steps.truncate(start);
+            self.push(Step::In { set, label });
+        }
     }
 
     /// Sorts parts of the program, the last of which ends where the program does, by whether they read the record. As

@@ -7,12 +7,14 @@ mod name;
 mod operator;
 mod special;
 
+use std::borrow::Cow;
 use std::fmt::Write;
 
 use sqlparser::ast::{Expr, Spanned, UnaryOperator};
 
 use crate::columns::Columns;
 use crate::error::{Place, QueryError};
+use crate::functions::json::path_of;
 use crate::functions::{Function, find};
 use crate::input::Needs;
 use crate::program::{Constant, Label, Program, Step};
@@ -54,13 +56,11 @@ pub(crate) struct Context<'q> {
 pub(crate) struct Compiler<'c, 'q> {
     context: &'c mut Context<'q>,
     program: Program,
-    /// How many values are on the stack now.
-    depth: usize,
 }
 
 /// Compiles an expression.
 pub(crate) fn expression(expr: &Expr, context: &mut Context<'_>) -> Result<(Program, Operand), QueryError> {
-    let mut compiler = Compiler { context, program: Program::default(), depth: 0 };
+    let mut compiler = Compiler { context, program: Program::default() };
     let operand = compiler.expression(expr)?;
     Ok((compiler.program, operand))
 }
@@ -96,6 +96,11 @@ pub(crate) fn shown(expr: &impl std::fmt::Display) -> String {
     // It fails where it has become too long, which is what it is for.
     let _ = write!(short, "{expr}");
     short.0
+}
+
+/// A function that operators and special forms name.
+fn builtin(name: &str) -> &'static Function {
+    find(name).expect("operators and special forms name functions that are there")
 }
 
 impl<'c, 'q> Compiler<'c, 'q> {
@@ -184,23 +189,15 @@ impl<'c, 'q> Compiler<'c, 'q> {
     /// Pushes an element.
     pub(crate) fn element(&mut self, element: u32) {
         self.push(Step::Element(element));
-        self.grow();
     }
 
     fn push(&mut self, step: Step) {
         self.program.steps.push(step);
     }
 
-    /// Takes note that there is one value more on the stack.
-    fn grow(&mut self) {
-        self.depth += 1;
-        self.program.stack = self.program.stack.max(self.depth);
-    }
-
     fn constant(&mut self, constant: Constant) -> usize {
         self.program.constants.push(constant);
         self.push(Step::Constant(self.program.constants.len() as u32 - 1));
-        self.grow();
         self.program.steps.len() - 1
     }
 
@@ -215,16 +212,13 @@ impl<'c, 'q> Compiler<'c, 'q> {
 
     /// Calls a function that is there, on the values on top of the stack.
     fn call(&mut self, name: &str, count: usize, expr: &Expr) -> Operand {
-        let function = find(name).expect("operators and special forms name functions that are there");
-        self.call_function(function, count, expr)
+        self.call_function(builtin(name), count, expr)
     }
 
     fn call_function(&mut self, function: &Function, count: usize, expr: &Expr) -> Operand {
         let label = self.label(expr);
         let step = Step::Call { run: function.run, count: count as u8, is_strict: function.is_strict, label };
         self.push(step);
-        self.depth -= count;
-        self.grow();
         self.fold(count);
         Operand::of(function.returns)
     }
@@ -242,13 +236,27 @@ impl<'c, 'q> Compiler<'c, 'q> {
         let part = Program {
             steps: self.program.steps[start..end].to_vec(),
             constants: self.program.constants.clone(),
-            stack: count + 1,
             ..Program::default()
         };
         if let Some(constant) = crate::query::constant(&part) {
             self.program.steps.truncate(start);
             self.program.constants.push(constant);
             self.push(Step::Constant(self.program.constants.len() as u32 - 1));
+        }
+    }
+
+    /// Lets the call that comes last, if it is one of a function with a path, have the steps of that at hand where it
+    /// is a text in quotes. One that is wrong is left to fail where it runs.
+    fn know_path(&mut self, function: &Function, path: Operand) {
+        let Some(run) = function.run_path else { return };
+        let Some(Step::Constant(constant)) = path.literal.and_then(|step| self.program.steps.get(step)) else { return };
+        let Constant::Text(text) = &self.program.constants[*constant as usize] else { return };
+        let Ok(keys) = path_of(text) else { return };
+        let keys = keys.into_iter().map(Cow::into_owned).collect();
+        if let Some(Step::Call { count, label, .. }) = self.program.steps.last().copied() {
+            self.program.texts.push(keys);
+            self.program.steps.pop();
+            self.push(Step::CallPath { run, count, path: self.program.texts.len() as u32 - 1, label });
         }
     }
 

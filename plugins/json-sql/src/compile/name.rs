@@ -75,7 +75,6 @@ impl Compiler<'_, '_> {
         self.context.needs.value = true;
         let column = self.context.columns.add(path);
         self.push(Step::Column(column as u32));
-        self.grow();
     }
 
     fn special_name(
@@ -117,7 +116,6 @@ impl Compiler<'_, '_> {
                 needs.headers = true;
                 self.program.constants.push(Constant::Text(header));
                 self.push(Step::Header(self.program.constants.len() as u32 - 1));
-                self.grow();
                 return self.steps(Operand::default(), &[], after, expr);
             }
             other => {
@@ -128,7 +126,6 @@ impl Compiler<'_, '_> {
             }
         };
         self.push(Step::Source(source));
-        self.grow();
         if let (Some(first), _) | (None, Some(first)) =
             (rest.first().map(|name| name.value.as_str()), chain.first().map(|_| "["))
         {

@@ -3,7 +3,7 @@
 use sqlparser::ast::{BinaryOperator, CastKind, Expr};
 
 use super::literal::text_of;
-use super::{Compiler, Operand, at, unavailable};
+use super::{Compiler, Operand, at, builtin, unavailable};
 use crate::error::QueryError;
 use crate::program::{Constant, Step};
 use crate::types::Type;
@@ -135,9 +135,11 @@ impl Compiler<'_, '_> {
                 if matches!(name, "->" | "->>" | "#>" | "#>>" | "#-" | "?") {
                     self.adopt(left, Kind::Json, before)?;
                 }
-                self.expression(right)?;
+                let path = self.expression(right)?;
                 self.check_pattern(name, right)?;
-                Ok(self.call(name, 2, expr))
+                let operand = self.call(name, 2, expr);
+                self.know_path(builtin(name), path);
+                Ok(operand)
             }
             _ => self.pair(name, before, left, right, expr),
         }
@@ -160,7 +162,6 @@ impl Compiler<'_, '_> {
         let operand = self.expression(right)?;
         self.adopt(operand, Kind::Bool, right)?;
         self.push(if is_and { Step::And(label) } else { Step::Or(label) });
-        self.depth -= 1;
         self.land(jump);
         Ok(Operand { kind: Some(Kind::Bool), literal: None })
     }
@@ -226,22 +227,18 @@ impl Compiler<'_, '_> {
         expr: &Expr,
     ) -> Result<Operand, QueryError> {
         self.push(Step::Pick(0));
-        self.grow();
         let operand = self.expression(low)?;
         self.agree(">=", before, left, low, operand)?;
         self.call(">=", 2, expr);
         let label = self.label(expr);
         let jump = self.jump(Step::JumpIfFalse { to: 0, label });
         self.push(Step::Pick(1));
-        self.grow();
         let operand = self.expression(high)?;
         self.agree("<=", before, left, high, operand)?;
         self.call("<=", 2, expr);
         self.push(Step::And(label));
-        self.depth -= 1;
         self.land(jump);
         self.push(Step::Nip);
-        self.depth -= 1;
         Ok(Operand { kind: Some(Kind::Bool), literal: None })
     }
 

@@ -119,7 +119,6 @@ impl Compiler<'_, '_> {
             let label = self.label(condition);
             if tested.is_some() {
                 self.push(Step::Pick(0));
-                self.grow();
             }
             let condition_operand = self.expression(condition)?;
             match tested.and_then(|tested| tested.kind) {
@@ -131,10 +130,8 @@ impl Compiler<'_, '_> {
                 self.call("=", 2, condition);
             }
             let next = self.jump(Step::PopJumpUnlessTrue { to: 0, label });
-            self.depth -= 1;
             kinds.push(self.expression(result)?);
             ends.push(self.jump(Step::Jump(0)));
-            self.depth -= 1;
             self.land(next);
         }
         match otherwise {
@@ -146,7 +143,6 @@ impl Compiler<'_, '_> {
         ends.into_iter().for_each(|end| self.land(end));
         if tested.is_some() {
             self.push(Step::Nip);
-            self.depth -= 1;
         }
         let first = kinds.first().and_then(|operand| operand.kind);
         let is_same = kinds.iter().all(|operand| operand.kind == first);

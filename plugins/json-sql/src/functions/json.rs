@@ -43,14 +43,9 @@ const PATH_TEXT: Run = |scope, args| follow(scope, args)?.map_or(Ok(Value::Null)
 pub(super) const FUNCTIONS: &[Function] = &[
     strict("->", (2, 2), JSON, |_, args| Ok(arrow(args)?.map_or(Value::Null, Value::Json))),
     strict("->>", (2, 2), TEXT, |scope, args| arrow(args)?.map_or(Ok(Value::Null), |raw| as_text(scope, raw))),
-    strict("#>", (2, 2), JSON, |scope, args| {
-        let path = path(scope, &args[1])?;
-        Ok(walk(raw(scope, &args[0])?, &path).map_or(Value::Null, Value::Json))
-    }),
-    strict("#>>", (2, 2), TEXT, |scope, args| {
-        let path = path(scope, &args[1])?;
-        walk(raw(scope, &args[0])?, &path).map_or(Ok(Value::Null), |raw| as_text(scope, raw))
-    }),
+    strict("#>", (2, 2), JSON, |scope, args| hash_arrow(scope, args, &path(&args[1])?)).with_path(hash_arrow),
+    strict("#>>", (2, 2), TEXT, |scope, args| hash_long_arrow(scope, args, &path(&args[1])?))
+        .with_path(hash_long_arrow),
     strict("?", (2, 2), BOOL, |scope, args| {
         let key = args[1].text()?;
         let raw = raw(scope, &args[0])?;
@@ -125,27 +120,40 @@ pub(crate) fn as_text<'a>(scope: &Scope<'a>, raw: &'a str) -> Answer<'a> {
 }
 
 /// The steps of a path: an array of texts, or `{a,b}`.
-pub(super) fn path<'a>(scope: &Scope<'a>, value: &Value<'a>) -> Result<Vec<&'a str>, Failure> {
+pub(super) fn path<'a>(value: &Value<'a>) -> Result<Vec<Cow<'a, str>>, Failure> {
     match value {
-        Value::Array(items) => items.iter().map(Value::text).collect(),
-        Value::Text(text) => {
-            let inside = text.trim().strip_prefix('{').and_then(|text| text.strip_suffix('}'));
-            let inside = inside.ok_or_else(|| Failure::from("a path is written '{a,b}'"))?;
-            if inside.trim().is_empty() {
-                return Ok(Vec::new());
-            }
-            let plain = |step: &'a str| match step.trim().strip_prefix('"').and_then(|step| step.strip_suffix('"')) {
-                Some(quoted) => scope.arena.str(&quoted.replace("\\\"", "\"").replace("\\\\", "\\")),
-                None => Ok(step.trim()),
-            };
-            inside.split(',').map(plain).collect()
-        }
+        Value::Array(items) => items.iter().map(|item| item.text().map(Cow::from)).collect(),
+        Value::Text(text) => path_of(text),
         other => Err(Failure::kind("a path like '{a,b}'", other)),
     }
 }
 
-fn walk<'a>(raw: &'a str, path: &[&str]) -> Option<&'a str> {
-    path.iter().try_fold(raw, |raw, key| json::step(raw, key))
+/// The steps of a path that is written `{a,b}`.
+pub(crate) fn path_of(text: &str) -> Result<Vec<Cow<'_, str>>, Failure> {
+    let inside = text.trim().strip_prefix('{').and_then(|text| text.strip_suffix('}'));
+    let inside = inside.ok_or_else(|| Failure::from("a path is written '{a,b}'"))?;
+    if inside.trim().is_empty() {
+        return Ok(Vec::new());
+    }
+    fn plain(step: &str) -> Cow<'_, str> {
+        match step.trim().strip_prefix('"').and_then(|step| step.strip_suffix('"')) {
+            Some(quoted) => quoted.replace("\\\"", "\"").replace("\\\\", "\\").into(),
+            None => step.trim().into(),
+        }
+    }
+    Ok(inside.split(',').map(plain).collect())
+}
+
+fn walk<'a>(raw: &'a str, path: &[impl AsRef<str>]) -> Option<&'a str> {
+    path.iter().try_fold(raw, |raw, key| json::step(raw, key.as_ref()))
+}
+
+fn hash_arrow<'a>(scope: &Scope<'a>, args: &[Value<'a>], path: &[impl AsRef<str>]) -> Answer<'a> {
+    Ok(walk(raw(scope, &args[0])?, path).map_or(Value::Null, Value::Json))
+}
+
+fn hash_long_arrow<'a>(scope: &Scope<'a>, args: &[Value<'a>], path: &[impl AsRef<str>]) -> Answer<'a> {
+    walk(raw(scope, &args[0])?, path).map_or(Ok(Value::Null), |raw| as_text(scope, raw))
 }
 
 fn follow<'a>(scope: &Scope<'a>, args: &[Value<'a>]) -> Result<Option<&'a str>, Failure> {

@@ -4,6 +4,7 @@ use super::json::{Field, Object, path, raw, raw_or_text, write_object};
 use super::{Function, MANY, Run, Scope, lenient, strict};
 use crate::Failure;
 use crate::cast::to_text;
+use crate::copy::{self, Copy};
 use crate::failure::Answer;
 use crate::json;
 use crate::value::{Kind, Value};
@@ -26,13 +27,8 @@ const STRIP_NULLS: Run = |scope, args| {
     });
     stripped.map(Value::Json)
 };
-const SET: Run = |scope, args| {
-    let create = args.get(3).map_or(Ok(true), Value::bool)?;
-    let target = container(scope, &args[0], "cannot set path in scalar")?;
-    let path = path(scope, &args[1])?;
-    let new = of(scope, &args[2])?;
-    scope.json(|out| set(target, &path, new, create, out)).map(Value::Json)
-};
+
+const SCALAR: &str = "cannot set path in scalar";
 
 pub(super) const FUNCTIONS: &[Function] = &[
     lenient("json_build_object", (0, MANY), JSON, OBJECT),
@@ -44,7 +40,13 @@ pub(super) const FUNCTIONS: &[Function] = &[
     lenient("to_json_string", (1, 1), TEXT, |scope, args| of(scope, &args[0]).map(Value::Text)),
     strict("json_strip_nulls", (1, 1), JSON, STRIP_NULLS),
     strict("jsonb_strip_nulls", (1, 1), JSON, STRIP_NULLS),
-    strict("jsonb_set", (3, 4), JSON, SET),
+    strict("jsonb_set", (3, 4), JSON, |scope, args| {
+        // What is wrong with other arguments is said before what is wrong with the path.
+        args.get(3).map_or(Ok(true), Value::bool)?;
+        container(scope, &args[0], SCALAR)?;
+        jsonb_set(scope, args, &path(&args[1])?)
+    })
+    .with_path(jsonb_set),
     strict("json_array_contains", (2, 2), Some(Kind::Bool), |scope, args| {
         let wanted = of(scope, &args[1])?;
         let mut found = false;
@@ -59,15 +61,23 @@ pub(super) const FUNCTIONS: &[Function] = &[
     strict("map_union", (2, 2), JSON, |scope, args| {
         super::json::concat(scope, raw(scope, &args[0])?, raw(scope, &args[1])?)
     }),
-    strict("#-", (2, 2), JSON, |scope, args| {
-        let path = path(scope, &args[1])?;
-        let target = container(scope, &args[0], "cannot delete path in scalar")?;
-        if matches!(fields(target).len() + parts(target).len(), 0) {
-            return Ok(Value::Json(target));
-        }
-        scope.json(|out| remove(target, &path, out)).map(Value::Json)
-    }),
+    strict("#-", (2, 2), JSON, |scope, args| hash_minus(scope, args, &path(&args[1])?)).with_path(hash_minus),
 ];
+
+fn jsonb_set<'a>(scope: &Scope<'a>, args: &[Value<'a>], path: &[impl AsRef<str>]) -> Answer<'a> {
+    let create = args.get(3).map_or(Ok(true), Value::bool)?;
+    let target = container(scope, &args[0], SCALAR)?;
+    let new = of(scope, &args[2])?;
+    scope.json(|out| set(target, path, new, create, out)).map(Value::Json)
+}
+
+fn hash_minus<'a>(scope: &Scope<'a>, args: &[Value<'a>], path: &[impl AsRef<str>]) -> Answer<'a> {
+    let target = container(scope, &args[0], "cannot delete path in scalar")?;
+    if matches!(fields(target).len() + parts(target).len(), 0) {
+        return Ok(Value::Json(target));
+    }
+    scope.json(|out| remove(target, path, out)).map(Value::Json)
+}
 
 /// JSON that is an object or an array.
 fn container<'a>(scope: &Scope<'a>, value: &Value<'a>, error: &str) -> Result<&'a str, Failure> {
@@ -77,8 +87,10 @@ fn container<'a>(scope: &Scope<'a>, value: &Value<'a>, error: &str) -> Result<&'
 
 /// A value as JSON.
 pub(super) fn of<'a>(scope: &Scope<'a>, value: &Value<'a>) -> Result<&'a str, Failure> {
-    if let Value::Json(raw) = value {
-        return Ok(raw);
+    match value {
+        Value::Json(raw) => return Ok(raw),
+        Value::Text(text) if json_scan::is_plain(text) => return scope.arena.concat(&["\"", text, "\""])?.text(),
+        _ => {}
     }
     scope.json(|out| write::json(value, out))
 }
@@ -153,73 +165,92 @@ fn fields(raw: &str) -> Vec<Field<'_>> {
 }
 
 /// Writes JSON with something new at a path. The depth is bounded, as the JSON is valid.
-fn set(raw: &str, path: &[&str], new: &str, create: bool, out: &mut Vec<u8>) -> Result<(), Failure> {
+fn set(raw: &str, path: &[impl AsRef<str>], new: &str, create: bool, out: &mut Vec<u8>) -> Result<(), Failure> {
     let Some((key, below)) = path.split_first() else {
         out.extend_from_slice(raw.as_bytes());
         return Ok(());
     };
+    let key = key.as_ref();
     let mut result = Ok(());
-    let mut change = |old: &str, out: &mut Vec<u8>| {
+    let change = |old: &str, out: &mut Vec<u8>| {
         if below.is_empty() {
             out.extend_from_slice(new.as_bytes());
         } else if let Err(failure) = set(old, below, new, create, out) {
             result = Err(failure);
         }
     };
+    let added = Some(new).filter(|_| below.is_empty() && create);
     if raw.starts_with('{') {
-        let mut found = false;
-        out.push(b'{');
-        json::each_quoted(raw, |other, value| {
-            comma(b'{', out);
-            json_scan::escape(&other.text(), out);
-            out.push(b':');
-            if other.is(key) {
-                found = true;
-                change(value, out);
-            } else {
-                out.extend_from_slice(value.as_bytes());
-            }
-        });
-        if !found && below.is_empty() && create {
-            comma(b'{', out);
-            json_scan::escape(key, out);
-            out.push(b':');
-            out.extend_from_slice(new.as_bytes());
-        }
-        out.push(b'}');
+        set_field(raw, key, added, change, out);
     } else if raw.starts_with('[') {
-        let mut len = 0;
-        json::each_element(raw, |_| len += 1);
-        let wanted = place(key, len).ok_or_else(|| Failure::from("a step into an array is a number"))?;
-        let is_new = below.is_empty() && create;
-        out.push(b'[');
-        if wanted < 0 && is_new {
-            out.extend_from_slice(new.as_bytes());
-        }
-        let mut at = 0;
-        json::each_element(raw, |value| {
-            comma(b'[', out);
-            if at == wanted {
-                change(value, out)
-            } else {
-                out.extend_from_slice(value.as_bytes())
-            }
-            at += 1;
-        });
-        if wanted >= at && is_new {
-            comma(b'[', out);
-            out.extend_from_slice(new.as_bytes());
-        }
-        out.push(b']');
+        set_element(raw, key, added, change, out)?;
     } else {
         out.extend_from_slice(raw.as_bytes());
     }
     result
 }
 
-/// Appends a comma, unless what comes next is the first in its brackets.
-fn comma(open: u8, out: &mut Vec<u8>) {
-    if out.last() != Some(&open) {
+/// Writes an object with a field changed, or added where it is missing.
+fn set_field(raw: &str, key: &str, added: Option<&str>, mut change: impl FnMut(&str, &mut Vec<u8>), out: &mut Vec<u8>) {
+    let (mut copy, mut found) = (Copy::of(raw), false);
+    out.push(b'{');
+    json::each_span(raw, |other, written, value| {
+        if !other.is(key) {
+            return copy.field(written, value, out);
+        }
+        found = true;
+        copy.end(out);
+        copy::comma(out);
+        out.extend_from_slice(&raw.as_bytes()[written]);
+        out.push(b':');
+        change(&raw[value], out);
+    });
+    copy.end(out);
+    if let (Some(new), false) = (added, found) {
+        copy::comma(out);
+        json_scan::escape(key, out);
+        out.push(b':');
+        out.extend_from_slice(new.as_bytes());
+    }
+    out.push(b'}');
+}
+
+/// Writes an array with an element changed, or added where it lies outside.
+fn set_element(
+    raw: &str,
+    key: &str,
+    added: Option<&str>,
+    mut change: impl FnMut(&str, &mut Vec<u8>),
+    out: &mut Vec<u8>,
+) -> Result<(), Failure> {
+    let mut len = 0;
+    json::each_element(raw, |_| len += 1);
+    let wanted = place(key, len).ok_or_else(|| Failure::from("a step into an array is a number"))?;
+    out.push(b'[');
+    if let (Some(new), true) = (added, wanted < 0) {
+        out.extend_from_slice(new.as_bytes());
+    }
+    let mut at = 0;
+    json::each_element(raw, |value| {
+        comma(out);
+        if at == wanted {
+            change(value, out)
+        } else {
+            out.extend_from_slice(value.as_bytes())
+        }
+        at += 1;
+    });
+    if let (Some(new), true) = (added, wanted >= at) {
+        comma(out);
+        out.extend_from_slice(new.as_bytes());
+    }
+    out.push(b']');
+    Ok(())
+}
+
+/// Appends a comma, unless what comes next is the first of an array.
+fn comma(out: &mut Vec<u8>) {
+    if out.last() != Some(&b'[') {
         out.push(b',');
     }
 }
@@ -268,11 +299,12 @@ pub(super) fn without<'a>(scope: &Scope<'a>, args: &[Value<'a>]) -> Answer<'a> {
     scope.arena.str(&String::from_utf8_lossy(&out)).map(Value::Json)
 }
 
-fn remove(raw: &str, path: &[&str], out: &mut Vec<u8>) -> Result<(), Failure> {
+fn remove(raw: &str, path: &[impl AsRef<str>], out: &mut Vec<u8>) -> Result<(), Failure> {
     let Some((key, below)) = path.split_first() else {
         out.extend_from_slice(raw.as_bytes());
         return Ok(());
     };
+    let key = key.as_ref();
     let mut inner = Vec::new();
     if raw.starts_with('{') {
         let mut fields = fields(raw);

@@ -33,7 +33,7 @@ impl<'a> Scope<'a> {
     /// JSON that a function writes.
     pub fn json(&self, write: impl FnOnce(&mut Vec<u8>) -> Result<(), Failure>) -> Result<&'a str, Failure> {
         self.cache.written(write, |json| {
-            let text = std::str::from_utf8(json).map_err(|error| Failure::from(error.to_string()))?;
+            let text = json_scan::text(json).map_err(|invalid| Failure::from(invalid.to_string()))?;
             self.arena.str(text)
         })
     }
@@ -41,6 +41,9 @@ impl<'a> Scope<'a> {
 
 /// A function's code.
 pub(crate) type Run = for<'a> fn(&Scope<'a>, &[Value<'a>]) -> Answer<'a>;
+
+/// The same of a function whose second argument is a path, with the steps of that.
+pub(crate) type RunPath = for<'a> fn(&Scope<'a>, &[Value<'a>], &[String]) -> Answer<'a>;
 
 /// A function: what it is called, what it takes and gives.
 #[derive(Clone, Copy)]
@@ -53,6 +56,15 @@ pub(crate) struct Function {
     /// What it gives, where that is always the same.
     pub returns: Option<Kind>,
     pub run: Run,
+    /// What runs where its second argument is a path that is known beforehand.
+    pub run_path: Option<RunPath>,
+}
+
+impl Function {
+    const fn with_path(mut self, run_path: RunPath) -> Function {
+        self.run_path = Some(run_path);
+        self
+    }
 }
 
 /// As many arguments as one likes.
@@ -60,12 +72,12 @@ pub(crate) const MANY: u8 = 100;
 
 /// A function that is NULL as soon as one of its arguments is.
 const fn strict(name: &'static str, arguments: (u8, u8), returns: Option<Kind>, run: Run) -> Function {
-    Function { name, arguments, is_strict: true, returns, run }
+    Function { name, arguments, is_strict: true, returns, run, run_path: None }
 }
 
 /// A function that is called with NULLs too.
 const fn lenient(name: &'static str, arguments: (u8, u8), returns: Option<Kind>, run: Run) -> Function {
-    Function { name, arguments, is_strict: false, returns, run }
+    Function { name, arguments, is_strict: false, returns, run, run_path: None }
 }
 
 const TABLES: [&[Function]; 14] = [

@@ -115,11 +115,11 @@ impl TableQuery {
             return Ok(Flow::Enough);
         }
         memory.clear();
-        let Memory { arena, cache, out: bytes, rows: written, fields, headers } = memory;
+        let Memory { arena, cache, out: bytes, rows: written, fields, order, headers } = memory;
         let arena = &*arena;
-        let (cells, json) = plan.query.read(input, arena, fields).map_err(RowError::Unreadable)?;
+        let (cells, json) = plan.query.read(input, arena, fields, order).map_err(RowError::Unreadable)?;
         let scope = Scope { arena, cache };
-        let mut frame = Frame { scope, cells, input, elements: Vec::new() };
+        let mut frame = Frame::new(scope, cells, input, Vec::new());
         let mut writer = Writer { query: &plan.query, json, fields, out: bytes, rows: written, headers };
         let elements = match &plan.from {
             Some(from) => writer.elements("UNNEST", from, &frame).map_err(RowError::Failed)?,
@@ -173,9 +173,9 @@ impl TableQuery {
 }
 
 /// Takes a row into its group. Returns how many bytes more are held.
-fn group(
-    by: &Groups,
-    frame: &Frame<'_>,
+fn group<'a>(
+    by: &'a Groups,
+    frame: &Frame<'a>,
     groups: &mut HashMap<Vec<u8>, Group>,
     begun: &mut Vec<Vec<u8>>,
 ) -> Result<usize, String> {
@@ -249,7 +249,7 @@ fn finish_group(
     for (accumulator, aggregate) in group.accumulators.iter_mut().zip(&by.aggregates) {
         elements.push(accumulator.finish(&arena).map_err(|failure| format!("{}: {failure}", aggregate.text))?);
     }
-    let mut frame = Frame { scope, cells: &[], input: &input, elements };
+    let mut frame = Frame::new(scope, &[], &input, elements);
     let mut memory = Memory::default();
     let Memory { out: bytes, rows: written, fields, headers, .. } = &mut memory;
     let mut writer = Writer { query: &plan.query, json: "", fields, out: bytes, rows: written, headers };

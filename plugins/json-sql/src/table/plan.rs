@@ -180,12 +180,7 @@ fn items(
         names.push(name.clone());
         statement.items.push(Item::Field(Named::new(&name, expression(result.expr, context)?.0)));
     }
-    for item in &mut statement.items {
-        if let Item::All { without, .. } = item {
-            without.extend_from_slice(&names);
-        }
-    }
-    context.needs.value |= statement.copies_fields();
+    statement.replace(&names, context);
     Ok(())
 }
 

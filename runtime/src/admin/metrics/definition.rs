@@ -110,7 +110,11 @@ pub const ALL: &[Definition] = &[
     ),
     gauge("sluice_pipeline_lag_records", &["pipeline"], "Sum of the lag of all partitions."),
     gauge("sluice_pipeline_max_lag_records", &["pipeline"], "Largest lag of a partition."),
-    gauge("sluice_pipeline_max_lag_seconds", &["pipeline"], "Largest lag of a partition in time."),
+    gauge(
+        "sluice_pipeline_max_lag_seconds",
+        &["pipeline"],
+        "Largest lag of a partition in time; absent where one is behind and its time is not known, as while it is paused.",
+    ),
     gauge("sluice_assigned_partitions", &["pipeline"], "Partitions that this process has."),
     gauge(
         "sluice_blocked_by_open_transaction",

@@ -153,11 +153,12 @@ fn collect_partitions(all: &mut Exposition, name: &str, view: &PipelineView, mos
     let now = rt::unix_ms();
     let pipeline = [("pipeline", name)];
     let lags = view.partitions.iter().filter_map(|partition| partition.lag);
-    let seconds = view.partitions.iter().filter_map(|partition| partition.lag_seconds(now));
     all.count("sluice_assigned_partitions", &pipeline, view.partitions.len() as u64);
     all.count("sluice_pipeline_lag_records", &pipeline, lags.clone().sum());
     all.count("sluice_pipeline_max_lag_records", &pipeline, lags.max().unwrap_or(0));
-    all.add("sluice_pipeline_max_lag_seconds", &pipeline, seconds.fold(0.0, f64::max));
+    if let Some(seconds) = view.lag_seconds(now) {
+        all.add("sluice_pipeline_max_lag_seconds", &pipeline, seconds);
+    }
     let mut partitions: Vec<_> = view.partitions.iter().collect();
     partitions.sort_by(|one, other| (&one.topic, one.partition).cmp(&(&other.topic, other.partition)));
     partitions.truncate(most);

@@ -72,6 +72,9 @@ fn a_probe_that_fails_comes_again_twice_as_late() {
     setting.step(Duration::from_secs(10));
     setting.probe(ProbeResult::Failed);
     assert!(setting.breaker.describe().unwrap().contains("every 20 s"));
+    let (quoting, unquoted) = (setting.breaker.describe().unwrap(), setting.breaker.describe_unquoted().unwrap());
+    assert!(quoting.contains("(reject: no)"), "{quoting}");
+    assert!(unquoted.contains("(reject: the log and the dead letters say why)"), "{unquoted}");
     setting.step(Duration::ZERO);
     assert_eq!(setting.breaker.deadline(), Some(setting.now + Duration::from_secs(20)));
 }
