@@ -23,7 +23,7 @@ const LISTEN: &str = "SLUICE_ADMIN_LISTEN";
 const EXAMPLES: &str = "\
 Examples:
   sluice run orders.yaml
-  sluice run --instance \"$HOSTNAME\" --log-format json /etc/sluicebox";
+  sluice run --instance \"$HOSTNAME\" --log-format json /etc/sluicebox/pipelines";
 
 /// Run pipelines until stopped.
 #[derive(clap::Args)]

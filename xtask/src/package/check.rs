@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail};
 use super::image::COMPILED;
 use super::stage::Stage;
 use super::tools::Tools;
-use super::{GLIBC, Packages, booted, version};
+use super::{GLIBC, Packages, booted, links, version};
 use crate::run;
 use crate::steps::Steps;
 use crate::system;
@@ -155,6 +155,7 @@ fn tarball(file: &Path, name: &str) -> Result<()> {
     run::run(Command::new("tar").arg("--extract").arg("--file").arg(file).arg("--directory").arg(bare.root()))?;
     let mut sums = Command::new("sha256sum");
     run::run(sums.current_dir(bare.root().join(name)).args(["--check", "--quiet", "--strict", "SHA256SUMS"]))?;
+    links::check(&bare.root().join(name).join("share/doc/sluicebox"))?;
     try_program(bare.root(), &format!("/{name}/bin/sluice"), &[]).map(|_| ())
 }
 
@@ -166,6 +167,7 @@ fn debian(file: &Path) -> Result<()> {
             bail!("{expected} is missing");
         }
     }
+    links::check(&bare.root().join("usr/share/doc/sluicebox"))?;
     try_program(bare.root(), "/usr/bin/sluice", &[]).map(|_| ())
 }
 

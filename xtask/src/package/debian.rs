@@ -68,6 +68,8 @@ fn documents(workspace: &Workspace, share: &Path, maintainer: &str) -> Result<()
     let folder = share.join("doc/sluicebox");
     fs::remove_file(folder.join("LICENSE"))?;
     fs::write(folder.join("copyright"), COPYRIGHT)?;
+    let readme = folder.join("README.md");
+    fs::write(&readme, fs::read_to_string(&readme)?.replace("](LICENSE)", "](copyright)"))?;
     let date = last_commit(workspace, "%aD")?;
     let changelog = format!(
         "sluicebox ({}) unstable; urgency=medium\n\n  * See CHANGELOG.md.\n\n -- {maintainer}  {date}\n",

@@ -5,6 +5,7 @@ mod booted;
 mod check;
 mod debian;
 mod image;
+mod links;
 mod sbom;
 mod stage;
 mod tools;

@@ -20,8 +20,24 @@ const COMPLETIONS: [(&str, &str); 3] = [
 ];
 /// Plugins that are there for benchmarks alone.
 const NOT_SHIPPED: [&str; 1] = ["identity.wasm"];
-/// Folders of the repository that come with the program.
-const FOLDERS: [&str; 3] = ["pipelines", "deploy", "docs"];
+/// What of the repository comes with the program, as git's patterns: examples, `docs`, and all that their pages link to,
+/// in the same places to one another, so that the links hold.
+const DOCUMENTS: [&str; 13] = [
+    "*.md",
+    ":!plugins/identity",
+    ":!runtime",
+    ":!tests",
+    "LICENSE",
+    "deny.toml",
+    "bench/plots",
+    "deploy",
+    "docs",
+    "pipelines",
+    "plugins/examples",
+    "wit",
+    // A folder of SDKs is no part of the examples: `sluice plugin new` writes them.
+    ":!plugins/examples/*/sdk",
+];
 
 /// A folder with `bin`, `lib` and `share`.
 pub struct Stage {
@@ -86,14 +102,13 @@ impl Stage {
         run::run(Command::new(sluice).arg("man").arg(&folder))
     }
 
+    /// Files that git knows: builds and tests leave others beside them.
     fn documents(&self, workspace: &Workspace) -> Result<()> {
-        for name in ["README.md", "CHANGELOG.md", "SECURITY.md", "LICENSE"] {
-            let text = fs::read_to_string(workspace.root.join(name)).with_context(|| name)?;
-            self.write(&format!("share/doc/sluicebox/{name}"), &text)?;
-        }
-        for name in FOLDERS {
-            let to = self.place("share/doc/sluicebox/x")?.with_file_name("");
-            run::run(Command::new("cp").arg("--recursive").arg(workspace.root.join(name)).arg(to))?;
+        let mut list = Command::new("git");
+        list.current_dir(&workspace.root).args(["ls-files", "--"]).args(DOCUMENTS);
+        for file in run::output(&mut list)?.lines() {
+            let to = self.place(&format!("share/doc/sluicebox/{file}"))?;
+            fs::copy(workspace.root.join(file), &to).with_context(|| file.to_owned())?;
         }
         Ok(())
     }
@@ -135,4 +150,19 @@ fn shipped(workspace: &Workspace) -> Result<Vec<String>> {
     }
     names.sort();
     Ok(names)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::package::links;
+
+    #[test]
+    fn every_link_of_a_packages_pages_leads_to_a_file_of_the_package() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let stage = Stage { root: folder.path().to_owned(), name: String::new() };
+        stage.documents(&Workspace::find().expect("the repository")).expect("the documents are copied");
+        links::check(&folder.path().join("share/doc/sluicebox")).expect("no link is dead");
+        assert!(folder.path().join("share/doc/sluicebox/plugins/jq/README.md").exists());
+    }
 }
