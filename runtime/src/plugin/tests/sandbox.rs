@@ -1,4 +1,4 @@
-//! What a plugin cannot do: see more than it is granted, hold the host up, or fill its memory. `docs/sandbox.md` names
+//! What a plugin cannot do: see more than it is granted, hold the host up, or fill its memory. CONTRIBUTING.md names
 //! these tests.
 
 use std::fmt::Write as _;

@@ -1,4 +1,4 @@
-//! What a plugin says is bounded: names, reasons, counters and log messages. `docs/sandbox.md` names these tests.
+//! What a plugin says is bounded: names, reasons, counters and log messages. CONTRIBUTING.md names these tests.
 
 use std::io::Write;
 use std::sync::Mutex;
