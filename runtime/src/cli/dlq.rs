@@ -19,7 +19,7 @@ use crate::dlq::replay::{Control, From, Options, Replay};
 use crate::dlq::scan::{Flow, Scan, topic};
 use crate::dlq::select::{At, Selection};
 use crate::dlq::show::{Shown, decode};
-use crate::kafka::reader::Ends;
+use crate::kafka::reader::{Ends, Extent};
 use crate::ready::load_one;
 use crate::record_text::DevRecord;
 use crate::source::{self, Event};
@@ -198,10 +198,7 @@ fn show(arguments: &ShowArguments) -> anyhow::Result<()> {
     let scan = Scan::new(&plan, &topic)?;
     let marks = marks(&plan, &topic, &scan);
     let held = scan.extents().iter().find(|extent| extent.partition == arguments.at.partition);
-    let held = held.map_or_else(
-        || "it has no such partition".to_owned(),
-        |extent| format!("the partition holds {} up to but without {}", extent.from, extent.to),
-    );
+    let held = held.map_or_else(|| "it has no such partition".to_owned(), Extent::describe);
     let mut shown = None;
     scan.run(&Selection::one(arguments.at), &mut |found| {
         let Some(found) = found else { return Ok(Flow::On) };

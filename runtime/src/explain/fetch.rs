@@ -185,9 +185,7 @@ fn is_held(topic: &str, held: &[Extent], at: At) -> Result<(), FetchError> {
     } else {
         return Ok(());
     };
-    Err(FetchError::NotThere(format!(
-        "there is no record {topic}/{at}: {why}; the partition holds {from} up to but without {to}"
-    )))
+    Err(FetchError::NotThere(format!("there is no record {topic}/{at}: {why}; {}", extent.describe())))
 }
 
 /// Why a partition has no record at an offset that it holds.

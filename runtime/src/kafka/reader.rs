@@ -77,6 +77,17 @@ pub struct Extent {
     pub to: Offset,
 }
 
+impl Extent {
+    /// Says in words what it holds.
+    pub fn describe(&self) -> String {
+        match self.to.0 - self.from.0 {
+            ..=0 => "the partition holds no records".to_owned(),
+            1 => format!("the partition holds offset {}", self.from),
+            _ => format!("the partition holds offsets {} to {}", self.from, self.to.0 - 1),
+        }
+    }
+}
+
 /// Up to where a reader takes a topic to hold something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ends {

@@ -118,7 +118,7 @@ fn what_is_not_there_or_wrongly_asked_for_is_said_with_its_exit_code() {
         assert_eq!(answer.code, Some(code), "{}", answer.err);
         assert!(answer.err.contains(part), "{part} in {}", answer.err);
     };
-    says(desk.dlq("show", &["0/0"]), 1, "the partition holds 0 up to but without 0");
+    says(desk.dlq("show", &["0/0"]), 1, "the partition holds no records");
     says(desk.dlq("show", &["7/0"]), 1, "it has no such partition");
     says(desk.dlq("list", &["--topic", "no-such-topic"]), 1, "\"no-such-topic\" does not exist");
     says(desk.dlq("replay", &["--topic", "no-such-topic"]), 1, "\"no-such-topic\" does not exist");

@@ -160,6 +160,21 @@ impl<'a> Written<'a> {
         i32::try_from(self.fraction.len() as i64 - self.exponent).ok()
     }
 
+    /// Says how many digits it has and how many of them stand behind the point, as far as they count.
+    pub(super) fn describe(&self) -> String {
+        let all = || self.whole.iter().chain(self.fraction);
+        let trailing = all().rev().take_while(|digit| **digit == b'0').count() as i64;
+        let leading = all().take_while(|digit| **digit == b'0').count() as i64;
+        let given = (self.whole.len() + self.fraction.len()) as i64;
+        let behind = (self.fraction.len() as i64 - self.exponent - trailing).max(0);
+        let before = (self.whole.len() as i64 + self.exponent - leading).max(0);
+        if leading == given {
+            "0".to_owned()
+        } else {
+            format!("one of {before} digits before the point and {behind} behind it")
+        }
+    }
+
     /// The digits, without zeros in front, as a number with this scale; none where it would have more than `most`, or
     /// loses one that is not zero.
     fn scaled(&self, scale: i32, most: u32) -> Option<(impl Iterator<Item = u8> + Clone + 'a, usize)> {

@@ -204,19 +204,20 @@ impl<'a> Run<'a> {
             self.out.push(0);
         }
         let put = |text: &str, out: &mut Vec<u8>| {
-            let written = Written::parse(text);
-            Ok(written.is_some_and(|written| written.put(scale as i32, precision, out)))
+            let found = match Written::parse(text) {
+                Some(written) if written.put(scale as i32, precision, out) => return Ok(()),
+                Some(written) => written.describe(),
+                None => "other text".to_owned(),
+            };
+            Err(Fault::new(format!("expected {}, found {found}", expected())))
         };
-        let fits = match self.scan.peek() {
+        match self.scan.peek() {
             Some(b'"') => self.with_text(put)?,
             Some(b'-' | b'0'..=b'9') => {
                 let text = self.scan.value().map_err(invalid)?.raw();
-                put(text, self.out)?
+                put(text, self.out)?;
             }
             _ => return Err(self.mismatch(&expected())),
-        };
-        if !fits {
-            return Err(Fault::new(format!("expected {}, found another", expected())));
         }
         match size {
             None => wire::insert_long((self.out.len() - start - 1) as i64, start, self.out),

@@ -241,7 +241,8 @@ fn numbers_and_text_that_would_change_are_refused() {
         (
             r#"{"type": "bytes", "logicalType": "decimal", "precision": 4, "scale": 2}"#,
             "\"1.234\"",
-            "expected a decimal number of at most 4 digits, 2 of them behind the point, found another",
+            "expected a decimal number of at most 4 digits, 2 of them behind the point, found one of 1 digits before the point \
+             and 3 behind it",
         ),
         (
             r#"{"type": "int", "logicalType": "date"}"#,
