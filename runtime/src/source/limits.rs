@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::action::{Action, Actions};
+use super::going_back::ready;
 use super::intake::Intake;
 use super::partitions::OwnedPartitions;
 use super::pause::PauseReason;
@@ -123,11 +124,9 @@ impl Limits {
         }
         let mut back = Vec::new();
         self.refused.retain(|_, refusal| {
-            let lease = &refusal.span.lease;
-            let partition = partitions.of_lease(lease).filter(|p| !p.is_paused_for(PauseReason::Revoking));
-            let ready = partition.filter(|p| p.is_settled() && p.is_drained() && !intake.gathers(lease));
-            let ready = ready.filter(|_| refusal.progress == Progress::GoesBack);
-            back.extend(ready.as_ref().map(|partition| (partition.index(), partition.undelivered())));
+            let goes_back = refusal.progress == Progress::GoesBack;
+            let ready = if goes_back { ready(&refusal.span.lease, partitions, intake) } else { None };
+            back.extend(ready);
             ready.is_none()
         });
         if !back.is_empty() {

@@ -13,6 +13,7 @@ mod count;
 pub mod event;
 mod fetch;
 mod flights;
+mod going_back;
 mod intake;
 mod ledger;
 mod limits;
@@ -40,6 +41,7 @@ mod transactions;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use self::action::{Action, Actions};
@@ -48,6 +50,7 @@ use self::authorization::{Authorization, AuthorizationOptions};
 use self::circuit_breaker::CircuitBreaker;
 use self::commits::Commits;
 pub use self::event::{Command, Event, Events, Reply};
+use self::going_back::GoingBack;
 use self::intake::{Intake, LITTLE};
 use self::ledger::Ledger;
 use self::limits::{LimitReader, Limits};
@@ -114,6 +117,7 @@ pub struct Source {
     lost_offsets: LostOffsets,
     topic_ids: TopicIdWatch,
     open_transactions: OpenTransactions,
+    going_back: GoingBack,
     limits: Limits,
     commits: Commits,
     // Under exactly_once, with the way to whoever makes the calls.
@@ -166,6 +170,7 @@ impl Source {
             lost_offsets: LostOffsets::new(name.clone(), plan.input.on_lost_offset),
             topic_ids: TopicIdWatch::new(name.clone(), now),
             open_transactions: OpenTransactions::new(name.clone(), plan.reads_committed(), now),
+            going_back: GoingBack::default(),
             limits: Limits::new(name.clone(), transactions.is_some(), now),
             commits: Commits::new(name.clone(), plan.commit_interval, now),
             transactions,
@@ -303,6 +308,9 @@ impl Source {
             self.lost_offsets.step(now, may_reassign, &mut self.partitions, &self.intake, &mut actions);
             any |= self.perform(std::mem::take(&mut actions), now);
             let may_reassign = self.may_reassign();
+            self.going_back.step(may_reassign, &mut self.partitions, &self.intake, &mut actions);
+            any |= self.perform(std::mem::take(&mut actions), now);
+            let may_reassign = self.may_reassign();
             self.limits.step(now, may_reassign, &mut self.partitions, &self.intake, &mut actions);
             any |= self.perform(std::mem::take(&mut actions), now);
         }
@@ -341,6 +349,9 @@ impl Source {
     }
 
     fn step_shutdown(&mut self, now: Instant) -> Option<Result<(), PipelineError>> {
+        if self.shutdown.has_begun() {
+            self.context.stopping.store(true, Ordering::Release);
+        }
         loop {
             let mut actions = Actions::new();
             let transactions = self.transactions.as_mut().map(|(transactions, _)| transactions);

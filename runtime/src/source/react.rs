@@ -114,6 +114,15 @@ impl Source {
                 self.on_retries(&lease, Some(records), full, actions);
             }
             WorkerEvent::RetriesDone(lease) => self.on_retries(&lease, None, false, actions),
+            WorkerEvent::Left { lease, stage, records } => {
+                let TopicPartition { topic, partition } = &lease.at;
+                tracing::info!(
+                    target: "source", pipeline = %self.plan.name, %stage, %topic, partition = partition.0, records,
+                    "a stage does not answer in time: what it has settled goes on, and the rest of the batch is read \
+                     again"
+                );
+                self.going_back.on_left(lease, &mut self.partitions, actions);
+            }
             WorkerEvent::BreakerOpened(_) if self.shutdown.has_begun() => {}
             WorkerEvent::BreakerOpened(trip) => {
                 let trip = if self.plan.show.hides() { trip.without_words() } else { trip };

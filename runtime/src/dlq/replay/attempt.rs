@@ -171,7 +171,7 @@ impl Replay {
             Event::Sink(SinkEvent::Abandoned { .. })
             | Event::Sink(SinkEvent::NotDelivered { .. })
             | Event::Worker(WorkerEvent::RetryPending { .. })
-            | Event::Worker(WorkerEvent::RetriesDone(_))
+            | Event::Worker(WorkerEvent::RetriesDone(_) | WorkerEvent::Left { .. })
             | Event::Sink(SinkEvent::TooLarge(_)) => {}
             Event::Worker(WorkerEvent::BreakerOpened(tripped)) => {
                 let tripped = if self.plan.show.hides() { tripped.without_words() } else { tripped };
