@@ -58,6 +58,8 @@ pub enum Question {
     Limits {
         /// As what a broker has refused a record; none: it is asked from time to time.
         refused: Option<ErrorKind>,
+        /// The size of a record that was refused and has nothing to fall back on: see [`Sink::set_limits`].
+        alone: Option<usize>,
     },
 }
 
@@ -183,8 +185,8 @@ impl Asker {
                 self.send(Answer::TopicIds(ids));
             }
             Question::Missing { read } => self.send(Answer::Missing(self.missing(&read))),
-            Question::Limits { refused } => {
-                let taken = self.limits.take_over(refused);
+            Question::Limits { refused, alone } => {
+                let taken = self.limits.take_over(refused, alone);
                 self.send(Answer::Limits(taken.map_err(|error| KafkaError::timed_out(&format!("{error:#}")))));
             }
         }
