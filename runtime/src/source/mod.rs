@@ -168,7 +168,7 @@ impl Source {
             assignment: Assignment::new(name.clone()),
             revocations: Revocations::new(name.clone(), plan.drain),
             lost_offsets: LostOffsets::new(name.clone(), plan.input.on_lost_offset),
-            topic_ids: TopicIdWatch::new(name.clone(), now),
+            topic_ids: TopicIdWatch::new(name.clone(), plan.input.topics.clone(), now),
             open_transactions: OpenTransactions::new(name.clone(), plan.reads_committed(), now),
             going_back: GoingBack::default(),
             limits: Limits::new(name.clone(), transactions.is_some(), now),

@@ -211,7 +211,7 @@ impl Source {
             self.perform(vec![Action::Refused(Refused::Input, refusal.clone())], now);
         }
         match answer {
-            Answer::TopicIds(ids) => self.topic_ids.on_ids(ids, now, &mut self.partitions),
+            Answer::Topics(topics) => self.topic_ids.on_topics(&topics, now, &mut self.partitions),
             Answer::Missing(missing) => {
                 let mut actions = Actions::new();
                 self.authorization.on_missing(missing, now, &mut actions);

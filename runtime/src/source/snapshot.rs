@@ -98,6 +98,7 @@ impl Source {
             waiting_for_retry,
             producer_queue_bytes: self.context.sink.queued_bytes(),
             timing_out: self.timing_out(now),
+            waits_for_topics: self.topic_ids.waits_for(),
             is_idle: self.is_idle(),
         }
     }
@@ -115,7 +116,8 @@ impl Source {
     }
 
     fn partition_views(&self) -> Vec<PartitionView> {
-        self.partitions.iter().map(|partition| self.view_of(partition)).collect()
+        let exist = self.partitions.iter().filter(|partition| !partition.is_gone());
+        exist.map(|partition| self.view_of(partition)).collect()
     }
 
     fn view_of(&self, partition: &OwnedPartition) -> PartitionView {

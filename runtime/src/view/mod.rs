@@ -27,6 +27,8 @@ pub struct PipelineView {
     pub breaker: Option<String>,
     /// What a stage times out on, in words, while it does.
     pub timing_out: Option<String>,
+    /// Which topics do not exist any more and are waited for, in words.
+    pub waits_for_topics: Option<String>,
     /// The number of the stage whose circuit breaker is open.
     pub breaker_stage: Option<usize>,
     /// Whether a rebalance is under way.
@@ -52,6 +54,12 @@ impl PipelineView {
     pub fn lag(&self) -> Option<u64> {
         let lags = self.partitions.iter().map(|partition| partition.lag);
         lags.collect::<Option<Vec<u64>>>().filter(|lags| !lags.is_empty()).map(|lags| lags.iter().sum())
+    }
+
+    /// Returns what there is to say of how it stands, where there is something.
+    pub fn said(&self) -> Option<&str> {
+        let said = [&self.breaker, &self.timing_out, &self.waits_for_topics];
+        said.into_iter().find_map(|said| said.as_deref())
     }
 
     /// Returns how many partitions have records that wait for a retry.
