@@ -1,6 +1,6 @@
 //! A committed offset that is no longer in the log, or never was.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use sluicebox_tests::{Feeder, Folder, Group, Kafka, LIMIT, Pipeline, Sluice};
 
 use crate::{STOP, records, stop};
@@ -112,4 +112,98 @@ fn a_topic_that_is_created_again_while_it_is_read_is_read_from_its_beginning_wit
         stop(sluice);
         assert!(sluice.lines().iter().any(|line| line.text.contains("created again")));
     });
+}
+
+/// A copy that has read 30 records of each of three partitions.
+fn of_three(kafka: &Kafka, folder: &Folder, test: &str, on_lost_offset: &str, consumer: Value) -> (Pipeline, Sluice) {
+    let mut pipeline = Pipeline::with_topics(kafka, test, 3);
+    pipeline.remove("dlq").set_in("input", "on_lost_offset", json!(on_lost_offset)).set("consumer", consumer);
+    let (feeder, group) = (Feeder::new(kafka, &[]), Group::new(kafka, &pipeline.name));
+    for partition in 0..3 {
+        let first = 100 * partition;
+        feeder.feed_partition(&pipeline.input, partition as i32, &records(first, 30, |n| n.to_string()));
+    }
+    let mut sluice = Sluice::run(&[&pipeline.write(folder)]);
+    sluice.wait_until_caught_up(&group, &pipeline.input);
+    (pipeline, sluice)
+}
+
+fn wait_for_outputs(kafka: &Kafka, pipeline: &Pipeline, sluice: &mut Sluice, expected: &[String]) {
+    sluice.wait_for("all that was fed", LIMIT, || {
+        let reading = kafka.read(&pipeline.output);
+        let texts = reading.texts();
+        let missing = expected.iter().find(|text| !texts.contains(&text.as_str()));
+        missing.map_or(Ok(()), |text| Err(format!("{text} is missing in {texts:?}")))
+    });
+}
+
+fn wait_for_partitions(pipeline: &Pipeline, sluice: &mut Sluice, count: &str) {
+    let name = pipeline.name.clone();
+    sluice.wait_for_line("the partitions that there are, with their lag", |line| {
+        line.is_status_of(&name) && line.field("partitions") == count && line.field("lag") == "0"
+    });
+}
+
+/// Under every way of sharing partitions. With the cooperative one librdkafka lets the member keep those that are gone.
+#[test]
+fn partitions_that_a_topic_has_no_more_are_said_and_given_up_and_read_when_it_grows_again() {
+    let (kafka, folder) = (Kafka::shared(), Folder::new());
+    // So that the group hears soon of a topic that grows.
+    let consumer = |key: &str, value: &str| json!({ key: value, "topic.metadata.refresh.interval.ms": 1_000 });
+    let all = [
+        ("fewer-range", consumer("partition.assignment.strategy", "range")),
+        ("fewer-sticky", consumer("partition.assignment.strategy", "cooperative-sticky")),
+        ("fewer-newer", consumer("group.protocol", "consumer")),
+    ];
+    let mut all = all.map(|(test, consumer)| of_three(&kafka, &folder, test, "earliest", consumer));
+    for (pipeline, _) in &all {
+        kafka.delete_topic(&pipeline.input);
+        kafka.create_topic(&pipeline.input, 1, &[]);
+        Feeder::new(&kafka, &[]).feed(&pipeline.input, &records(1_000, 50, |n| n.to_string()));
+    }
+    for (pipeline, sluice) in &mut all {
+        sluice.wait_for_line("the topic that is another one", |line| line.message().contains("created again"));
+        wait_for_partitions(pipeline, sluice, "1");
+        wait_for_outputs(&kafka, pipeline, sluice, &numbers(1_000..1_050));
+    }
+    let said = |sluice: &Sluice, text: &str| sluice.lines().iter().any(|line| line.message().contains(text));
+    assert!(said(&all[1].1, "with fewer partitions: some are gone"), "{:?}", all[1].1.lines());
+
+    for (pipeline, _) in &all {
+        kafka.grow_topic(&pipeline.input, 3);
+        for partition in 1..3 {
+            let first = 1_000 + 100 * partition;
+            let feeder = Feeder::new(&kafka, &[]);
+            feeder.feed_partition(&pipeline.input, partition as i32, &records(first, 30, |n| n.to_string()));
+        }
+    }
+    for (pipeline, sluice) in &mut all {
+        let expected = [numbers(1_100..1_130), numbers(1_200..1_230)].concat();
+        wait_for_outputs(&kafka, pipeline, sluice, &expected);
+        wait_for_partitions(pipeline, sluice, "3");
+        stop(sluice);
+    }
+}
+
+#[test]
+fn a_topic_that_is_deleted_is_waited_for_with_words_and_read_as_another_one() {
+    let (kafka, folder) = (Kafka::shared(), Folder::new());
+    for (test, consumer) in [("gone", json!({})), ("gone-newer", json!({ "group.protocol": "consumer" }))] {
+        let (pipeline, mut sluice) = of_three(&kafka, &folder, test, "earliest", consumer);
+        kafka.delete_topic(&pipeline.input);
+        let warning = sluice.wait_for_line("a topic that is gone", |line| {
+            line.field("level") == "WARN" && line.message().contains("the topic does not exist any more")
+        });
+        assert_eq!(warning.field("topic"), pipeline.input);
+        let name = pipeline.name.clone();
+        let status = sluice.wait_for_line("a status line that says so", |line| {
+            line.is_status_of(&name) && line.field("partitions") == "0" && line.message().contains("is waited for")
+        });
+        assert!(status.message().contains(&pipeline.input), "{}", status.message());
+        kafka.create_topic(&pipeline.input, 2, &[]);
+        Feeder::new(&kafka, &[]).feed(&pipeline.input, &records(1_000, 50, |n| n.to_string()));
+        wait_for_outputs(&kafka, &pipeline, &mut sluice, &numbers(1_000..1_050));
+        wait_for_partitions(&pipeline, &mut sluice, "2");
+        stop(&mut sluice);
+    }
 }

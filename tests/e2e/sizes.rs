@@ -183,3 +183,80 @@ fn a_timestamp_that_the_output_does_not_take_is_dead_lettered_as_refused() {
     assert_eq!(letters.inputs(), records[3..4]);
     assert_eq!(letters.0[0].record.header("sluice.error.class"), Some("refused"));
 }
+
+/// Everything is delivered but one record, whose dead letter (or output, where there are none) is over its topic's
+/// limit, which is lowered while the pipeline runs.
+fn over_a_lowered_limit(kafka: &Kafka, test: &str, has_dlq: bool) {
+    let (at, folder) = (100 + 1_000, Folder::new());
+    let mut pipeline = Pipeline::with_topics(kafka, test, 1);
+    if has_dlq {
+        pipeline.stage("misbehave", json!(null));
+    } else {
+        pipeline.remove("dlq");
+    }
+    let records = records(0, 2_100, |n| match (n == at, has_dlq) {
+        (true, true) => format!("!reject {}", text(3 * LIMIT, n)),
+        (true, false) => text(3 * LIMIT, n),
+        (false, _) => text(200, n),
+    });
+    let (feeder, group) = (Feeder::new(kafka, &[]), Group::new(kafka, &pipeline.name));
+    feeder.feed(&pipeline.input, &records[..100]);
+    let mut sluice = Sluice::run(&[&pipeline.write(&folder)]);
+    sluice.wait_until_caught_up(&group, &pipeline.input);
+    let (topic, remedy) = match has_dlq {
+        true => (&pipeline.dlq, "dlq.oversize: drop_value"),
+        false => (&pipeline.output, "give the pipeline a `dlq`"),
+    };
+    kafka.set_topic_properties(topic, &[("max.message.bytes", &LIMIT.to_string())]);
+    feeder.feed(&pipeline.input, &records[100..]);
+    assert_eq!(sluice.wait_for_end(STOP), 1);
+    let errors = sluice.errors().join("\n");
+    let (from, offset, limit) =
+        (format!("{}/0", pipeline.input), format!("offset {at} has "), format!("takes {LIMIT} (max.message.bytes)"));
+    for part in [&from, &offset, &limit, topic, remedy] {
+        assert!(errors.contains(part), "{part} in {errors}");
+    }
+    let size: usize = errors.split_once(&offset).and_then(|(_, rest)| rest.split(' ').next()?.parse().ok()).unwrap();
+    assert!((3 * LIMIT..4 * LIMIT).contains(&size), "{size} bytes");
+
+    let committed = group.committed(&pipeline.input)[0].unwrap();
+    let written = kafka.read(&pipeline.output);
+    if pipeline.is_exactly_once() {
+        audit(&records[..committed as usize], &written.records(), by_timestamp).assert_exact();
+    } else {
+        assert_eq!(committed, at as i64, "what came before it is delivered and committed");
+        let mut seen = written.records().iter().map(by_timestamp).collect::<Vec<_>>();
+        let count = seen.len();
+        seen.sort_unstable();
+        seen.dedup();
+        // Where the record has no dead letter it was in a batch that had to be taken apart once.
+        assert!(seen.len() == count || !has_dlq, "{count} outputs of {} records", seen.len());
+        assert!(count <= 2 * 2_100, "{count} outputs");
+    }
+
+    // With the limit raised again all is delivered.
+    kafka.set_topic_properties(topic, &[("max.message.bytes", "1048588")]);
+    run_to_the_end(kafka, &pipeline);
+    let is_bad = |record: &Record| has_dlq && record.text().starts_with('!');
+    let (bad, good): (Vec<Record>, Vec<Record>) = records.into_iter().partition(is_bad);
+    let outputs = audit(&good, &kafka.read(&pipeline.output).records(), by_timestamp);
+    if has_dlq || pipeline.is_exactly_once() {
+        outputs.assert_nothing_lost();
+    } else {
+        // What had been delivered behind the record is delivered again behind it, and has come before it, too.
+        assert!(outputs.missing.is_empty() && outputs.unexpected.is_empty(), "{outputs:?}");
+    }
+    if has_dlq {
+        audit(&bad, &kafka.read(&pipeline.dlq).inputs(), by_timestamp).assert_exact();
+    }
+}
+
+#[test]
+fn a_dead_letter_over_a_limit_that_was_lowered_ends_the_pipeline_with_its_size_and_costs_no_neighbour() {
+    over_a_lowered_limit(&Kafka::shared(), "lowered-letter", true);
+}
+
+#[test]
+fn an_output_over_a_limit_that_was_lowered_ends_a_pipeline_without_dead_letters_with_its_size() {
+    over_a_lowered_limit(&Kafka::shared(), "lowered-output", false);
+}

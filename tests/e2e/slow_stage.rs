@@ -59,3 +59,36 @@ fn a_call_longer_than_the_poll_interval_moves_no_partition_and_nothing_is_repeat
     audit(&all, &kafka.read(&pipeline.output).records(), by_timestamp).assert_exact();
     assert!(kafka.read(&pipeline.dlq).is_empty());
 }
+
+/// A third is less than the circuit breaker's `share`: the pipeline goes on, one record after another.
+#[test]
+fn where_every_third_record_loops_it_is_said_what_is_settled_is_delivered_and_a_stop_does_not_wait() {
+    let _alone = alone();
+    let (kafka, folder) = (Kafka::shared(), Folder::new());
+    let mut pipeline = Pipeline::with_topics(&kafka, "every-third", 1);
+    pipeline.stage("misbehave", json!(null)).set_stage("limits", json!({ "time": "300ms" }));
+    let all = records(0, 300, |n| if n % 3 == 2 { "!loop".to_owned() } else { format!("value {n}") });
+    Feeder::new(&kafka, &[]).feed(&pipeline.input, &all);
+    let file = pipeline.write(&folder);
+    let mut sluice = Sluice::run(&[&file]);
+    sluice.wait_for_line("a status line that names the stage", |line| {
+        line.is_status_of(&pipeline.name) && line.message().contains("stage \"stage\" does not answer in time: ")
+    });
+    // Time and again, though calls are answered in time in between.
+    let seen = sluice.lines().len();
+    let said = sluice.wait_for_line_from(seen, "a status line with what is delivered", |line| {
+        let delivered = line.is_status_of(&pipeline.name) && line.field("dead_letters").parse().unwrap_or(0) >= 5;
+        delivered && line.field("breaker") == "closed"
+    });
+    assert!(said.message().contains("does not answer in time"), "{}", said.message());
+
+    let asked = Instant::now();
+    stop(&mut sluice);
+    assert!(asked.elapsed() < Duration::from_secs(10), "{:?}: half of `drain`", asked.elapsed());
+    let committed = Group::new(&kafka, &pipeline.name).committed(&pipeline.input)[0].unwrap() as usize;
+    assert!((15..300).contains(&committed), "{committed}");
+    let before = all.into_iter().take(committed);
+    let (bad, good): (Vec<Record>, Vec<Record>) = before.partition(|record| record.text() == "!loop");
+    audit(&good, &kafka.read(&pipeline.output).records(), by_timestamp).assert_exact();
+    audit(&bad, &kafka.read(&pipeline.dlq).inputs(), by_timestamp).assert_exact();
+}

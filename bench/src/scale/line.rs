@@ -228,6 +228,8 @@ fn context(plan: &Plan, sender: Sender<Event>) -> Result<PipelineContext> {
         events: WorkerEvents::new(sender, Wakeup::default()),
         sink_events,
         tripped: AtomicBool::new(false),
+        stopping: AtomicBool::new(false),
+        goes_back_after: None,
         tracer: None,
         outcomes: None,
         keeps_completed: false,

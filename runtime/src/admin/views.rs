@@ -92,7 +92,7 @@ pub(super) fn pipeline(name: &str, entry: &Entry) -> api::Pipeline {
         name: name.to_owned(),
         file: entry.file.display().to_string(),
         state,
-        reason: view.breaker_unquoted.clone().or_else(|| view.timing_out.clone()),
+        reason: view.said_unquoted().map(str::to_owned),
         delivery: match entry.plan.delivery {
             Delivery::AtLeastOnce => "at_least_once".to_owned(),
             Delivery::ExactlyOnce => "exactly_once".to_owned(),

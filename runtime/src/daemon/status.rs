@@ -25,13 +25,12 @@ pub(super) fn summary(views: impl Iterator<Item = Arc<PipelineView>>) -> String 
 /// Logs the status line of a pipeline.
 pub(super) fn log(pipeline: &str, view: &PipelineView, totals: &Totals) {
     let Totals { records, out, dead_letters, dropped } = totals;
-    let said = view.breaker.as_deref().or(view.timing_out.as_deref());
     tracing::info!(
         target: "status", pipeline, state = view.phase_name(), partitions = view.partitions.len(),
         lag = view.lag().map_or_else(|| "unknown".to_owned(), |lag| lag.to_string()),
         breaker = if view.breaker.is_some() { "open" } else { "closed" },
         records_in = records, records_out = out, dead_letters, dropped, held = view.retrying(),
-        "{}", said.unwrap_or("status")
+        "{}", view.said().unwrap_or("status")
     );
 }
 

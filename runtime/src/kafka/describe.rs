@@ -19,6 +19,8 @@ pub struct TopicDescription {
     /// The ids of the cluster and of the topic, with a colon between them, which no other topic of this name has; none
     /// where the brokers do not say.
     pub id: Option<String>,
+    /// How many partitions it has.
+    pub partitions: i32,
     /// What the client may do with it; none where the brokers do not say.
     pub rights: Option<Rights>,
 }

@@ -30,9 +30,9 @@ use crate::source::{Command, Event, Events, Source, SourceParts, time_to_leave};
 use crate::stage::timeouts::StageTimeouts;
 use crate::traces::Tracer;
 use crate::view::{Phase, ViewCell};
-use crate::worker::PipelineContext;
 use crate::worker::event::WorkerEvents;
 use crate::worker::retry_budget::RetryBudget;
+use crate::worker::{GOES_BACK_AFTER, PipelineContext};
 
 /// How long leaving the group may take at least.
 const LEAVE_LEAST: Duration = Duration::from_millis(500);
@@ -294,6 +294,8 @@ impl<P: StartPlugin> Starting<P> {
             events: WorkerEvents::new(sender.clone(), wakeup.clone()),
             sink_events,
             tripped: AtomicBool::new(false),
+            stopping: AtomicBool::new(false),
+            goes_back_after: Some(GOES_BACK_AFTER),
             tracer,
             outcomes: None,
             keeps_completed: false,

@@ -1,7 +1,7 @@
 //! What the sink tells the loop of its pipeline.
 
 use super::committer::TransactionOutcome;
-use super::receipt::{Delivered, OversizeRecord, Span};
+use super::receipt::{Delivered, OversizeRecord, SizeRefusal, Span};
 use crate::event_sender::EventSender;
 use crate::kafka::KafkaError;
 
@@ -28,6 +28,8 @@ pub enum SinkEvent {
     },
     /// A broker refused a record as too large for its topic.
     TooLarge(OversizeRecord),
+    /// A broker refused a record as too large for its topic, which has nothing to fall back on.
+    SizeRefused(SizeRefusal),
     /// The write gate is closed, and the last worker has stopped writing.
     WritersLeft,
     /// The open transaction holds as much as it should.

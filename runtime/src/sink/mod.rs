@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use self::dead_letter::{DeadLetter, DeadLetterOrigin};
-use self::receipt::{LargeRecord, OpenSpan, OversizeRecord, Receipt, Span};
+use self::receipt::{FinalRecord, LargeRecord, OpenSpan, OversizeRecord, Place, Receipt, Span};
 use self::refused::RefusedRecords;
 pub use self::session::{Destined, WriteSession};
 use self::write_gate::WriteGate;
@@ -199,16 +199,23 @@ impl Sink {
     /// partition is read again: it is then dead-lettered, or written in another way.
     ///
     /// A limit that may not be read is guessed: where a record is refused as too large and nothing has changed, limits
-    /// are halved until it is not. Where the producer needs other properties it is replaced, under at_least_once here,
-    /// under exactly_once with the next abort. May take ten seconds: for a thread of its own.
+    /// are halved until it is not. `alone`: the size of one with nothing to fall back on, which is to be refused once
+    /// more in a batch of its own at most. Where the producer needs other properties it is replaced, under
+    /// at_least_once here, under exactly_once with the next abort. May take ten seconds: for a thread of its own.
     ///
     /// # Errors
     /// A producer cannot be made, or the old one does not get rid of what it holds in time: it stays, and this is to be
     /// tried again.
-    pub fn set_limits(&self, limits: &[TopicLimits], refused: Option<ErrorKind>) -> anyhow::Result<bool> {
+    pub fn set_limits(
+        &self,
+        limits: &[TopicLimits],
+        refused: Option<ErrorKind>,
+        alone: Option<usize>,
+    ) -> anyhow::Result<bool> {
         let mut topics = self.topics();
         let is_same = topics.all().zip(limits).all(|(known, now)| known.limits == *now);
-        if is_same && (refused != Some(ErrorKind::TooLarge) || !topics.halve(LEAST_LIMIT)) {
+        let halved = is_same && topics.halve_for(refused == Some(ErrorKind::TooLarge), alone, LEAST_LIMIT);
+        if is_same && !halved {
             return Ok(false);
         }
         if !is_same {
@@ -250,8 +257,9 @@ impl Sink {
             Ok(destination) => destination,
             Err(reason) => return Err((oversize.span, reason)),
         };
-        let outgoing = oversize.letter.outgoing();
-        match writer.producer.send(destination.number, &outgoing, oversize.receipt.clone()) {
+        let (outgoing, may_shrink) = (oversize.letter.outgoing(), self.may_shrink(&oversize.letter));
+        let receipt = oversize.receipt(size(&outgoing), may_shrink);
+        match writer.producer.send(destination.number, &outgoing, receipt) {
             Sent::Enqueued => Ok(None),
             Sent::Full(_) => match never_fits(&writer, &outgoing) {
                 Some(reason) => Err((oversize.span, reason)),
@@ -283,6 +291,31 @@ impl Sink {
     /// writing then, whose record would come out before those that are thrown away and read again.
     pub fn purge(&self) {
         self.write_gate.with_exclusive(|| self.writer().producer.purge());
+    }
+
+    /// Returns whether a dead letter may be written without its value, where the whole does not fit.
+    fn may_shrink(&self, letter: &DeadLetter) -> bool {
+        self.oversize == plan::Oversize::DropValue && letter.outgoing().value.is_some()
+    }
+
+    /// Returns, of a record that a broker refused as too large, why it will not be taken the next time either, where
+    /// that is known: what its topic takes was read again meanwhile.
+    pub fn too_large_for_good(&self, record: &FinalRecord) -> Option<String> {
+        let topics = self.topics();
+        let (name, limit) = topics.limit(record.place)?;
+        if record.size <= limit || record.may_shrink {
+            return None;
+        }
+        let (what, remedy) = match (record.place, self.oversize) {
+            (Place::Output { .. }, _) => ("the output", ", or give the pipeline a `dlq`"),
+            (Place::Dlq { .. }, plan::Oversize::Stop) => ("the dead letter", ", or set `dlq.oversize: drop_value`"),
+            (Place::Dlq { .. }, plan::Oversize::DropValue) => ("the dead letter without its value", ""),
+        };
+        let FinalRecord { offset, size, .. } = record;
+        Some(format!(
+            "{what} of offset {offset} has {size} bytes, and its topic \"{name}\" takes {limit} (max.message.bytes): \
+             raise that to {size} or more{remedy}"
+        ))
     }
 
     /// Makes a dead letter fit its topic as far as that goes.

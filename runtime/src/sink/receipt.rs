@@ -62,6 +62,55 @@ pub enum Receipt {
         /// The record.
         record: LargeRecord,
     },
+    /// A receipt for one record that has nothing to fall back on where its topic's limit keeps it out.
+    Final {
+        /// The span that it belongs to.
+        parent: Arc<Receipt>,
+        /// The record.
+        record: FinalRecord,
+    },
+}
+
+/// A dead letter, or an output over its topic's limit where there is no dead-letter topic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FinalRecord {
+    /// The offset of the input record that it came of.
+    pub offset: Offset,
+    /// The record's size in bytes, uncompressed.
+    pub size: usize,
+    /// Where it was to go, as it is counted.
+    pub place: Place,
+    /// Whether it may be written without its value.
+    pub may_shrink: bool,
+}
+
+/// Where a record was to go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// To the dead-letter topic.
+    Dlq {
+        /// The number of the stage that the failure is counted for.
+        stage: usize,
+        /// The failure's class.
+        class: Class,
+    },
+    /// To an output.
+    Output {
+        /// The output's number.
+        output: usize,
+        /// The record's bytes as counters have them.
+        bytes: usize,
+    },
+}
+
+/// A [`FinalRecord`] that a broker refused as too large.
+pub struct SizeRefusal {
+    /// What comes of the record, and of all behind it in its span, is not committed.
+    pub span: Span,
+    /// The record.
+    pub record: FinalRecord,
+    /// The topic it was meant for, and what the broker said.
+    pub error: KafkaError,
 }
 
 /// A record that is over its topic's limit uncompressed.
@@ -98,6 +147,8 @@ struct Tally {
     sealed: SpanTally,
     // Outputs that a broker refused, in whose place dead letters went.
     replaced: Vec<LargeRecord>,
+    // What was refused and has nothing in its place.
+    refused: Vec<Place>,
 }
 
 impl Tally {
@@ -118,7 +169,27 @@ impl Tally {
                 tally.dead_lettered += 1;
             }
         }
+        self.refused.drain(..).for_each(|place| withdraw(&mut tally, place));
         tally
+    }
+}
+
+/// Counts what was refused as not written.
+fn withdraw(tally: &mut SpanTally, place: Place) {
+    match place {
+        Place::Dlq { stage, class } => {
+            tally.dead_lettered = tally.dead_lettered.saturating_sub(1);
+            if let Some(letters) = tally.dead_letters.iter_mut().find(|it| (it.stage, it.class) == (stage, class)) {
+                letters.count = letters.count.saturating_sub(1);
+            }
+        }
+        Place::Output { output, bytes } => {
+            tally.delivered = tally.delivered.saturating_sub(1);
+            if let Some(output) = tally.outputs.iter_mut().find(|it| it.output == output) {
+                output.records = output.records.saturating_sub(1);
+                output.bytes = output.bytes.saturating_sub(bytes as u64);
+            }
+        }
     }
 }
 
@@ -126,6 +197,9 @@ impl SpanReceipt {
     fn settle(&self, count: i64) {
         if self.outstanding.fetch_sub(count, Ordering::AcqRel) == count {
             let span = Span { end: Offset(self.end.load(Ordering::Acquire)), ..self.span.clone() };
+            if span.end <= span.first && span.first < self.span.end {
+                return self.events.send(SinkEvent::Abandoned { span: self.span.clone(), written: true });
+            }
             let tally = self.tally().finish();
             self.events.send(SinkEvent::Delivered(Delivered { span, tally }));
         }
@@ -141,6 +215,19 @@ impl SpanReceipt {
         self.events.send_and_wake(SinkEvent::NotDelivered { span: self.span.clone(), error });
     }
 
+    /// A broker refused a record as too large. What came before it is delivered once it is acknowledged; nothing is
+    /// committed behind it, and nothing written that comes later.
+    fn refuse(&self, record: FinalRecord, error: KafkaError) {
+        if !self.span.lease.is_revoked() {
+            self.span.lease.truncate_at(record.offset);
+            self.end.fetch_min(record.offset.0, Ordering::AcqRel);
+            self.tally().refused.push(record.place);
+            let span = Span { first: record.offset, ..self.span.clone() };
+            self.events.send_and_wake(SinkEvent::SizeRefused(SizeRefusal { span, record, error }));
+        }
+        self.settle(1);
+    }
+
     fn tally(&self) -> MutexGuard<'_, Tally> {
         self.tally.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -152,7 +239,13 @@ impl Receipt {
         match (&*receipt, result) {
             (Receipt::Span(span), Ok(())) => span.settle(1),
             (Receipt::Span(span), Err(error)) => span.fail(error),
-            (Receipt::Large { parent, .. }, Ok(())) => Receipt::report(parent.clone(), Ok(())),
+            (Receipt::Large { parent, .. } | Receipt::Final { parent, .. }, Ok(())) => {
+                Receipt::report(parent.clone(), Ok(()));
+            }
+            (Receipt::Final { parent, record }, Err(error)) => match &**parent {
+                Receipt::Span(span) if error.kind == ErrorKind::TooLarge => span.refuse(*record, error),
+                _ => Receipt::report(parent.clone(), Err(error)),
+            },
             (Receipt::Large { parent, fallback, record }, Err(error)) => {
                 let letter = fallback.lock().unwrap_or_else(PoisonError::into_inner).take();
                 match (letter, &**parent) {
@@ -182,6 +275,13 @@ impl OversizeRecord {
     /// Returns whether its partition is no longer ours.
     pub fn is_void(&self) -> bool {
         self.span.lease.is_revoked()
+    }
+
+    /// Returns a receipt for the dead letter, of so many bytes.
+    pub(super) fn receipt(&self, size: usize, may_shrink: bool) -> Arc<Receipt> {
+        let place = Place::Dlq { stage: self.record.stage, class: Class::Oversize };
+        let record = FinalRecord { offset: self.record.offset, size, place, may_shrink };
+        Arc::new(Receipt::Final { parent: self.receipt.clone(), record })
     }
 
     /// Returns the partition and generation of the record.
@@ -250,6 +350,11 @@ impl OpenSpan {
     /// Returns a receipt for one more record that may be too large for its topic.
     pub(super) fn receipt_with_fallback(&mut self, fallback: Box<DeadLetter>, record: LargeRecord) -> Arc<Receipt> {
         Arc::new(Receipt::Large { parent: self.receipt(), fallback: Mutex::new(Some(fallback)), record })
+    }
+
+    /// Returns a receipt for one more record that has nothing to fall back on.
+    pub(super) fn final_receipt(&mut self, record: FinalRecord) -> Arc<Receipt> {
+        Arc::new(Receipt::Final { parent: self.receipt(), record })
     }
 
     /// Takes a receipt back: the record was not sent.

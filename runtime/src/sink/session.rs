@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use super::dead_letter::DeadLetter;
 use super::packed_size::packed_size;
-use super::receipt::{LargeRecord, OpenSpan, Receipt};
+use super::receipt::{FinalRecord, LargeRecord, OpenSpan, Place, Receipt};
 use super::write_gate::WritePermit;
 use super::writer::{BATCH_OVERHEAD, Destination, Writer, refusal, size};
 use super::{Sink, TOO_LARGE, WriteError, never_fits};
-use crate::batch::{Arena, Record};
+use crate::batch::{Arena, Offset, Record};
 use crate::config::plan::Delivery;
 use crate::failure::Class;
 use crate::kafka::{ErrorKind, Outgoing, Sent};
@@ -95,6 +95,9 @@ impl<'a> WriteSession<'a> {
                 }
             }
             span.receipt_with_fallback(letter(), large)
+        } else if size > destination.limits.max_message_bytes {
+            let place = Place::Output { output, bytes };
+            span.final_receipt(FinalRecord { offset: record.offset, size, place, may_shrink: false })
         } else {
             span.receipt()
         };
@@ -103,15 +106,25 @@ impl<'a> WriteSession<'a> {
         Ok(bytes)
     }
 
-    /// Writes a dead letter; waits while the producer's queue is full.
+    /// Writes the dead letter of the input record with this offset, which is counted for this stage and class; waits
+    /// while the producer's queue is full.
     ///
     /// # Errors
     /// See [`WriteError`]; never [`WriteError::Refused`].
-    pub fn dead_letter(&mut self, mut letter: Box<DeadLetter>, span: &mut OpenSpan) -> Result<(), WriteError> {
+    pub fn dead_letter(
+        &mut self,
+        mut letter: Box<DeadLetter>,
+        offset: Offset,
+        (stage, class): (usize, Class),
+        span: &mut OpenSpan,
+    ) -> Result<(), WriteError> {
         let writer = self.writer.clone();
         let destination = self.sink.fit(&writer, &mut letter).map_err(WriteError::Impossible)?;
-        let (outgoing, receipt) = (letter.outgoing(), span.receipt());
-        self.permit.written.bytes += size(&outgoing) as u64;
+        let (outgoing, may_shrink) = (letter.outgoing(), self.sink.may_shrink(&letter));
+        let size = size(&outgoing);
+        let place = Place::Dlq { stage, class };
+        let receipt = span.final_receipt(FinalRecord { offset, size, place, may_shrink });
+        self.permit.written.bytes += size as u64;
         match self.send(destination, &outgoing, receipt, span) {
             Err(WriteError::Refused(_, reason)) => Err(WriteError::Impossible(reason)),
             other => other,

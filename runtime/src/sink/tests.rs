@@ -103,7 +103,7 @@ fn a_record_that_never_fits_into_the_queue_is_refused_with_the_propertys_name() 
     assert!(reason.contains("set `queue.buffering.max.kbytes` to 17408 or more"), "{reason}");
     let record = bench.record(&vec![b'x'; 17 << 20], NO_TIMESTAMP);
     let (mut span, letter) = (bench.span(), bench.letter(&record));
-    let error = bench.sink.begin(|| true).unwrap().dead_letter(letter, &mut span);
+    let error = bench.sink.begin(|| true).unwrap().dead_letter(letter, Offset(0), (0, Class::Reject), &mut span);
     assert!(matches!(error, Err(WriteError::Impossible(reason)) if reason.contains(QUEUE_KBYTES)));
 }
 
@@ -123,7 +123,7 @@ fn a_dead_letter_whose_timestamp_its_topic_refuses_goes_with_the_time_of_failure
     let timestamp = rt::unix_ms() + 1_000_000;
     let record = bench.record(b"late", timestamp);
     let (mut span, letter) = (bench.span(), bench.letter(&record));
-    bench.sink.begin(|| true).unwrap().dead_letter(letter, &mut span).unwrap();
+    bench.sink.begin(|| true).unwrap().dead_letter(letter, Offset(0), (0, Class::Reject), &mut span).unwrap();
     let script = bench.kafka.script();
     assert!(script.written[0].timestamp <= rt::unix_ms());
     assert_eq!(script.written[0].header("sluice.error.timestamp"), Some(timestamp.to_string().as_str()));
@@ -134,7 +134,7 @@ fn a_dead_letter_without_a_key_does_not_go_to_a_compacted_topic() {
     let mut bench = Bench::new("at_least_once", TopicLimits { compacted: true, ..TopicLimits::default() });
     let record = bench.record(b"a", NO_TIMESTAMP);
     let (mut span, letter) = (bench.span(), bench.letter(&record));
-    let error = bench.sink.begin(|| true).unwrap().dead_letter(letter, &mut span);
+    let error = bench.sink.begin(|| true).unwrap().dead_letter(letter, Offset(0), (0, Class::Reject), &mut span);
     assert!(matches!(error, Err(WriteError::Impossible(reason)) if reason.contains("null key")));
 }
 
@@ -149,7 +149,7 @@ fn what_a_broker_refuses_at_run_time_is_dead_lettered_once_the_limits_are_read_a
     });
     assert_eq!(refused, Some(ErrorKind::TooLarge), "nobody knew that it might be");
     assert_eq!(bench.sink.topic_names(), ["out", "dlq"]);
-    assert!(bench.sink.set_limits(&[limits(20_000), limits(1 << 20)], refused).unwrap());
+    assert!(bench.sink.set_limits(&[limits(20_000), limits(1 << 20)], refused, None).unwrap());
     assert_eq!(bench.kafka.script().producers[1]["batch.size"], "20000", "small records are in batches that pass");
     bench.write(50_000).unwrap();
     let oversize = bench.too_large().unwrap();
@@ -164,14 +164,91 @@ fn what_a_broker_refuses_at_run_time_is_dead_lettered_once_the_limits_are_read_a
     assert_eq!((tally.dead_letters[0].class, tally.dead_letters[0].count), (Class::Oversize, 1));
 }
 
+/// Of three records of one input partition each fails and gets a dead letter; that of the second is refused.
+#[test]
+fn a_dead_letter_that_a_broker_refuses_is_named_and_what_came_before_it_may_be_committed() {
+    let mut bench = Bench::new("at_least_once", limits(1 << 20));
+    bench.kafka.script().refuse = Some(Box::new(|record| {
+        let is_over = record.value.as_ref().is_some_and(|value| value.len() > 20_000);
+        is_over.then(|| KafkaError::new(ErrorKind::TooLarge, "Message size too large"))
+    }));
+    bench.kafka.script().holds_back = true;
+    let lease = Arc::new(Lease::new(TopicPartition::new("in", 0), 0, 1));
+    let mut span =
+        OpenSpan::new(Span { lease: lease.clone(), first: Offset(10), end: Offset(13) }, bench.sender.clone());
+    for (offset, bytes) in [(10, 5), (11, 50_000), (12, 5)] {
+        let record = bench.record(&vec![b'x'; bytes], NO_TIMESTAMP);
+        let letter = bench.letter(&record);
+        let mut session = bench.sink.begin(|| true).unwrap();
+        session.dead_letter(letter, Offset(offset), (0, Class::Reject), &mut span).unwrap();
+        span.tally().dead_letter(0, Class::Reject);
+        span.tally().dead_lettered += 1;
+    }
+    span.seal();
+    bench.kafka.acknowledge();
+    let (mut refused, mut delivered) = (None, None);
+    for event in bench.events.drain() {
+        match event {
+            SinkEvent::SizeRefused(refusal) => refused = Some(refusal),
+            SinkEvent::Delivered(parts) => delivered = Some(parts.into_parts()),
+            _ => {}
+        }
+    }
+    let (refused, (span, tally)) = (refused.unwrap(), delivered.unwrap());
+    assert_eq!((span.first, span.end, refused.span.first), (Offset(10), Offset(11), Offset(11)));
+    assert_eq!((tally.dead_lettered, tally.dead_letters[0].count), (2, 2), "what was refused is not counted");
+    assert!(lease.covers(Offset(10)) && !lease.covers(Offset(11)), "nothing more overtakes it");
+
+    let size = refused.record.size;
+    assert!(size > 50_000 && bench.sink.too_large_for_good(&refused.record).is_none(), "nobody knows the limit");
+    assert!(bench.sink.set_limits(&[limits(1 << 20), limits(20_000)], None, Some(size)).unwrap());
+    let why = bench.sink.too_large_for_good(&refused.record).unwrap();
+    let expected = format!(
+        "the dead letter of offset 11 has {size} bytes, and its topic \"dlq\" takes 20000 (max.message.bytes): \
+         raise that to {size} or more, or set `dlq.oversize: drop_value`"
+    );
+    assert_eq!(why, expected);
+    assert!(!bench.sink.set_limits(&[limits(1 << 20), limits(20_000)], None, Some(size)).unwrap(), "it was alone");
+}
+
+#[test]
+fn where_the_first_of_a_span_is_refused_nothing_of_it_may_be_committed() {
+    // Refused before the span is sealed, and after that.
+    for holds_back in [false, true] {
+        let mut bench = Bench::new("at_least_once", limits(1 << 20));
+        bench.kafka.script().holds_back = holds_back;
+        bench.kafka.script().refuse =
+            Some(Box::new(|_| Some(KafkaError::new(ErrorKind::TooLarge, "Message size too large"))));
+        let (record, mut span) = (bench.record(b"a", NO_TIMESTAMP), bench.span());
+        let letter = bench.letter(&record);
+        bench.sink.begin(|| true).unwrap().dead_letter(letter, Offset(0), (0, Class::Reject), &mut span).unwrap();
+        span.seal();
+        bench.kafka.acknowledge();
+        let told: Vec<_> = bench.events.drain().into_iter().collect();
+        let [SinkEvent::SizeRefused(_), SinkEvent::Abandoned { written: true, .. }] = &told[..] else {
+            panic!("{} events, holding back: {holds_back}", told.len());
+        };
+    }
+}
+
+#[test]
+fn a_size_that_is_to_be_refused_alone_is_found_at_once_where_limits_may_not_be_read() {
+    let bench = Bench::new("at_least_once", TopicLimits::default());
+    let unread = [TopicLimits::default(), TopicLimits::default()];
+    assert!(bench.sink.set_limits(&unread, None, Some(50_000)).unwrap());
+    let batch: usize = bench.kafka.script().producers[1]["batch.size"].parse().unwrap();
+    assert!((25_000..=50_000).contains(&batch), "{batch}");
+    assert!(!bench.sink.set_limits(&unread, None, Some(50_000)).unwrap());
+}
+
 #[test]
 fn a_topic_that_is_compacted_meanwhile_refuses_null_keys_once_that_is_known() {
     let mut bench = Bench::new("at_least_once", TopicLimits::default());
     let compacted = TopicLimits { compacted: true, ..TopicLimits::default() };
     let now = [compacted, TopicLimits::default()];
-    assert!(bench.sink.set_limits(&now, Some(ErrorKind::InvalidRecord)).unwrap());
+    assert!(bench.sink.set_limits(&now, Some(ErrorKind::InvalidRecord), None).unwrap());
     assert!(matches!(bench.write(10), Err(WriteError::Refused(Class::Refused, _))));
-    assert!(!bench.sink.set_limits(&now, Some(ErrorKind::InvalidRecord)).unwrap(), "nothing would be better");
+    assert!(!bench.sink.set_limits(&now, Some(ErrorKind::InvalidRecord), None).unwrap(), "nothing would be better");
     assert_eq!(bench.kafka.script().producers.len(), 1, "the producer does not have to change");
 }
 
@@ -187,11 +264,11 @@ fn a_limit_that_may_not_be_read_is_guessed() {
             break oversize;
         }
         tries += 1;
-        assert!(bench.sink.set_limits(&unread, Some(ErrorKind::TooLarge)).unwrap(), "{tries}");
+        assert!(bench.sink.set_limits(&unread, Some(ErrorKind::TooLarge), None).unwrap(), "{tries}");
     };
     assert!(tries <= 6, "{tries}");
     assert!(bench.sink.resend(oversize).unwrap().is_none());
-    while bench.sink.set_limits(&unread, Some(ErrorKind::TooLarge)).unwrap() {
+    while bench.sink.set_limits(&unread, Some(ErrorKind::TooLarge), None).unwrap() {
         tries += 1;
     }
     assert!(tries <= 12, "there is an end to it: {tries}");
@@ -220,7 +297,7 @@ fn a_dead_letter_in_the_place_of_an_oversize_output_that_may_not_be_written_wait
 fn a_producer_that_does_not_get_rid_of_its_records_is_not_replaced() {
     let bench = Bench::new("at_least_once", limits(1 << 20));
     bench.kafka.script().never_flushes = true;
-    assert!(bench.sink.set_limits(&[limits(500), limits(1 << 20)], None).is_err());
+    assert!(bench.sink.set_limits(&[limits(500), limits(1 << 20)], None, None).is_err());
     assert!(bench.sink.is_producer_outdated(), "it is tried again");
 }
 

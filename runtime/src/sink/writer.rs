@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
 
-use super::receipt::Receipt;
+use super::receipt::{Place, Receipt};
 use crate::batch::{Arena, NO_TIMESTAMP, Record};
 use crate::config::plan::{Delivery, Plan};
 use crate::kafka::{DEFAULT_MAX_MESSAGE_BYTES, Kafka, Outgoing, Producer, Properties, TopicLimits};
@@ -91,6 +91,27 @@ impl KnownTopics {
         let is_possible = self.sizes().all(|size| size / 2 >= least);
         self.halvings += u32::from(is_possible);
         is_possible
+    }
+
+    /// Halves what outputs are believed to take, once where that is `wanted`, and until no batch is larger than a
+    /// record that is to be `alone` in its own. Returns whether it did.
+    pub(super) fn halve_for(&mut self, wanted: bool, alone: Option<usize>, least: usize) -> bool {
+        let mut halved = wanted && self.halve(least);
+        while alone.is_some_and(|size| self.sizes().all(|believed| believed > size)) && self.halve(least) {
+            halved = true;
+        }
+        halved
+    }
+
+    /// Returns the name of an output's topic, or of the dead-letter topic, and the bytes that it is believed to take.
+    pub(super) fn limit(&self, place: Place) -> Option<(&str, usize)> {
+        let (known, limits) = match place {
+            Place::Output { output, .. } => {
+                self.outputs.get(output)?.as_ref().map(|known| (known, self.believed(&known.limits)))?
+            }
+            Place::Dlq { .. } => self.dlq.as_ref().map(|known| (known, known.limits))?,
+        };
+        Some((&known.name, limits.max_message_bytes))
     }
 
     /// The bytes that each topic is believed to take.

@@ -1,28 +1,29 @@
 //! What the topics that are written to refuse, while the pipeline runs: it is read again from time to time, and when a
 //! broker has refused a record, which is then tried once more, and dead-lettered where it would be refused again.
 
+mod reader;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+pub use self::reader::LimitReader;
 use super::action::{Action, Actions};
+use super::going_back::ready;
 use super::intake::Intake;
 use super::partitions::OwnedPartitions;
 use super::pause::PauseReason;
 use super::question::{ASK_AGAIN, Question};
 use super::react::undeliverable;
 use crate::batch::Offset;
-use crate::config::plan::Plan;
-use crate::kafka::{ErrorKind, Kafka, KafkaError, Properties, TopicPartition};
-use crate::sink::Sink;
-use crate::sink::receipt::{Receipt, Span};
+use crate::error::PipelineError;
+use crate::kafka::{ErrorKind, KafkaError, TopicPartition};
+use crate::sink::receipt::{FinalRecord, Span};
 
 /// How often limits are read where nothing is refused.
 const REFRESH: Duration = Duration::from_secs(300);
 /// Why a transaction is aborted whose producer has properties that topics no longer allow.
 pub const OUTDATED: &str = "what a topic takes has changed";
-/// How long the brokers have to answer.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Decides when limits are read, and what becomes of records that were refused.
 pub struct Limits {
@@ -44,6 +45,8 @@ enum State {
 struct Refusal {
     span: Span,
     error: KafkaError,
+    // Where it is known which record it was, and that has nothing to fall back on.
+    record: Option<FinalRecord>,
     progress: Progress,
 }
 
@@ -69,6 +72,7 @@ impl Limits {
         &mut self,
         span: &Span,
         error: KafkaError,
+        record: Option<FinalRecord>,
         now: Instant,
         partitions: &mut OwnedPartitions,
         actions: &mut Actions,
@@ -87,7 +91,7 @@ impl Limits {
             let (pause, _) = partitions.set_paused(PauseReason::Rewinding, true, is_its);
             actions.push(Action::Pause(pause));
         }
-        let refusal = Refusal { span: span.clone(), error, progress: Progress::New };
+        let refusal = Refusal { span: span.clone(), error, record, progress: Progress::New };
         self.refused.entry(span.lease.at.clone()).or_insert(refusal);
         if let State::AskAt(at) = &mut self.state {
             *at = now.min(*at);
@@ -110,24 +114,24 @@ impl Limits {
         }
         if matches!(self.state, State::AskAt(at) if now >= at) {
             self.state = State::Asked;
-            let kinds = self.refused.values().filter(|refusal| refusal.progress == Progress::New);
+            let new = || self.refused.values().filter(|refusal| refusal.progress == Progress::New);
+            let kinds = new().filter(|refusal| refusal.record.is_none()).map(|refusal| refusal.error.kind);
             // A size may have to be guessed.
-            let refused = kinds.map(|refusal| refusal.error.kind).max_by_key(|kind| *kind == ErrorKind::TooLarge);
+            let refused = kinds.max_by_key(|kind| *kind == ErrorKind::TooLarge);
+            let alone = new().filter_map(|refusal| refusal.record).map(|record| record.size).min();
             for refusal in self.refused.values_mut().filter(|refusal| refusal.progress == Progress::New) {
                 refusal.progress = Progress::Asked;
             }
-            actions.push(Action::Ask(Question::Limits { refused }));
+            actions.push(Action::Ask(Question::Limits { refused, alone }));
         }
         if !may_reassign {
             return;
         }
         let mut back = Vec::new();
         self.refused.retain(|_, refusal| {
-            let lease = &refusal.span.lease;
-            let partition = partitions.of_lease(lease).filter(|p| !p.is_paused_for(PauseReason::Revoking));
-            let ready = partition.filter(|p| p.is_settled() && p.is_drained() && !intake.gathers(lease));
-            let ready = ready.filter(|_| refusal.progress == Progress::GoesBack);
-            back.extend(ready.as_ref().map(|partition| (partition.index(), partition.undelivered())));
+            let goes_back = refusal.progress == Progress::GoesBack;
+            let ready = if goes_back { ready(&refusal.span.lease, partitions, intake) } else { None };
+            back.extend(ready);
             ready.is_none()
         });
         if !back.is_empty() {
@@ -136,11 +140,13 @@ impl Limits {
     }
 
     /// The sink has taken over what topics refuse now: whether a record that was refused may fare better, or why that
-    /// is not known. `is_outdated`: the producer has to be replaced for that, which an abort does.
+    /// is not known. `is_outdated`: the producer has to be replaced for that, which an abort does. `for_good` says why
+    /// a record with nothing to fall back on is refused the next time too, where it is.
     pub fn on_answer(
         &mut self,
         changed: Result<bool, KafkaError>,
         is_outdated: bool,
+        for_good: impl Fn(&FinalRecord) -> Option<String>,
         now: Instant,
         actions: &mut Actions,
     ) {
@@ -167,7 +173,10 @@ impl Limits {
             // The limits may have been the same all the while, and the record have waited too long for its topic: what
             // is refused a second time, though it is known what the topic takes, would be refused for ever.
             let is_again = !changed && self.tried.get(&lease.at).is_some_and(|tried| first <= tried);
-            if is_again {
+            if let Some(cause) = refusal.record.as_ref().and_then(&for_good) {
+                let (from, offset) = (lease.at.clone(), first.0);
+                actions.push(Action::Fail(PipelineError::Undeliverable { from, offset, cause }));
+            } else if is_again {
                 actions.push(Action::Fail(undeliverable(&refusal.span, refusal.error.clone())));
             }
             if !changed {
@@ -197,72 +206,35 @@ impl Limits {
     }
 }
 
-/// Reads limits for one sink.
-#[derive(Clone)]
-pub struct LimitReader {
-    pipeline: Arc<str>,
-    kafka: Arc<dyn Kafka<Receipt>>,
-    properties: Arc<Properties>,
-    sink: Arc<Sink>,
-    // Nobody answers such questions there.
-    is_embedded: bool,
-}
-
-impl LimitReader {
-    /// Reads the limits of the topics of a sink, as a client with the producer's properties of the plan.
-    pub fn new(kafka: Arc<dyn Kafka<Receipt>>, plan: &Plan, sink: Arc<Sink>) -> LimitReader {
-        let properties = Arc::new(plan.producer.clone());
-        LimitReader { pipeline: plan.name.clone(), kafka, properties, sink, is_embedded: plan.embedded }
-    }
-
-    /// Asks the brokers what topics refuse, and lets the sink take that over: see [`Sink::set_limits`]. Waits for both.
-    ///
-    /// # Errors
-    /// No broker answers in time, or the sink cannot take them over at this moment.
-    pub fn take_over(&self, refused: Option<ErrorKind>) -> anyhow::Result<bool> {
-        let names = self.sink.topic_names();
-        if self.is_embedded || names.is_empty() {
-            return Ok(false);
-        }
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let admin = self.kafka.admin(&self.pipeline, &self.properties, ANSWER_TIMEOUT)?;
-        let answers = admin.limits(&names);
-        admin.close();
-        let mut limits = Vec::new();
-        for answer in answers {
-            limits.push(match answer {
-                Ok(limits) => limits,
-                Err(error) if error.is_absence() => return Err(error.into()),
-                // The start has said that defaults are assumed.
-                Err(_) => Default::default(),
-            });
-        }
-        self.sink.set_limits(&limits, refused)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::testing::{at, deliver, dispatch, intake, owned, words};
     use super::*;
+    use crate::failure::Class;
     use crate::rt;
+    use crate::sink::receipt::Place;
 
     struct Setting {
         limits: Limits,
         partitions: OwnedPartitions,
         now: Instant,
         actions: Actions,
+        record: Option<FinalRecord>,
     }
 
     impl Setting {
         /// Of partition 0, offsets 0 to 10 are delivered, and a record of those up to 20 was refused.
         fn refused(has_transactions: bool) -> Setting {
+            Setting::refused_as(has_transactions, None)
+        }
+
+        fn refused_as(has_transactions: bool, record: Option<FinalRecord>) -> Setting {
             let (mut partitions, now) = (owned(2, 1), rt::now());
             dispatch(&mut partitions, 0, 0, 10);
             dispatch(&mut partitions, 0, 10, 20);
             deliver(&mut partitions, 0, 0, 10);
             let limits = Limits::new("p".into(), has_transactions, now);
-            let mut setting = Setting { limits, partitions, now, actions: Actions::new() };
+            let mut setting = Setting { limits, partitions, now, actions: Actions::new(), record };
             setting.refuse(10, 20);
             setting
         }
@@ -272,7 +244,7 @@ mod tests {
             partition.abandoned(Offset(first));
             let span = Span { lease: partition.lease().clone(), first: Offset(first), end: Offset(end) };
             let error = KafkaError::new(ErrorKind::TooLarge, "too large");
-            self.limits.on_refused(&span, error, self.now, &mut self.partitions, &mut self.actions);
+            self.limits.on_refused(&span, error, self.record, self.now, &mut self.partitions, &mut self.actions);
         }
 
         fn step(&mut self, may_reassign: bool) -> Vec<String> {
@@ -282,7 +254,8 @@ mod tests {
         }
 
         fn answer(&mut self, changed: bool) -> Vec<String> {
-            self.limits.on_answer(Ok(changed), changed, self.now, &mut self.actions);
+            let for_good = |record: &FinalRecord| (record.size > 100).then(|| "it is larger than 100".to_owned());
+            self.limits.on_answer(Ok(changed), changed, for_good, self.now, &mut self.actions);
             words(&mut self.actions)
         }
     }
@@ -337,6 +310,21 @@ mod tests {
     }
 
     #[test]
+    fn what_has_nothing_to_fall_back_on_ends_the_pipeline_once_it_is_known_that_its_topic_does_not_take_it() {
+        let place = Place::Dlq { stage: 0, class: Class::Reject };
+        let letter = |size| FinalRecord { offset: Offset(10), size, place, may_shrink: false };
+        let mut setting = Setting::refused_as(false, Some(letter(101)));
+        assert_eq!(setting.step(true), ["pause 0", "ask"]);
+        let ended = setting.answer(true);
+        assert!(matches!(&ended[..], [failed] if failed.contains("it is larger than 100")), "{ended:?}");
+        // It was in a batch with others, which was too large.
+        let mut setting = Setting::refused_as(false, Some(letter(100)));
+        setting.step(true);
+        assert!(setting.answer(true).is_empty());
+        assert_eq!(setting.step(true), ["restart 0@10"]);
+    }
+
+    #[test]
     fn another_record_that_is_refused_later_is_tried_again_too() {
         let mut setting = Setting::refused(false);
         setting.step(true);
@@ -374,7 +362,7 @@ mod tests {
         let mut setting = Setting::refused(false);
         setting.step(true);
         let away = KafkaError::new(ErrorKind::Unavailable, "away");
-        setting.limits.on_answer(Err(away), false, setting.now, &mut setting.actions);
+        setting.limits.on_answer(Err(away), false, |_| None, setting.now, &mut setting.actions);
         assert!(setting.step(true).is_empty());
         setting.now += ASK_AGAIN;
         assert_eq!(setting.step(true), ["ask"]);

@@ -55,6 +55,12 @@ impl LostOffsets {
         self.asked.retain(|at, (generation, _)| is_current(at, *generation));
         let mut known = Vec::new();
         for partition in partitions.iter().filter(|partition| is_ready(partition, intake)) {
+            if partition.is_gone() {
+                if self.on_lost_offset == OnLostOffset::Stop {
+                    actions.push(Action::Fail(gone(partition)));
+                }
+                continue;
+            }
             let (at, generation) = (partition.at(), partition.lease().generation);
             match self.asked.get(at).map(|(_, state)| *state) {
                 Some(State::Asked) => {}
@@ -103,6 +109,12 @@ impl LostOffsets {
         let Some(partition) = partitions.get_mut(index) else { return };
         let at = partition.at().clone();
         self.asked.remove(&at);
+        if partition.is_back() {
+            // As any partition that a topic has grown by.
+            partition.forget_committed(low);
+            actions.push(Action::RestartFrom(vec![(index, Some(low))]));
+            return actions.push(Action::RequestCommit);
+        }
         let is_recreated = partition.is_recreated();
         let wanted = match partition.next() {
             // Whatever it was, the topic that it was read of is gone.
@@ -151,6 +163,12 @@ fn is_ready(partition: &OwnedPartition, intake: &Intake) -> bool {
         && !intake.gathers(partition.lease())
         && !partition.is_paused_for(PauseReason::Revoking)
         && !partition.is_void()
+}
+
+fn gone(partition: &OwnedPartition) -> PipelineError {
+    let gap = "and the partition does not exist: the topic was deleted and created again with fewer of them".to_owned();
+    let wanted = partition.next().map_or(0, |next| next.0);
+    PipelineError::OffsetLost { at: partition.at().clone(), wanted, low: 0, high: 0, gap }
 }
 
 fn recreated(high: Offset) -> String {
@@ -261,6 +279,34 @@ mod tests {
         assert!(go_on(OnLostOffset::Stop)[0].contains("deleted and created again"));
         assert_eq!(go_on(OnLostOffset::Earliest), ["restart 0@0", "request commit"]);
         assert_eq!(go_on(OnLostOffset::Latest), ["restart 0@1000", "request commit"]);
+    }
+
+    #[test]
+    fn a_partition_that_does_not_exist_any_more_is_not_asked_of_and_ends_the_pipeline_only_where_it_is_to_stop() {
+        let go_on = |policy, is_back: bool| {
+            let (mut partitions, now, mut actions, (intake, _workers)) =
+                (owned(1, 1), rt::now(), Actions::new(), intake(1));
+            dispatch(&mut partitions, 0, 0, 10);
+            partitions.of_mut(&at(0)).unwrap().set_gone();
+            let mut lost = LostOffsets::new("p".into(), policy);
+            lost.step(now, true, &mut partitions, &intake, &mut actions);
+            assert!(actions.is_empty(), "what was read is not delivered");
+            deliver(&mut partitions, 0, 0, 10);
+            lost.step(now, true, &mut partitions, &intake, &mut actions);
+            if is_back {
+                partitions.of_mut(&at(0)).unwrap().set_back();
+                lost.step(now, true, &mut partitions, &intake, &mut actions);
+                assert_eq!(words(&mut actions), ["ask"]);
+                let generation = partitions.of(&at(0)).unwrap().lease().generation;
+                lost.on_watermarks(&at(0), generation, Ok((Offset(0), Offset(1000))), now);
+                lost.step(now, true, &mut partitions, &intake, &mut actions);
+            }
+            words(&mut actions)
+        };
+        let stopped = go_on(OnLostOffset::Stop, false);
+        assert!(stopped[0].starts_with("fail in/0: offset 10") && stopped[0].contains("fewer of them"), "{stopped:?}");
+        assert!(go_on(OnLostOffset::Latest, false).is_empty());
+        assert_eq!(go_on(OnLostOffset::Latest, true), ["restart 0@0", "request commit"], "as when a topic grows");
     }
 
     #[test]

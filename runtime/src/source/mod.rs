@@ -14,6 +14,7 @@ mod ends;
 pub mod event;
 mod fetch;
 mod flights;
+mod going_back;
 mod intake;
 mod ledger;
 mod limits;
@@ -41,6 +42,7 @@ mod transactions;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use self::action::{Action, Actions};
@@ -50,6 +52,7 @@ use self::circuit_breaker::CircuitBreaker;
 use self::commits::Commits;
 use self::ends::Ends;
 pub use self::event::{Command, Event, Events, Reply};
+use self::going_back::GoingBack;
 use self::intake::{Intake, LITTLE};
 use self::ledger::Ledger;
 use self::limits::{LimitReader, Limits};
@@ -117,6 +120,7 @@ pub struct Source {
     topic_ids: TopicIdWatch,
     ends: Ends,
     open_transactions: OpenTransactions,
+    going_back: GoingBack,
     limits: Limits,
     commits: Commits,
     // Under exactly_once, with the way to whoever makes the calls.
@@ -169,9 +173,10 @@ impl Source {
             assignment: Assignment::new(name.clone()),
             revocations: Revocations::new(name.clone(), plan.drain),
             lost_offsets: LostOffsets::new(name.clone(), plan.input.on_lost_offset),
-            topic_ids: TopicIdWatch::new(name.clone(), now),
+            topic_ids: TopicIdWatch::new(name.clone(), plan.input.topics.clone(), now),
             ends: Ends::new(now),
             open_transactions: OpenTransactions::new(name.clone(), plan.reads_committed(), now),
+            going_back: GoingBack::default(),
             limits: Limits::new(name.clone(), transactions.is_some(), now),
             commits: Commits::new(name.clone(), plan.commit_interval, now),
             transactions,
@@ -211,9 +216,7 @@ impl Source {
         // a rebalance of which it has told in an event that is not read yet.
         any |= self.take_client_events(now);
         any |= self.run_due_tasks(now);
-        if std::mem::take(&mut self.has_reassigned) {
-            self.go_back_if_answered(now);
-        }
+        self.go_back_if_answered(now);
         if let Some(result) = self.step_shutdown(now) {
             self.partitions.give_back();
             self.publish(now, true);
@@ -315,6 +318,9 @@ impl Source {
             self.lost_offsets.step(now, may_reassign, &mut self.partitions, &self.intake, &mut actions);
             any |= self.perform(std::mem::take(&mut actions), now);
             let may_reassign = self.may_reassign();
+            self.going_back.step(may_reassign, &mut self.partitions, &self.intake, &mut actions);
+            any |= self.perform(std::mem::take(&mut actions), now);
+            let may_reassign = self.may_reassign();
             self.limits.step(now, may_reassign, &mut self.partitions, &self.intake, &mut actions);
             any |= self.perform(std::mem::take(&mut actions), now);
         }
@@ -353,6 +359,9 @@ impl Source {
     }
 
     fn step_shutdown(&mut self, now: Instant) -> Option<Result<(), PipelineError>> {
+        if self.shutdown.has_begun() {
+            self.context.stopping.store(true, Ordering::Release);
+        }
         loop {
             let mut actions = Actions::new();
             let transactions = self.transactions.as_mut().map(|(transactions, _)| transactions);

@@ -1,8 +1,11 @@
 //! One partition that is ours. What must always agree of it (its generation, where it is read next, what is delivered,
 //! what is committed, why it is paused) is owned here, behind methods.
 
+mod existence;
+
 use std::sync::Arc;
 
+use self::existence::{Presence, RECREATED};
 use super::flights::Flights;
 use super::note::Note;
 use super::pause::{PauseReason, Pauses};
@@ -11,9 +14,6 @@ use crate::kafka::{Committed, StartPosition, TopicPartition};
 use crate::lease::Lease;
 use crate::sink::receipt::Span;
 use crate::tracker::Tracker;
-
-/// Why a partition cannot be read on whose topic was created again.
-const RECREATED: &str = "the topic was deleted and created again";
 
 /// Where a partition begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +47,7 @@ pub struct OwnedPartition {
     note: Note,
     // The topic was deleted and created again: its offsets say nothing.
     is_recreated: bool,
+    presence: Presence,
     // Why the offset to read next cannot be read, until that is dealt with.
     out_of_range: Option<String>,
     // How many records wait for a retry.
@@ -243,30 +244,7 @@ impl OwnedPartition {
     /// What was committed says nothing of the log as it is now; the partition begins here.
     pub fn forget_committed(&mut self, start: Offset) {
         (self.committed, self.requested, self.start) = (None, None, Some(start));
-        self.is_recreated = false;
-    }
-
-    /// The topic was deleted and created again; this is its id now. Nothing more of it is taken until it is known where
-    /// to go on.
-    pub fn set_recreated(&mut self, id: &str) {
-        self.note.topic = Some(id.to_owned());
-        self.is_recreated = true;
-        self.set_out_of_range(RECREATED.to_owned());
-    }
-
-    /// Returns whether the topic was deleted and created again, and it is not known yet where to go on.
-    pub fn is_recreated(&self) -> bool {
-        self.is_recreated
-    }
-
-    /// The topic's id, where it is known.
-    pub fn topic_id(&self) -> Option<&str> {
-        self.note.topic.as_deref()
-    }
-
-    /// The topic's id is known now.
-    pub fn set_topic_id(&mut self, id: &str) {
-        self.note.topic = Some(id.to_owned());
+        (self.is_recreated, self.presence) = (false, Presence::Exists);
     }
 
     /// The log does not hold the offset to read next: why.
@@ -360,6 +338,7 @@ impl OwnedPartition {
             requested: committed,
             note,
             is_recreated,
+            presence: Presence::Exists,
             out_of_range: is_recreated.then(|| RECREATED.to_owned()),
             waiting: 0,
             is_retrying: false,

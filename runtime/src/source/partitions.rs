@@ -220,9 +220,9 @@ impl OwnedPartitions {
         self.slots.iter_mut().flatten()
     }
 
-    /// How many there are.
+    /// How many there are that exist.
     pub fn len(&self) -> usize {
-        self.indices.len()
+        self.iter().filter(|partition| !partition.is_gone()).count()
     }
 
     /// Returns whether none is ours.

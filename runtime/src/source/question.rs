@@ -10,9 +10,12 @@ use super::event::{Event, Events};
 use super::limits::LimitReader;
 use super::partitions::{OwnedPartitions, Start};
 use super::start_position::{FirstStarts, InputTopics, TopicIds};
+use super::topic_ids::{TopicNow, TopicsNow};
 use crate::batch::Offset;
 use crate::config::plan::{Plan, Start as FirstStart};
-use crate::kafka::{CommittedOf, Described, ErrorKind, GroupQueries, KafkaError, Rights, TopicPartition};
+use crate::kafka::{
+    CommittedOf, Described, ErrorKind, GroupQueries, KafkaError, Rights, TopicDescription, TopicPartition,
+};
 use crate::rt;
 use crate::sink::Sink;
 
@@ -49,8 +52,8 @@ pub enum Question {
     },
     /// Where partitions that are not fetched end.
     Ends(Vec<TopicPartition>),
-    /// Which topics these are.
-    TopicIds(Vec<Arc<str>>),
+    /// Which topics these are now.
+    Topics(Vec<Arc<str>>),
     /// Which rights the brokers say are missing.
     Missing {
         /// The topics that are read.
@@ -60,6 +63,8 @@ pub enum Question {
     Limits {
         /// As what a broker has refused a record; none: it is asked from time to time.
         refused: Option<ErrorKind>,
+        /// The size of a record that was refused and has nothing to fall back on: see [`Sink::set_limits`].
+        alone: Option<usize>,
     },
 }
 
@@ -101,8 +106,8 @@ pub enum Answer {
     },
     /// The ends of partitions, as far as their leaders say them.
     Ends(Vec<(TopicPartition, Offset)>),
-    /// The ids of topics, as far as the brokers say them.
-    TopicIds(TopicIds),
+    /// What topics are now, as far as the brokers say it.
+    Topics(TopicsNow),
     /// The rights that are missing; what the brokers do not say is not.
     Missing(Result<Vec<MissingRight>, KafkaError>),
     /// The sink has taken over what topics refuse: whether a record that was refused may fare better, or why it is not
@@ -121,7 +126,7 @@ impl Answer {
             }
             Answer::Committed { committed: Err(error), .. } => errors.push(error),
             Answer::Watermarks { watermarks, .. } => errors.extend(watermarks.as_ref().err()),
-            Answer::Ends(_) | Answer::TopicIds(_) | Answer::Missing(_) | Answer::Limits(_) => {}
+            Answer::Ends(_) | Answer::Topics(_) | Answer::Missing(_) | Answer::Limits(_) => {}
         }
         errors.into_iter().find(|error| error.kind == ErrorKind::Authorization)
     }
@@ -183,13 +188,13 @@ impl Asker {
                 self.send(Answer::Watermarks { at, generation, watermarks });
             }
             Question::Ends(partitions) => self.send(Answer::Ends(self.ends(partitions))),
-            Question::TopicIds(topics) => {
-                let ids = self.topic_ids(&topics);
-                self.send(Answer::TopicIds(ids));
+            Question::Topics(topics) => {
+                let now = self.topics_now(&topics);
+                self.send(Answer::Topics(now));
             }
             Question::Missing { read } => self.send(Answer::Missing(self.missing(&read))),
-            Question::Limits { refused } => {
-                let taken = self.limits.take_over(refused);
+            Question::Limits { refused, alone } => {
+                let taken = self.limits.take_over(refused, alone);
                 self.send(Answer::Limits(taken.map_err(|error| KafkaError::timed_out(&format!("{error:#}")))));
             }
         }
@@ -203,14 +208,19 @@ impl Asker {
         in_time.filter_map(end).collect()
     }
 
-    /// The ids of topics; nothing of those of which the brokers say nothing. It is asked again from time to time.
-    fn topic_ids(&self, topics: &[Arc<str>]) -> TopicIds {
+    /// What topics are now; nothing of those of which the brokers say nothing. It is asked again from time to time.
+    fn topics_now(&self, topics: &[Arc<str>]) -> TopicsNow {
         if self.is_embedded {
             // The embedded broker never answers this.
-            return TopicIds::new();
+            return TopicsNow::new();
         }
         let described = self.queries.describe(topics, ASK).unwrap_or_default();
-        described.into_iter().filter_map(|(topic, description)| Some((topic, description.ok()?.id?))).collect()
+        let now = |description: Result<TopicDescription, KafkaError>| match description {
+            Ok(TopicDescription { id, partitions, .. }) => Some(TopicNow::Exists { id, partitions }),
+            Err(error) if error.kind == ErrorKind::UnknownTopic => Some(TopicNow::Gone),
+            Err(_) => None,
+        };
+        described.into_iter().filter_map(|(topic, description)| Some((topic, now(description)?))).collect()
     }
 
     fn missing(&self, read: &[Arc<str>]) -> Result<Vec<MissingRight>, KafkaError> {
@@ -231,7 +241,8 @@ impl Asker {
     fn answer_starts(&self, partitions: &[TopicPartition], ticket: u64) {
         let topics: BTreeSet<_> = partitions.iter().map(|at| at.topic.clone()).collect();
         let topics: Vec<_> = topics.into_iter().collect();
-        let ids = self.topic_ids(&topics);
+        let ids: TopicIds =
+            self.topics_now(&topics).into_iter().filter_map(|(at, now)| Some((at, now.into_id()?))).collect();
         let committed = match self.queries.committed(partitions, ASK) {
             Ok(committed) => committed,
             Err(error) => return self.fail(Question::Starts { partitions: partitions.to_vec(), ticket }, &error),
@@ -267,7 +278,7 @@ impl Asker {
                 Answer::Watermarks { at, generation, watermarks: Err(error.clone()) }
             }
             Question::Ends(_) => Answer::Ends(Vec::new()),
-            Question::TopicIds(_) => Answer::TopicIds(TopicIds::new()),
+            Question::Topics(_) => Answer::Topics(TopicsNow::new()),
             Question::Missing { .. } => Answer::Missing(Err(error.clone())),
             Question::Limits { .. } => Answer::Limits(Err(error.clone())),
         });

@@ -14,7 +14,7 @@ use crate::kafka::{ConsumerEvent, ErrorKind, KafkaError, TopicPartition};
 use crate::lease::Lease;
 use crate::sink::committer::TransactionOutcome;
 use crate::sink::event::SinkEvent;
-use crate::sink::receipt::Span;
+use crate::sink::receipt::{FinalRecord, SizeRefusal, Span};
 use crate::worker::event::WorkerEvent;
 
 /// How often one and the same complaint of a client is logged.
@@ -57,6 +57,9 @@ impl Source {
     /// it lets all partitions go on from its own position, and what it had fetched of them and nobody has read would be
     /// passed over.
     pub(super) fn go_back_if_answered(&mut self, now: Instant) {
+        if !std::mem::take(&mut self.has_reassigned) {
+            return;
+        }
         let mut is_answered = false;
         while let Some(event) = self.consumer.next_event() {
             is_answered |= matches!(event, ConsumerEvent::Assigned(_) | ConsumerEvent::Revoked { .. });
@@ -129,6 +132,15 @@ impl Source {
                 self.on_retries(&lease, Some(records), full, actions);
             }
             WorkerEvent::RetriesDone(lease) => self.on_retries(&lease, None, false, actions),
+            WorkerEvent::Left { lease, stage, records } => {
+                let TopicPartition { topic, partition } = &lease.at;
+                tracing::info!(
+                    target: "source", pipeline = %self.plan.name, %stage, %topic, partition = partition.0, records,
+                    "a stage does not answer in time: what it has settled goes on, and the rest of the batch is read \
+                     again"
+                );
+                self.going_back.on_left(lease, &mut self.partitions, actions);
+            }
             WorkerEvent::BreakerOpened(_) if self.shutdown.has_begun() => {}
             WorkerEvent::BreakerOpened(trip) => {
                 let trip = if self.plan.show.hides() { trip.without_words() } else { trip };
@@ -166,7 +178,7 @@ impl Source {
                 self.overdue.on_report();
                 self.count_error(&error);
                 self.abandon(&span);
-                self.on_not_delivered(&span, error, now, actions);
+                self.on_refused(&span, error, None, now, actions);
             }
             SinkEvent::TooLarge(oversize) if self.transactions.is_some() => {
                 if self.context.sink.remember_refused(&oversize)
@@ -178,6 +190,12 @@ impl Source {
                 actions.push(Action::Abort(why.to_owned()));
             }
             SinkEvent::TooLarge(oversize) => self.oversize.push(oversize),
+            SinkEvent::SizeRefused(refusal) => {
+                self.overdue.on_report();
+                self.count_error(&refusal.error);
+                let SizeRefusal { span, record, error } = refusal;
+                self.on_refused(&span, error, Some(record), now, actions);
+            }
             SinkEvent::WritersLeft => {
                 if let Some((transactions, _)) = &mut self.transactions
                     && transactions.on_writers_left(actions)
@@ -212,7 +230,7 @@ impl Source {
         }
         match answer {
             Answer::Ends(ends) => self.ends.on_ends(ends),
-            Answer::TopicIds(ids) => self.topic_ids.on_ids(ids, now, &mut self.partitions),
+            Answer::Topics(topics) => self.topic_ids.on_topics(&topics, now, &mut self.partitions),
             Answer::Missing(missing) => {
                 let mut actions = Actions::new();
                 self.authorization.on_missing(missing, now, &mut actions);
@@ -230,7 +248,8 @@ impl Source {
             Answer::Limits(taken) => {
                 let mut actions = Actions::new();
                 let is_outdated = self.context.sink.is_producer_outdated();
-                self.limits.on_answer(taken, is_outdated, now, &mut actions);
+                let for_good = |record: &FinalRecord| self.context.sink.too_large_for_good(record);
+                self.limits.on_answer(taken, is_outdated, for_good, now, &mut actions);
                 // While it ends nothing is tried again.
                 if !self.shutdown.has_begun() {
                     self.perform(actions, now);
@@ -245,7 +264,14 @@ impl Source {
 
     /// Something was not delivered. That the transaction or its producer has failed says nothing of the record, and
     /// what its topic refuses may have changed; anything else would come again, so the pipeline stops.
-    fn on_not_delivered(&mut self, span: &Span, error: KafkaError, now: Instant, actions: &mut Actions) {
+    fn on_refused(
+        &mut self,
+        span: &Span,
+        error: KafkaError,
+        record: Option<FinalRecord>,
+        now: Instant,
+        actions: &mut Actions,
+    ) {
         if self.transactions.is_some() {
             actions.push(Action::Abort(error.text.clone()));
             if is_of_transaction(error.kind) {
@@ -257,7 +283,7 @@ impl Source {
             // Because something before it was refused: it is read again with that.
             ErrorKind::Purged if self.authorization.is_writing_refused() => return,
             ErrorKind::TooLarge | ErrorKind::InvalidRecord if !self.shutdown.has_begun() => {
-                return self.limits.on_refused(span, error, now, &mut self.partitions, actions);
+                return self.limits.on_refused(span, error, record, now, &mut self.partitions, actions);
             }
             _ => {}
         }

@@ -6,6 +6,7 @@ use super::Source;
 use super::action::Action;
 use super::partitions::OwnedPartition;
 use super::pause::PauseReason;
+use crate::stage::timeouts::CutOff;
 use crate::view::{PartitionView, Phase, PipelineView, TransactionView, WorkerView};
 
 /// How often the view is published while anything is on its way. Otherwise it is published when somebody asks for it.
@@ -98,26 +99,26 @@ impl Source {
             waiting_for_retry,
             producer_queue_bytes: self.context.sink.queued_bytes(),
             timing_out: self.timing_out(now),
+            waits_for_topics: self.topic_ids.waits_for(),
             is_idle: self.is_idle(),
         }
     }
 
     fn timing_out(&self, now: Instant) -> Option<String> {
-        let all = self.context.timeouts.now();
+        let all = self.context.timeouts.now(now);
         let worst = all.iter().max_by_key(|timeout| timeout.calls)?;
-        let (at, offset) = &worst.record;
+        let CutOff { stage, in_a_row, record: (at, offset), records, .. } = &worst.last;
         Some(format!(
-            "stage \"{}\" does not answer in time: {} calls in a row were cut off in {} s, the last one of {} records from {at} \
-             offset {offset} on",
-            worst.stage,
+            "stage \"{stage}\" does not answer in time: {} calls were cut off in {} s ({in_a_row} in a row), the last \
+             one of {records} records from {at} offset {offset} on",
             worst.calls,
-            (now - worst.since).as_secs(),
-            worst.records
+            now.saturating_duration_since(worst.since).as_secs(),
         ))
     }
 
     fn partition_views(&self) -> Vec<PartitionView> {
-        self.partitions.iter().map(|partition| self.view_of(partition)).collect()
+        let exist = self.partitions.iter().filter(|partition| !partition.is_gone());
+        exist.map(|partition| self.view_of(partition)).collect()
     }
 
     fn view_of(&self, partition: &OwnedPartition) -> PartitionView {

@@ -11,8 +11,11 @@ use crate::rt;
 
 /// After so many calls in a row that took too long, records are called one by one.
 const TIMEOUTS_BEFORE_SINGLES: u32 = 3;
-/// After so many records in a row that timed out, one call that takes too long is enough for the next.
+/// Once so many of the last 32 records have timed out, one call that takes too long is enough for the next.
 const TIMED_OUT_BEFORE_BELIEVED: u32 = 10;
+/// After a time-out, so many calls in a row are to go well before calls get more records again: where every third
+/// record loops, each larger call would be one more that is cut off.
+const GOOD_BEFORE_MORE: u32 = 16;
 /// What is said in place of a reason that no longer fits.
 const NO_ROOM_FOR_REASON: &str = "the reason is left out: the plugin's answers on this batch are too large";
 
@@ -87,6 +90,7 @@ impl Stage {
         };
         if error == CallError::Time {
             self.timeouts = self.timeouts.saturating_add(1);
+            self.good_calls = 0;
             let (first, records) = (part.range.start, part.range.len());
             observer.timed_out(TimedOut { in_a_row: self.timeouts, first, records, limit: self.limit });
         } else {
@@ -105,15 +109,18 @@ impl Stage {
         Ok(())
     }
 
-    /// A call with a single record has failed. A stalled machine can make one call late; it hardly does so twice.
+    /// A call with a single record has failed. It is the record's fault where a fresh plugin instance fails, too. A
+    /// stalled machine can make one call late; it hardly does so twice. Where many records have timed out, one more is
+    /// no surprise.
     fn failed_alone(&mut self, progress: &mut Progress, part: Part, class: Class, reason: String, was_fresh: bool) {
         let (calls, alone) = (part.calls + 1, part.alone + u32::from(was_fresh));
-        let is_believed = class != Class::Time || self.timed_out_records >= TIMED_OUT_BEFORE_BELIEVED;
-        if alone < if is_believed { 1 } else { 2 } {
+        let is_time = class == Class::Time;
+        let is_believed = is_time && self.timed_out_records.count_ones() >= TIMED_OUT_BEFORE_BELIEVED;
+        if !is_believed && alone < if is_time { 2 } else { 1 } {
             self.todo.push(Part { range: part.range, calls, alone });
             return;
         }
-        self.timed_out_records = if class == Class::Time { self.timed_out_records.saturating_add(1) } else { 0 };
+        self.timed_out_records = self.timed_out_records << 1 | u32::from(is_time);
         progress.fail(part.range.start, class, reason, calls);
     }
 
@@ -173,9 +180,12 @@ impl Stage {
     fn accept(&mut self, arena: &Arena, progress: &mut Progress, part: &Part) {
         let (range, calls) = (part.range.clone(), part.calls + 1);
         if self.chunk != usize::MAX && range.len() >= self.chunk {
-            self.chunk = self.chunk.saturating_mul(2);
+            self.good_calls += 1;
+            if self.good_calls >= GOOD_BEFORE_MORE {
+                (self.chunk, self.good_calls) = (self.chunk.saturating_mul(2), 0);
+            }
         }
-        self.timed_out_records = 0;
+        self.timed_out_records = self.timed_out_records.unbounded_shl(range.len().min(32) as u32);
         let base = progress.keep_produced(&self.answer.produced);
         let mut produced = 0;
         for (index, verdict) in range.clone().zip(&self.answer.verdicts) {

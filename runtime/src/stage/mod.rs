@@ -106,7 +106,9 @@ pub struct Stage {
     chunk: usize,
     // Calls in a row that have timed out.
     timeouts: u32,
-    // Records in a row that have failed because they timed out.
+    // Calls in a row that went well with as many records as a call gets, since that was last changed.
+    good_calls: u32,
+    // Which of the last 32 records have failed because they timed out: a bit for each, the lowest for the last.
     timed_out_records: u32,
     // What is still to be called of a batch; the next is the last. Reused from batch to batch.
     todo: Vec<Part>,
@@ -143,6 +145,7 @@ impl Stage {
             fresh: true,
             chunk: usize::MAX,
             timeouts: 0,
+            good_calls: 0,
             timed_out_records: 0,
             todo: Vec::new(),
             answer: Answer::default(),

@@ -29,6 +29,8 @@ pub struct PipelineView {
     pub breaker_unquoted: Option<String>,
     /// What a stage times out on, in words, while it does.
     pub timing_out: Option<String>,
+    /// Which topics do not exist any more and are waited for, in words.
+    pub waits_for_topics: Option<String>,
     /// The number of the stage whose circuit breaker is open.
     pub breaker_stage: Option<usize>,
     /// Whether a rebalance is under way.
@@ -67,6 +69,20 @@ impl PipelineView {
     /// Returns the word for its phase in logs; an operator who has paused all of it shows there, too.
     pub fn phase_name(&self) -> &'static str {
         if self.phase == Phase::Running && self.is_paused { Phase::Paused.as_str() } else { self.phase.as_str() }
+    }
+
+    /// Returns what there is to say of how it stands, where there is something.
+    pub fn said(&self) -> Option<&str> {
+        self.breaker.as_deref().or_else(|| self.said_of_waits())
+    }
+
+    /// Returns the same without a plugin's words, for those who may not see records.
+    pub fn said_unquoted(&self) -> Option<&str> {
+        self.breaker_unquoted.as_deref().or_else(|| self.said_of_waits())
+    }
+
+    fn said_of_waits(&self) -> Option<&str> {
+        self.timing_out.as_deref().or(self.waits_for_topics.as_deref())
     }
 
     /// Returns how many partitions have records that wait for a retry.

@@ -145,6 +145,7 @@ impl Chain {
             probe: batch.probe,
             ahead: batch.ahead,
             has_called: false,
+            timed_out_since: None,
         }
     }
 

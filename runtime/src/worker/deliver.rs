@@ -160,7 +160,8 @@ impl Delivery<'_> {
             let reason = failure.reason.clone();
             ReplayOutcome::DeadLetter { stage, class, reason }
         });
-        self.session.dead_letter(letter(self.batch, self.context, input, failure), span)?;
+        let offset = self.batch.batch.records[input as usize].offset;
+        self.session.dead_letter(letter(self.batch, self.context, input, failure), offset, (stage, class), span)?;
         span.tally().dead_letter(stage, class);
         written.dead_letter = true;
         Ok(())

@@ -30,6 +30,15 @@ pub enum WorkerEvent {
     },
     /// None of it waits any more.
     RetriesDone(Arc<Lease>),
+    /// A stage has left records of a partition that it would need long for: the partition goes back to them.
+    Left {
+        /// The partition.
+        lease: Arc<Lease>,
+        /// The stage's name.
+        stage: Arc<str>,
+        /// How many records it has left.
+        records: usize,
+    },
     /// A stage fails on too much.
     BreakerOpened(BreakerTrip),
     /// A probe has come to its end.

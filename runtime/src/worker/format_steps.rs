@@ -123,6 +123,7 @@ impl FormatSteps {
             probe: batch.probe,
             ahead: batch.ahead,
             has_called: false,
+            timed_out_since: None,
         };
         if settled.total > 0 {
             observer.settled(&batch.progress, settled);

@@ -22,6 +22,7 @@ pub mod trial;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use self::chain::{Chain, Step};
 use self::deliver::deliver;
@@ -44,6 +45,10 @@ use crate::stage::breaker::Breaker;
 use crate::stage::timeouts::StageTimeouts;
 use crate::traces::Tracer;
 use crate::view::ViewCell;
+
+/// How long a stage that does not answer in time works on a batch until what it has settled goes on, so that it is
+/// delivered and committed: thousands of records at one a second would otherwise go on all at once, an hour later.
+pub const GOES_BACK_AFTER: Duration = Duration::from_secs(5);
 
 /// Circuit breakers behind those of the stages: for decoding, and for encoding.
 pub const FORMAT_BREAKERS: usize = 2;
@@ -114,6 +119,8 @@ pub struct PipelineContext {
     pub default_output: u32,
     /// Set when the pipeline is cut off: nothing is waited for any more.
     pub cut_off: Arc<AtomicBool>,
+    /// Set when the pipeline begins to end: a stage that does not answer in time is not waited for any more.
+    pub stopping: AtomicBool,
     /// To the source loop.
     pub events: WorkerEvents,
     /// To the source loop, for what becomes of spans.
@@ -122,6 +129,9 @@ pub struct PipelineContext {
     pub tripped: AtomicBool,
     /// What traces sampled records, where the plan asks for that.
     pub tracer: Option<Arc<Tracer>>,
+    /// How long a stage that does not answer in time works on a batch until it leaves the rest, to which the source
+    /// brings its partitions back: see [`WorkerEvent::Left`]. None: it leaves nothing.
+    pub goes_back_after: Option<Duration>,
     /// What became of each record, where a replay wants to know.
     pub outcomes: Option<ReplayOutcomes>,
     /// Whether what has come through the chain is kept until [`WorkerMessage::Deliver`]: so no transaction is open
@@ -141,6 +151,8 @@ impl PipelineContext {
             events: &self.events,
             tripped: &self.tripped,
             cut_off: &self.cut_off,
+            stopping: &self.stopping,
+            goes_back_after: self.goes_back_after,
             outcomes: self.outcomes.as_ref(),
             trace: taps.any().then_some(taps as &dyn StageTrace),
         }
@@ -167,6 +179,8 @@ struct ChainContext<'a> {
     events: &'a WorkerEvents,
     tripped: &'a AtomicBool,
     cut_off: &'a AtomicBool,
+    stopping: &'a AtomicBool,
+    goes_back_after: Option<Duration>,
     outcomes: Option<&'a ReplayOutcomes>,
     // Whoever wants to see what each stage does.
     trace: Option<&'a dyn StageTrace>,
@@ -179,6 +193,10 @@ impl ChainContext<'_> {
 
     fn is_tripped(&self) -> bool {
         self.tripped.load(Ordering::Acquire)
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
     }
 
     /// Opens the circuit breaker; returns whether it was closed.

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use super::ChainContext;
 use super::event::{BreakerTrip, WorkerEvent};
@@ -10,7 +11,7 @@ use crate::batch::Record;
 use crate::rt;
 use crate::sink::receipt::OpenSpan;
 use crate::stage::breaker::Breaker;
-use crate::stage::timeouts::StageTimeout;
+use crate::stage::timeouts::CutOff;
 use crate::stage::{Observer, Progress, RecordState, SettledCount, StageError, TimedOut};
 
 /// Observes one stage at work on one batch.
@@ -24,6 +25,8 @@ pub struct BatchObserver<'a> {
     pub(super) ahead: bool,
     // A call was made in this turn of the batch.
     pub(super) has_called: bool,
+    // When the first call was cut off in this turn of the batch, where one was.
+    pub(super) timed_out_since: Option<Instant>,
 }
 
 impl BatchObserver<'_> {
@@ -42,6 +45,25 @@ impl BatchObserver<'_> {
         }
         let failed = progress.failed().len() as u64;
         breaker.is_too_much(SettledCount { total: self.records.len() as u64, failed })
+    }
+
+    /// Returns whether calls have been cut off for so long that what is settled is to go on by itself. Something is,
+    /// or it would come to the same again.
+    fn is_late(&self, progress: &Progress) -> bool {
+        let (Some(since), Some(after)) = (self.timed_out_since, self.ctx.goes_back_after) else { return false };
+        progress.pending() < self.records.len() && rt::now() - since >= after
+    }
+
+    /// Lets the source bring partitions back to what is pending, which is about to be left.
+    fn go_back(&self, progress: &Progress) {
+        for (source, span) in self.spans.iter().enumerate() {
+            let is_left = |index: usize| progress.is_pending(index) && self.records[index].source as usize == source;
+            let records = (0..self.records.len()).filter(|index| is_left(*index)).count();
+            if let Some(span) = span.as_ref().filter(|_| records > 0) {
+                let (lease, stage) = (span.lease().clone(), self.name.clone());
+                self.ctx.events.send_and_wake(WorkerEvent::Left { lease, stage, records });
+            }
+        }
     }
 
     /// Leaves what is pending where it is: nothing from its first record on is delivered, and it is read again.
@@ -86,12 +108,19 @@ impl Observer for BatchObserver<'_> {
             return Err(StageError::Cancelled);
         }
         discard_revoked(self.spans, self.records, progress);
+        let is_late = self.is_late(progress);
+        // At a stop nobody waits for a stage that does not answer in time, record by record: what is left is read again
+        // by the next start.
+        let is_left = self.timed_out_since.is_some() && self.ctx.is_stopping();
         if self.probe.is_some() {
-            return if self.is_no_better(progress) { Err(StageError::Stopped) } else { Ok(()) };
+            return if is_left || self.is_no_better(progress) { Err(StageError::Stopped) } else { Ok(()) };
+        }
+        if (is_late || is_left) && !self.ctx.is_tripped() {
+            self.go_back(progress);
         }
         // What a stage has settled goes on through the chain when the circuit breaker opens, so that each opening makes
         // headway: one call of each later stage is allowed.
-        if self.has_called && self.ctx.is_tripped() {
+        if is_late || is_left || (self.has_called && self.ctx.is_tripped()) {
             self.leave_pending(progress);
         }
         self.has_called = true;
@@ -109,20 +138,21 @@ impl Observer for BatchObserver<'_> {
         if let Some(breaker) = self.breaker() {
             breaker.timed_out(call.limit);
         }
+        self.timed_out_since.get_or_insert_with(rt::now);
         let record = &self.records[call.first];
         let Some(span) = &self.spans[record.source as usize] else { return };
-        let timeout = StageTimeout {
+        let cut_off = CutOff {
             stage: self.name.clone(),
-            calls: call.in_a_row,
-            since: rt::now(),
+            in_a_row: call.in_a_row,
             record: (span.lease().at.clone(), record.offset),
             records: call.records,
+            limit: call.limit,
         };
-        self.ctx.timeouts.note(self.ctx.worker, self.stage, timeout);
+        self.ctx.timeouts.note(self.ctx.worker, self.stage, cut_off, rt::now());
     }
 
     fn recovered(&mut self) {
-        self.ctx.timeouts.clear(self.ctx.worker, self.stage);
+        self.ctx.timeouts.answered(self.ctx.worker, self.stage);
     }
 }
 

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use super::PipelineContext;
 use super::event::WorkerEvents;
 use super::in_flight::InFlightBatch;
 use super::retry_budget::RetryBudget;
+use super::{GOES_BACK_AFTER, PipelineContext};
 use crate::batch::{Batch, Field, Offset, Partition, Record, Source};
 use crate::config::plan::{self, Hold, Limits, OnBreak, OnError, Then};
 use crate::config::{PlanOptions, load_text};
@@ -128,6 +128,8 @@ pub(super) fn pipeline(delivery: &str, stages: &[&str], limits: TopicLimits) -> 
         events: worker_events,
         sink_events,
         tripped: AtomicBool::new(false),
+        stopping: AtomicBool::new(false),
+        goes_back_after: Some(GOES_BACK_AFTER),
         tracer: None,
         outcomes: None,
         keeps_completed: false,

@@ -2,6 +2,7 @@
 //! counted.
 
 mod formats;
+mod timeouts;
 mod traces;
 
 use std::sync::atomic::AtomicUsize;
@@ -38,6 +39,7 @@ struct Told {
     failed: Vec<String>,
     breaker: Option<String>,
     probe: Option<ProbeResult>,
+    left: Vec<usize>,
 }
 
 impl TestPipeline {
@@ -56,6 +58,7 @@ impl TestPipeline {
                     told.breaker = Some(format!("{} {}", trip.record.1, trip.reason));
                 }
                 Event::Worker(WorkerEvent::ProbeEnded(result)) => told.probe = Some(result),
+                Event::Worker(WorkerEvent::Left { records, .. }) => told.left.push(records),
                 _ => {}
             }
         }
@@ -148,24 +151,6 @@ fn a_fatal_plugin_abandons_the_batch() {
     let told = pipeline.work(one_stage(|_| Act::Fail(CallError::Fatal("broken".into()))), vec![job]);
     assert_eq!((told.abandoned, told.failed.len()), (vec![(0, false)], 1));
     assert!(pipeline.kafka.script().written.is_empty());
-}
-
-#[test]
-fn a_stage_that_times_out_on_everything_opens_the_breaker_in_the_middle_of_a_batch() {
-    let pipeline = default_pipeline();
-    let (first, _) = job(0, 0, &["a"; 1024]);
-    let (second, _) = job(1, 0, &["a"; 10]);
-    let plugin = SimulatedPlugin::by_value(|_| Act::Fail(CallError::Time));
-    let calls = plugin.calls();
-    let told = pipeline.work(vec![stage("first", plugin, on_error())], vec![first, second]);
-    assert_eq!(pipeline.kafka.texts("dlq").len(), 100, "no more than `min_records`");
-    assert_eq!(told.delivered, [(0, 100)], "the rest is read again");
-    assert_eq!(told.abandoned, [(0, false)], "and so is what came behind");
-    assert!(told.breaker.unwrap().starts_with("99 time: "));
-    assert_eq!(calls.sizes().len(), 3 + 10 * 2 + 90);
-    let timeouts = pipeline.context.timeouts.now();
-    assert_eq!((&*timeouts[0].stage, timeouts[0].records), ("first", 1));
-    assert_eq!((timeouts[0].record.1, timeouts[0].calls), (Offset(99), 113));
 }
 
 #[test]

@@ -130,7 +130,7 @@ impl Trial {
 
     /// Takes a batch through the chain; returns whether it came through.
     fn advance(&mut self, batch: &mut InFlightBatch) -> bool {
-        let (tripped, cut_off) = (AtomicBool::new(false), AtomicBool::new(false));
+        let [tripped, cut_off, stopping] = [const { AtomicBool::new(false) }; 3];
         let ctx = ChainContext {
             worker: 0,
             breakers: &[],
@@ -139,6 +139,8 @@ impl Trial {
             events: &self.events,
             tripped: &tripped,
             cut_off: &cut_off,
+            stopping: &stopping,
+            goes_back_after: None,
             outcomes: None,
             trace: self.trace.as_deref(),
         };

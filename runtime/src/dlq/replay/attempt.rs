@@ -164,6 +164,9 @@ impl Replay {
             Event::Sink(SinkEvent::TooLarge(oversize)) if is_its(oversize.lease()) => {
                 self.give_up(course, Trouble::TooLarge(oversize.lease().index));
             }
+            Event::Sink(SinkEvent::SizeRefused(refusal)) if is_its(&refusal.span.lease) => {
+                self.give_up(course, Trouble::TooLarge(refusal.span.lease.index));
+            }
             Event::Sink(SinkEvent::NotDelivered { span, error }) if is_its(&span.lease) => {
                 self.give_up(course, Trouble::Aborted(error.text));
             }
@@ -171,8 +174,8 @@ impl Replay {
             Event::Sink(SinkEvent::Abandoned { .. })
             | Event::Sink(SinkEvent::NotDelivered { .. })
             | Event::Worker(WorkerEvent::RetryPending { .. })
-            | Event::Worker(WorkerEvent::RetriesDone(_))
-            | Event::Sink(SinkEvent::TooLarge(_)) => {}
+            | Event::Worker(WorkerEvent::RetriesDone(_) | WorkerEvent::Left { .. })
+            | Event::Sink(SinkEvent::TooLarge(_) | SinkEvent::SizeRefused(_)) => {}
             Event::Worker(WorkerEvent::BreakerOpened(tripped)) => {
                 let tripped = if self.plan.show.hides() { tripped.without_words() } else { tripped };
                 let (name, failed, total) = (&tripped.name, tripped.failed, tripped.total);

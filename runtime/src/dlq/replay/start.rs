@@ -179,6 +179,8 @@ fn shared(
         events: WorkerEvents::new(sender.clone(), Wakeup::default()),
         sink_events,
         tripped: AtomicBool::new(false),
+        stopping: AtomicBool::new(false),
+        goes_back_after: None,
         tracer: None,
         outcomes: Some(ReplayOutcomes::default()),
         keeps_completed: true,

@@ -81,12 +81,14 @@ unsafe fn described_topic(
         let id = (!id.is_null()).then(|| text(sys::rd_kafka_Uuid_base64str(id))).filter(|id| id != NO_ID);
         let id = cluster.zip(id).map(|(cluster, id)| format!("{cluster}:{id}"));
         let mut count = 0;
+        sys::rd_kafka_TopicDescription_partitions(topic, &mut count);
+        let partitions = i32::try_from(count).unwrap_or(i32::MAX);
         let operations = operations(sys::rd_kafka_TopicDescription_authorized_operations(topic, &mut count), count);
         let rights = operations.map(|operations| Rights {
             read: operations.contains(&(Operation::RD_KAFKA_ACL_OPERATION_READ as c_int)),
             write: operations.contains(&(Operation::RD_KAFKA_ACL_OPERATION_WRITE as c_int)),
         });
-        (name, Ok(TopicDescription { id, rights }))
+        (name, Ok(TopicDescription { id, partitions, rights }))
     }
 }
 

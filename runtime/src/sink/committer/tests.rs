@@ -118,7 +118,7 @@ fn a_producer_that_can_do_nothing_more_is_replaced_and_registered() {
 fn an_abort_replaces_a_producer_whose_properties_its_topics_no_longer_allow() {
     let bench = Bench::new();
     let small = TopicLimits { max_message_bytes: 20_000, ..TopicLimits::default() };
-    assert!(bench.sink.set_limits(&[small], Some(ErrorKind::TooLarge)).unwrap());
+    assert!(bench.sink.set_limits(&[small], Some(ErrorKind::TooLarge), None).unwrap());
     assert_eq!(bench.kafka.script().producers.len(), 1, "not in the middle of a transaction");
     let (outcome, calls) = bench.ask(TransactionCommand::Abort);
     assert!(matches!(outcome, TransactionOutcome::Begun { renewed: None, .. }));

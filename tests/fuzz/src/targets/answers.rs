@@ -204,6 +204,8 @@ impl Answers {
             events: WorkerEvents::new::<Event>(sender, Wakeup::default()),
             sink_events,
             tripped: AtomicBool::new(false),
+            stopping: AtomicBool::new(false),
+            goes_back_after: None,
             tracer: None,
             outcomes: None,
             keeps_completed: false,
