@@ -76,7 +76,14 @@ export class InputRecord {
   }
 
   text() {
-    return decode(this.value, 'the value');
+    const len = this._words[this._at + VALUE + 1];
+    if (len === NULL) return null;
+    const start = this._words[this._at + VALUE];
+    try {
+      return decoder.decode(this._data.subarray(start, start + len));
+    } catch {
+      throw new Rejected('the value is not UTF-8');
+    }
   }
 
   json() {

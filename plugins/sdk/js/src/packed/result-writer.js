@@ -1,6 +1,6 @@
 // Writes verdicts in the order of their records. Its memory stays for the next batch. What is written here for every
-// record avoids what is slow without a compiler: iterators, closures, and calls that a longer function can do
-// without.
+// record avoids what is slow without a compiler: iterators, closures, calls of functions that a longer function can do
+// without, and calls into the engine that many records can share.
 
 import { drop, keep } from '../verdict.js';
 import { CODE, INHERITED, NO_TIMESTAMP, NULL, OUT, RESULT_WORDS, high } from './layout.js';
@@ -18,19 +18,28 @@ INHERITING[VALUE + 1] = INHERITED;
 INHERITING[HEADERS + 1] = INHERITED;
 INHERITING[TIMESTAMP + 1] = NO_TIMESTAMP;
 
+/** Characters that wait at most before they are encoded: until then they are in memory twice. */
+const MOST_WAITING = 65536;
+
 export class ResultWriter {
   constructor() {
     this._verdicts = EMPTY;
     this._count = 0;
+    /** The index, and an empty one of the same size: entries that are not in use inherit everything. */
     this._words = new Uint32Array(0);
-    /** Words of the index that are in use, and bytes of the data. */
-    this._end = 0;
-    this._used = 0;
-    /** As much of both as belongs to verdicts that are complete. */
-    this._sureEnd = 0;
-    this._sureUsed = 0;
+    this._unused = this._words;
     this._data = EMPTY;
     this._view = new DataView(EMPTY.buffer);
+    /** Words of the index that are in use, and bytes of the data: those of the text that waits among them. */
+    this._end = 0;
+    this._used = 0;
+    /**
+     * Text that waits to be encoded, of many records in one go, the byte that it begins at, and the first entry that
+     * has any of it. Entries are written as if it were ASCII, and corrected where it is not.
+     */
+    this._waiting = '';
+    this._waitingAt = 0;
+    this._waitingEntry = 0;
     /** Where the names of outputs lie that this batch has named: offset and length. */
     this._outputs = new Map();
   }
@@ -40,7 +49,9 @@ export class ResultWriter {
     if (this._verdicts.length < count) this._verdicts = new Uint8Array(count);
     else this._verdicts.fill(KEEP, 0, count);
     this._count = count;
-    this._end = this._used = this._sureEnd = this._sureUsed = 0;
+    this._clearFrom(0);
+    this._used = 0;
+    this._waiting = '';
     this._outputs.clear();
   }
 
@@ -48,36 +59,29 @@ export class ResultWriter {
   push(record, verdict) {
     const code = verdict?.code;
     if (code === EMIT) this._emit(record, verdict.changes);
-    else if (code === REJECT || code === RETRY) this._reason(record, verdict.reason);
+    else if (code === REJECT || code === RETRY) this._text(verdict.reason, this._entry(record) + VALUE);
     else if (Array.isArray(verdict)) this._emitAll(record, verdict);
     else if (verdict !== drop && verdict !== keep) throw new TypeError(noVerdict(verdict));
     this._verdicts[record] = code ?? EMIT;
-    this._sureEnd = this._end;
-    this._sureUsed = this._used;
   }
 
   /** Rejects a record whose verdict there is none of, or could not be written. */
   refuse(record, reason) {
-    this._end = this._sureEnd;
-    this._used = this._sureUsed;
-    this._outputs.clear();
-    this._reason(record, reason);
+    let end = this._end;
+    while (end > 0 && this._words[end - RESULT_WORDS] === record) end -= RESULT_WORDS;
+    this._clearFrom(end);
+    this._text(reason, this._entry(record) + VALUE);
     this._verdicts[record] = REJECT;
-    this._sureEnd = this._end;
-    this._sureUsed = this._used;
   }
 
   /** What the interface calls a `packed-result`, good until the next batch. */
   result() {
+    this._encodeWaiting();
     return {
       verdicts: this._verdicts.subarray(0, this._count),
       index: new Uint8Array(this._words.buffer, 0, 4 * this._end),
       data: this._data.subarray(0, this._used),
     };
-  }
-
-  _reason(record, reason) {
-    this._text(reason, this._entry(record) + VALUE);
   }
 
   _emitAll(record, verdicts) {
@@ -92,7 +96,8 @@ export class ResultWriter {
     const { to, key, value, headers, timestamp } = changes;
     if (to !== undefined) this._output(to, at + OUTPUT);
     if (key !== undefined) this._change(key, at + KEY, 'key');
-    if (value !== undefined) this._change(value, at + VALUE, 'value');
+    if (typeof value === 'string') this._text(value, at + VALUE);
+    else if (value !== undefined) this._change(value, at + VALUE, 'value');
     if (headers !== undefined) this._headers(headers, at + HEADERS);
     if (timestamp !== undefined) this._timestamp(timestamp, at + TIMESTAMP);
   }
@@ -102,21 +107,29 @@ export class ResultWriter {
     const at = this._end;
     this._end = at + RESULT_WORDS;
     if (this._words.length < this._end) this._growWords();
-    this._words.set(INHERITING, at);
     this._words[at] = record;
     return at;
   }
 
   _growWords() {
-    const words = new Uint32Array(Math.max(2 * this._words.length, 64 * RESULT_WORDS));
-    words.set(this._words);
-    this._words = words;
+    const written = this._words;
+    this._unused = new Uint32Array(Math.max(2 * written.length, 64 * RESULT_WORDS));
+    for (let at = 0; at < this._unused.length; at += RESULT_WORDS) this._unused.set(INHERITING, at);
+    this._words = this._unused.slice();
+    this._words.set(written);
+  }
+
+  /** Gives back the entries from this word on. */
+  _clearFrom(at) {
+    if (at < this._end) this._words.set(this._unused.subarray(at, this._end), at);
+    this._end = at;
   }
 
   _output(name, at) {
     let place = this._outputs.get(name);
     if (place === undefined) {
       if (typeof name !== 'string') throw new TypeError('emit: to is the name of an output');
+      this._encodeWaiting();
       place = { start: this._used, len: this._append(name) };
       this._outputs.set(name, place);
     }
@@ -131,17 +144,53 @@ export class ResultWriter {
       return;
     }
     if (!(value instanceof Uint8Array)) throw new TypeError(`emit: ${name} is text, a Uint8Array or null`);
+    this._encodeWaiting();
     this._words[at] = this._used;
     this._words[at + 1] = this._append(value);
   }
 
+  /** Takes the text of a key, a value or a reason, whose place is written at this word of the index. */
   _text(text, at) {
-    this._words[at] = this._used;
-    this._words[at + 1] = this._appendText(text);
+    if (this._used - this._waitingAt > MOST_WAITING) this._encodeWaiting();
+    if (this._waiting === '') {
+      this._waitingAt = this._used;
+      this._waitingEntry = at - (at % RESULT_WORDS);
+    }
+    const words = this._words;
+    words[at] = this._used;
+    words[at + 1] = text.length;
+    this._used += text.length;
+    this._waiting += text;
+  }
+
+  /** Has all data in bytes. It comes before anything is appended that does not wait. */
+  _encodeWaiting() {
+    const text = this._waiting;
+    if (text === '') return;
+    this._waiting = '';
+    this._reserve(0);
+    const { read } = encoder.encodeInto(text, this._data.subarray(this._waitingAt, this._used));
+    // Into as many bytes as it has characters, all of it goes where it is ASCII, and only then.
+    if (read < text.length) this._encodeEach(text);
+  }
+
+  /** The same for text that is not ASCII: the place of each part of it is known when those before it are encoded. */
+  _encodeEach(text) {
+    const first = this._waitingAt;
+    this._used = first;
+    for (let entry = this._waitingEntry; entry < this._end; entry += RESULT_WORDS) {
+      for (const at of [entry + KEY, entry + VALUE]) {
+        const [start, len] = [this._words[at] - first, this._words[at + 1]];
+        if (len === NULL || len === INHERITED || start < 0) continue;
+        this._words[at] = this._used;
+        this._words[at + 1] = this._appendText(text.slice(start, start + len));
+      }
+    }
   }
 
   _headers(headers, at) {
     if (!Array.isArray(headers)) throw new TypeError('emit: headers is a list of [name, value]');
+    this._encodeWaiting();
     this._words[at] = this._used;
     this._words[at + 1] = headers.length;
     for (let n = 0; n < headers.length; n++) this._header(headers[n][0], headers[n][1]);
