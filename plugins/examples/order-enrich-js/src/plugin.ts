@@ -4,7 +4,7 @@
 import { ConfigError, definePlugin, drop, emit, keep, Rejected, type InputRecord, type Verdict } from 'sluicebox-plugin';
 import { list, string } from 'sluicebox-plugin/config';
 import { maskEmail } from './email.ts';
-import { isObject, isWhole, wholeNumber, type JsonObject } from './json.ts';
+import { isObject, wholeNumber, type JsonObject } from './json.ts';
 
 export default definePlugin({
   config: { statuses: list(string) },
@@ -37,7 +37,7 @@ function enrich(order: JsonObject, wanted: ReadonlySet<string>): Verdict {
   if (typeof status !== 'string') throw new Rejected('status is not a string');
   if (!wanted.has(status)) return drop;
   const total = wholeNumber(order, 'quantity') * wholeNumber(order, 'price_cents');
-  if (!isWhole(total)) throw new Rejected('total_cents is too large');
+  if (Math.abs(total) > Number.MAX_SAFE_INTEGER) throw new Rejected('total_cents is too large');
   if (isObject(customer) && typeof customer.email === 'string') customer.email = maskEmail(customer.email);
   order.total_cents = total;
   order.internal_note = undefined; // JSON.stringify leaves it out, and `delete` would make a slow object of the order

@@ -85,11 +85,27 @@ export const inputRecord = {
     };
   },
 
-  text,
+  text() {
+    const len = words[entry + VALUE + 1];
+    if (len === NULL) return null;
+    const start = words[entry + VALUE];
+    try {
+      return decoder.decode(data.subarray(start, start + len));
+    } catch {
+      throw new Rejected('the value is not UTF-8');
+    }
+  },
 
   json() {
-    const json = text();
-    if (json === null) return undefined;
+    const len = words[entry + VALUE + 1];
+    if (len === NULL) return undefined;
+    const start = words[entry + VALUE];
+    let json;
+    try {
+      json = decoder.decode(data.subarray(start, start + len)); // as `text` does, without its call
+    } catch {
+      throw new Rejected('the value is not UTF-8');
+    }
     try {
       return JSON.parse(json);
     } catch (error) {
@@ -122,17 +138,6 @@ export const inputRecord = {
     return decode(this.header(name), `the header ${name}`);
   },
 };
-
-function text() {
-  const len = words[entry + VALUE + 1];
-  if (len === NULL) return null;
-  const start = words[entry + VALUE];
-  try {
-    return decoder.decode(data.subarray(start, start + len));
-  } catch {
-    throw new Rejected('the value is not UTF-8');
-  }
-}
 
 function dataView() {
   view ??= new DataView(data.buffer, data.byteOffset, data.byteLength);

@@ -19,7 +19,11 @@ INHERITING[HEADERS + 1] = INHERITED;
 INHERITING[TIMESTAMP + 1] = NO_TIMESTAMP;
 
 /** Characters that wait at most before they are encoded: until then they are in memory twice. */
-const MOST_WAITING = 65536;
+const MOST_WAITING = 16384;
+
+/** Texts that are encoded by themselves, at least and at most, after some that were not ASCII. */
+const LEAST_AT_ONCE = 256;
+const MOST_AT_ONCE = 65536;
 
 // The state is that of the module, because a component has one plugin, and what it costs to reach a property without a
 // compiler is ten times what a variable costs.
@@ -41,6 +45,9 @@ let used = 0;
 let waiting = '';
 let waitingAt = 0;
 let waitingEntry = 0;
+/** How many texts do not wait from now on, and how many after those if the next that wait are not ASCII either. */
+let atOnce = 0;
+let nextAtOnce = LEAST_AT_ONCE;
 /** Where the names of outputs lie that this batch has named: offset and length. */
 const outputs = new Map();
 
@@ -99,8 +106,12 @@ function emit(record, changes) {
   const { to, key, value, headers, timestamp } = changes;
   if (to !== undefined) writeOutput(to, at + OUTPUT);
   if (key !== undefined) writeChange(key, at + KEY, 'key');
-  if (typeof value === 'string') writeText(value, at + VALUE);
-  else if (value !== undefined) writeChange(value, at + VALUE, 'value');
+  if (typeof value === 'string' && waiting !== '' && used - waitingAt <= MOST_WAITING) {
+    words[at + VALUE] = used; // as `writeText` does, without its call
+    words[at + VALUE + 1] = value.length;
+    used += value.length;
+    waiting += value;
+  } else if (value !== undefined) writeChange(value, at + VALUE, 'value');
   if (headers !== undefined) writeHeaders(headers, at + HEADERS);
   if (timestamp !== undefined) writeTimestamp(timestamp, at + TIMESTAMP);
 }
@@ -155,6 +166,12 @@ function writeChange(value, at, name) {
 /** Takes the text of a key, a value or a reason, whose place is written at this word of the index. */
 function writeText(text, at) {
   if (used - waitingAt > MOST_WAITING) encodeWaiting();
+  if (atOnce > 0) {
+    atOnce -= 1;
+    words[at] = used;
+    words[at + 1] = appendText(text);
+    return;
+  }
   if (waiting === '') {
     waitingAt = used;
     waitingEntry = at - (at % RESULT_WORDS);
@@ -173,21 +190,26 @@ function encodeWaiting() {
   reserve(0);
   const { read } = encoder.encodeInto(text, data.subarray(waitingAt, used));
   // Into as many bytes as it has characters, all of it goes where it is ASCII, and only then.
-  if (read < text.length) encodeEach(text);
+  if (read === text.length) {
+    nextAtOnce = LEAST_AT_ONCE;
+    return;
+  }
+  atOnce = nextAtOnce;
+  nextAtOnce = Math.min(2 * nextAtOnce, MOST_AT_ONCE);
+  used = waitingAt;
+  for (let entry = waitingEntry; entry < end; entry += RESULT_WORDS) {
+    encodeAgain(text, entry + KEY);
+    encodeAgain(text, entry + VALUE);
+  }
 }
 
-/** The same for text that is not ASCII: the place of each part of it is known when those before it are encoded. */
-function encodeEach(text) {
-  const first = waitingAt;
-  used = first;
-  for (let entry = waitingEntry; entry < end; entry += RESULT_WORDS) {
-    for (const at of [entry + KEY, entry + VALUE]) {
-      const [from, len] = [words[at] - first, words[at + 1]];
-      if (len === NULL || len === INHERITED || from < 0) continue;
-      words[at] = used;
-      words[at + 1] = appendText(text.slice(from, from + len));
-    }
-  }
+/** A part of text that is not ASCII: its place is known when the parts before it are encoded. */
+function encodeAgain(text, at) {
+  const start = words[at] - waitingAt;
+  const len = words[at + 1];
+  if (len === NULL || len === INHERITED || start < 0) return;
+  words[at] = used;
+  words[at + 1] = appendText(text.slice(start, start + len));
 }
 
 function writeHeaders(headers, at) {
