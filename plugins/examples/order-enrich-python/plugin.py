@@ -49,21 +49,28 @@ class OrderEnrich(Plugin):
         customer = order.get("customer")
         if isinstance(customer, dict) and isinstance(customer.get("email"), str):
             customer["email"] = mask(customer["email"])
-        return Emit(value=json.dumps(order, allow_nan=False, separators=(",", ":")))
+        return Emit(value=write(order))
 
 
 def parse(value: bytes) -> dict[str, Any] | None:
     """The object that the JSON text is; None where it is anything else."""
     try:
-        order = json.loads(value.decode(), parse_constant=refuse)
+        text = value.decode().strip(" \t\r\n")
+        order, end = read(text)
     except (ValueError, RecursionError):
         return None
-    return order if isinstance(order, dict) else None
+    return order if end == len(text) and isinstance(order, dict) else None
 
 
 def refuse(constant: str) -> NoReturn:
     """Python reads NaN and Infinity, which JSON does not have."""
     raise ValueError(constant)
+
+
+# Made once: `json.loads` and `json.dumps` make a decoder or an encoder at each call that has options. What was read
+# has no circles to look for.
+read = json.JSONDecoder(parse_constant=refuse).raw_decode
+write = json.JSONEncoder(allow_nan=False, check_circular=False, separators=(",", ":")).encode
 
 
 def whole(number: object) -> int | None:

@@ -3,11 +3,10 @@
 import { readConfig } from './config.js';
 import { Failure, Rejected, describe } from './errors.js';
 import { INPUT_WORDS } from './packed/layout.js';
-import { ResultWriter } from './packed/result-writer.js';
+import * as answer from './packed/result-writer.js';
 import { checkProcess, needsOf } from './plugin.js';
-import { InputRecord } from './record.js';
+import { judge } from './record.js';
 import { Stage } from './stage.js';
-import { keep } from './verdict.js';
 
 /** Bytes of a reason that is made of an error and its stack. */
 const LONGEST = 1000;
@@ -24,30 +23,19 @@ export class Instance {
     const config = readConfig(plugin.config ?? {}, json);
     this.needs = needsOf(plugin, config);
     this._process = checkProcess(plugin.init(config, new Stage(stage, outputs)));
-    this._record = new InputRecord();
-    this._result = new ResultWriter();
   }
 
   /** Judges a batch. The result is good until the next call; a `Failure` of the plugin is thrown. */
   process(index, data) {
-    const process = this._process;
-    const record = this._record;
-    const result = this._result;
-    const count = index.length / (4 * INPUT_WORDS);
-    result.start(count);
-    record._enter(index, data);
-    for (let n = 0; n < count; n++) {
-      try {
-        const verdict = process(record);
-        if (verdict !== keep) result.push(n, verdict);
-      } catch (error) {
-        if (error instanceof Failure || error === OUT_OF_MEMORY) throw error;
-        result.refuse(n, reasonOf(error));
-      }
-      record._at += INPUT_WORDS;
-    }
-    return result.result();
+    answer.start(index.length / (4 * INPUT_WORDS));
+    judge(index, data, this._process, answer.push, refuse);
+    return answer.result();
   }
+}
+
+function refuse(record, error) {
+  if (error instanceof Failure || error === OUT_OF_MEMORY) throw error;
+  answer.refuse(record, reasonOf(error));
 }
 
 /** Why a record is refused whose judgement has thrown. */

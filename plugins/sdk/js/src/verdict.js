@@ -9,13 +9,6 @@ export class Word {
   }
 }
 
-export class Emit {
-  constructor(changes) {
-    this.code = CODE.EMIT;
-    this.changes = changes;
-  }
-}
-
 /** One object for all records that are kept, and one for all that are dropped. */
 export const keep = Object.freeze(new Word(CODE.KEEP));
 export const drop = Object.freeze(new Word(CODE.DROP));
@@ -28,6 +21,7 @@ export function retry(reason) {
   return new Word(CODE.RETRY, String(reason));
 }
 
+const { EMIT } = CODE;
 const CHANGES = { __proto__: null, to: true, key: true, value: true, headers: true, timestamp: true };
 const UNCHANGED = Object.freeze({});
 
@@ -35,5 +29,5 @@ export function emit(changes = UNCHANGED) {
   for (const name in changes) {
     if (CHANGES[name] !== true) throw new TypeError(`emit: ${name} is none of ${Object.keys(CHANGES).join(', ')}`);
   }
-  return new Emit(changes);
+  return { code: EMIT, changes };
 }

@@ -71,6 +71,31 @@ test('large answers have their place', () => {
   answers.forEach((answer, n) => assert(answer.emitted[0].value === `${text}${n}`, `${n}`));
 });
 
+test('text of many records is placed, ASCII or not, between what is no text', () => {
+  const texts = ['plain', '', 'é', '\u{10400}', 'x'.repeat(50_000), 'ü'.repeat(50_000), 'a\ufeffb'];
+  for (const from of [0, 2]) { // one run of text that is all ASCII to begin with, and one that is not
+    const changes = Array.from({ length: 300 }, (_, n) => {
+      const text = texts[(n + from) % texts.length];
+      if (n % 11 === 3) return { value: Uint8Array.of(0xff, n % 256), key: text };
+      if (n % 11 === 5) return { value: text, headers: [['h', text]], to: 'audit' };
+      return n % 11 === 7 ? { value: text, key: `k${n}` } : { value: text };
+    });
+    const plugin = does((record) => {
+      const n = Number(record.text());
+      return n % 13 === 6 ? emit({ key: 'é', value: 5 }) : emit(changes[n]);
+    });
+    plugin.runBatch(changes.map((_, n) => `${n}`)).forEach((answer, n) => {
+      if (n % 13 === 6) assert.match(answer.reason, /^TypeError: emit: value is text/);
+      else assert.deepEqual(answer.emitted, [changes[n]], `${n}`);
+    });
+  }
+});
+
+test('half a character does not join the other half in the next record', () => {
+  const halves = does((record) => emit({ value: record.text() === 'first' ? 'a\ud801' : '\udc00b' }));
+  assert.deepEqual(halves.runBatch(['first', 'second']).map((answer) => answer.emitted[0].value), ['a\ufffd', '\ufffdb']);
+});
+
 test('every field is read', () => {
   const message = {
     key: 'k', value: 'v é', headers: [['a', '1'], ['b', null], ['a', '2']], timestamp: 77, topic: 't', partition: 3, offset: 2 ** 40,
