@@ -268,7 +268,11 @@ fn a_record_that_is_not_there_is_said_with_the_reason() {
         assert_eq!((answer.code, answer.out.as_str()), (Some(code), ""), "{}", answer.err);
         assert!(answer.err.contains(part), "{part} in {}", answer.err);
     };
-    says(&format!("{input}/0/0"), 1, "it is gone, by retention or because it was deleted; the partition holds 1 up to");
+    says(
+        &format!("{input}/0/0"),
+        1,
+        "it is gone, by retention or because it was deleted; the partition holds offsets 1 to 5",
+    );
     says(&format!("{input}/0/99"), 1, "it is not there yet");
     says(&format!("{input}/0/2"), 1, "is in a transaction that was aborted");
     says(
