@@ -12,6 +12,7 @@ use crate::functions::Scope;
 use crate::input::{Input, Needs};
 use crate::machine::Frame;
 use crate::program::{Constant, Program};
+use crate::refuse;
 use crate::row::Memory;
 use crate::statement::{self, Statement};
 use crate::tokens;
@@ -165,6 +166,9 @@ fn wrong(error: ParserError, query: &str) -> QueryError {
         Some((before, Place { line: number(line)?, column: number(column)? }))
     });
     let (message, place) = found.unwrap_or_else(|| (&text, end(query)));
+    if message.starts_with("No infix parser for token ") {
+        return refuse::operator(word_at(query, place), place);
+    }
     let message = message.replace("Expected: ", "expected ").replace("found: ", "found ");
     let word = message.rsplit_once("found ").map_or("", |(_, word)| word);
     // What is misspelt is the word itself, or the one before it, which was then taken for a name.
@@ -183,6 +187,13 @@ fn end(query: &str) -> Place {
     let line = query.trim_end().lines().count().max(1) as u64;
     let column = query.trim_end().lines().last().map_or(0, |line| line.chars().count()) as u64 + 1;
     Place { line, column }
+}
+
+/// The word that begins at a place.
+fn word_at(query: &str, place: Place) -> &str {
+    let line = query.lines().nth(place.line.saturating_sub(1) as usize).unwrap_or_default();
+    let at = line.char_indices().nth(place.column.saturating_sub(1) as usize).map_or(line.len(), |(at, _)| at);
+    line[at..].split_whitespace().next().unwrap_or_default()
 }
 
 /// The word in front of a place.

@@ -6,6 +6,7 @@ use super::literal::text_of;
 use super::{Compiler, Operand, at, builtin, unavailable};
 use crate::error::QueryError;
 use crate::program::{Constant, Step};
+use crate::refuse;
 use crate::types::Type;
 use crate::value::Kind;
 
@@ -122,7 +123,7 @@ impl Compiler<'_, '_> {
             BinaryOperator::AtArrow => "@>",
             BinaryOperator::ArrowAt => "<@",
             BinaryOperator::Question => "?",
-            other => return Err(unavailable(expr, &format!("the operator {other} is"))),
+            other => return Err(refuse::operator(&other.to_string(), at(expr))),
         };
         match name {
             "!~" | "!~*" | "not like" | "not ilike" => {
