@@ -17,6 +17,7 @@ use crate::row::Memory;
 use crate::statement::{self, Statement};
 use crate::tokens;
 use crate::value::Value;
+use crate::warning::{QueryWarning, Warnings};
 use crate::writer::Writer;
 
 /// How deep brackets lie inside one another.
@@ -46,6 +47,7 @@ pub struct Query {
     pub(crate) columns: Columns,
     pub(crate) nulls: Nulls,
     pub(crate) needs: Needs,
+    pub(crate) warnings: Vec<QueryWarning>,
 }
 
 impl Query {
@@ -55,6 +57,11 @@ impl Query {
     /// What cannot be read or is not available, with its place.
     pub fn compile(text: &str, nulls: Nulls) -> Result<Query, QueryError> {
         compile(text, nulls).map_err(|error| error.of(text))
+    }
+
+    /// What the query says and most likely does not mean.
+    pub fn warnings(&self) -> &[QueryWarning] {
+        &self.warnings
     }
 
     /// What of a record the query reads.
@@ -145,10 +152,11 @@ pub(crate) fn parse(text: &str) -> Result<Vec<SqlStatement>, QueryError> {
 fn compile(text: &str, nulls: Nulls) -> Result<Query, QueryError> {
     let parsed = parse(text)?;
     let (mut columns, mut needs, mut statements) = (Columns::default(), Needs::default(), Vec::new());
+    let mut warnings = Warnings::default();
     for statement in &parsed {
-        statements.push(statement::compile(statement, &mut columns, &mut needs)?);
+        statements.push(statement::compile(statement, &mut columns, &mut needs, &mut warnings)?);
     }
-    Ok(Query { statements, columns, nulls, needs })
+    Ok(Query { statements, columns, nulls, needs, warnings: warnings.finish() })
 }
 
 /// The parser's error with its place, which it writes at the end.

@@ -120,7 +120,8 @@ impl Compiler<'_, '_> {
         let (mut ends, mut kinds) = (Vec::new(), Vec::new());
         for CaseWhen { condition, result } in conditions {
             let label = self.label(condition);
-            if tested.is_some() {
+            if let Some(operand) = operand {
+                self.compared(operand, condition);
                 self.push(Step::Pick(0));
             }
             let condition_operand = self.expression(condition)?;
