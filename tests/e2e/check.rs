@@ -60,6 +60,27 @@ fn a_wrong_file_is_answered_with_line_column_cause_and_help() {
 }
 
 #[test]
+fn what_a_query_most_likely_does_not_mean_is_said_once() {
+    let folder = Folder::new();
+    let query = "SELECT customer -> email AS email, ROWTIME AS at FROM input WHERE country = \"DE\"";
+    let stages = format!("workers: 3\nstages:\n  - name: pick\n    plugin: sql\n    config: {{ query: '{query}' }}\n");
+    let keep = "stages:\n  - name: keep\n    plugin: identity\n";
+    let file = folder.write("orders.yaml", RIGHT.replace(keep, &stages));
+    let records = folder.write("records.jsonl", "{\"country\": \"DE\"}\n");
+    for answer in [check(&file), Finished::of(sluice().arg("dev").arg(&file).arg("--records").arg(&records))] {
+        assert_eq!(answer.code, Some(0), "{}", answer.err);
+        for (column, words) in
+            [(8, "write customer.email,"), (36, "timestamp is __timestamp;"), (77, "a text has single quotes, 'DE';")]
+        {
+            let place = format!("config.query: line 1, column {column}: ");
+            let lines: Vec<&str> = answer.err.lines().filter(|line| line.contains(&place)).collect();
+            assert_eq!(lines.len(), 1, "{place}: {}", answer.err);
+            assert!(lines[0].contains("WARN") && lines[0].contains(words), "{}", lines[0]);
+        }
+    }
+}
+
+#[test]
 fn contradictions_between_the_parts_of_a_file_are_found_with_their_places() {
     assert_wrong("name: orders", "name: orders\nname: again", "2:1", &["name"]);
     assert_wrong("dlq: { topic: orders.dlq }\n", "", "5:", &["dlq", "keep"]);

@@ -95,6 +95,7 @@ impl From<'_> {
         let here = place(factor.span().start);
         match factor {
             TableFactor::Table { name, alias, args: None, .. } => {
+                check_plain(factor, here)?;
                 let written = name.to_string();
                 let plain = name.0.first().and_then(|part| part.as_ident()).filter(|_| name.0.len() == 1);
                 self.table = (plain.map_or(written.clone(), |ident| ident.value.clone()), here);
@@ -106,6 +107,31 @@ impl From<'_> {
             _ => Err(QueryError::new(here, "FROM begins with input").help("write FROM input, UNNEST(array) AS x")),
         }
     }
+}
+
+/// Refuses what the parser takes behind a table and nothing here looks at.
+fn check_plain(factor: &TableFactor, here: Place) -> Result<(), QueryError> {
+    let TableFactor::Table { alias, with_hints, version, partitions, json_path, sample, index_directives, .. } = factor
+    else {
+        return Ok(());
+    };
+    if sample.is_some() {
+        let help = "choose records by what identifies them: WHERE __offset % 10 = 0";
+        return Err(QueryError::new(here, "TABLESAMPLE is not available").help(help));
+    }
+    if let Some(alias) = alias.as_ref().filter(|alias| !alias.columns.is_empty()) {
+        let here = place(alias.name.span.start);
+        return Err(QueryError::new(here, "a table has no list of columns").help("name results: SELECT a AS b"));
+    }
+    let is_other = !with_hints.is_empty()
+        || version.is_some()
+        || !partitions.is_empty()
+        || json_path.is_some()
+        || !index_directives.is_empty();
+    if is_other {
+        return Err(QueryError::new(here, "hints and the like behind a table are not available").help("leave them out"));
+    }
+    Ok(())
 }
 
 /// The array that a part of FROM unfolds, and its alias.

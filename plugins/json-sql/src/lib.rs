@@ -41,6 +41,7 @@ mod time;
 mod tokens;
 mod types;
 mod value;
+mod warning;
 mod wide;
 mod write;
 mod writer;
@@ -54,6 +55,7 @@ pub use row::{Change, Memory, Row};
 pub use table::{Flow, RowError, TableQuery};
 pub use time::interval::Interval;
 pub use value::{Kind, Value};
+pub use warning::QueryWarning;
 
 /// The names of all functions that queries may call, without those that have a syntax of their own.
 pub fn function_names() -> impl Iterator<Item = &'static str> {

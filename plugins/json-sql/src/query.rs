@@ -12,10 +12,12 @@ use crate::functions::Scope;
 use crate::input::{Input, Needs};
 use crate::machine::Frame;
 use crate::program::{Constant, Program};
+use crate::refuse;
 use crate::row::Memory;
 use crate::statement::{self, Statement};
 use crate::tokens;
 use crate::value::Value;
+use crate::warning::{QueryWarning, Warnings};
 use crate::writer::Writer;
 
 /// How deep brackets lie inside one another.
@@ -45,6 +47,7 @@ pub struct Query {
     pub(crate) columns: Columns,
     pub(crate) nulls: Nulls,
     pub(crate) needs: Needs,
+    pub(crate) warnings: Vec<QueryWarning>,
 }
 
 impl Query {
@@ -54,6 +57,11 @@ impl Query {
     /// What cannot be read or is not available, with its place.
     pub fn compile(text: &str, nulls: Nulls) -> Result<Query, QueryError> {
         compile(text, nulls).map_err(|error| error.of(text))
+    }
+
+    /// What the query says and most likely does not mean.
+    pub fn warnings(&self) -> &[QueryWarning] {
+        &self.warnings
     }
 
     /// What of a record the query reads.
@@ -144,10 +152,11 @@ pub(crate) fn parse(text: &str) -> Result<Vec<SqlStatement>, QueryError> {
 fn compile(text: &str, nulls: Nulls) -> Result<Query, QueryError> {
     let parsed = parse(text)?;
     let (mut columns, mut needs, mut statements) = (Columns::default(), Needs::default(), Vec::new());
+    let mut warnings = Warnings::default();
     for statement in &parsed {
-        statements.push(statement::compile(statement, &mut columns, &mut needs)?);
+        statements.push(statement::compile(statement, &mut columns, &mut needs, &mut warnings)?);
     }
-    Ok(Query { statements, columns, nulls, needs })
+    Ok(Query { statements, columns, nulls, needs, warnings: warnings.finish() })
 }
 
 /// The parser's error with its place, which it writes at the end.
@@ -165,6 +174,9 @@ fn wrong(error: ParserError, query: &str) -> QueryError {
         Some((before, Place { line: number(line)?, column: number(column)? }))
     });
     let (message, place) = found.unwrap_or_else(|| (&text, end(query)));
+    if message.starts_with("No infix parser for token ") {
+        return refuse::operator(word_at(query, place), place);
+    }
     let message = message.replace("Expected: ", "expected ").replace("found: ", "found ");
     let word = message.rsplit_once("found ").map_or("", |(_, word)| word);
     // What is misspelt is the word itself, or the one before it, which was then taken for a name.
@@ -183,6 +195,13 @@ fn end(query: &str) -> Place {
     let line = query.trim_end().lines().count().max(1) as u64;
     let column = query.trim_end().lines().last().map_or(0, |line| line.chars().count()) as u64 + 1;
     Place { line, column }
+}
+
+/// The word that begins at a place.
+fn word_at(query: &str, place: Place) -> &str {
+    let line = query.lines().nth(place.line.saturating_sub(1) as usize).unwrap_or_default();
+    let at = line.char_indices().nth(place.column.saturating_sub(1) as usize).map_or(line.len(), |(at, _)| at);
+    line[at..].split_whitespace().next().unwrap_or_default()
 }
 
 /// The word in front of a place.

@@ -88,6 +88,37 @@ pub(crate) fn function(name: &str, at: Place) -> Result<(), QueryError> {
     Ok(())
 }
 
+/// Operators that other databases have and PostgreSQL does not, or that are not here, and what there is instead.
+const OPERATORS: [(&str, &str); 11] = [
+    ("==", "write ="),
+    ("&&", "write AND; of two arrays: cardinality(array_intersect(a, b)) > 0"),
+    ("!", "write NOT"),
+    ("<=>", "write IS NOT DISTINCT FROM"),
+    ("XOR", "of two booleans write <>, of two integers #"),
+    ("DIV", "write /, which gives an integer of two integers"),
+    ("RLIKE", REGEX),
+    ("REGEXP", REGEX),
+    ("MATCH", REGEX),
+    ("GLOB", "write LIKE 'a%', or ~ 'pattern' for a regular expression"),
+    ("OVERLAPS", "compare the four times: a_start < b_end AND b_start < a_end"),
+];
+const REGEX: &str = "write ~ 'pattern', or ~* where case does not matter";
+
+/// Refuses an operator, by what there is instead.
+pub(crate) fn operator(operator: &str, at: Place) -> QueryError {
+    let error = QueryError::new(at, format!("the operator {operator} is not available"));
+    match OPERATORS.iter().find(|(other, _)| other.eq_ignore_ascii_case(operator)) {
+        Some((_, instead)) => error.help(*instead),
+        None => error,
+    }
+}
+
+/// Refuses what sees the elements of an array one by one.
+pub(crate) fn lambda(at: Place) -> QueryError {
+    QueryError::new(at, "lambdas are not available")
+        .help("UNNEST(array) makes a record of each element; the plugin jq rewrites arrays in place")
+}
+
 fn refused(at: Place, what: &str, help: &str) -> QueryError {
     QueryError::new(at, format!("{what} not available")).help(help)
 }

@@ -14,6 +14,7 @@ use crate::input::Needs;
 use crate::program::Program;
 use crate::refuse;
 use crate::tokens::{header_of, place};
+use crate::warning::Warnings;
 
 /// The most results of a statement.
 pub(crate) const MAX_ITEMS: usize = 1000;
@@ -134,15 +135,16 @@ pub(crate) fn compile(
     statement: &SqlStatement,
     columns: &mut Columns,
     needs: &mut Needs,
+    warnings: &mut Warnings,
 ) -> Result<Statement, QueryError> {
     match statement {
         SqlStatement::Query(query) => match &*query.body {
-            SetExpr::Insert(statement) => compile(statement, columns, needs),
-            _ => select(query, None, columns, needs),
+            SetExpr::Insert(statement) => compile(statement, columns, needs, warnings),
+            _ => select(query, None, columns, needs, warnings),
         },
         SqlStatement::Insert(insert) => {
             let (name, query) = target(insert)?;
-            select(query, Some(name), columns, needs)
+            select(query, Some(name), columns, needs, warnings)
         }
         other => Err(QueryError::new(place(other.span().start), "there are only SELECT and INSERT INTO ... SELECT")
             .help("write SELECT ... FROM input WHERE ...")),
@@ -173,6 +175,7 @@ fn select(
     output: Option<&Ident>,
     columns: &mut Columns,
     needs: &mut Needs,
+    warnings: &mut Warnings,
 ) -> Result<Statement, QueryError> {
     let select = refuse::select(query)?;
     let from = from::read(select)?;
@@ -183,7 +186,7 @@ fn select(
         ..Statement::default()
     };
     let names = Names { table: &from.names, element: None };
-    let mut context = Context { names, columns, needs, grouping: None };
+    let mut context = Context { names, columns, needs, warnings, grouping: None };
     if let Some((array, name)) = &from.unfolded {
         statement.from = Some(expression(array, &mut context)?.0);
         context.names.element = Some(name);
@@ -314,12 +317,14 @@ pub(crate) fn all(
         without.push(except.first_element.value.clone());
         without.extend(except.additional_elements.iter().map(|name| name.value.clone()));
     }
+    without.iter().for_each(|name| context.warnings.name(name));
     let mut replaced = Vec::new();
     for element in options.opt_replace.iter().flat_map(|replace| &replace.items) {
         let name = &element.column_name;
         if replaced.iter().any(|other: &Named| other.name == name.value) || without.contains(&name.value) {
             return Err(QueryError::new(place(name.span.start), format!("{} is named twice after *", name.value)));
         }
+        context.warnings.name(&name.value);
         replaced.push(Named::new(&name.value, expression(&element.expr, context)?.0));
     }
     Ok(Item::All(All { of_element, without, replaced, roles: Vec::new() }))

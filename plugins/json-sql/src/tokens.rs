@@ -109,7 +109,7 @@ fn is_word(token: Option<&TokenWithSpan>, text: &str) -> bool {
         if word.quote_style.is_none() && word.value.eq_ignore_ascii_case(text))
 }
 
-/// What ksqlDB's users write and the parser has no word for.
+/// What other dialects have, and the parser has no word for or would take for something else.
 fn check_words(tokens: &[TokenWithSpan]) -> Result<(), QueryError> {
     for (at, token) in tokens.iter().enumerate() {
         let here = place(token.span.start);
@@ -127,6 +127,14 @@ fn check_words(tokens: &[TokenWithSpan]) -> Result<(), QueryError> {
                 && matches!(next, Some(TokenWithSpan { token: Token::LParen, .. }))
         {
             return Err(QueryError::new(here, "windows need state, which is not available").help(crate::refuse::STATE));
+        }
+        if matches!(token.token, Token::DoubleEq | Token::ExclamationMark) {
+            return Err(crate::refuse::operator(&token.token.to_string(), here));
+        }
+        if token.token == Token::Char('`') {
+            return Err(
+                QueryError::new(here, "names have no backquotes").help("write a name in double quotes: \"name\"")
+            );
         }
         let starts = at == 0 || matches!(tokens[at - 1].token, Token::SemiColon);
         if starts && is_word(Some(token), "create") {

@@ -6,8 +6,9 @@ mod config;
 mod time;
 
 use std::borrow::Cow;
+use std::fmt::Display;
 
-use config::{From, Timestamp};
+use config::{From, Missing, MissingTime, Timestamp};
 use json_scan::{Kind, Path};
 use sluicebox_plugin::{Bytes, Emit, Error, Fields, Plugin, Record, Stage, Verdict, emit};
 
@@ -33,7 +34,7 @@ impl Plugin for Set {
     fn process<'a>(&'a mut self, record: &Record<'a>) -> Result<Verdict<'a>, Error> {
         let mut emit = emit();
         if let Some(key) = &self.key
-            && let Some(key) = found(key, record)?
+            && let Some(key) = found(key, record, "key")?
         {
             emit = emit.key(key);
         }
@@ -42,13 +43,9 @@ impl Plugin for Set {
         }
         if let Some(timestamp) = &self.timestamp
             && let Some(json) = record.value()
-            && let Some(value) = json_scan::find(json, &timestamp.field)?.filter(|value| value.kind() != Kind::Null)
+            && let Some(milliseconds) = timestamp.read(json)?
         {
-            let milliseconds = value.text().and_then(|text| time::milliseconds(&text, timestamp.unit));
-            emit =
-                emit.timestamp(milliseconds.ok_or_else(|| {
-                    format!("timestamp: expected {}, found {}", timestamp.unit.describe(), value.raw())
-                })?);
+            emit = emit.timestamp(milliseconds);
         }
         Ok(match &self.tee {
             Some(output) => vec![emit.clone(), emit.to(output)].into(),
@@ -73,8 +70,8 @@ impl Set {
                 set.push((name, None));
                 continue;
             };
-            // A record without a value keeps the header that it has.
-            if let Some(value) = found(from, record)? {
+            // A record without a value, or without the field, keeps the headers that it has.
+            if let Some(value) = found(from, record, format_args!("header {name}"))? {
                 set.push((name, value.as_slice().is_some().then_some(value)));
             }
         }
@@ -87,24 +84,50 @@ impl Set {
     }
 }
 
-/// What is to be set: null where a field is null or missing. None where the record has no value to look into.
-fn found<'a>(from: &'a From, record: &Record<'a>) -> Result<Option<Bytes<'a>>, Error> {
+impl Timestamp {
+    /// The time that a record's field says; none where the record keeps the one that it has.
+    fn read(&self, json: &[u8]) -> Result<Option<i64>, Error> {
+        let Some(value) = json_scan::find(json, &self.field)?.filter(|value| value.kind() != Kind::Null) else {
+            return match self.missing {
+                MissingTime::Keep => Ok(None),
+                MissingTime::Reject => Err(missing("timestamp", &self.name)),
+            };
+        };
+        let milliseconds = value.text().and_then(|text| time::milliseconds(&text, self.unit));
+        let wrong = || format!("timestamp: expected {}, found {}", self.unit.describe(), value.raw());
+        Ok(Some(milliseconds.ok_or_else(wrong)?))
+    }
+}
+
+/// What is to be set; none where what is there stays. `what` it is set to, for the reason of a reject.
+fn found<'a>(from: &'a From, record: &Record<'a>, what: impl Display) -> Result<Option<Bytes<'a>>, Error> {
     let field = match from {
         From::Value(text) => return Ok(Some(text.as_bytes().into())),
         From::Field(field) => field,
     };
     let Some(json) = record.value() else { return Ok(None) };
-    Ok(Some(bytes(json, field)?))
+    match (bytes(json, &field.path)?, field.missing) {
+        (Some(value), _) => Ok(Some(value)),
+        (None, Missing::Keep) => Ok(None),
+        (None, Missing::Null) => Ok(Some(Bytes::NULL)),
+        (None, Missing::Reject) => Err(missing(what, &field.name)),
+    }
 }
 
-/// A field as bytes: a string says what it says, anything else is written as in the record.
-fn bytes<'a>(json: &'a [u8], field: &Path) -> Result<Bytes<'a>, Error> {
-    let Some(value) = json_scan::find(json, field)? else { return Ok(Bytes::NULL) };
+/// Why a record is rejected that lacks a field.
+fn missing(what: impl Display, field: &str) -> Error {
+    format!("{what}: the field {field} is missing or null").into()
+}
+
+/// A field as bytes: a string says what it says, anything else is written as in the record. None where it is null or
+/// missing.
+fn bytes<'a>(json: &'a [u8], field: &Path) -> Result<Option<Bytes<'a>>, Error> {
+    let Some(value) = json_scan::find(json, field)? else { return Ok(None) };
     Ok(match (value.kind(), value.string()) {
-        (Kind::Null, _) => Bytes::NULL,
-        (_, Some(Cow::Borrowed(text))) => text.as_bytes().into(),
-        (_, Some(Cow::Owned(text))) => text.into_bytes().into(),
-        (_, None) => value.raw().as_bytes().into(),
+        (Kind::Null, _) => None,
+        (_, Some(Cow::Borrowed(text))) => Some(text.as_bytes().into()),
+        (_, Some(Cow::Owned(text))) => Some(text.into_bytes().into()),
+        (_, None) => Some(value.raw().as_bytes().into()),
     })
 }
 

@@ -27,17 +27,39 @@ fn the_key_comes_from_a_field_or_is_fixed() {
 }
 
 #[test]
-fn a_field_that_is_null_or_missing_makes_a_null_key() {
+fn a_key_whose_field_is_null_or_missing_stays_becomes_null_or_rejects_the_record() {
     for field in ["no", "nowhere", "address.city"] {
-        let mut null = set(&format!(r#"{{"key": {{"field": "{field}"}}}}"#));
-        assert_eq!(null.run(Message::new(JSON).key("old")), emit().key(Bytes::NULL).into(), "{field}");
+        let key =
+            |more: &str| set(&format!(r#"{{"key": {{"field": "{field}"{more}}}}}"#)).run(Message::new(JSON).key("old"));
+        assert_eq!(key(""), emit().into(), "{field}: the key is inherited");
+        assert_eq!(key(r#", "missing": "keep""#), emit().into(), "{field}");
+        assert_eq!(key(r#", "missing": null"#), emit().key(Bytes::NULL).into(), "{field}");
+        assert_eq!(key(r#", "missing": "null""#), emit().key(Bytes::NULL).into(), "{field}");
+        let reason = format!("key: the field {field} is missing or null");
+        assert_eq!(key(r#", "missing": "reject""#), Verdict::reject(reason), "{field}");
+    }
+}
+
+#[test]
+fn headers_whose_field_is_null_or_missing_stay_go_or_reject_the_record() {
+    for field in ["no", "nowhere"] {
+        let headers = |more: &str| {
+            let config = format!(r#"{{"headers": {{"x": {{"field": "{field}"{more}}}, "y": {{"value": "v"}}}}}}"#);
+            set(&config).run(Message::new(JSON).header("x", "a").header("y", "b").header("x", "c"))
+        };
+        let kept = emit().header("x", "a").header("x", "c").header("y", "v");
+        assert_eq!(headers(""), kept.clone().into(), "{field}");
+        assert_eq!(headers(r#", "missing": "keep""#), kept.into(), "{field}");
+        assert_eq!(headers(r#", "missing": null"#), emit().header("y", "v").into(), "{field}");
+        let reason = format!("header x: the field {field} is missing or null");
+        assert_eq!(headers(r#", "missing": "reject""#), Verdict::reject(reason), "{field}");
     }
 }
 
 #[test]
 fn headers_are_set_in_place_of_those_of_their_name() {
     let mut set = set(
-        r#"{"headers": {"source": {"value": "shop"}, "region": {"field": "address.country"}, "old": null, "x": {"field": "no"}}}"#,
+        r#"{"headers": {"source": {"value": "shop"}, "region": {"field": "address.country"}, "old": null, "x": {"field": "no", "missing": "null"}}}"#,
     );
     let message = Message::new(JSON).header("source", "a").header("kept", "b").header("source", "c");
     let message = message.header("old", "d").header("x", "e");
@@ -54,8 +76,19 @@ fn the_timestamp_comes_from_a_field() {
     assert_eq!(text.run(message), emit().timestamp(1_767_225_600_000).into());
     let reason = "timestamp: expected a time like \"2026-11-29T12:00:00Z\", found 1767225600";
     assert_eq!(text.run(Message::new(JSON)), Verdict::reject(reason));
-    let mut missing = set(r#"{"timestamp": {"field": "no", "unit": "ms"}}"#);
-    assert_eq!(missing.run(Message::new(JSON)), emit().into(), "the timestamp is inherited");
+}
+
+#[test]
+fn a_timestamp_whose_field_is_null_or_missing_stays_or_rejects_the_record() {
+    for field in ["no", "nowhere"] {
+        let timestamp = |more: &str| {
+            set(&format!(r#"{{"timestamp": {{"field": "{field}", "unit": "ms"{more}}}}}"#)).run(Message::new(JSON))
+        };
+        assert_eq!(timestamp(""), emit().into(), "{field}: the timestamp is inherited");
+        assert_eq!(timestamp(r#", "missing": "keep""#), emit().into(), "{field}");
+        let reason = format!("timestamp: the field {field} is missing or null");
+        assert_eq!(timestamp(r#", "missing": "reject""#), Verdict::reject(reason), "{field}");
+    }
 }
 
 #[test]
@@ -72,6 +105,8 @@ fn a_record_without_a_value_keeps_what_would_come_from_a_field() {
         r#"{"key": {"field": "a"}, "headers": {"h": {"field": "a"}, "i": {"value": "v"}}, "timestamp": {"field": "a", "unit": "s"}}"#,
     );
     let message = Message::tombstone().key("k").header("h", "old");
+    let strict = r#"{"key": {"field": "a", "missing": "reject"}, "timestamp": {"field": "a", "unit": "s", "missing": "reject"}}"#;
+    assert_eq!(set(strict).run(Message::tombstone().key("k")), emit().into(), "it has no fields that could be missing");
     assert_eq!(both.run(message), emit().header("h", "old").header("i", "v").into());
 }
 
@@ -100,6 +135,13 @@ fn a_wrong_configuration_is_named_by_its_key() {
     assert!(refused("{}").starts_with("config: nothing is set"));
     assert_eq!(refused(r#"{"key": {}}"#), "config.key: give `field` (of a JSON value) or `value`");
     assert_eq!(refused(r#"{"key": {"field": "a", "value": "b"}}"#), "config.key: give `field` or `value`, not both");
+    let fixed = "config.key.missing: a `value` is never missing; it goes with `field`";
+    assert_eq!(refused(r#"{"key": {"value": "b", "missing": "keep"}}"#), fixed);
+    assert!(refused(r#"{"key": {"field": "a", "missing": "drop"}}"#).starts_with("config.key.missing: "));
+    for null in ["null", "\"null\""] {
+        let null = refused(&format!(r#"{{"timestamp": {{"field": "a", "unit": "s", "missing": {null}}}}}"#));
+        assert!(null.starts_with("config.timestamp.missing: "), "{null}");
+    }
     assert!(refused(r#"{"headers": {"h": {"field": "a..b"}}}"#).starts_with("config.headers.h.field: "));
     assert!(refused(r#"{"timestamp": {"field": "a", "unit": "h"}}"#).starts_with("config.timestamp.unit: "));
     assert!(refused(r#"{"tee": "audti"}"#).starts_with("config.tee: the pipeline has no output `audti`"));

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use json_sql::{Change, Input, Memory, Nulls, Query, Row};
 use serde::Deserialize;
-use sluicebox_plugin::{Bytes, Emit, Error, Fields, Plugin, Record, Stage, Verdict, emit};
+use sluicebox_plugin::{Bytes, Emit, Error, Fields, Plugin, Record, Stage, Verdict, emit, log};
 
 /// The stage's `config:`.
 #[derive(Debug, Deserialize)]
@@ -59,6 +59,9 @@ impl Plugin for Sql {
             NullResults::Omit => Nulls::Omit,
         };
         let query = Query::compile(&config.query, nulls).map_err(|error| format!("config.query: {error}"))?;
+        for warning in query.warnings() {
+            log::warn(format_args!("config.query: {warning}"));
+        }
         let mut outputs = Vec::new();
         for output in query.outputs() {
             if let Some((name, place)) = output {

@@ -76,6 +76,9 @@ impl Sql {
     pub(super) fn execute(self) -> anyhow::Result<u8> {
         let plan = without_plugins(&self.pipeline)?;
         let (mut query, table) = sql::prepare(&plan, &self.query).map_err(|error| WrongUse(error.to_string()))?;
+        for warning in query.warnings() {
+            tell(format_args!("warning: {warning}"));
+        }
         if self.follow && query.waits_for_the_end() {
             let message = "--follow has no end, and GROUP BY, ORDER BY and aggregates come at the end";
             return Err(WrongUse(format!("{message}: leave one of them out")).into());

@@ -264,9 +264,11 @@ impl Running {
         // What an answer takes on the host is bounded by what it may take in the plugin.
         store.set_hostcall_fuel(setup.limits.memory);
         let _ticking = plugin.clock().begin_call();
+        store.data_mut().log.begin_start(plugin.said());
         start_call(&mut store);
         let (process, answer) = init(plugin, setup, &mut store)
             .map_err(|error| start_error(plugin, setup, judge(store.data(), Failed::Engine(error))))?;
+        store.data_mut().log.end_start();
         let (stage, path) = (setup.stage.to_string(), plugin.path().to_owned());
         let manifest = answer.map_err(|message| {
             let message = cut(message);

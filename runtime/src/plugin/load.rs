@@ -16,6 +16,7 @@ use super::engine::Engine;
 use super::error::LoadError;
 use super::exports::{Exports, Process};
 use super::grants;
+use super::log::Said;
 use super::post_return::process_may_free_its_answer;
 use super::state::State;
 use super::unfolded::unfold;
@@ -41,6 +42,7 @@ struct Loaded {
     frees_answer: bool,
     config_schema: Option<String>,
     clock: Arc<Clock>,
+    said: Arc<Said>,
 }
 
 /// Which form of the interface a plugin speaks.
@@ -74,8 +76,8 @@ impl Engine {
             name: "an import".to_owned(),
             reason: format!("{error:#}"),
         })?;
-        let (path, clock) = (path.to_owned(), self.clock.clone());
-        Ok(Plugin(Arc::new(Loaded { path, digest, linked, exports, frees_answer, config_schema, clock })))
+        let (path, clock, said) = (path.to_owned(), self.clock.clone(), Arc::default());
+        Ok(Plugin(Arc::new(Loaded { path, digest, linked, exports, frees_answer, config_schema, clock, said })))
     }
 
     fn compile(&self, bytes: &[u8], digest: &str) -> wasmtime::Result<Component> {
@@ -154,6 +156,11 @@ impl Plugin {
     /// The clock that counts the time of its calls: it ticks while one is under way.
     pub(super) fn clock(&self) -> &Clock {
         &self.0.clock
+    }
+
+    /// What its instances have said at their starts.
+    pub(super) fn said(&self) -> Arc<Said> {
+        Arc::clone(&self.0.said)
     }
 
     pub(super) fn exports(&self) -> &Exports {

@@ -1,7 +1,9 @@
 //! What a plugin says through `log.write`: bounded in length and rate, and kept for the report of a trap. What is
-//! hidden of the records that it was called with is masked; for that, words wait for the end of the call.
+//! hidden of the records that it was called with is masked; for that, words wait for the end of the call. What it says
+//! at the start of an instance is written once, and not again by each worker.
 
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::wire::Level;
@@ -12,6 +14,25 @@ pub(super) const MAX_MESSAGE: usize = 4096;
 /// Messages of an instance in each window.
 const MAX_IN_WINDOW: u32 = 100;
 const WINDOW: Duration = Duration::from_secs(1);
+/// Messages of starts that are remembered; one that says more is heard each time.
+const MAX_SAID: usize = 100;
+
+/// What the instances of a plugin have said at their starts.
+#[derive(Debug, Default)]
+pub(super) struct Said(Mutex<HashSet<String>>);
+
+impl Said {
+    fn is_new(&self, message: &str) -> bool {
+        let mut said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if said.contains(message) {
+            return false;
+        }
+        if said.len() < MAX_SAID {
+            said.insert(message.to_owned());
+        }
+        true
+    }
+}
 
 /// One instance's voice in the host's log.
 #[derive(Debug)]
@@ -26,13 +47,25 @@ pub(super) struct PluginLog {
     mask: Option<Mask>,
     // Said in a call that is not over.
     held: Vec<(Level, String)>,
+    // While the instance starts: what others said when they did.
+    said: Option<Arc<Said>>,
 }
 
 impl PluginLog {
     pub(super) fn new(pipeline: Arc<str>, stage: Arc<str>, mask: Mask) -> PluginLog {
         let mask = Some(mask).filter(|mask| !mask.is_off());
         let (window, held) = (Instant::now(), Vec::new());
-        PluginLog { pipeline, stage, window, in_window: 0, suppressed: 0, last_error: None, mask, held }
+        PluginLog { pipeline, stage, window, in_window: 0, suppressed: 0, last_error: None, mask, held, said: None }
+    }
+
+    /// The instance starts: what others have said when they did is not written again.
+    pub(super) fn begin_start(&mut self, said: Arc<Said>) {
+        self.said = Some(said);
+    }
+
+    /// The instance has started.
+    pub(super) fn end_start(&mut self) {
+        self.said = None;
     }
 
     /// Writes a message, or counts it where the plugin has said too much.
@@ -41,7 +74,7 @@ impl PluginLog {
         if level == Level::Error {
             self.last_error = Some(message.to_owned());
         }
-        if !self.admit(now) {
+        if self.said.as_ref().is_some_and(|said| !said.is_new(message)) || !self.admit(now) {
             return;
         }
         match self.mask {
@@ -170,6 +203,26 @@ mod tests {
         let mut plain = self::log();
         plain.write(Level::Info, "x", now);
         assert!(plain.held.is_empty(), "where nothing is hidden nothing waits");
+    }
+
+    #[test]
+    fn what_is_said_at_a_start_is_written_once() {
+        let said = Arc::new(Said::default());
+        let show = Show { off: true, ..Show::default() };
+        let started = |words: &[&str]| {
+            let mut log = PluginLog::new("orders".into(), "redact".into(), Mask::new(&show));
+            let now = log.window;
+            log.begin_start(Arc::clone(&said));
+            words.iter().for_each(|word| log.write(Level::Warn, word, now));
+            log.end_start();
+            log.write(Level::Warn, "in a call", now);
+            log.held.iter().map(|(_, word)| word.clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(started(&["a", "b", "a"]), ["a", "b", "in a call"]);
+        assert_eq!(started(&["a", "c"]), ["c", "in a call"]);
+        let many: Vec<String> = (0..2 * MAX_SAID).map(|number| number.to_string()).collect();
+        many.iter().for_each(|word| _ = started(&[word]));
+        assert_eq!(said.0.lock().unwrap().len(), MAX_SAID, "it takes no more memory");
     }
 
     #[test]

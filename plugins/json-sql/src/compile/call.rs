@@ -1,9 +1,11 @@
 //! Calls of functions.
 
-use sqlparser::ast::{Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, ObjectNamePart};
+use sqlparser::ast::{
+    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgOperator, FunctionArguments, ObjectNamePart,
+};
 
 use super::{Compiler, Operand, at, unavailable};
-use crate::error::{QueryError, suggestion};
+use crate::error::{Place, QueryError, suggestion};
 use crate::functions::{self, MANY};
 use crate::program::{Constant, Step};
 use crate::refuse;
@@ -17,6 +19,9 @@ pub(super) const MOST: u8 = MANY;
 /// Functions whose first argument is a unit, which ksqlDB's users write without quotes.
 const UNIT_FIRST: [&str; 6] = ["timestampadd", "timestampsub", "dateadd", "datesub", "timeadd", "timesub"];
 
+/// ksqlDB's functions that take lambdas.
+const LAMBDAS: [&str; 3] = ["transform", "filter", "reduce"];
+
 impl Compiler<'_, '_> {
     pub(super) fn function(&mut self, function: &Function, expr: &Expr) -> Result<Operand, QueryError> {
         let [ObjectNamePart::Identifier(ident)] = function.name.0.as_slice() else {
@@ -27,6 +32,11 @@ impl Compiler<'_, '_> {
             return self.aggregate(&name, function, expr);
         }
         refuse::function(&name, here)?;
+        if function.null_treatment.is_some() {
+            return Err(
+                QueryError::new(here, "IGNORE NULLS and RESPECT NULLS are not available").help("leave them out")
+            );
+        }
         if function.over.is_some() || function.filter.is_some() || !function.within_group.is_empty() {
             let error = QueryError::new(here, "OVER, FILTER and WITHIN GROUP need state, which is not available");
             return Err(error.help(refuse::STATE));
@@ -160,7 +170,24 @@ pub(crate) fn arguments<'e>(function: &'e Function, expr: &Expr) -> Result<Vec<&
         .map(|argument| match argument {
             FunctionArg::Unnamed(FunctionArgExpr::Expr(argument)) => Ok(argument),
             FunctionArg::Unnamed(_) => Err(unavailable(expr, "* as an argument is")),
-            _ => Err(unavailable(expr, "an argument with a name is").help("write the arguments in their order")),
+            named => Err(refuse_named(named, &function.name.to_string(), at(expr))),
         })
         .collect()
+}
+
+/// Refuses `name => value` as an argument, which is a lambda of ksqlDB's, or PostgreSQL's way of naming an argument.
+fn refuse_named(argument: &FunctionArg, function: &str, call: Place) -> QueryError {
+    let (name, operator) = match argument {
+        FunctionArg::Named { name, operator, .. } => (Some(name), operator),
+        FunctionArg::ExprNamed { name: Expr::Identifier(name), operator, .. } => (Some(name), operator),
+        FunctionArg::ExprNamed { operator, .. } => (None, operator),
+        FunctionArg::Unnamed(_) => (None, &FunctionArgOperator::Equals),
+    };
+    let here = name.map_or(call, |name| place(name.span.start));
+    let is_arrow = *operator == FunctionArgOperator::RightArrow;
+    let takes_lambdas = LAMBDAS.iter().any(|other| other.eq_ignore_ascii_case(function));
+    if is_arrow && (name.is_none() || takes_lambdas) {
+        return refuse::lambda(here);
+    }
+    QueryError::new(here, "an argument with a name is not available").help("write the arguments in their order")
 }

@@ -22,6 +22,7 @@ impl Compiler<'_, '_> {
         let InTarget::List(items) = target else {
             return Err(unavailable(expr, "IN with a query is").help("write x IN ('a', 'b') or x = ANY(array)"));
         };
+        items.iter().for_each(|item| self.compared(before, item));
         let is_literal = |item: &Expr| matches!(item, Expr::Value(value) if !matches!(value.value, Literal::Null));
         if items.iter().all(is_literal) && items.len() < usize::from(super::call::MOST) {
             let start = self.program.steps.len();

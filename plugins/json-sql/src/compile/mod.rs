@@ -21,6 +21,7 @@ use crate::program::{Constant, Label, Program, Step};
 use crate::table::grouping::Grouping;
 use crate::tokens::place;
 use crate::value::Kind;
+use crate::warning::Warnings;
 
 pub(crate) use call::arguments;
 pub(crate) use name::{Names, key_of};
@@ -48,6 +49,7 @@ pub(crate) struct Context<'q> {
     pub names: Names<'q>,
     pub columns: &'q mut Columns,
     pub needs: &'q mut Needs,
+    pub warnings: &'q mut Warnings,
     /// What the rows are grouped by, where an expression sees a group and not a record.
     pub grouping: Option<Grouping>,
 }
@@ -143,6 +145,19 @@ impl<'c, 'q> Compiler<'c, 'q> {
     /// The element that holds an expression which the rows are grouped by.
     fn group_key(&self, expr: &Expr) -> Option<(u32, Option<Kind>)> {
         self.context.grouping.as_ref()?.key(expr)
+    }
+
+    /// Takes note of what something is compared with.
+    fn compared(&mut self, left: &Expr, right: &Expr) {
+        if self.element_name(right).is_none() && self.group_key(right).is_none() {
+            self.context.warnings.compared(left, right, self.context.names.table.first());
+        }
+    }
+
+    /// The name of the elements that FROM unfolds, where an expression is that.
+    fn element_name(&self, expr: &Expr) -> Option<&str> {
+        let Expr::Identifier(name) = expr else { return None };
+        self.context.names.element.filter(|element| *element == name.value)
     }
 
     fn unary(&mut self, op: UnaryOperator, inner: &Expr, expr: &Expr) -> Result<Operand, QueryError> {

@@ -58,6 +58,7 @@ impl Compiler<'_, '_> {
         if plain && first.value.starts_with("__") {
             return self.special_name(first, rest, chain, expr);
         }
+        self.context.warnings.field(names);
         let mut path: Vec<String> = names.iter().map(|name| name.value.clone()).collect();
         let mut chain = chain;
         while let Some((key, after)) = chain.split_first() {

@@ -6,6 +6,7 @@ use super::literal::text_of;
 use super::{Compiler, Operand, at, builtin, unavailable};
 use crate::error::QueryError;
 use crate::program::{Constant, Step};
+use crate::refuse;
 use crate::types::Type;
 use crate::value::Kind;
 
@@ -45,8 +46,14 @@ impl Compiler<'_, '_> {
             Expr::IsNotUnknown(_) => Ok(self.negated("is unknown", 1, expr)),
             Expr::IsNull(_) => Ok(self.call("is null", 1, expr)),
             Expr::IsNotNull(_) => Ok(self.call("is not null", 1, expr)),
-            Expr::IsDistinctFrom(before, right) => self.pair("is distinct from", before, left, right, expr),
-            Expr::IsNotDistinctFrom(before, right) => self.pair("is not distinct from", before, left, right, expr),
+            Expr::IsDistinctFrom(before, right) => {
+                self.compared(before, right);
+                self.pair("is distinct from", before, left, right, expr)
+            }
+            Expr::IsNotDistinctFrom(before, right) => {
+                self.compared(before, right);
+                self.pair("is not distinct from", before, left, right, expr)
+            }
             Expr::In { expr: before, target, negated, .. } => self.is_in(before, left, target, *negated, expr),
             Expr::Between { expr: before, negated, low, high } => {
                 let operand = self.between(before, left, low, high, expr)?;
@@ -55,13 +62,16 @@ impl Compiler<'_, '_> {
             Expr::Cast { kind, expr: before, data_type, format: None } => {
                 self.cast(kind, before, left, data_type, expr)
             }
-            Expr::Like { negated, any: false, pattern, escape_char, .. } => {
+            Expr::Like { negated, any: false, expr: before, pattern, escape_char } => {
+                self.compared(before, pattern);
                 self.pattern("like", *negated, pattern, escape_char.as_deref(), expr)
             }
-            Expr::ILike { negated, any: false, pattern, escape_char, .. } => {
+            Expr::ILike { negated, any: false, expr: before, pattern, escape_char } => {
+                self.compared(before, pattern);
                 self.pattern("ilike", *negated, pattern, escape_char.as_deref(), expr)
             }
-            Expr::SimilarTo { negated, pattern, escape_char, .. } => {
+            Expr::SimilarTo { negated, expr: before, pattern, escape_char } => {
+                self.compared(before, pattern);
                 self.pattern("similar to", *negated, pattern, escape_char.as_deref(), expr)
             }
             Expr::AtTimeZone { time_zone, .. } => {
@@ -122,10 +132,11 @@ impl Compiler<'_, '_> {
             BinaryOperator::AtArrow => "@>",
             BinaryOperator::ArrowAt => "<@",
             BinaryOperator::Question => "?",
-            other => return Err(unavailable(expr, &format!("the operator {other} is"))),
+            other => return Err(refuse::operator(&other.to_string(), at(expr))),
         };
         match name {
             "!~" | "!~*" | "not like" | "not ilike" => {
+                self.compared(before, right);
                 self.expression(right)?;
                 let name = name.trim_start_matches(['!', 'n', 'o', 't', ' ']);
                 self.check_pattern(name, right)?;
@@ -135,11 +146,22 @@ impl Compiler<'_, '_> {
                 if matches!(name, "->" | "->>" | "#>" | "#>>" | "#-" | "?") {
                     self.adopt(left, Kind::Json, before)?;
                 }
+                match name {
+                    "->" | "->>" if self.element_name(right).is_none() => {
+                        self.context.warnings.arrow(name, before, right, expr);
+                    }
+                    "~" | "~*" | "like" | "ilike" => self.compared(before, right),
+                    _ => {}
+                }
                 let path = self.expression(right)?;
                 self.check_pattern(name, right)?;
                 let operand = self.call(name, 2, expr);
                 self.know_path(builtin(name), path);
                 Ok(operand)
+            }
+            "=" | "<>" | "<" | "<=" | ">" | ">=" => {
+                self.compared(before, right);
+                self.pair(name, before, left, right, expr)
             }
             _ => self.pair(name, before, left, right, expr),
         }
@@ -226,6 +248,8 @@ impl Compiler<'_, '_> {
         high: &Expr,
         expr: &Expr,
     ) -> Result<Operand, QueryError> {
+        self.compared(before, low);
+        self.compared(before, high);
         self.push(Step::Pick(0));
         let operand = self.expression(low)?;
         self.agree(">=", before, left, low, operand)?;

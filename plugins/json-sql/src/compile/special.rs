@@ -5,6 +5,7 @@ use sqlparser::ast::{CaseWhen, CeilFloorKind, DateTimeField, Expr, TrimWhereFiel
 use super::{Compiler, Operand, at, unavailable};
 use crate::error::QueryError;
 use crate::program::{Constant, Step};
+use crate::refuse;
 use crate::time::field::Field;
 use crate::value::{Kind, Value};
 
@@ -83,8 +84,10 @@ impl Compiler<'_, '_> {
             Expr::Tuple(_) => {
                 Err(unavailable(expr, "a row of several values is").help("compare the values one by one"))
             }
-            Expr::Lambda(_) => Err(unavailable(expr, "a lambda is")
-                .help("UNNEST makes a record of each element; the plugin jq rewrites arrays in place")),
+            Expr::Lambda(_) => Err(refuse::lambda(at(expr))),
+            Expr::RLike { expr: text, regexp, .. } => {
+                Err(refuse::operator(if *regexp { "REGEXP" } else { "RLIKE" }, at(text)))
+            }
             other => Err(unavailable(other, "this expression is")),
         }
     }
@@ -117,7 +120,8 @@ impl Compiler<'_, '_> {
         let (mut ends, mut kinds) = (Vec::new(), Vec::new());
         for CaseWhen { condition, result } in conditions {
             let label = self.label(condition);
-            if tested.is_some() {
+            if let Some(operand) = operand {
+                self.compared(operand, condition);
                 self.push(Step::Pick(0));
             }
             let condition_operand = self.expression(condition)?;

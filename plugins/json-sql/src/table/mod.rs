@@ -22,6 +22,7 @@ use crate::machine::Frame;
 use crate::program::Constant;
 use crate::row::Memory;
 use crate::value::Value;
+use crate::warning::QueryWarning;
 use crate::writer::{Writer, evaluate};
 
 /// The most bytes that a query holds of groups and of rows that it sorts.
@@ -93,6 +94,11 @@ impl TableQuery {
     /// The table that the query reads, and where it is named.
     pub fn table(&self) -> (&str, Place) {
         (&self.plan.table.0, self.plan.table.1)
+    }
+
+    /// What the query says and most likely does not mean.
+    pub fn warnings(&self) -> &[QueryWarning] {
+        self.plan.query.warnings()
     }
 
     /// What of a record the query reads.

@@ -16,6 +16,7 @@ use crate::program::Program;
 use crate::query::{Nulls, Query};
 use crate::statement::{Item, MAX_ITEMS, Named, Statement, all, condition, name_of, qualified};
 use crate::tokens::{self, place};
+use crate::warning::Warnings;
 use crate::{from, query, refuse};
 
 /// A compiled query.
@@ -64,7 +65,9 @@ pub(crate) fn compile(text: &str) -> Result<Plan, QueryError> {
     let from = from::read(select)?;
     let (mut columns, mut needs) = (Columns::default(), Needs::default());
     let names = Names { table: &from.names, element: None };
-    let mut context = Context { names, columns: &mut columns, needs: &mut needs, grouping: None };
+    let mut warnings = Warnings::default();
+    let mut context =
+        Context { names, columns: &mut columns, needs: &mut needs, warnings: &mut warnings, grouping: None };
     let mut statement = Statement { is_table: true, ..Statement::default() };
     let mut unfolded = None;
     if let Some((array, name)) = &from.unfolded {
@@ -106,7 +109,7 @@ pub(crate) fn compile(text: &str) -> Result<Plan, QueryError> {
             );
         }
     };
-    let query = Query { statements: vec![statement], columns, nulls: Nulls::Keep, needs };
+    let query = Query { statements: vec![statement], columns, nulls: Nulls::Keep, needs, warnings: warnings.finish() };
     Ok(Plan { table: from.table.clone(), query, from: unfolded, groups, is_distinct, order, limit, offset })
 }
 
