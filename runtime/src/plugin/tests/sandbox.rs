@@ -3,6 +3,7 @@
 
 use std::fmt::Write as _;
 use std::io::Write;
+use std::time::Instant;
 
 use super::loading::{refusal, wat};
 use super::*;
