@@ -7,6 +7,9 @@ use std::time::{Duration, Instant};
 use crate::counters::Totals;
 use crate::view::PipelineView;
 
+/// Bytes of a reason in a status line.
+const SHORT: usize = 200;
+
 /// Returns one line on all pipelines: how many are in which phase, what they have and how far behind they are.
 pub(super) fn summary(views: impl Iterator<Item = Arc<PipelineView>>) -> String {
     let (mut phases, mut partitions, mut lag) = (BTreeMap::<&str, usize>::new(), 0, Some(0));
@@ -25,14 +28,19 @@ pub(super) fn summary(views: impl Iterator<Item = Arc<PipelineView>>) -> String 
 /// Logs the status line of a pipeline.
 pub(super) fn log(pipeline: &str, view: &PipelineView, totals: &Totals) {
     let Totals { records, out, dead_letters, dropped } = totals;
-    let said = view.breaker.as_deref().or(view.timing_out.as_deref());
     tracing::info!(
         target: "status", pipeline, state = view.phase.as_str(), partitions = view.partitions.len(),
         lag = view.lag().map_or_else(|| "unknown".to_owned(), |lag| lag.to_string()),
         breaker = if view.breaker.is_some() { "open" } else { "closed" },
         records_in = records, records_out = out, dead_letters, dropped, held = view.retrying(),
-        "{}", said.unwrap_or("status")
+        "{}", view.reason().map_or("status", in_short)
     );
+}
+
+/// The first part of a reason, without what to do: that is told once, where it begins.
+fn in_short(reason: &str) -> &str {
+    let part = reason.split("; ").next().unwrap_or(reason);
+    &part[..part.floor_char_boundary(SHORT)]
 }
 
 /// How long nothing may come to its end of what is on its way, until that is said, and until it is said again.
@@ -89,6 +97,15 @@ mod tests {
         let views = [Phase::Running, Phase::Failed, Phase::Running].map(view);
         let expected = "Pipelines: 1 failed, 2 running; partitions assigned: 0; lag: 0";
         assert_eq!(summary(views.into_iter()), expected);
+    }
+
+    #[test]
+    fn a_status_line_has_the_first_part_of_a_long_reason() {
+        assert_eq!(
+            in_short("input topic \"a\" does not exist: create it; it goes on by itself"),
+            "input topic \"a\" does not exist: create it"
+        );
+        assert_eq!(in_short(&"ä".repeat(SHORT)).len(), SHORT);
     }
 
     #[test]

@@ -18,6 +18,7 @@ mod ledger;
 mod limits;
 mod lookahead;
 mod lost_offset;
+mod missing_inputs;
 mod note;
 mod open_transactions;
 mod overdue;
@@ -52,6 +53,7 @@ use self::intake::{Intake, LITTLE};
 use self::ledger::Ledger;
 use self::limits::{LimitReader, Limits};
 use self::lost_offset::LostOffsets;
+use self::missing_inputs::MissingInputs;
 use self::open_transactions::OpenTransactions;
 use self::overdue::{Outstanding, Overdue};
 use self::partitions::OwnedPartitions;
@@ -113,6 +115,7 @@ pub struct Source {
     revocations: Revocations,
     lost_offsets: LostOffsets,
     topic_ids: TopicIdWatch,
+    missing_inputs: MissingInputs,
     open_transactions: OpenTransactions,
     limits: Limits,
     commits: Commits,
@@ -167,6 +170,7 @@ impl Source {
             revocations: Revocations::new(name.clone(), plan.drain),
             lost_offsets: LostOffsets::new(name.clone(), plan.input.on_lost_offset),
             topic_ids: TopicIdWatch::new(name.clone(), now),
+            missing_inputs: MissingInputs::new(name.clone(), now),
             open_transactions: OpenTransactions::new(name.clone(), plan.reads_committed(), now),
             limits: Limits::new(name.clone(), transactions.is_some(), now),
             commits: Commits::new(name.clone(), plan.commit_interval, now),
@@ -248,6 +252,7 @@ impl Source {
         let while_running = [
             self.lost_offsets.deadline(),
             self.topic_ids.deadline(&self.partitions),
+            self.missing_inputs.deadline(!self.partitions.is_empty()),
             self.open_transactions.deadline(&self.partitions),
             self.limits.deadline(),
             self.authorization.deadline(),
@@ -306,6 +311,7 @@ impl Source {
         if !is_ending {
             self.open_transactions.step(now, &self.partitions, |at| self.consumer.cached_high_watermark(at));
             self.topic_ids.step(now, &self.partitions, &mut actions);
+            self.missing_inputs.step(now, !self.partitions.is_empty(), &mut actions);
             self.lost_offsets.step(now, may_reassign, &mut self.partitions, &self.intake, &mut actions);
             any |= self.perform(std::mem::take(&mut actions), now);
             let may_reassign = self.may_reassign();

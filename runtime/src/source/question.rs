@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::authorization::MissingRight;
 use super::event::{Event, Events};
 use super::limits::LimitReader;
+use super::missing_inputs::missing_inputs;
 use super::partitions::{OwnedPartitions, Start};
 use super::start_position::{FirstStarts, InputTopics, TopicIds};
 use crate::batch::Offset;
@@ -54,6 +55,8 @@ pub enum Question {
         /// The topics that are read.
         read: Vec<Arc<str>>,
     },
+    /// Which topics of the input are not there.
+    MissingInputs,
     /// What the topics that are written to refuse now, which the sink takes over.
     Limits {
         /// As what a broker has refused a record; none: it is asked from time to time.
@@ -101,6 +104,8 @@ pub enum Answer {
     TopicIds(TopicIds),
     /// The rights that are missing; what the brokers do not say is not.
     Missing(Result<Vec<MissingRight>, KafkaError>),
+    /// The topics of the input that are not there, in words; empty: none.
+    MissingInputs(Result<String, KafkaError>),
     /// The sink has taken over what topics refuse: whether a record that was refused may fare better, or why it is not
     /// known.
     Limits(Result<bool, KafkaError>),
@@ -117,7 +122,7 @@ impl Answer {
             }
             Answer::Committed { committed: Err(error), .. } => errors.push(error),
             Answer::Watermarks { watermarks, .. } => errors.extend(watermarks.as_ref().err()),
-            Answer::TopicIds(_) | Answer::Missing(_) | Answer::Limits(_) => {}
+            Answer::TopicIds(_) | Answer::Missing(_) | Answer::MissingInputs(_) | Answer::Limits(_) => {}
         }
         errors.into_iter().find(|error| error.kind == ErrorKind::Authorization)
     }
@@ -183,6 +188,11 @@ impl Asker {
                 self.send(Answer::TopicIds(ids));
             }
             Question::Missing { read } => self.send(Answer::Missing(self.missing(&read))),
+            // The embedded broker never answers this.
+            Question::MissingInputs if self.is_embedded => self.send(Answer::MissingInputs(Ok(String::new()))),
+            Question::MissingInputs => {
+                self.send(Answer::MissingInputs(missing_inputs(&*self.queries, &self.topics)));
+            }
             Question::Limits { refused } => {
                 let taken = self.limits.take_over(refused);
                 self.send(Answer::Limits(taken.map_err(|error| KafkaError::timed_out(&format!("{error:#}")))));
@@ -255,6 +265,7 @@ impl Asker {
             }
             Question::TopicIds(_) => Answer::TopicIds(TopicIds::new()),
             Question::Missing { .. } => Answer::Missing(Err(error.clone())),
+            Question::MissingInputs => Answer::MissingInputs(Err(error.clone())),
             Question::Limits { .. } => Answer::Limits(Err(error.clone())),
         });
     }

@@ -94,6 +94,13 @@ impl Source {
             }
             // librdkafka would skip what it cannot read, and later offsets would be committed over it.
             ErrorKind::Unreadable => return self.fail(PipelineError::Unreadable(error), now),
+            // Which topic it is, and what to do, follows at once.
+            ErrorKind::UnknownTopic => {
+                self.missing_inputs.suspect();
+                if self.partitions.is_empty() {
+                    return;
+                }
+            }
             _ => {}
         }
         let is_known = self.complaint.is_some_and(|(code, at)| code == error.code && now - at < COMPLAINT_INTERVAL);
@@ -211,6 +218,7 @@ impl Source {
             self.perform(vec![Action::Refused(Refused::Input, refusal.clone())], now);
         }
         match answer {
+            Answer::MissingInputs(missing) => self.missing_inputs.on_answer(missing, now),
             Answer::TopicIds(ids) => self.topic_ids.on_ids(ids, now, &mut self.partitions),
             Answer::Missing(missing) => {
                 let mut actions = Actions::new();

@@ -27,6 +27,8 @@ pub struct PipelineView {
     pub breaker: Option<String>,
     /// What a stage times out on, in words, while it does.
     pub timing_out: Option<String>,
+    /// Which topics of the input are not there, in words, while it is so.
+    pub missing_input: Option<String>,
     /// The number of the stage whose circuit breaker is open.
     pub breaker_stage: Option<usize>,
     /// Whether a rebalance is under way.
@@ -52,6 +54,13 @@ impl PipelineView {
     pub fn lag(&self) -> Option<u64> {
         let lags = self.partitions.iter().map(|partition| partition.lag);
         lags.collect::<Option<Vec<u64>>>().filter(|lags| !lags.is_empty()).map(|lags| lags.iter().sum())
+    }
+
+    /// Returns why it does not do what it is there for, where that is known: an open circuit breaker, a stage that
+    /// times out, a topic of the input that is not there.
+    pub fn reason(&self) -> Option<&str> {
+        let all = [&self.breaker, &self.timing_out, &self.missing_input];
+        all.into_iter().flatten().next().map(String::as_str)
     }
 
     /// Returns how many partitions have records that wait for a retry.
