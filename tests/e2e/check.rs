@@ -249,6 +249,51 @@ fn what_a_plugins_init_says_points_at_the_key_that_it_names() {
 }
 
 #[test]
+fn what_is_wrong_in_a_query_or_program_is_pointed_at_in_the_file() {
+    let folder = Folder::new();
+    let check = |plugin: &str, config: &[&str]| {
+        let answer = check(&folder.write("orders.yaml", configured(plugin, config)));
+        assert_eq!(answer.code, Some(2), "{}", answer.err);
+        assert!(!answer.err.contains(".wasm"), "the stage is named, so its plugin's file need not be: {}", answer.err);
+        answer.err
+    };
+    let said = check("sql", &["query: |", "  SELECT a,", "    uper(b) AS b FROM input"]);
+    let want = "orders.yaml:10:11: stage \"keep\": config.query: no function uper\n              \
+                uper(b) AS b FROM input\n              ^\nhelp: did you mean `upper`?";
+    assert!(said.contains(want), "{said}");
+    let said = check("jq", &["program: |", "  .a as $x", "  | [.items[].n] | sum"]);
+    let want = "orders.yaml:10:26: stage \"keep\": config.program: undefined filter `sum/0`\n            \
+                | [.items[].n] | sum\n                             ^\nhelp: did you mean `add`?";
+    assert!(said.contains(want), "{said}");
+    let said = check("jq", &["program: '.a | summ'"]);
+    assert!(said.contains("orders.yaml:8:22: stage \"keep\": config.program: undefined filter `summ/0`"), "{said}");
+    // What stands otherwise in the file is quoted from the program.
+    let said = check("jq", &["program: >", "  .a", "  | summ"]);
+    assert!(said.contains("orders.yaml:8:7: stage \"keep\": config.program: line 1, column 6: undefined"), "{said}");
+}
+
+#[test]
+fn a_text_in_the_place_of_a_map_and_a_key_without_a_space_are_answered_with_what_to_write() {
+    let folder = Folder::new();
+    let said = |plugin: &str, config: &[&str]| {
+        let file = folder.write("orders.yaml", configured(plugin, config));
+        Finished::of(sluice().env("FIELD", "hunter2").arg("check").arg(file)).err
+    };
+    let key = said("set", &["key: customer.id"]);
+    assert!(key.contains("config.key: expected a map, found a string"), "{key}");
+    assert!(key.contains("help: write key: { field: customer.id }"), "{key}");
+    let key = said("set", &["key: ${FIELD}"]);
+    assert!(key.contains("help: write key: { field: ... }") && !key.contains("hunter2"), "{key}");
+    let run_together = said("filter-json", &["{ field: status, equals:paid }"]);
+    assert!(run_together.contains("config.equals: a space is missing behind the colon"), "{run_together}");
+    assert!(run_together.contains("help: write equals: VALUE"), "{run_together}");
+    assert_eq!(run_together.matches("stage \"keep\"").count(), 1, "one error: {run_together}");
+    assert_wrong("{ topic: orders.clean }", "{ topic:orders.clean }", "8:14:", &["colon of \"topic\"", "topic: VALUE"]);
+    assert_wrong("name: orders\n", "name:orders\n", "1:1:", &["a space is missing behind the colon"]);
+    assert_wrong("topics: [orders]", "topics: [orders.*]", "3:19:", &["a pattern begins with \"^\"", "\"^orders.*\""]);
+}
+
+#[test]
 fn a_value_of_the_environment_is_not_shown_by_what_the_schema_says() {
     let folder = Folder::new();
     let file = folder.write("orders.yaml", configured("mask-json", &["fields: [a]", "style: ${STYLE}"]));

@@ -293,10 +293,11 @@ fn a_record_that_is_not_there_is_said_with_the_reason() {
     // What is there is explained, for people.
     let answer = explain(&desk.pipeline, &desk.folder, &[format!("{input}/0/1")]);
     assert!(
-        answer.out.contains("1 stage: keep (") && answer.out.contains("delivered: to output \"default\""),
+        answer.out.contains("1 stage: keep (") && answer.out.contains("delivered: to output \"default\" (topic "),
         "{}",
         answer.out
     );
+    assert_eq!(answer.out.matches("to output").count(), 1, "it is said once: {}", answer.out);
 }
 
 #[test]
@@ -382,7 +383,7 @@ fn another_plugin_than_then_is_named() {
     assert!(notes.contains("its plugin is another than then: it was sha256:"), "{notes}");
     let shown = explain(&desk.pipeline, &desk.folder, &places).out;
     assert!(
-        shown.contains("failed before in stage \"stage\" at ") && shown.contains("after 1 calls: reject: no"),
+        shown.contains("failed before in stage \"stage\" at ") && shown.contains("after 1 call: reject: no"),
         "{shown}"
     );
 }

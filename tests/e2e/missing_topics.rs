@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use serde_json::json;
-use sluicebox_tests::{Feeder, Folder, Group, Kafka, LIMIT, Pipeline, Record, Sluice, audit};
+use sluicebox_tests::{Feeder, Finished, Folder, Group, Kafka, LIMIT, Pipeline, Record, Sluice, audit, sluice};
 
 use crate::{STOP, by_timestamp, records, stop};
 
@@ -73,6 +73,56 @@ fn a_topic_is_created_where_the_file_asks_for_it() {
     pipeline.set("dlq", json!({ "topic": pipeline.dlq, "create": create }));
     assert_finishes(&kafka, &pipeline, &pipeline.write(&folder), records);
     assert_eq!((kafka.partitions(&pipeline.output), kafka.partitions(&pipeline.dlq)), (Some(3), Some(3)));
+}
+
+#[test]
+fn an_input_that_is_missing_is_named_until_it_is_there() {
+    let (kafka, folder) = (Kafka::shared(), Folder::new());
+    let mut pipeline = Pipeline::new(&kafka, "no-input");
+    pipeline.remove("dlq");
+    kafka.create_topic(&pipeline.output, 1, &[]);
+    let pattern = format!("^{}-[0-9]", pipeline.input);
+    pipeline.set("input", json!({ "topics": [pipeline.input, pattern], "group": pipeline.name }));
+    let missing = format!("input topic \"{}\" does not exist: create it", pipeline.input);
+    let mut sluice = Sluice::run(&[&pipeline.write(&folder)]);
+    sluice.wait_for_line("what is missing", |line| {
+        let message = line.message();
+        line.field("level") == "WARN"
+            && message.contains(&missing)
+            && message.contains(&format!("\"{pattern}\""))
+            && message.contains("matches no topic")
+    });
+    sluice.wait_for_line("the status line", |line| {
+        line.field("target") == "status" && line.field("state") != "running" && line.message() == missing
+    });
+    kafka.create_topic(&pipeline.input, 1, &[]);
+    kafka.create_topic(&format!("{}-1", pipeline.input), 1, &[]);
+    let records = records(0, 10, |n| n.to_string());
+    Feeder::new(&kafka, &[]).feed(&pipeline.input, &records);
+    sluice.wait_for_line("the end of it", |line| line.message() == "every topic of the input is there now");
+    sluice.wait_for_line("the status line", |line| line.field("target") == "status" && line.message() == "status");
+    sluice.wait_until_caught_up(&Group::new(&kafka, &pipeline.name), &pipeline.input);
+    stop(&mut sluice);
+    audit(&records, &kafka.read(&pipeline.output).records(), by_timestamp).assert_exact();
+}
+
+#[test]
+fn a_missing_topic_is_answered_by_check_with_what_can_be_done() {
+    let (kafka, folder) = (Kafka::shared(), Folder::new());
+    let mut pipeline = Pipeline::new(&kafka, "check-missing");
+    pipeline.remove("dlq");
+    let file = pipeline.write(&folder);
+    let check = || Finished::of(sluice().args(["check", "--broker"]).arg(&file));
+    let answer = check();
+    assert_eq!(answer.code, Some(2));
+    let said =
+        format!("topic \"{}\" (output \"default\") does not exist: create it, or let the pipeline", pipeline.output);
+    assert!(answer.err.contains(&said), "{}", answer.err);
+    kafka.create_topic(&pipeline.output, 1, &[]);
+    let answer = check();
+    assert_eq!(answer.code, Some(2));
+    let said = format!("topic \"{}\" (input) does not exist: create it\n", pipeline.input);
+    assert!(answer.err.contains(&said), "{}", answer.err);
 }
 
 #[test]

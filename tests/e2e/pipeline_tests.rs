@@ -296,11 +296,17 @@ cases:
 
   - name: new
     records: ["!reject:no", "it's", "!drop"]
+
+  - name: keyed
+    records: [{ key: k, value: a }, b]
 "#,
     );
     let answer = tests.run(&["--update"]);
     assert_eq!(answer.code, Some(0), "{}{}", answer.out, answer.err);
-    assert_eq!(said(&answer), "  ok       right\n  updated  wrong\n  updated  new\npassed: 1, failed: 0, updated: 2");
+    assert_eq!(
+        said(&answer),
+        "  ok       right\n  updated  wrong\n  updated  new\n  updated  keyed\npassed: 1, failed: 0, updated: 3"
+    );
     let want = r#"# What this is about.
 cases:
   # It is right already.
@@ -328,6 +334,16 @@ cases:
         - class: reject
           reason: 'no'
       dropped: 1
+
+  - name: keyed
+    records: [{ key: k, value: a }, b]
+    expect:
+      outputs:
+        default:
+          - key: 'k'
+            value: 'a'
+          - key: null
+            value: 'b'
 "#;
     assert_eq!(tests.text(), want);
     assert_eq!(tests.run(&[]).code, Some(0));

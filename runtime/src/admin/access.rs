@@ -73,6 +73,23 @@ impl Access {
         Ok(())
     }
 
+    /// Returns what to do for a right that only a token gives, where none is shown.
+    pub fn way_to(&self, needed: Right) -> &'static str {
+        let TokenFiles { full, read } = &self.files;
+        match (full, read) {
+            (Some(_), _) => "this needs a token: send \"Authorization: Bearer TOKEN\"",
+            (None, Some(_)) if needed <= Right::Read => "this needs a token: send \"Authorization: Bearer TOKEN\"",
+            (None, Some(_)) => {
+                "this needs a token, and the daemon has none that gives the right to do this: start it with \
+                 --admin-token-file FILE"
+            }
+            (None, None) => {
+                "this needs a token, and the daemon has none: start it with --admin-token-file FILE (or, where \
+                 everybody on its machine may do everything, with --admin-unprotected)"
+            }
+        }
+    }
+
     /// Returns the right that a token gives; none where it is wrong.
     pub fn right_of(&self, token: Option<&str>) -> Option<Right> {
         let Some(token) = token else { return Some(self.without_token) };
@@ -117,6 +134,24 @@ fn read_token(file: &Path) -> Result<[u8; 32], String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn whoever_shows_no_token_is_told_what_gives_the_right() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("token");
+        std::fs::write(&path, "secret").unwrap();
+        let way = |full: bool, read: bool, needed| {
+            let file = |is: bool| is.then(|| path.clone());
+            let files = TokenFiles { full: file(full), read: file(read) };
+            Access::new(files, Right::None).unwrap().way_to(needed).to_owned()
+        };
+        assert!(way(true, false, Right::Full).contains("send \"Authorization"));
+        assert!(way(false, true, Right::Read).contains("send \"Authorization"));
+        let only_read = way(false, true, Right::Full);
+        assert!(only_read.contains("--admin-token-file") && !only_read.contains("unprotected"), "{only_read}");
+        let none = way(false, false, Right::Full);
+        assert!(none.contains("--admin-token-file") && none.contains("--admin-unprotected"), "{none}");
+    }
 
     #[test]
     fn a_token_gives_its_right_and_no_other() {

@@ -78,7 +78,11 @@ impl AdminClient {
 
     fn problem(&self, status: u16, body: &[u8]) -> anyhow::Error {
         match serde_json::from_slice::<Problem>(body) {
-            Ok(problem) => anyhow::anyhow!("{}: {} ({})", self.address, problem.detail, problem.status),
+            Ok(problem) => {
+                let is_without = status == 401 && self.token.is_none();
+                let help = if is_without { "; name the file that holds it with --admin-token-file FILE" } else { "" };
+                anyhow::anyhow!("{}: {} ({}){help}", self.address, problem.detail, problem.status)
+            }
             Err(_) => anyhow::anyhow!("{}: status {status}", self.address),
         }
     }

@@ -169,7 +169,7 @@ async fn require(State((app, needed)): State<(App, Right)>, mut request: Request
         Some(right) if right < needed && has_token => {
             Problem::new(StatusCode::FORBIDDEN, "this token does not give the right to do this").into_response()
         }
-        Some(right) if right < needed => unauthorized("this needs a token: send \"Authorization: Bearer TOKEN\""),
+        Some(right) if right < needed => unauthorized(app.access.way_to(needed)),
         right => {
             request.extensions_mut().insert(Has(right.unwrap_or(Right::None)));
             match with_body(request).await {

@@ -73,7 +73,10 @@ pub(super) fn overview(name: &str, entry: &Entry) -> api::Overview {
 pub(super) fn pipeline_with(name: &str, entry: &Entry, history: &api::History) -> api::Pipeline {
     let pipeline = pipeline(name, entry);
     let workers = entry.plan.workers.get();
-    let bottleneck = bottleneck::find(&history.points, history.interval_seconds, workers, pipeline.lag);
+    // What is paused waits for nothing that could be quicker.
+    let is_fetching = pipeline.paused_by.is_none();
+    let found = || bottleneck::find(&history.points, history.interval_seconds, workers, pipeline.lag);
+    let bottleneck = is_fetching.then(found).flatten();
     api::Pipeline { bottleneck, ..pipeline }
 }
 

@@ -23,8 +23,10 @@ mod test;
 mod top;
 mod version;
 
-use std::path::PathBuf;
+use std::io::IsTerminal as _;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
@@ -40,6 +42,12 @@ use crate::plugin::{CacheDirs, Engine};
 pub const FAILED: u8 = 1;
 /// The exit code of wrong usage or configuration.
 pub const WRONG_USE: u8 = 2;
+
+/// How long a plugin is compiled before that is said.
+const SLOW: Duration = Duration::from_secs(1);
+
+/// Why it is compiled.
+const WHY_COMPILED: &str = "as there is no compiled form of it in the cache";
 
 /// How long the end of the program waits for whoever reads its log.
 const LAST_LINES: Duration = Duration::from_secs(1);
@@ -206,6 +214,23 @@ fn report(error: &anyhow::Error) -> u8 {
     if is_wrong_use { WRONG_USE } else { FAILED }
 }
 
+/// The engine. On a terminal it is said what takes long to compile, unless less is to be logged.
 fn engine() -> anyhow::Result<Engine> {
-    Ok(Engine::new(&CacheDirs::from_env())?)
+    let engine = Engine::new(&CacheDirs::from_env())?;
+    let is_told = std::io::stderr().is_terminal() && tracing::enabled!(target: "plugin", tracing::Level::INFO);
+    let say = |plugin: &Path| tell(format_args!("compiling {}, {WHY_COMPILED}", shown(plugin)));
+    Ok(if is_told { engine.telling(SLOW, Arc::new(say)) } else { engine })
+}
+
+/// The engine of the daemon, which logs what takes long to compile.
+fn daemon_engine() -> anyhow::Result<Engine> {
+    let log = |plugin: &Path| {
+        tracing::info!(target: "plugin", plugin = %plugin.display(), "compiling, {WHY_COMPILED}");
+    };
+    Ok(Engine::new(&CacheDirs::from_env())?.telling(SLOW, Arc::new(log)))
+}
+
+/// A plugin's file by its name.
+fn shown(plugin: &Path) -> impl std::fmt::Display {
+    plugin.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::oneshot::{Receiver, channel};
 
 use super::output::{set_patience, tell};
-use super::{FAILED, PluginPath, WRONG_USE, WrongUse, engine};
+use super::{FAILED, PluginPath, WRONG_USE, WrongUse, daemon_engine};
 use crate::admin::access::token_in;
 use crate::admin::{Address, AdminOptions, TokenFiles};
 use crate::config::{Errors, PlanOptions};
@@ -122,7 +122,7 @@ impl Run {
     }
 
     async fn run(self, mut signals: Signals) -> anyhow::Result<u8> {
-        let engine = engine()?;
+        let engine = daemon_engine()?;
         let options = PlanOptions { instance: self.instance, ..self.plugin_path.options() };
         let loading = load(&engine, &self.paths, &options)?;
         let loaded = tokio::select! {

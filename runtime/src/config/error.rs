@@ -88,12 +88,48 @@ pub struct Flaw {
     pub message: String,
     /// What to do about it, where there is something to suggest.
     pub help: Option<String>,
+    /// Where it is in the text at `at`, where that is known.
+    pub inner: Option<InnerPlace>,
+}
+
+/// A place in a text that a file holds, as a query is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InnerPlace {
+    /// The text.
+    pub text: String,
+    /// Line and column in it.
+    pub at: Position,
+    /// What is wrong, without line and column.
+    pub message: String,
+    /// What to do about it, where there is something to suggest.
+    pub help: Option<String>,
+}
+
+impl InnerPlace {
+    /// Returns where it is in a file with the text behind the key at `key`; none where the file has another text, as
+    /// that of a `${...}`, or one that is quoted or folded.
+    pub fn in_file(&self, file: &str, key: Position) -> Option<Position> {
+        let lines = split_lines(file);
+        let wanted = self.text.lines().nth(self.at.line.checked_sub(1)?)?.trim_end();
+        let key_line = *lines.get(key.line.checked_sub(1)?)?;
+        let from = key_line.char_indices().nth(key.column.checked_sub(1)?)?.0;
+        let (name, value) = key_line[from..].split_once(':')?;
+        let (line, before) = if value.trim_start().starts_with('|') {
+            let line = key.line + self.at.line;
+            let before = lines.get(line - 1)?.trim_end().strip_suffix(wanted)?;
+            (line, Some(before).filter(|before| before.trim().is_empty())?)
+        } else {
+            let start = from + name.len() + 1 + value.find(wanted).filter(|_| self.at.line == 1)?;
+            (key.line, &key_line[..start])
+        };
+        Some(Position { line, column: before.chars().count() + self.at.column })
+    }
 }
 
 impl Flaw {
     /// A flaw without a suggestion.
     pub fn new(at: Position, message: impl Into<String>) -> Self {
-        Flaw { at, message: message.into(), help: None }
+        Flaw { at, message: message.into(), help: None, inner: None }
     }
 }
 
@@ -245,6 +281,12 @@ pub(crate) fn did_you_mean<'n>(word: &str, known: impl IntoIterator<Item = &'n s
     (nearest.0 <= allowed).then(|| format!("did you mean \"{}\"?", nearest.1))
 }
 
+/// The known key that a key begins with which has no space behind its colon: YAML reads `equals:paid` as one word.
+pub(super) fn without_space<'n>(key: &str, known: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
+    let (name, _) = key.split_once(':')?;
+    known.into_iter().find(|known| *known == name)
+}
+
 /// Names as a sentence has them: `a, b or c`.
 pub(super) fn one_of(names: &[&str]) -> String {
     match names {
@@ -295,6 +337,27 @@ mod tests {
     #[test]
     fn control_characters_do_not_reach_the_terminal() {
         assert!(!shown("a: \u{1b}[31m", 1, 1).contains('\u{1b}'));
+    }
+
+    #[test]
+    fn a_place_in_a_text_is_found_where_the_file_has_the_text_as_it_is() {
+        let inner = |text: &str, line, column| InnerPlace {
+            text: text.to_owned(),
+            at: Position { line, column },
+            message: String::new(),
+            help: None,
+        };
+        let place = |file: &str, key: (usize, usize), inner: InnerPlace| {
+            let found = inner.in_file(file, Position { line: key.0, column: key.1 });
+            found.map(|at| (at.line, at.column))
+        };
+        let block = "config:\n  program: |\n    .a\n      | summ\n";
+        assert_eq!(place(block, (2, 3), inner(".a\n  | summ\n", 2, 5)), Some((4, 9)));
+        assert_eq!(place(block, (2, 3), inner(".a\n  | sum\n", 2, 5)), None, "it is another text");
+        let flow = "- config: { program: \".grün | summ\" }\n";
+        assert_eq!(place(flow, (1, 13), inner(".grün | summ", 1, 9)), Some((1, 31)));
+        assert_eq!(place("program: ${PROGRAM}", (1, 1), inner(".a | summ", 1, 6)), None);
+        assert_eq!(place("program: >\n  .a |\n  summ", (1, 1), inner(".a | summ", 1, 6)), None);
     }
 
     #[test]

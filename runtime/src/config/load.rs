@@ -57,7 +57,13 @@ pub fn finding(file: &Path, at: Position, message: &str) -> Errors {
 pub fn findings(file: &Path, flaws: impl IntoIterator<Item = Flaw>) -> Errors {
     let text = fs::read_to_string(file).unwrap_or_default();
     let source = source(file, &text);
-    let quoted = |flaw: Flaw| source.diagnostic(flaw.at, flaw.message).with_help_if(flaw.help);
+    let quoted = |flaw: Flaw| {
+        let inner = flaw.inner.and_then(|inner| Some((inner.in_file(&text, flaw.at)?, inner)));
+        match inner {
+            Some((at, inner)) => source.diagnostic(at, inner.message).with_help_if(inner.help),
+            None => source.diagnostic(flaw.at, flaw.message).with_help_if(flaw.help),
+        }
+    };
     Errors::of(flaws.into_iter().map(quoted).collect())
 }
 

@@ -1,6 +1,6 @@
 //! Where the parts of a stage's `config:` stand in its file, for what only the plugin or its schema can find out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::Position;
 use super::file;
@@ -11,12 +11,14 @@ use super::json::Json;
 pub struct Places {
     start: Position,
     parts: BTreeMap<String, Position>,
+    // Texts that hold a `${...}`.
+    replaced: BTreeSet<String>,
 }
 
 impl Places {
     /// The places in a stage's configuration; of one that has none, its plugin.
     pub(super) fn of(stage: &file::Stage) -> Places {
-        let mut places = Places { start: stage.config_at(), parts: BTreeMap::new() };
+        let mut places = Places { start: stage.config_at(), ..Places::default() };
         if let Some(config) = &stage.config {
             places.add(&mut String::new(), &config.value);
         }
@@ -44,6 +46,9 @@ impl Places {
                     pointer.truncate(length);
                 }
             }
+            Json::Text(text) if text.text.contains("${") => {
+                self.replaced.insert(pointer.clone());
+            }
             Json::Null | Json::Bool(_) | Json::Number(_) | Json::Text(_) => {}
         }
     }
@@ -51,6 +56,11 @@ impl Places {
     /// Where the configuration begins.
     pub fn start(&self) -> Position {
         self.start
+    }
+
+    /// Whether a text holds what a `${...}` stands for.
+    pub fn is_replaced(&self, pointer: &str) -> bool {
+        self.replaced.contains(pointer)
     }
 
     /// Where a part is; one that is not written is where the part around it is.

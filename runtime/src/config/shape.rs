@@ -4,7 +4,7 @@ use serde::de::DeserializeOwned;
 use serde_yaml::granit_parser::ErrorKind;
 use serde_yaml::{Error, ExternalMessageSource, Options};
 
-use super::error::{Diagnostic, Errors, Position, Source, did_you_mean, one_of};
+use super::error::{Diagnostic, Errors, Position, Source, did_you_mean, one_of, without_space};
 use super::property_names;
 
 /// What a file is, for what is said of one that is none, and how much may be in it.
@@ -29,6 +29,8 @@ pub(super) const PIPELINE: Kind =
 const TESTS: &str = "cases";
 /// What a list is called.
 const LIST: &str = "a list";
+/// What a mapping is called.
+const MAPPING: &str = "a mapping (keys and values)";
 /// What stands for one thing is called.
 const SINGLE_VALUE: &str = "a single value, not a list or a mapping";
 /// Properties that are lists, which have commas.
@@ -139,6 +141,11 @@ fn describe(error: &Error, source: &Source<'_>, kind: &Kind, at: Position) -> Di
                 return found
                     .with_help("pipeline tests are run by `sluice test`; their files are named NAME.test.yaml");
             }
+            if let Some(known) = without_space(field, expected.iter().copied()) {
+                return source
+                    .diagnostic(at, format!("a space is missing behind the colon of \"{known}\""))
+                    .with_help(format!("write {known}: VALUE"));
+            }
             let known = SYNONYMS.iter().find(|(other, own)| other == field && expected.contains(own));
             let near = known.map(|(_, own)| format!("did you mean \"{own}\"?"));
             let near = near.or_else(|| did_you_mean(field, expected.iter().copied()));
@@ -177,6 +184,7 @@ fn describe(error: &Error, source: &Source<'_>, kind: &Kind, at: Position) -> Di
                     return found(too_much(kind));
                 }
                 let (message, help) = syntax(error.kind(), source.text());
+                let help = help.or_else(|| message.and_then(|_| no_space_in_line(source.text(), at)));
                 let at = if matches!(error.kind(), ErrorKind::TabInPlainScalar) { tab(source.text(), at) } else { at };
                 let found = |message: String| source.diagnostic(at, message);
                 let message = message.map_or_else(|| format!("not valid YAML: {msg}"), str::to_owned);
@@ -192,6 +200,11 @@ fn describe(error: &Error, source: &Source<'_>, kind: &Kind, at: Position) -> Di
 /// A value of another shape than its key's: `expected` is serde's or the parser's word for that.
 fn wrong_shape(source: &Source<'_>, kind: &Kind, at: Position, expected: &str) -> Diagnostic {
     let expected = plain_words(expected);
+    if expected == MAPPING
+        && let Some(help) = no_space_in_line(source.text(), at)
+    {
+        return source.diagnostic(at, format!("expected {MAPPING}")).with_help(help);
+    }
     if expected == SINGLE_VALUE && kind.file == PIPELINE.file {
         return no_single_value(source, at);
     }
@@ -273,6 +286,14 @@ fn too_much(kind: &Kind) -> String {
     format!("too much nesting, or too many anchors and aliases, for a {}", kind.file)
 }
 
+/// What to do about a line that is no key because no space follows its colon.
+fn no_space_in_line(text: &str, at: Position) -> Option<String> {
+    let line = text.lines().nth(at.line.checked_sub(1)?)?.trim_start_matches([' ', '-']);
+    let (key, value) = line.split_once(':')?;
+    let is_run_together = is_key(key) && value.starts_with(|c: char| !c.is_whitespace());
+    is_run_together.then(|| format!("a space is missing behind the colon: write {key}: VALUE"))
+}
+
 /// Whether a text holds nothing but comments.
 fn is_blank(text: &str) -> bool {
     text.lines().map(str::trim_start).all(|line| line.is_empty() || line.starts_with(['#', '-', '.', '%']))
@@ -283,8 +304,8 @@ fn plain_words(expected: &str) -> &str {
     match expected {
         "string scalar" | "scalar" => SINGLE_VALUE,
         "sequence start" => LIST,
-        "mapping start" => "a mapping (keys and values)",
-        other if other.starts_with("struct ") => "a mapping (keys and values)",
+        "mapping start" => MAPPING,
+        other if other.starts_with("struct ") => MAPPING,
         "a sequence" => LIST,
         other => other,
     }

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::error::{Flaw, did_you_mean};
+use super::error::{Flaw, InnerPlace, Position, did_you_mean, without_space};
 use super::places::step;
 use super::plan::Stage;
 use crate::codec::json_schema::{Fault, Schema, Violation};
@@ -51,8 +51,40 @@ pub fn init_flaw(stage: &Stage, message: &str, whole: String) -> Flaw {
     let Some(pointer) = named_part(message, &config) else {
         return Flaw::new(stage.config_places.0.start(), whole);
     };
-    let help = expected_names(message).and_then(|names| did_you_mean(last_key(&pointer)?, names));
-    Flaw { at: stage.config_places.0.find(&pointer), message: whole, help }
+    let at = stage.config_places.0.find(&pointer);
+    let names: Vec<&str> = expected_names(message).into_iter().flatten().collect();
+    if let Some(known) = last_key(&pointer).and_then(|key| without_space(key, names.iter().copied())) {
+        return no_space(stage, at, &shown(&config, &sibling(&pointer, known)), known);
+    }
+    let help = last_key(&pointer).and_then(|key| did_you_mean(key, names));
+    let inner = config.pointer(&pointer).and_then(Value::as_str).and_then(|text| inner_place(text, &whole));
+    Flaw { at, message: whole, help, inner }
+}
+
+/// What a message says of a place in a text: `...: line 2, column 3: what is wrong`, and on lines below, indented, the
+/// text's line, a caret, and what to do.
+fn inner_place(text: &str, message: &str) -> Option<InnerPlace> {
+    let (before, rest) = message.split_once(": line ")?;
+    let (line, rest) = rest.split_once(", column ")?;
+    let (column, rest) = rest.split_once(": ")?;
+    let at = Position { line: line.parse().ok()?, column: column.parse().ok()? };
+    let mut lines = rest.lines();
+    let message = format!("{before}: {}", lines.next()?);
+    let below: Vec<&str> = lines.map(str::trim).collect();
+    let caret = below.iter().position(|line| *line == "^");
+    let help = below[caret.map_or(0, |caret| caret + 1)..].join("; ");
+    Some(InnerPlace { text: text.to_owned(), at, message, help: Some(help).filter(|help| !help.is_empty()) })
+}
+
+/// A known key that has run together with its value.
+fn no_space(stage: &Stage, at: Position, shown: &str, known: &str) -> Flaw {
+    let message = format!("stage \"{}\": {shown}: a space is missing behind the colon", stage.name);
+    Flaw { help: Some(format!("write {known}: VALUE")), ..Flaw::new(at, message) }
+}
+
+/// The pointer of a key beside another.
+fn sibling(pointer: &str, key: &str) -> String {
+    format!("{}/{}", parent(pointer), step(key))
 }
 
 fn parsed(stage: &Stage) -> Value {
@@ -67,8 +99,28 @@ fn flaw(stage: &Stage, config: &Value, violation: &Violation) -> Flaw {
         Some(Value::String(text)) if violation.fault != Fault::UnknownKey => Some(text.as_str()),
         _ => violation.at.rsplit('/').next(),
     };
-    let possible = violation.possible.iter().map(String::as_str);
-    Flaw { at: places.find(&violation.at), message, help: word.and_then(|word| did_you_mean(word, possible)) }
+    let possible = || violation.possible.iter().map(String::as_str);
+    let at = places.find(&violation.at);
+    if violation.fault == Fault::UnknownKey
+        && let Some(known) = word.and_then(|word| without_space(word, possible()))
+    {
+        return no_space(stage, at, &shown(config, &sibling(&violation.at, known)), known);
+    }
+    let help = violation.form.as_ref().map(|key| in_a_map(stage, config, violation, key));
+    let help = help.or_else(|| word.and_then(|word| did_you_mean(word, possible())));
+    Flaw { at, message, help, inner: None }
+}
+
+/// A value that stands in the place of a map, as the map would hold it. What a `${...}` stands for is not shown.
+fn in_a_map(stage: &Stage, config: &Value, violation: &Violation, key: &str) -> String {
+    let name = violation.at.rsplit('/').next().unwrap_or_default();
+    let is_plain = |text: &&str| {
+        let is_of_a_path = |c: char| c.is_alphanumeric() || matches!(c, '.' | '_' | '-');
+        text.starts_with(char::is_alphabetic) && text.chars().all(is_of_a_path)
+    };
+    let written = config.pointer(&violation.at).and_then(Value::as_str).filter(is_plain);
+    let written = written.filter(|_| !stage.config_places.0.is_replaced(&violation.at)).unwrap_or("...");
+    format!("write {name}: {{ {key}: {written} }}")
 }
 
 /// The pointer of what is around a part.

@@ -85,11 +85,8 @@ pub(super) fn input(planner: &mut Planner<'_>, topics: &Located<Vec<Written<Stri
     for (number, written) in topics.value.iter().enumerate() {
         let Some(topic) = planner.read(key, written) else { continue };
         planner.record_item(key, number, written);
-        let topic = if topic.value.starts_with('^') {
-            pattern(planner, key, topic)
-        } else {
-            legal(planner, key, topic, LONGEST_TOPIC)
-        };
+        let topic =
+            if topic.value.starts_with('^') { pattern(planner, key, topic) } else { no_pattern(planner, key, topic) };
         let Some(topic) = topic else { continue };
         if read.iter().any(|earlier| earlier.value == topic.value) {
             planner.error(topic.at, format!("{key}: {} is here twice", topic.shown));
@@ -97,6 +94,23 @@ pub(super) fn input(planner: &mut Planner<'_>, topics: &Located<Vec<Written<Stri
         read.push(topic);
     }
     read
+}
+
+/// Checks the name of a topic that is read; of one that is meant as a pattern, it is said how those begin.
+fn no_pattern(planner: &mut Planner<'_>, key: &str, topic: Value<String>) -> Option<Value<String>> {
+    let name = topic.value.as_str();
+    let is_pattern = !topic.replaced && name.contains(['*', '+', '?', '[', '(', '|', '$', '\\']);
+    let flaw = flaw(name, LONGEST_TOPIC).filter(|_| is_pattern);
+    let Some(flaw) = flaw else { return legal(planner, key, topic, LONGEST_TOPIC) };
+    // A star of the shell's stands for any text, as `.*` does in a regular expression.
+    let meant = format!("^{}", if name.contains(".*") { name.to_owned() } else { name.replace('*', ".*") });
+    let known = TopicPattern::new(&meant).is_ok() && pattern::foreign(&meant).is_none();
+    let help = match known {
+        true => format!("a pattern begins with \"^\": write \"{meant}\""),
+        false => "a pattern begins with \"^\", and is a POSIX extended regular expression".to_owned(),
+    };
+    planner.error_with_help(topic.at, format!("{key}: {} {flaw}", topic.shown), help);
+    None
 }
 
 fn pattern(planner: &mut Planner<'_>, key: &str, pattern: Value<String>) -> Option<Value<String>> {

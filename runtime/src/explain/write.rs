@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use similar::{ChangeTag, TextDiff};
 
-use super::explanation::{Change, Explanation, Produced, StageExplained, StageVerdict};
+use super::explanation::{Change, Explanation, Outcome, Produced, StageExplained, StageVerdict};
 use super::tapped::Tapped;
 use crate::batch::NO_TIMESTAMP;
 use crate::readable;
@@ -43,12 +43,15 @@ pub fn write(explanation: &Explanation, paint: Paint, out: &mut dyn Write) -> io
     if let Some(before) = &explanation.before {
         let stage = before.stage.as_deref().map(|stage| format!(" in stage \"{stage}\"")).unwrap_or_default();
         let (class, reason, at) = (&before.class, line(&before.reason), &before.failed_at);
-        writeln!(page.out, "failed before{stage} at {at}, after {} calls: {class}: {reason}", before.attempts)?;
+        writeln!(page.out, "failed before{stage} at {at}, after {}: {class}: {reason}", calls(before.attempts))?;
     }
     for stage in &explanation.stages {
         page.stage(stage)?;
     }
-    page.line(Color::Bold, "", &line(&explanation.outcome))?;
+    // What is delivered, and nothing else, is said by each output.
+    if explanation.result != Outcome::Delivered {
+        page.line(Color::Bold, "", &line(&explanation.outcome))?;
+    }
     for output in &explanation.outputs {
         page.output(output, &explanation.record)?;
     }
@@ -118,7 +121,7 @@ impl Page<'_> {
                 _ => "the pipeline stops (`on_error.then`)",
             };
             self.line(Color::Red, "    ", &format!("{}: {}", error.class, line(&error.reason)))?;
-            writeln!(self.out, "    after {} calls: {then}", error.attempts)?;
+            writeln!(self.out, "    after {}: {then}", calls(error.attempts))?;
         }
         stage.after.iter().try_for_each(|produced| self.produced(&stage.before, produced))?;
         stage.notes.iter().try_for_each(|note| self.line(Color::Yellow, "    note: ", &line(note)))
@@ -134,7 +137,8 @@ impl Page<'_> {
 
     fn output(&mut self, output: &Produced, input: &ShownRecord) -> io::Result<()> {
         let name = output.output.as_deref().unwrap_or_default();
-        writeln!(self.out, "to output \"{name}\" ({})", output.topic.as_deref().unwrap_or_default())?;
+        let topic = output.topic.as_deref().unwrap_or_default();
+        self.line(Color::Bold, "", &format!("delivered: to output \"{name}\" (topic {topic})"))?;
         if output.changed.is_empty() {
             return writeln!(self.out, "    as it came in");
         }
@@ -191,6 +195,14 @@ fn verdict(verdict: StageVerdict, after: &[Produced]) -> String {
     match verdict {
         StageVerdict::Emit => format!("emit {}", after.len()),
         verdict => verdict.as_str().to_owned(),
+    }
+}
+
+/// How often something was called.
+fn calls(attempts: impl Into<u64>) -> String {
+    match attempts.into() {
+        1 => "1 call".to_owned(),
+        count => format!("{count} calls"),
     }
 }
 

@@ -92,12 +92,12 @@ impl TopicError {
 
 /// A connection for questions about topics. Each call waits for its answer.
 pub trait TopicAdmin: Send {
-    /// Makes sure that a topic exists. One that does not is created where `create` says how. `role` says in an error
-    /// what the topic is to the pipeline.
+    /// Makes sure that a topic exists. One that does not is created where `create` says how; returns whether it was.
+    /// `role` says in an error what the topic is to the pipeline.
     ///
     /// # Errors
     /// See [`TopicError`].
-    fn ensure_topic(&self, role: &str, name: &str, create: Option<&Create>) -> Result<(), TopicError>;
+    fn ensure_topic(&self, role: &str, name: &str, create: Option<&Create>) -> Result<bool, TopicError>;
 
     /// Returns how many replicas a topic has of its first partition; none where there is no such topic.
     ///

@@ -32,12 +32,22 @@ const DEAD_LETTER_HEADERS: usize = 64 << 10;
 pub fn check_topics(kafka: &dyn Kafka<Receipt>, plan: &Plan) -> anyhow::Result<()> {
     let admin = kafka.admin(&plan.name, &plan.producer, ANSWER_TIMEOUT)?;
     for (role, topic) in written_topics(plan).iter().flatten().filter(|(_, topic)| topic.create.is_none()) {
-        admin.ensure_topic(role, &topic.name, None)?;
+        admin.ensure_topic(role, &topic.name, None).map_err(or_created)?;
     }
     for name in plan.input.topics.iter().filter(|topic| !topic.starts_with('^')) {
         admin.ensure_topic("input", name, None)?;
     }
     Ok(())
+}
+
+/// What is said of a topic that is written to and missing: the pipeline may create it, as it may no input.
+fn or_created(error: TopicError) -> TopicError {
+    match error {
+        TopicError::Missing(message) => TopicError::Missing(format!(
+            "{message}, or let the pipeline do so with `create: {{ partitions: 4, replication: 3 }}` beside its name"
+        )),
+        other => other,
+    }
 }
 
 /// What is written to, by role: the outputs in the plan's order, none where one is dropped, then the DLQ if there is
@@ -131,6 +141,7 @@ pub(crate) fn topics(kafka: &dyn Kafka<Receipt>, plan: &Plan) -> Result<Topics, 
         let admin = kafka
             .admin(&plan.name, &plan.producer, ANSWER_TIMEOUT)
             .map_err(|error| TopicError::Topic(format!("{error:#}")))?;
+        let mut created = Vec::new();
         for (role, topic) in &written {
             // A DLQ of our own making takes whatever an input topic with the brokers' defaults does.
             let is_dlq = plan.dlq.as_ref().is_some_and(|dlq| std::ptr::eq(&raw const dlq.topic, *topic));
@@ -141,11 +152,13 @@ pub(crate) fn topics(kafka: &dyn Kafka<Receipt>, plan: &Plan) -> Result<Topics, 
                 max_message_bytes,
                 compacted: false,
             });
-            admin.ensure_topic(role, &topic.name, create.as_ref())?;
+            let is_new = admin.ensure_topic(role, &topic.name, create.as_ref()).map_err(or_created)?;
+            created.push(create.filter(|_| is_new));
         }
         let mut names: Vec<&str> = written.iter().map(|(_, topic)| topic.name.as_str()).collect();
         names.extend(plan.input.topics.iter().map(String::as_str).filter(|topic| !topic.starts_with('^')));
-        let mut limits: Vec<_> = admin.limits(&names).into_iter().map(|limits| or_default(plan, limits)).collect();
+        let asked = admin.limits(&names).into_iter().zip(created.into_iter().chain(std::iter::repeat(None)));
+        let mut limits: Vec<_> = asked.map(|(limits, created)| limits_of(plan, limits, created)).collect();
         let inputs = limits.split_off(written.len());
         warn_of_tight_dlq(plan, limits.last(), &inputs);
         admin.close();
@@ -186,6 +199,14 @@ fn known(plan: &Plan, all: Vec<Option<(String, &plan::Topic)>>, limits: Vec<Topi
     (known, dlq)
 }
 
+/// What a topic refuses. A broker may not know yet of one that was just created, or not what was set of it: that is
+/// taken as it was set.
+fn limits_of(plan: &Plan, limits: Result<TopicLimits, TopicError>, created: Option<Create>) -> TopicLimits {
+    let Some(create) = created else { return or_default(plan, limits) };
+    let read = limits.unwrap_or_default();
+    TopicLimits { max_message_bytes: create.max_message_bytes.unwrap_or(read.max_message_bytes), ..read }
+}
+
 /// What a topic refuses; where that is not known, the brokers' defaults.
 fn or_default(plan: &Plan, limits: Result<TopicLimits, TopicError>) -> TopicLimits {
     limits.unwrap_or_else(|error| {
@@ -210,6 +231,33 @@ fn warn_of_tight_dlq(plan: &Plan, last: Option<&TopicLimits>, inputs: &[TopicLim
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::{PlanOptions, load_text};
+
+    #[test]
+    fn what_was_set_of_a_topic_that_was_just_created_counts_whatever_a_broker_says_of_it_yet() {
+        let text = "name: p\nkafka: { bootstrap.servers: nowhere:1 }\ninput: { topics: [in] }\n\
+                    outputs: { default: { topic: out } }\n";
+        let options = PlanOptions::default();
+        let (plan, _) = load_text("p.yaml".as_ref(), text, &|_| None, &options).unwrap();
+        let create = Create { partitions: 1, replication: 1, max_message_bytes: Some(2_000_000), compacted: false };
+        let set = |read, created| limits_of(&plan, read, created).max_message_bytes;
+        let unknown = || Err(TopicError::Missing("it is not known yet".to_owned()));
+        assert_eq!(set(Ok(TopicLimits::default()), Some(create)), 2_000_000);
+        assert_eq!(set(unknown(), Some(create)), 2_000_000);
+        let of_the_cluster = TopicLimits { max_message_bytes: 500, ..TopicLimits::default() };
+        assert_eq!(set(Ok(of_the_cluster), Some(Create { max_message_bytes: None, ..create })), 500);
+        assert_eq!(set(Ok(of_the_cluster), None), 500);
+    }
+
+    #[test]
+    fn only_a_topic_that_is_written_to_may_be_created_by_the_pipeline() {
+        let missing = TopicError::Missing("topic \"out\" does not exist: create it".to_owned());
+        assert!(or_created(missing).to_string().ends_with(
+            "create it, or let the pipeline do so with \
+            `create: { partitions: 4, replication: 3 }` beside its name"
+        ));
+        assert_eq!(or_created(TopicError::Topic("no".to_owned())).to_string(), "no");
+    }
 
     #[test]
     fn only_a_stop_ends_a_pipeline_that_waits_for_a_broker() {

@@ -2,7 +2,11 @@
 
 use std::ffi::{OsStr, OsString};
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
 
 use wasmtime::{OptLevel, ProfilingStrategy};
 
@@ -26,7 +30,12 @@ pub struct Engine {
     pub(super) wasmtime: wasmtime::Engine,
     pub(super) cache: Option<Arc<Cache>>,
     pub(super) clock: Arc<Clock>,
+    // Told of what takes long to compile, and after how long.
+    pub(super) slow: Option<(Duration, Arc<OnSlow>)>,
 }
+
+/// Is told which plugin takes long to compile.
+pub type OnSlow = dyn Fn(&Path) + Send + Sync;
 
 /// Why there is no engine.
 #[derive(Debug, thiserror::Error)]
@@ -67,6 +76,30 @@ impl Engine {
         Engine::with_reservation(cache, limit.map_or(Reservation::Whole, |_| Reservation::AsNeeded))
     }
 
+    /// Tells of each plugin that has been compiled for so long, and is not done.
+    #[must_use]
+    pub fn telling(self, after: Duration, tell: Arc<OnSlow>) -> Engine {
+        Engine { slow: Some((after, tell)), ..self }
+    }
+
+    /// Does what may take long with a plugin.
+    pub(super) fn watched<T>(&self, plugin: &Path, work: impl FnOnce() -> T) -> T {
+        let Some((after, tell)) = &self.slow else { return work() };
+        let (done, over) = mpsc::channel::<()>();
+        thread::scope(|scope| {
+            let watch = move || {
+                if over.recv_timeout(*after) == Err(RecvTimeoutError::Timeout) {
+                    tell(plugin);
+                }
+            };
+            // Without a thread nothing is told.
+            let _ = thread::Builder::new().name("slow".to_owned()).spawn_scoped(scope, watch);
+            let result = work();
+            drop(done);
+            result
+        })
+    }
+
     pub(super) fn with_reservation(cache: &CacheDirs, reservation: Reservation) -> Result<Engine, EngineError> {
         let config = configuration(reservation)?;
         let wasmtime =
@@ -74,7 +107,7 @@ impl Engine {
         let ticked = wasmtime.weak();
         let tick = move || ticked.upgrade().inspect(wasmtime::Engine::increment_epoch).is_some();
         let clock = Arc::new(Clock::start(tick).map_err(EngineError::Thread)?);
-        Ok(Engine { wasmtime, cache: Cache::open(cache).map(Arc::new), clock })
+        Ok(Engine { wasmtime, cache: Cache::open(cache).map(Arc::new), clock, slow: None })
     }
 }
 
@@ -118,6 +151,20 @@ fn profiler(asked: Option<OsString>) -> Result<ProfilingStrategy, EngineError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_takes_long_is_told_and_what_does_not_is_not() {
+        let (told, heard) = mpsc::channel();
+        let tell = Arc::new(move |plugin: &Path| told.send(plugin.to_owned()).unwrap());
+        let engine = Engine::new(&CacheDirs::default()).unwrap();
+        let slow = engine.clone().telling(Duration::from_millis(1), tell.clone());
+        // Takes until it is told.
+        let plugin = slow.watched(Path::new("jq.wasm"), || heard.recv().unwrap());
+        assert_eq!(plugin, Path::new("jq.wasm"));
+        let quick = engine.telling(Duration::from_secs(3600), tell);
+        assert_eq!(quick.watched(Path::new("set.wasm"), || 7), 7);
+        assert!(heard.try_recv().is_err(), "it was over before that");
+    }
 
     #[test]
     fn a_profiler_is_told_of_plugins_only_where_that_is_asked_for() {

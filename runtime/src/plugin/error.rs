@@ -120,13 +120,13 @@ fn short(name: &str) -> &str {
     &name[..name.floor_char_boundary(MAX_NAME)]
 }
 
-/// Why a stage does not start. Each names the stage and the plugin's file.
+/// Why a stage does not start. Each names the stage, and the plugin's file where its configuration is not the cause.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say what each case and field is")]
 pub enum StartError {
     /// The plugin's own words on its configuration.
-    #[error("stage \"{stage}\": {}: {message}", plugin.display())]
-    Init { stage: String, plugin: PathBuf, message: String },
+    #[error("stage \"{stage}\": {message}")]
+    Init { stage: String, message: String },
     #[error("stage \"{stage}\": {}: the plugin failed in its init: {reason}", plugin.display())]
     Trap { stage: String, plugin: PathBuf, reason: String },
     #[error(

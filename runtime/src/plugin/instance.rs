@@ -272,7 +272,7 @@ impl Running {
         let (stage, path) = (setup.stage.to_string(), plugin.path().to_owned());
         let manifest = answer.map_err(|message| {
             let message = cut(message);
-            StartError::Init { stage: stage.clone(), plugin: path.clone(), message }
+            StartError::Init { stage: stage.clone(), message }
         })?;
         for (what, label) in [("name", &manifest.name), ("version", &manifest.version)] {
             if label.len() > MAX_LABEL {

@@ -63,7 +63,7 @@ impl Engine {
     pub fn load(&self, path: &Path, grants: &Grants) -> Result<Plugin, LoadError> {
         let invalid = |reason| LoadError::Invalid { path: path.to_owned(), reason };
         let Source { bytes, digest } = Source::read(path)?;
-        let component = self.compile(&bytes, &digest).map_err(|error| invalid(format!("{error:#}")))?;
+        let component = self.compile(path, &bytes, &digest).map_err(|error| invalid(format!("{error:#}")))?;
         let frees_answer = process_may_free_its_answer(&bytes).map_err(|error| invalid(error.to_string()))?;
 
         let config_schema =
@@ -80,11 +80,11 @@ impl Engine {
         Ok(Plugin(Arc::new(Loaded { path, digest, linked, exports, frees_answer, config_schema, clock, said })))
     }
 
-    fn compile(&self, bytes: &[u8], digest: &str) -> wasmtime::Result<Component> {
+    fn compile(&self, path: &Path, bytes: &[u8], digest: &str) -> wasmtime::Result<Component> {
         if let Some(component) = self.cache.as_ref().and_then(|cache| cache.get(&self.wasmtime, digest)) {
             return Ok(component);
         }
-        let component = Component::from_binary(&self.wasmtime, bytes)?;
+        let component = self.watched(path, || Component::from_binary(&self.wasmtime, bytes))?;
         if let Some(cache) = &self.cache {
             cache.put(&self.wasmtime, digest, &component);
         }

@@ -255,10 +255,10 @@ impl Open {
         let BreakerTrip { name, failed, total, record: (lease, offset), .. } = &self.trip;
         format!(
             "circuit breaker open: stage \"{name}\" failed on {failed} of the last {total} records, for example {} offset \
-             {offset} ({reason}); intake is paused, no offset is committed over what failed, and nothing more goes to the \
-             dead-letter topic; it closes by itself when a probe passes, of the next records or of the newest (every {} s): fix \
-             what the plugin depends on, or fix the plugin and restart, or set `breaker: off` to have all that fails \
-             dead-lettered",
+             {offset} ({reason}); intake is paused, what had failed by then went where `on_error` says, and nothing more goes \
+             to the dead-letter topic; it closes by itself when a probe passes, of the next records or of the newest (every \
+             {} s): fix what the plugin depends on, or fix the plugin and restart, or set `breaker: off` to have all that \
+             fails dead-lettered",
             lease.at,
             self.delay.get().as_secs()
         )

@@ -20,6 +20,7 @@ mod ledger;
 mod limits;
 mod lookahead;
 mod lost_offset;
+mod missing_inputs;
 mod note;
 mod open_transactions;
 mod overdue;
@@ -57,6 +58,7 @@ use self::intake::{Intake, LITTLE};
 use self::ledger::Ledger;
 use self::limits::{LimitReader, Limits};
 use self::lost_offset::LostOffsets;
+use self::missing_inputs::MissingInputs;
 use self::open_transactions::OpenTransactions;
 use self::overdue::{Outstanding, Overdue};
 use self::partitions::OwnedPartitions;
@@ -119,6 +121,7 @@ pub struct Source {
     lost_offsets: LostOffsets,
     topic_ids: TopicIdWatch,
     ends: Ends,
+    missing_inputs: MissingInputs,
     open_transactions: OpenTransactions,
     going_back: GoingBack,
     limits: Limits,
@@ -175,6 +178,7 @@ impl Source {
             lost_offsets: LostOffsets::new(name.clone(), plan.input.on_lost_offset),
             topic_ids: TopicIdWatch::new(name.clone(), plan.input.topics.clone(), now),
             ends: Ends::new(now),
+            missing_inputs: MissingInputs::new(name.clone(), now),
             open_transactions: OpenTransactions::new(name.clone(), plan.reads_committed(), now),
             going_back: GoingBack::default(),
             limits: Limits::new(name.clone(), transactions.is_some(), now),
@@ -256,6 +260,7 @@ impl Source {
             self.lost_offsets.deadline(),
             self.topic_ids.deadline(&self.partitions),
             self.ends.deadline(&self.partitions),
+            self.missing_inputs.deadline(!self.partitions.is_empty()),
             self.open_transactions.deadline(&self.partitions),
             self.limits.deadline(),
             self.authorization.deadline(),
@@ -315,6 +320,7 @@ impl Source {
             self.open_transactions.step(now, &self.partitions, |at| self.consumer.cached_high_watermark(at));
             self.topic_ids.step(now, &self.partitions, &mut actions);
             self.ends.step(now, &self.partitions, &mut actions);
+            self.missing_inputs.step(now, !self.partitions.is_empty(), &mut actions);
             self.lost_offsets.step(now, may_reassign, &mut self.partitions, &self.intake, &mut actions);
             any |= self.perform(std::mem::take(&mut actions), now);
             let may_reassign = self.may_reassign();
@@ -376,20 +382,6 @@ impl Source {
                 return result;
             }
         }
-    }
-
-    fn is_rewinding(&self) -> bool {
-        self.transactions.as_ref().is_some_and(|(transactions, _)| transactions.is_rewinding())
-    }
-
-    /// Returns whether partitions may be given up and assigned again: no rebalance waits for an answer, which that
-    /// would be, and no commit, which would be taken for one of the new generation.
-    fn may_reassign(&self) -> bool {
-        let is_committing = self.transactions.as_ref().is_some_and(|(transactions, _)| transactions.is_committing());
-        self.revocations.are_answered()
-            && self.assignment.is_answered()
-            && self.commits.are_answered()
-            && !is_committing
     }
 
     /// Begins to end, because of an error; the first reason counts.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::authorization::MissingRight;
 use super::event::{Event, Events};
 use super::limits::LimitReader;
+use super::missing_inputs::missing_inputs;
 use super::partitions::{OwnedPartitions, Start};
 use super::start_position::{FirstStarts, InputTopics, TopicIds};
 use super::topic_ids::{TopicNow, TopicsNow};
@@ -59,6 +60,8 @@ pub enum Question {
         /// The topics that are read.
         read: Vec<Arc<str>>,
     },
+    /// Which topics of the input are not there.
+    MissingInputs,
     /// What the topics that are written to refuse now, which the sink takes over.
     Limits {
         /// As what a broker has refused a record; none: it is asked from time to time.
@@ -110,6 +113,8 @@ pub enum Answer {
     Topics(TopicsNow),
     /// The rights that are missing; what the brokers do not say is not.
     Missing(Result<Vec<MissingRight>, KafkaError>),
+    /// The topics of the input that are not there, in words; empty: none.
+    MissingInputs(Result<String, KafkaError>),
     /// The sink has taken over what topics refuse: whether a record that was refused may fare better, or why it is not
     /// known.
     Limits(Result<bool, KafkaError>),
@@ -126,7 +131,8 @@ impl Answer {
             }
             Answer::Committed { committed: Err(error), .. } => errors.push(error),
             Answer::Watermarks { watermarks, .. } => errors.extend(watermarks.as_ref().err()),
-            Answer::Ends(_) | Answer::Topics(_) | Answer::Missing(_) | Answer::Limits(_) => {}
+            Answer::Ends(_) | Answer::Topics(_) | Answer::Missing(_) | Answer::MissingInputs(_) | Answer::Limits(_) => {
+            }
         }
         errors.into_iter().find(|error| error.kind == ErrorKind::Authorization)
     }
@@ -193,6 +199,11 @@ impl Asker {
                 self.send(Answer::Topics(now));
             }
             Question::Missing { read } => self.send(Answer::Missing(self.missing(&read))),
+            // The embedded broker never answers this.
+            Question::MissingInputs if self.is_embedded => self.send(Answer::MissingInputs(Ok(String::new()))),
+            Question::MissingInputs => {
+                self.send(Answer::MissingInputs(missing_inputs(&*self.queries, &self.topics)));
+            }
             Question::Limits { refused, alone } => {
                 let taken = self.limits.take_over(refused, alone);
                 self.send(Answer::Limits(taken.map_err(|error| KafkaError::timed_out(&format!("{error:#}")))));
@@ -280,6 +291,7 @@ impl Asker {
             Question::Ends(_) => Answer::Ends(Vec::new()),
             Question::Topics(_) => Answer::Topics(TopicsNow::new()),
             Question::Missing { .. } => Answer::Missing(Err(error.clone())),
+            Question::MissingInputs => Answer::MissingInputs(Err(error.clone())),
             Question::Limits { .. } => Answer::Limits(Err(error.clone())),
         });
     }

@@ -52,6 +52,20 @@ impl Source {
         self.perform(actions, now);
     }
 
+    pub(super) fn is_rewinding(&self) -> bool {
+        self.transactions.as_ref().is_some_and(|(transactions, _)| transactions.is_rewinding())
+    }
+
+    /// Returns whether partitions may be given up and assigned again: no rebalance waits for an answer, which that
+    /// would be, and no commit, which would be taken for one of the new generation.
+    pub(super) fn may_reassign(&self) -> bool {
+        let is_committing = self.transactions.as_ref().is_some_and(|(transactions, _)| transactions.is_committing());
+        self.revocations.are_answered()
+            && self.assignment.is_answered()
+            && self.commits.are_answered()
+            && !is_committing
+    }
+
     /// Reads on from where each partition is, if the client took it for the answer to a rebalance that partitions were
     /// assigned again. It tells of a rebalance before it takes such an answer, so it has told by now. After an answer
     /// it lets all partitions go on from its own position, and what it had fetched of them and nobody has read would be
@@ -97,6 +111,13 @@ impl Source {
             }
             // librdkafka would skip what it cannot read, and later offsets would be committed over it.
             ErrorKind::Unreadable => return self.fail(PipelineError::Unreadable(error), now),
+            // Which topic it is, and what to do, follows at once.
+            ErrorKind::UnknownTopic => {
+                self.missing_inputs.suspect();
+                if self.partitions.is_empty() {
+                    return;
+                }
+            }
             _ => {}
         }
         let is_known = self.complaint.is_some_and(|(code, at)| code == error.code && now - at < COMPLAINT_INTERVAL);
@@ -231,6 +252,7 @@ impl Source {
         match answer {
             Answer::Ends(ends) => self.ends.on_ends(ends),
             Answer::Topics(topics) => self.topic_ids.on_topics(&topics, now, &mut self.partitions),
+            Answer::MissingInputs(missing) => self.missing_inputs.on_answer(missing, now),
             Answer::Missing(missing) => {
                 let mut actions = Actions::new();
                 self.authorization.on_missing(missing, now, &mut actions);

@@ -19,6 +19,7 @@ pub(super) struct Kind {
     partitions: usize,
     is_idle: bool,
     is_rebalancing: bool,
+    missing: usize,
 }
 
 impl Source {
@@ -29,6 +30,7 @@ impl Source {
             partitions: self.partitions.len(),
             is_idle: self.is_idle(),
             is_rebalancing: self.is_rebalancing(),
+            missing: self.missing_inputs.changes(),
         };
         if now < self.snapshot_due && self.published == Some(kind) && !last && self.asked_for_view.is_empty() {
             return;
@@ -100,6 +102,7 @@ impl Source {
             producer_queue_bytes: self.context.sink.queued_bytes(),
             timing_out: self.timing_out(now),
             waits_for_topics: self.topic_ids.waits_for(),
+            missing_input: self.missing_inputs.describe(),
             is_idle: self.is_idle(),
         }
     }

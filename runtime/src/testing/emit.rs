@@ -13,8 +13,8 @@ use crate::record_text::DevRecord;
 const AROUND: usize = 12;
 
 /// The block, its first line with the key. It mentions what `before` has mentioned; where nothing was said before, what
-/// a reader wants to know; `has_keys`: a record of the case has a key, so that one without is worth a word.
-pub fn expect_block(came: &Came, before: Option<&Expected>, has_keys: bool) -> Vec<String> {
+/// a reader wants to know: a key that is null, too, where a record came in with one (`has_keys`).
+pub fn expect_block(came: &Came, has_keys: bool, before: Option<&Expected>) -> Vec<String> {
     let mut lines = Vec::new();
     if let Some(error) = &came.error {
         let part = before.and_then(|before| before.error.as_ref()).filter(|part| error.contains(part.as_str()));
@@ -26,7 +26,7 @@ pub fn expect_block(came: &Came, before: Option<&Expected>, has_keys: bool) -> V
             lines.push(format!("  {}:", key(name)));
             let before = before.and_then(|before| before.outputs.get(name));
             for (index, record) in records.iter().enumerate() {
-                let item = record_item(record, before.and_then(|before| before.get(index)), has_keys);
+                let item = record_item(record, has_keys, before.and_then(|before| before.get(index)));
                 lines.extend(listed(item).map(|line| format!("    {line}")));
             }
         }
@@ -58,10 +58,10 @@ fn listed(item: Vec<String>) -> impl Iterator<Item = String> {
     item.into_iter().enumerate().map(|(number, line)| format!("{}{line}", if number == 0 { "- " } else { "  " }))
 }
 
-fn record_item(record: &DevRecord, before: Option<&ExpectedRecord>, has_keys: bool) -> Vec<String> {
+fn record_item(record: &DevRecord, has_keys: bool, before: Option<&ExpectedRecord>) -> Vec<String> {
     let Some(before) = before else {
         let text = record.value.as_deref().map(std::str::from_utf8);
-        let bare = !has_keys && record.key.is_none() && record.headers.is_empty() && record.timestamp.is_none();
+        let bare = record.key.is_none() && !has_keys && record.headers.is_empty() && record.timestamp.is_none();
         return match text {
             Some(Ok(text)) if bare && flow(text).is_none() => vec![quoted(text)],
             _ => fields(record, &everything(record, has_keys)),

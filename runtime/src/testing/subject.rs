@@ -114,11 +114,7 @@ impl Subject {
         let stages = match self.start() {
             Ok(stages) => stages,
             Err(error) => {
-                came.error = Some(match error {
-                    // Where the plugin lies is no matter of the test.
-                    StartError::Init { stage, message, .. } => format!("stage \"{stage}\": {message}"),
-                    error => error.to_string(),
-                });
+                came.error = Some(error.to_string());
                 return came;
             }
         };

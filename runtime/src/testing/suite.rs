@@ -192,7 +192,7 @@ fn judge(case: &Case, came: &Came, update: bool, took: Duration) -> Tested {
     let passed = expects && differences.is_empty();
     let block = (!passed && update).then(|| {
         let has_keys = case.records.iter().any(|record| record.key.is_some());
-        Edit { at: case.at, block: expect_block(came, case.expected.as_ref(), has_keys) }
+        Edit { at: case.at, block: expect_block(came, has_keys, case.expected.as_ref()) }
     });
     let outcome = match (passed, update) {
         (true, _) => Outcome::Passed,

@@ -31,6 +31,8 @@ pub struct PipelineView {
     pub timing_out: Option<String>,
     /// Which topics do not exist any more and are waited for, in words.
     pub waits_for_topics: Option<String>,
+    /// Which topics of the input are not there, in words, while it is so.
+    pub missing_input: Option<String>,
     /// The number of the stage whose circuit breaker is open.
     pub breaker_stage: Option<usize>,
     /// Whether a rebalance is under way.
@@ -82,7 +84,8 @@ impl PipelineView {
     }
 
     fn said_of_waits(&self) -> Option<&str> {
-        self.timing_out.as_deref().or(self.waits_for_topics.as_deref())
+        let all = [&self.timing_out, &self.waits_for_topics, &self.missing_input];
+        all.into_iter().find_map(|said| said.as_deref())
     }
 
     /// Returns how many partitions have records that wait for a retry.

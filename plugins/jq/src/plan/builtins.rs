@@ -111,6 +111,11 @@ pub(super) fn find(name: &str, arity: usize) -> Option<Builtin> {
     Some(Builtin::Constant(constant))
 }
 
+/// Whether a name is one of jq's that no plugin can have.
+pub(super) fn is_kept_out(name: &str) -> bool {
+    OUTSIDE.contains(&name) || name.contains("::")
+}
+
 /// What is wrong with a call of what is not there.
 pub(super) fn missing(name: &str, arity: usize) -> String {
     if OUTSIDE.contains(&name) {
@@ -124,17 +129,21 @@ pub(super) fn missing(name: &str, arity: usize) -> String {
 
 /// What `builtins` lists.
 fn names() -> Value {
+    Value::array(all().map(|(name, arity)| Value::text(format!("{name}/{arity}"))).collect())
+}
+
+/// Every function, with how many arguments it takes.
+pub(super) fn all() -> impl Iterator<Item = (&'static str, usize)> {
     let specials = SPECIALS.iter().map(|(name, arity, _)| (*name, *arity));
     let matches = MATCHES.iter().map(|(name, arity, ..)| (*name, *arity));
     let constants = ["infinite", "nan", "input_line_number", "have_literal_numbers", "have_decnum", "builtins"];
     let definitions = definitions().iter().map(|definition| (&*definition.name, definition.parameters.len()));
-    let all = specials
+    specials
         .chain(matches)
         .chain(constants.map(|name| (name, 0)))
         .chain([("gsub", 3), ("del", 1)])
         .chain(functions::all())
-        .chain(definitions);
-    Value::array(all.map(|(name, arity)| Value::text(format!("{name}/{arity}"))).collect())
+        .chain(definitions)
 }
 
 thread_local! {

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use super::builtins::{self, Builtin};
 use super::scope::{Meaning, Scope};
 use super::steps::{deletion, target};
+use super::suggest;
 use super::{Expr, FieldName, Fold, Format, Function, JoinPart, Key, Kind, Program, RecordPart, Special};
 use crate::syntax::{Ast, Binary, Definition, Part, Wrong, parse};
 use crate::value::{Object, Value, hash};
@@ -239,7 +240,10 @@ impl Compiler<'_> {
             }
             Some(Builtin::Constant(value)) => Ok(Kind::Constant(value)),
             Some(Builtin::Match(mode, global)) => self.matching(mode, global, arguments, at, scope, level),
-            None => Err(self.wrong(at, builtins::missing(name, arguments.len()))),
+            None => {
+                let wrong = self.wrong(at, builtins::missing(name, arguments.len()));
+                Err(Wrong { help: suggest::suggestion(name, scope.functions()), ..wrong })
+            }
         }
     }
 }

@@ -8,6 +8,7 @@ mod patterns;
 mod scope;
 mod settle;
 mod steps;
+mod suggest;
 
 use std::rc::Rc;
 

@@ -61,6 +61,15 @@ impl Scope {
         })
     }
 
+    /// The names of functions, each with how many arguments it takes.
+    pub fn functions(&self) -> impl Iterator<Item = (&str, usize)> {
+        self.all().filter_map(|named| match &named.meaning {
+            Meaning::Parameter(_) | Meaning::Argument(..) => Some((&*named.name, 0)),
+            Meaning::Function(function) => Some((&*named.name, function.definition.parameters.len())),
+            Meaning::Variable(_) | Meaning::Label(_) => None,
+        })
+    }
+
     /// What a call of this name with so many arguments means.
     pub fn function(&self, name: &str, arity: usize) -> Option<&Rc<Named>> {
         self.all().find(|named| {

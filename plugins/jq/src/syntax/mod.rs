@@ -16,19 +16,38 @@ pub(crate) use parser::{parse, parse_definitions};
 pub(crate) struct Wrong {
     pub at: usize,
     pub message: String,
+    /// What to do about it, where there is something to suggest.
+    pub help: Option<String>,
 }
+
+/// Characters of a line that are shown around what is wrong in it.
+const SHOWN: usize = 100;
+/// How many of them may stand before it.
+const BEFORE: usize = 60;
 
 impl Wrong {
     pub fn new(at: usize, message: impl Into<String>) -> Wrong {
-        Wrong { at, message: message.into() }
+        Wrong { at, message: message.into(), help: None }
     }
 
-    /// The message with line and column, both from 1.
+    /// The message with line and column, both from 1; below it the line with a caret, and what to do about it.
     pub fn describe(&self, program: &str) -> String {
         let before = program.get(..self.at).unwrap_or(program);
-        let line = before.matches('\n').count() + 1;
-        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-        format!("line {line}, column {column}: {}", self.message)
+        let line = before.matches('\n').count();
+        let column = before.rsplit('\n').next().unwrap_or_default().chars().count();
+        let skip = column.saturating_sub(BEFORE);
+        let text = program.split('\n').nth(line).unwrap_or_default();
+        let shown: String = text.chars().skip(skip).take(SHOWN).map(|c| if c.is_control() { ' ' } else { c }).collect();
+        let caret = column - skip + 1;
+        let help = self.help.iter().map(|help| format!("\n  {help}")).collect::<String>();
+        format!(
+            "line {}, column {}: {}\n  {}\n  {:>caret$}{help}",
+            line + 1,
+            column + 1,
+            self.message,
+            shown.trim_end(),
+            '^'
+        )
     }
 }
 

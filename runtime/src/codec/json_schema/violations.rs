@@ -20,6 +20,8 @@ pub struct Violation {
     pub why: String,
     /// What could have been meant in its place: keys for an unknown key, texts for a text.
     pub possible: Vec<String>,
+    /// Of a text in the place of a map: the key under which the map would hold it, where there is one such.
+    pub form: Option<String>,
     /// What kind of fault it is.
     pub fault: Fault,
 }
@@ -41,7 +43,7 @@ pub enum Fault {
 
 impl Violation {
     fn new(at: &str, fault: Fault, why: impl Into<String>) -> Violation {
-        Violation { at: at.to_owned(), why: why.into(), possible: Vec::new(), fault }
+        Violation { at: at.to_owned(), why: why.into(), possible: Vec::new(), form: None, fault }
     }
 }
 
@@ -70,6 +72,7 @@ impl Schema {
                     at: format!("{at}/{}", escaped(key)),
                     why: format!("unknown key, {expected}"),
                     possible: known.clone(),
+                    form: None,
                     fault: Fault::UnknownKey,
                 }));
             }
@@ -79,7 +82,7 @@ impl Schema {
             }
             ValidationErrorKind::Type { kind } => {
                 let why = format!("expected {}, found {}", expected_type(kind), kind_of(error.instance()));
-                found.push(Violation::new(at, Fault::Type, why));
+                found.push(Violation { form: self.form(error), ..Violation::new(at, Fault::Type, why) });
             }
             ValidationErrorKind::Enum { options } => found.push(choice(at, options.as_array().map(Vec::as_slice))),
             ValidationErrorKind::Constant { expected_value } => {
@@ -151,13 +154,30 @@ impl Schema {
         let keys = required(branches);
         found.push(if meant.is_empty() && types.iter().next().is_some() {
             let expected = expected_type(&TypeKind::Multiple(types));
-            Violation::new(at, Fault::Type, format!("expected {expected}, found {}", kind_of(error.instance())))
+            let form = branches.iter().flatten().find_map(|branch| self.form(branch));
+            let why = format!("expected {expected}, found {}", kind_of(error.instance()));
+            Violation { form, ..Violation::new(at, Fault::Type, why) }
         } else if keys.is_empty() {
             let description = self.description(error);
             Violation::new(at, Fault::Value, format!("fits none of the forms that it may have{description}"))
         } else {
             Violation::new(at, Fault::MissingForm, format!("give {}", one_of(keys.iter().copied())))
         });
+    }
+
+    /// The key of a map that takes a text, where a text stands in the map's place: the first of those of which one has
+    /// to be given, or the only one that has to be.
+    fn form(&self, error: &ValidationError<'_>) -> Option<String> {
+        let ValidationErrorKind::Type { kind } = error.kind() else { return None };
+        let is_map = add(JsonTypeSet::empty(), kind).iter().any(|kind| kind == JsonType::Object);
+        let schema = self.parent(error).filter(|_| is_map && error.instance().is_string())?;
+        let required = match schema.get("oneOf") {
+            Some(forms) => forms.get(0)?.get("required")?,
+            None => schema.get("required").filter(|required| required.get(1).is_none())?,
+        };
+        let key = required.get(0)?.as_str()?;
+        let takes_text = schema.get("properties")?.get(key)?.get("type")? == "string";
+        takes_text.then(|| key.to_owned())
     }
 
     /// The keys that the schema has where a key is unknown.
@@ -343,6 +363,24 @@ mod tests {
         assert_eq!(only(either.clone(), json!({})).1, "give equals or matches");
         let both = only(either, json!({ "equals": 1, "matches": 1 }));
         assert_eq!(both, pair("/matches", "give only one of equals and matches"));
+    }
+
+    #[test]
+    fn of_a_text_in_the_place_of_a_map_the_key_is_told_that_would_hold_it() {
+        let map = json!({
+            "type": "object",
+            "properties": { "field": { "type": "string" }, "value": { "type": "string" } },
+            "oneOf": [{ "required": ["field"] }, { "required": ["value"] }],
+        });
+        let form = |schema: Value, value: Value| {
+            Schema::parse(&schema.to_string(), &[]).unwrap().violations(&value).remove(0).form
+        };
+        assert_eq!(form(map.clone(), json!("a.b")).as_deref(), Some("field"));
+        let option = json!({ "anyOf": [{ "$ref": "#/$defs/map" }, { "type": "null" }], "$defs": { "map": map } });
+        assert_eq!(form(option.clone(), json!("a.b")).as_deref(), Some("field"));
+        assert_eq!(form(option, json!(5)), None);
+        let two = json!({ "type": "object", "properties": { "a": { "type": "string" } }, "required": ["a", "b"] });
+        assert_eq!(form(two, json!("x")), None);
     }
 
     #[test]

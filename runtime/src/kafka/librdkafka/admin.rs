@@ -45,12 +45,9 @@ impl NativeAdmin {
         Ok(NativeAdmin { tokens, client, runtime, servers, timeout })
     }
 
-    fn create_topic(&self, role: &str, name: &str, create: Option<&Create>) -> Result<(), TopicError> {
+    fn create_topic(&self, role: &str, name: &str, create: Option<&Create>) -> Result<bool, TopicError> {
         let Some(Create { partitions, replication, max_message_bytes, compacted }) = create else {
-            return Err(TopicError::Missing(format!(
-                "topic \"{name}\" ({role}) does not exist: create it, or let the pipeline do so with \
-                 `create: {{ partitions: 4, replication: 3 }}` beside its name"
-            )));
+            return Err(TopicError::Missing(format!("topic \"{name}\" ({role}) does not exist: create it")));
         };
         let limit = max_message_bytes.map(|bytes| bytes.to_string());
         let mut new = NewTopic::new(name, *partitions, TopicReplication::Fixed(*replication));
@@ -70,7 +67,7 @@ impl NativeAdmin {
             _ => {
                 let pipeline = self.client.inner().context().pipeline();
                 tracing::info!(target: "kafka", pipeline, topic = name, partitions, "created topic");
-                Ok(())
+                Ok(true)
             }
         }
     }
@@ -121,7 +118,7 @@ impl NativeAdmin {
 }
 
 impl TopicAdmin for NativeAdmin {
-    fn ensure_topic(&self, role: &str, name: &str, create: Option<&Create>) -> Result<(), TopicError> {
+    fn ensure_topic(&self, role: &str, name: &str, create: Option<&Create>) -> Result<bool, TopicError> {
         use RDKafkaRespErr::{
             RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC, RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE,
             RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART,
@@ -129,7 +126,7 @@ impl TopicAdmin for NativeAdmin {
         let metadata = self.client.inner().fetch_metadata(Some(name), self.timeout);
         let metadata = metadata.map_err(|error| self.no_broker(&error))?;
         match metadata.topics().first().and_then(|topic| topic.error()) {
-            None => Ok(()),
+            None => Ok(false),
             Some(RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART | RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC) => {
                 self.create_topic(role, name, create)
             }

@@ -27,12 +27,12 @@ impl SimulatedAdmin {
 }
 
 impl TopicAdmin for SimulatedAdmin {
-    fn ensure_topic(&self, role: &str, name: &str, create: Option<&Create>) -> Result<(), TopicError> {
+    fn ensure_topic(&self, role: &str, name: &str, create: Option<&Create>) -> Result<bool, TopicError> {
         if self.count(name)? > 0 {
-            return Ok(());
+            return Ok(false);
         }
         let Some(create) = create.copied() else {
-            return Err(TopicError::Missing(format!("topic \"{name}\" ({role}) does not exist")));
+            return Err(TopicError::Missing(format!("topic \"{name}\" ({role}) does not exist: create it")));
         };
         let topic = name.to_owned();
         let made = ask_until(
@@ -48,7 +48,8 @@ impl TopicAdmin for SimulatedAdmin {
                 Served::Answer(Ok(()))
             },
         );
-        made.map_err(|error| TopicError::Topic(format!("topic \"{name}\" ({role}) could not be created: {error}")))
+        made.map(|()| true)
+            .map_err(|error| TopicError::Topic(format!("topic \"{name}\" ({role}) could not be created: {error}")))
     }
 
     fn replication(&self, name: &str) -> Result<Option<i32>, TopicError> {
