@@ -1,5 +1,5 @@
-//! Topics of the input that are not there: named while that lasts. The client begins to read them by itself once they
-//! are.
+//! Topics of the input that were never there: named while that lasts. The client begins to read them by itself once
+//! they are. (`topic_ids` knows those that were there and are gone.)
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -54,16 +54,28 @@ impl MissingInputs {
         self.is_suspected = true;
     }
 
-    /// Asks where that is due.
-    pub fn step(&mut self, now: Instant, has_partitions: bool, actions: &mut Actions) {
+    /// Asks where that is due. `unknown`: the topics and patterns of the input of which nothing was seen.
+    pub fn step(
+        &mut self,
+        now: Instant,
+        has_partitions: bool,
+        unknown: impl FnOnce() -> Vec<String>,
+        actions: &mut Actions,
+    ) {
         if has_partitions && self.missing.is_empty() {
             self.due = self.due.max(now + FIRST);
         }
         if self.is_asked || !(self.is_suspected || now >= self.due) {
             return;
         }
-        (self.is_asked, self.is_suspected) = (true, false);
-        actions.push(Action::Ask(Question::MissingInputs));
+        self.is_suspected = false;
+        match unknown() {
+            unknown if unknown.is_empty() => self.on_answer(Ok(String::new()), now),
+            unknown => {
+                self.is_asked = true;
+                actions.push(Action::Ask(Question::MissingInputs(unknown)));
+            }
+        }
     }
 
     /// The answer, in words: what is missing, and what to do.
@@ -183,22 +195,26 @@ mod tests {
         assert!(both.contains("matches no topic"), "{both}");
     }
 
+    fn topics() -> Vec<String> {
+        vec!["a".to_owned()]
+    }
+
     #[test]
     fn what_is_missing_is_asked_while_it_lasts_and_told_until_it_is_there() {
         let (start, mut actions) = (rt::now(), Actions::new());
         let mut inputs = MissingInputs::new("p".into(), start);
-        inputs.step(start, false, &mut actions);
+        inputs.step(start, false, topics, &mut actions);
         assert!(actions.is_empty(), "a group takes its time");
         assert_eq!(inputs.deadline(false), Some(start + FIRST));
         let asked = start + FIRST;
-        inputs.step(asked, false, &mut actions);
-        inputs.step(asked + FIRST, false, &mut actions);
+        inputs.step(asked, false, topics, &mut actions);
+        inputs.step(asked + FIRST, false, topics, &mut actions);
         assert_eq!(words(&mut actions), ["ask"], "one question at a time");
         inputs.on_answer(Ok("input topic \"a\" does not exist: create it".to_owned()), asked);
         assert!(inputs.describe().unwrap().starts_with("input topic \"a\" does not exist: create it; the pipeline"));
         // Also with partitions of another topic.
         assert_eq!(inputs.deadline(true), Some(asked + AGAIN));
-        inputs.step(asked + AGAIN, true, &mut actions);
+        inputs.step(asked + AGAIN, true, topics, &mut actions);
         inputs.on_answer(Err(KafkaError::timed_out("away")), asked + AGAIN);
         assert!(inputs.describe().is_some() && inputs.changes() == 1, "no answer says nothing");
         inputs.on_answer(Ok(String::new()), asked + 2 * AGAIN);
@@ -210,12 +226,16 @@ mod tests {
     fn a_pipeline_that_has_partitions_asks_only_where_the_client_complains() {
         let (start, mut actions) = (rt::now(), Actions::new());
         let mut inputs = MissingInputs::new("p".into(), start);
-        inputs.step(start + 2 * FIRST, true, &mut actions);
+        inputs.step(start + 2 * FIRST, true, topics, &mut actions);
         assert!(actions.is_empty() && inputs.deadline(true).is_none());
-        inputs.step(start + 2 * FIRST, false, &mut actions);
+        inputs.step(start + 2 * FIRST, false, topics, &mut actions);
         assert!(actions.is_empty(), "a rebalance takes its time, too");
         inputs.suspect();
-        inputs.step(start + 2 * FIRST, true, &mut actions);
+        inputs.step(start + 2 * FIRST, true, topics, &mut actions);
         assert_eq!(words(&mut actions), ["ask"]);
+        let mut inputs = MissingInputs::new("p".into(), start);
+        inputs.step(start + FIRST, false, Vec::new, &mut actions);
+        assert!(actions.is_empty(), "everything was seen");
+        assert_eq!(inputs.deadline(false), Some(start + FIRST + LATER));
     }
 }

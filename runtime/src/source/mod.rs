@@ -320,7 +320,7 @@ impl Source {
             self.open_transactions.step(now, &self.partitions, |at| self.consumer.cached_high_watermark(at));
             self.topic_ids.step(now, &self.partitions, &mut actions);
             self.ends.step(now, &self.partitions, &mut actions);
-            self.missing_inputs.step(now, !self.partitions.is_empty(), &mut actions);
+            self.missing_inputs.step(now, !self.partitions.is_empty(), || self.topic_ids.unknown(), &mut actions);
             self.lost_offsets.step(now, may_reassign, &mut self.partitions, &self.intake, &mut actions);
             any |= self.perform(std::mem::take(&mut actions), now);
             let may_reassign = self.may_reassign();

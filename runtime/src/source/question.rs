@@ -60,8 +60,8 @@ pub enum Question {
         /// The topics that are read.
         read: Vec<Arc<str>>,
     },
-    /// Which topics of the input are not there.
-    MissingInputs,
+    /// Which of these topics and patterns of the input are not there.
+    MissingInputs(Vec<String>),
     /// What the topics that are written to refuse now, which the sink takes over.
     Limits {
         /// As what a broker has refused a record; none: it is asked from time to time.
@@ -200,9 +200,9 @@ impl Asker {
             }
             Question::Missing { read } => self.send(Answer::Missing(self.missing(&read))),
             // The embedded broker never answers this.
-            Question::MissingInputs if self.is_embedded => self.send(Answer::MissingInputs(Ok(String::new()))),
-            Question::MissingInputs => {
-                self.send(Answer::MissingInputs(missing_inputs(&*self.queries, &self.topics)));
+            Question::MissingInputs(_) if self.is_embedded => self.send(Answer::MissingInputs(Ok(String::new()))),
+            Question::MissingInputs(topics) => {
+                self.send(Answer::MissingInputs(missing_inputs(&*self.queries, &topics)));
             }
             Question::Limits { refused, alone } => {
                 let taken = self.limits.take_over(refused, alone);
@@ -291,7 +291,7 @@ impl Asker {
             Question::Ends(_) => Answer::Ends(Vec::new()),
             Question::Topics(_) => Answer::Topics(TopicsNow::new()),
             Question::Missing { .. } => Answer::Missing(Err(error.clone())),
-            Question::MissingInputs => Answer::MissingInputs(Err(error.clone())),
+            Question::MissingInputs(_) => Answer::MissingInputs(Err(error.clone())),
             Question::Limits { .. } => Answer::Limits(Err(error.clone())),
         });
     }

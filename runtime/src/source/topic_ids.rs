@@ -12,6 +12,7 @@ use super::assignment::list_of;
 use super::note::is_another_topic;
 use super::partitions::{OwnedPartitions, Start};
 use super::question::Question;
+use crate::config::TopicPattern;
 use crate::kafka::TopicPartition;
 
 /// How often the brokers are asked.
@@ -85,6 +86,16 @@ impl TopicIdWatch {
             now.insert(at.topic.clone(), Some(id.clone()));
         }
         self.known.append(&mut now);
+    }
+
+    /// Returns the names of the input that were never seen, and the patterns that match nothing that was.
+    pub fn unknown(&self) -> Vec<String> {
+        let matches = |pattern: &TopicPattern| self.known.keys().any(|topic| pattern.matches(topic));
+        let is_known = |wanted: &str| match wanted.starts_with('^') {
+            true => TopicPattern::new(wanted).is_ok_and(|pattern| matches(&pattern)),
+            false => self.known.contains_key(wanted),
+        };
+        self.wanted.iter().filter(|wanted| !is_known(wanted)).cloned().collect()
     }
 
     /// Asks where that is due.
