@@ -29,14 +29,29 @@ pub const HOST: [&str; 4] = ["--release", "--workspace", "--exclude", "xtask"];
 pub const TESTS: [&str; 4] = ["--bins", "--tests", "--test", "faults"];
 
 /// How many tests run side by side: most of their time they wait for a broker, which leaves two cores idle.
-const AT_ONCE: &str = "--test-threads=4";
+const AT_ONCE: &str = "--test-threads=6";
 
 const NO_PYTHON: &str = "no Python 3 with venv: install Python 3.10 or newer (Debian: apt-get install python3 python3-venv); the \
                          Avro codec is tested against fastavro";
 
-/// End-to-end tests that no broker takes part in: the kind of delivery is nothing to them.
-const WITHOUT_BROKER: [&str; 7] =
-    ["dev::", "languages::", "new::", "page::", "pipeline_tests::", "streams::", "usage::"];
+/// End-to-end tests to which the kind of delivery is nothing: no broker takes part, or nothing is delivered.
+const ANY_DELIVERY: [&str; 15] = [
+    "api::schemathesis",
+    "check::",
+    "dev::",
+    "explain::",
+    "format_tools::",
+    "hostile::",
+    "languages::",
+    "monitoring::",
+    "new::",
+    "page::",
+    "pipeline_tests::",
+    "precompiled::",
+    "service_manager::",
+    "streams::",
+    "usage::",
+];
 
 /// Runs the tests whose names contain `filter`, or all. Tests go on after a failure; the summary names what failed.
 pub fn run(workspace: &Workspace, filter: Option<&OsStr>) -> Result<()> {
@@ -101,7 +116,7 @@ fn exactly_once_command(workspace: &Workspace, filter: Option<&OsStr>) -> Comman
     let mut command = workspace.cargo();
     command.arg("test").args(HOST).args(["--no-fail-fast", "--test", "e2e"]).args(filter);
     command.env("SLUICE_TEST_DELIVERY", "exactly_once").args(["--", AT_ONCE]);
-    WITHOUT_BROKER.iter().for_each(|module| {
+    ANY_DELIVERY.iter().for_each(|module| {
         command.args(["--skip", module]);
     });
     command
