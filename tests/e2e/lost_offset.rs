@@ -167,7 +167,9 @@ fn partitions_that_a_topic_has_no_more_are_said_and_given_up_and_read_when_it_gr
         wait_for_outputs(&kafka, pipeline, sluice, &numbers(1_000..1_050));
     }
     let said = |sluice: &Sluice, text: &str| sluice.lines().iter().any(|line| line.message().contains(text));
-    assert!(said(&all[1].1, "with fewer partitions: some are gone"), "{:?}", all[1].1.lines());
+    // It may be the client that notices, in the moment between the two topics.
+    let words = ["with fewer partitions: some are gone", "the assignment was lost"];
+    assert!(words.iter().any(|words| said(&all[1].1, words)), "{:?}", all[1].1.lines());
 
     for (pipeline, _) in &all {
         kafka.grow_topic(&pipeline.input, 3);

@@ -68,14 +68,8 @@ impl MissingInputs {
         if self.is_asked || !(self.is_suspected || now >= self.due) {
             return;
         }
-        self.is_suspected = false;
-        match unknown() {
-            unknown if unknown.is_empty() => self.on_answer(Ok(String::new()), now),
-            unknown => {
-                self.is_asked = true;
-                actions.push(Action::Ask(Question::MissingInputs(unknown)));
-            }
-        }
+        (self.is_asked, self.is_suspected) = (true, false);
+        actions.push(Action::Ask(Question::MissingInputs { unknown: unknown() }));
     }
 
     /// The answer, in words: what is missing, and what to do.
@@ -110,22 +104,29 @@ impl MissingInputs {
     }
 }
 
-/// Asks which of these topics and patterns of an input there are. Returns what is missing and what to do, in words;
-/// empty where nothing is.
+/// Asks which topics and patterns of an input there are. Returns which of those that are `unknown` so far are missing,
+/// and what to do, in words; empty where nothing is.
 ///
 /// # Errors
-/// The broker's, or no answer in time.
-pub fn missing_inputs(queries: &dyn GroupQueries, topics: &[String]) -> Result<String, KafkaError> {
-    let (patterns, names): (Vec<_>, Vec<_>) = topics.iter().partition(|topic| topic.starts_with('^'));
-    let names: Vec<Arc<str>> = names.into_iter().map(|name| name.as_str().into()).collect();
+/// The broker's, or no answer in time; that one of the topics may not be read, whether it is known or not.
+pub fn missing_inputs(queries: &dyn GroupQueries, topics: &[String], unknown: &[String]) -> Result<String, KafkaError> {
+    let named = topics.iter().filter(|topic| !topic.starts_with('^'));
+    let names: Vec<Arc<str>> = named.map(|name| name.as_str().into()).collect();
+    let patterns = unknown.iter().filter(|topic| topic.starts_with('^'));
     let described = if names.is_empty() { Vec::new() } else { queries.describe(&names, ASK)? };
+    let refused = described.iter().filter_map(|(_, description)| description.as_ref().err());
+    if let Some(refusal) = refused.into_iter().find(|error| error.kind == ErrorKind::Authorization) {
+        return Err(refusal.clone());
+    }
     let is_missing = |error: &KafkaError| error.kind == ErrorKind::UnknownTopic;
     let mut missing: Vec<String> = described
         .into_iter()
         .filter(|(_, description)| description.as_ref().is_err_and(is_missing))
+        .filter(|(name, _)| unknown.iter().any(|unknown| **unknown == **name))
         .map(|(name, _)| format!("input topic \"{name}\" does not exist: create it"))
         .collect();
     missing.sort_unstable();
+    let patterns: Vec<_> = patterns.collect();
     let all = if patterns.is_empty() { Vec::new() } else { queries.topics(ASK)? };
     for pattern in patterns.into_iter().filter(|_| !all.is_empty()) {
         let is_matched = |compiled: TopicPattern| all.iter().any(|(topic, _)| compiled.matches(topic));
@@ -171,6 +172,9 @@ mod tests {
 
         fn describe(&self, topics: &[Arc<str>], _: Duration) -> Result<Described, KafkaError> {
             let describe = |topic: &Arc<str>| match self.0.contains(&&**topic) {
+                true if &**topic == "secret" => {
+                    (topic.clone(), Err(KafkaError::new(ErrorKind::Authorization, "not allowed")))
+                }
                 true => (topic.clone(), Ok(TopicDescription::default())),
                 false => (topic.clone(), Err(KafkaError::new(ErrorKind::UnknownTopic, "unknown"))),
             };
@@ -180,7 +184,7 @@ mod tests {
 
     fn missing(topics: &[&str], there: &'static [&'static str]) -> String {
         let topics: Vec<String> = topics.iter().map(|topic| (*topic).to_owned()).collect();
-        missing_inputs(&Cluster(there), &topics).unwrap()
+        missing_inputs(&Cluster(there), &topics, &topics).unwrap()
     }
 
     #[test]
@@ -193,6 +197,14 @@ mod tests {
             "{both}"
         );
         assert!(both.contains("matches no topic"), "{both}");
+        let topics = ["a".to_owned(), "secret".to_owned()];
+        let known = missing_inputs(&Cluster(&[]), &topics, &topics[1..]).unwrap();
+        assert_eq!(
+            known, "input topic \"secret\" does not exist: create it",
+            "what becomes of the other is told elsewhere"
+        );
+        let refused = missing_inputs(&Cluster(&["secret"]), &topics, &[]).unwrap_err();
+        assert_eq!(refused.kind, ErrorKind::Authorization, "whether it was seen or not");
     }
 
     fn topics() -> Vec<String> {
@@ -233,9 +245,5 @@ mod tests {
         inputs.suspect();
         inputs.step(start + 2 * FIRST, true, topics, &mut actions);
         assert_eq!(words(&mut actions), ["ask"]);
-        let mut inputs = MissingInputs::new("p".into(), start);
-        inputs.step(start + FIRST, false, Vec::new, &mut actions);
-        assert!(actions.is_empty(), "everything was seen");
-        assert_eq!(inputs.deadline(false), Some(start + FIRST + LATER));
     }
 }

@@ -60,8 +60,11 @@ pub enum Question {
         /// The topics that are read.
         read: Vec<Arc<str>>,
     },
-    /// Which of these topics and patterns of the input are not there.
-    MissingInputs(Vec<String>),
+    /// Which topics of the input are not there, or may not be read.
+    MissingInputs {
+        /// The topics and patterns of which nothing was seen.
+        unknown: Vec<String>,
+    },
     /// What the topics that are written to refuse now, which the sink takes over.
     Limits {
         /// As what a broker has refused a record; none: it is asked from time to time.
@@ -131,8 +134,8 @@ impl Answer {
             }
             Answer::Committed { committed: Err(error), .. } => errors.push(error),
             Answer::Watermarks { watermarks, .. } => errors.extend(watermarks.as_ref().err()),
-            Answer::Ends(_) | Answer::Topics(_) | Answer::Missing(_) | Answer::MissingInputs(_) | Answer::Limits(_) => {
-            }
+            Answer::MissingInputs(missing) => errors.extend(missing.as_ref().err()),
+            Answer::Ends(_) | Answer::Topics(_) | Answer::Missing(_) | Answer::Limits(_) => {}
         }
         errors.into_iter().find(|error| error.kind == ErrorKind::Authorization)
     }
@@ -200,9 +203,10 @@ impl Asker {
             }
             Question::Missing { read } => self.send(Answer::Missing(self.missing(&read))),
             // The embedded broker never answers this.
-            Question::MissingInputs(_) if self.is_embedded => self.send(Answer::MissingInputs(Ok(String::new()))),
-            Question::MissingInputs(topics) => {
-                self.send(Answer::MissingInputs(missing_inputs(&*self.queries, &topics)));
+            Question::MissingInputs { .. } if self.is_embedded => self.send(Answer::MissingInputs(Ok(String::new()))),
+            Question::MissingInputs { unknown } => {
+                let missing = missing_inputs(&*self.queries, &self.topics, &unknown);
+                self.send(Answer::MissingInputs(missing));
             }
             Question::Limits { refused, alone } => {
                 let taken = self.limits.take_over(refused, alone);
@@ -291,7 +295,7 @@ impl Asker {
             Question::Ends(_) => Answer::Ends(Vec::new()),
             Question::Topics(_) => Answer::Topics(TopicsNow::new()),
             Question::Missing { .. } => Answer::Missing(Err(error.clone())),
-            Question::MissingInputs(_) => Answer::MissingInputs(Err(error.clone())),
+            Question::MissingInputs { .. } => Answer::MissingInputs(Err(error.clone())),
             Question::Limits { .. } => Answer::Limits(Err(error.clone())),
         });
     }
