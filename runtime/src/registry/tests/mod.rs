@@ -33,6 +33,11 @@ fn serve(answer: impl Fn(&str) -> (String, String) + Send + 'static) -> Server {
                 head.push(byte[0]);
             }
             let head = String::from_utf8_lossy(&head).into_owned();
+            // What is not read when the connection is closed would reset it, and the answer be lost.
+            let lengths = head.lines().filter_map(|line| line.split_once(": "));
+            let length = lengths.filter(|(name, _)| name.eq_ignore_ascii_case("content-length"));
+            let length = length.filter_map(|(_, length)| length.parse::<u64>().ok()).next().unwrap_or(0);
+            let _ = std::io::copy(&mut (&stream).take(length), &mut std::io::sink());
             kept.lock().unwrap().push(head.clone());
             let (status, body) = answer(&head);
             let length = body.len();
