@@ -137,11 +137,12 @@ impl Authorization {
         }
         if refused == Refused::Output && !wait.has_paused {
             wait.has_paused = true;
-            // What is enqueued would be refused as well.
-            actions.push(Action::ClearIntake);
+            // An abort throws away what it has to, and nothing of partitions that came while it was under way: those do
+            // not go back.
             if !self.options.has_transactions {
+                // What is enqueued would be refused as well.
                 wait.is_draining = true;
-                actions.push(Action::PurgeProducer);
+                actions.extend([Action::ClearIntake, Action::PurgeProducer]);
             }
         }
     }

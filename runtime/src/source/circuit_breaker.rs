@@ -271,9 +271,11 @@ fn pause(on: bool, partitions: &mut OwnedPartitions, actions: &mut Actions) {
     actions.push(Action::ReadOn(fetch));
 }
 
-/// Every partition of which something was read that is not delivered, and where that begins.
+/// Every partition of which something was read that is not delivered, and where that begins. One of which nothing more
+/// may be written begins anew, even where all that was read is delivered by now.
 pub(super) fn undelivered(partitions: &OwnedPartitions) -> Vec<(usize, Option<Offset>)> {
-    let behind = partitions.iter().filter(|p| p.next() != p.position() && !p.is_void());
+    let is_behind = |p: &OwnedPartition| p.next() != p.position() || !p.lease().is_full();
+    let behind = partitions.iter().filter(|p| is_behind(p) && !p.is_void());
     behind.filter_map(|p| Some((p.index(), Some(p.undelivered()?)))).collect()
 }
 

@@ -254,6 +254,15 @@ impl OwnedPartitions {
         self.iter().filter(|partition| which(partition)).for_each(|partition| partition.lease().revoke());
     }
 
+    /// Nothing more is written of what is not delivered yet: it is read again.
+    pub fn cut_undelivered(&self) {
+        for partition in self.iter().filter(|partition| partition.next() != partition.position()) {
+            if let Some(from) = partition.undelivered() {
+                partition.lease().truncate_at(from);
+            }
+        }
+    }
+
     /// How many partitions each of so many workers has.
     pub fn loads(&self, workers: usize) -> Vec<usize> {
         let mut loads = vec![0; workers];

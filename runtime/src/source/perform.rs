@@ -72,7 +72,11 @@ impl Source {
                 self.intake.clear();
                 self.partitions.discard_gathered();
             }
-            Action::PurgeProducer => self.context.sink.purge(),
+            Action::PurgeProducer => {
+                // Before the reports tell of it, nothing behind what is thrown away may be written.
+                self.partitions.cut_undelivered();
+                self.context.sink.purge();
+            }
             Action::AbandonRetries { worker, lease } => self.intake.abandon_retries(worker, lease),
             Action::GatherProbeAgain => self.breaker.gather_again(now, &mut self.partitions, &mut next),
             Action::Dispatch { worker, job } => {

@@ -1,5 +1,6 @@
 use super::super::testing::{at, deliver, dispatch, intake, owned, words};
 use super::*;
+use crate::batch::Offset;
 use crate::kafka::ErrorKind;
 use crate::rt;
 
@@ -125,7 +126,7 @@ fn a_right_to_write_pauses_intake_and_takes_partitions_back_to_what_is_delivered
     assert!(setting.answer(&[]).is_empty());
     assert!(setting.step(Duration::ZERO).is_empty(), "it is still on its way");
     assert_eq!(setting.authorization.deadline(), None, "only that is waited for");
-    setting.partitions.of_mut(&at(0)).unwrap().abandoned(crate::batch::Offset(10));
+    setting.partitions.of_mut(&at(0)).unwrap().abandoned(Offset(10));
     assert_eq!(setting.step(Duration::ZERO), ["restart 0@10", "read on 0"]);
     assert!(!setting.authorization.is_writing_refused());
 }
@@ -134,7 +135,7 @@ fn a_right_to_write_pauses_intake_and_takes_partitions_back_to_what_is_delivered
 fn under_exactly_once_the_abort_takes_partitions_back() {
     let mut setting = Setting::new(PATIENCE, &["in"], true);
     dispatch(&mut setting.partitions, 0, 0, 10);
-    assert_eq!(setting.refuse(Refused::Output), ["clear intake"]);
+    assert!(setting.refuse(Refused::Output).is_empty(), "what came since an abort began does not go back");
     assert_eq!(setting.step(Duration::ZERO), ["pause 0", "ask"]);
     setting.answer(&[]);
     assert_eq!(setting.step(Duration::ZERO), ["read on 0"]);
@@ -151,4 +152,28 @@ fn a_right_that_brokers_do_not_miss_and_refuse_all_the_same_ends_the_pipeline_to
         setting.step(ASK_EVERY);
     }
     assert!(setting.refuse(Refused::Output)[0].starts_with("fail"));
+}
+
+#[test]
+fn nothing_behind_what_is_thrown_away_is_written_before_its_partition_has_gone_back() {
+    let mut setting = Setting::new(PATIENCE, &["in"], false);
+    dispatch(&mut setting.partitions, 0, 0, 5);
+    setting.refuse(Refused::Output);
+    setting.partitions.cut_undelivered();
+    let lease = setting.partitions.of(&at(0)).unwrap().lease().clone();
+    assert!(!lease.covers(Offset(0)) && !lease.covers(Offset(5)));
+    setting.step(Duration::ZERO);
+
+    // It was written, and not thrown away: the partition goes back all the same, for its lease takes nothing more.
+    deliver(&mut setting.partitions, 0, 0, 5);
+    assert_eq!(setting.step(Duration::ZERO), ["restart 0@5"]);
+}
+
+#[test]
+fn what_is_delivered_is_not_cut_off() {
+    let mut setting = Setting::new(PATIENCE, &["in"], false);
+    dispatch(&mut setting.partitions, 0, 0, 5);
+    deliver(&mut setting.partitions, 0, 0, 5);
+    setting.partitions.cut_undelivered();
+    assert!(setting.partitions.of(&at(0)).unwrap().lease().is_full());
 }
