@@ -55,7 +55,7 @@ pub(super) fn plan(
     let traces = pipeline.traces.as_ref().map(|written| traces::traces(planner, written, folder, connects));
     let breaker = breaker(planner, pipeline.breaker.as_ref());
     let (group, own) = (&records.input.group, instance.as_deref());
-    let about = About { folder, name: &name, group, instance: own, delivery, connects };
+    let about = About { folder, name: &name, group, instance: own, delivery, workers, connects };
     // Last, since what librdkafka says of all properties together is only asked where nothing else is wrong.
     let clients = properties::clients(planner, pipeline, &about);
     let transaction_timeout = transaction_timeout(&clients.producer);
@@ -80,6 +80,7 @@ pub(super) fn plan(
         name: name.as_str().into(),
         consumer: clients.consumer,
         producer: clients.producer,
+        sends_at_once: clients.sends_at_once,
         schema_registry,
         input: records.input,
         delivery,

@@ -34,6 +34,8 @@ pub struct Plan {
     pub consumer: BTreeMap<String, String>,
     /// librdkafka properties of the producer: `kafka:`, then `producer:`, over our defaults.
     pub producer: BTreeMap<String, String>,
+    /// Whether records are sent at once where little is on its way: the file sets no `linger.ms`.
+    pub sends_at_once: bool,
     /// Where schemas are kept.
     pub schema_registry: Option<SchemaRegistry>,
     /// What is read.

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::json::Json;
 use super::plan::{Plan, Stage, Target, Topic};
 use super::print_format;
-use super::property_defaults::refusal;
+use super::property_defaults::{LINGER, refusal};
 use super::scalar::{FromText, Size};
 use super::secret::{self, HIDDEN, names_secret};
 use super::written::Located;
@@ -24,10 +24,12 @@ pub fn print(plan: &Plan) -> String {
     page.section("kafka", |page| {
         page.entry("consumer.bootstrap.servers", BROKERS, plan.consumer.get(BROKERS).map_or("", String::as_str));
     });
+    // Written down it would hold at any load.
+    let is_left_out = |name: &str| name == BROKERS || (name == LINGER && plan.sends_at_once);
     for (client, properties) in [("consumer", &plan.consumer), ("producer", &plan.producer)] {
         page.section(client, |page| {
             for (name, value) in properties {
-                if name != BROKERS && refusal(name, value, plan.delivery).is_none() {
+                if !is_left_out(name) && refusal(name, value, plan.delivery).is_none() {
                     page.property(client, name, value);
                 }
             }

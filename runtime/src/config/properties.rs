@@ -8,7 +8,7 @@ use super::file;
 use super::native::{self, Flaw, Kind};
 use super::plan::Delivery;
 use super::planner::{Planner, Value};
-use super::property_defaults::{consumer_defaults, producer_defaults, refusal};
+use super::property_defaults::{LINGER, consumer_defaults, producer_defaults, refusal};
 use super::property_names::{
     CONSUMER_ONLY, PATHS, PRODUCER_ONLY, all, canonical, instead, is_of_java, meant, spellings,
 };
@@ -35,6 +35,8 @@ pub(super) struct About<'p> {
     pub instance: Option<&'p str>,
     /// The delivery guarantee.
     pub delivery: Delivery,
+    /// How many workers there are.
+    pub workers: usize,
     /// Whether the properties are for a real cluster, so that the files that they name must be there.
     pub connects: bool,
 }
@@ -45,6 +47,8 @@ pub(super) struct Clients {
     pub consumer: BTreeMap<String, String>,
     /// The producer's.
     pub producer: BTreeMap<String, String>,
+    /// Whether the file leaves it to us how long records wait at the producer.
+    pub sends_at_once: bool,
 }
 
 /// A property as the file has it.
@@ -91,6 +95,7 @@ pub(super) fn clients(planner: &mut Planner<'_>, file: &file::Pipeline, about: &
     group_protocol(planner, &mut consumer, of(Kind::Consumer));
     let mut producer = producer_defaults(about);
     producer.extend(of(Kind::Producer).map(|entry| (entry.name.to_owned(), entry.value.value.clone())));
+    let sends_at_once = !of(Kind::Producer).any(|entry| entry.name == LINGER);
     sasl(planner, &entries);
     let sections = [&file.kafka.value, &file.consumer, &file.producer];
     let is_written =
@@ -110,7 +115,7 @@ pub(super) fn clients(planner: &mut Planner<'_>, file: &file::Pipeline, about: &
         }
         together(planner, Kind::Producer, &transactional, &entries, file.kafka.at);
     }
-    Clients { consumer, producer }
+    Clients { consumer, producer, sends_at_once }
 }
 
 /// There must be a cluster to talk to, one for both clients.

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use super::plan::Delivery;
 use super::properties::{About, TRANSACTION_TIMEOUT};
 
+/// How long records wait at the producer for others.
+pub(super) const LINGER: &str = "linger.ms";
 /// Brokers that are back are found within a second, not after librdkafka's ten.
 const RECONNECT: (&str, &str) = ("reconnect.backoff.max.ms", "1000");
 
@@ -33,6 +35,11 @@ pub(super) fn consumer_defaults(about: &About<'_>) -> BTreeMap<String, String> {
         ("topic.metadata.refresh.interval.ms", "10000"),
     ];
     defaults.extend(about.instance.map(|instance| ("group.instance.id", instance)));
+    if about.workers > 1 {
+        // Each worker has a queue of its own. While one is full, librdkafka asks for the partitions of the others
+        // alone, and where nothing comes of those the full queue has run empty long before the broker answers.
+        defaults.push(("fetch.wait.max.ms", "25"));
+    }
     if about.delivery == Delivery::ExactlyOnce {
         defaults.push(("isolation.level", "read_committed"));
     }
@@ -48,8 +55,9 @@ pub(super) fn producer_defaults(about: &About<'_>) -> BTreeMap<String, String> {
         ("client.id", &client_id),
         ("compression.type", "lz4"),
         ("enable.idempotence", "true"),
-        // What belongs together is gathered before it is enqueued, and the more the more is on its way.
-        ("linger.ms", "0"),
+        // Under load. Where little is on its way, what a worker has written is sent at once: see `sends_at_once`.
+        // With 0 librdkafka polls without a pause while a partition's last request is on its way.
+        (LINGER, "4"),
         // Keys keep the partition that Java clients would give them.
         ("partitioner", "murmur2_random"),
         ("queue.buffering.max.kbytes", "16384"),

@@ -35,6 +35,10 @@ use crate::sink::event::SinkEvents;
 pub const TOO_LARGE: &str = "a broker refused it as too large for its topic";
 /// How long what is enqueued may take to be acknowledged before a producer is replaced that could go on.
 const REPLACE_FLUSH: Duration = Duration::from_secs(10);
+/// Bytes that wait at the producer, or for their acknowledgement, up to which little is on its way.
+pub const LITTLE: u64 = 8 << 10;
+/// How long what is to be sent at once is waited for. What has not been sent by then lingers.
+const SEND_WAIT: Duration = Duration::from_millis(5);
 /// No topic has a limit below this in practice: what is refused then is not refused for its size.
 const LEAST_LIMIT: usize = 1024;
 
@@ -62,6 +66,7 @@ pub struct Sink {
     oversize: plan::Oversize,
     origin: DeadLetterOrigin,
     cut_off: Arc<AtomicBool>,
+    sends_at_once: bool,
     // Nothing is sent, and everything counts as acknowledged.
     dry: bool,
     refused: Mutex<RefusedRecords>,
@@ -96,6 +101,8 @@ impl Sink {
             origin,
             cut_off,
             refused: Mutex::default(),
+            // The end of a transaction lets nothing linger.
+            sends_at_once: plan.sends_at_once && plan.delivery == Delivery::AtLeastOnce,
             dry: false,
         })
     }
@@ -169,9 +176,22 @@ impl Sink {
 
     /// Returns the bytes of keys and values that are enqueued at the producer and had no report yet.
     pub fn queued_bytes(&self) -> u64 {
+        self.queued().unwrap_or(0)
+    }
+
+    /// Returns the same; none where the producer does not count.
+    fn queued(&self) -> Option<u64> {
         let writer = self.writer();
         let enqueued = writer.enqueued.load(Ordering::Relaxed);
-        writer.producer.reported_bytes().map_or(0, |reported| enqueued.saturating_sub(reported))
+        writer.producer.reported_bytes().map(|reported| enqueued.saturating_sub(reported))
+    }
+
+    /// Has what was written sent at once, where little is on its way and the file does not say how long it lingers.
+    /// Waits until it is acknowledged, but not for long: for a worker that has nothing else to do.
+    pub fn send_at_once(&self) {
+        if self.sends_at_once && !self.dry && self.queued().is_none_or(|queued| (1..=LITTLE).contains(&queued)) {
+            self.producer(|producer| producer.flush(SEND_WAIT));
+        }
     }
 
     /// Returns whether an output writes anywhere.

@@ -354,3 +354,18 @@ fn a_span_is_delivered_when_all_of_its_parts_are_and_abandoned_when_one_is() {
     assert!(matches!(events[0], SinkEvent::Abandoned { written: false, .. }));
     assert!(!events.iter().any(|event| matches!(event, SinkEvent::Delivered(_))));
 }
+
+#[test]
+fn what_was_written_is_sent_at_once_where_the_file_and_transactions_leave_that_open() {
+    let waits = |delivery: &str| {
+        let mut bench = Bench::new(delivery, TopicLimits::default());
+        bench.kafka.script().holds_back = true;
+        bench.write(10).unwrap();
+        bench.sink.send_at_once();
+        bench.kafka.texts("out").is_empty()
+    };
+    assert!(!waits("at_least_once"));
+    assert!(!waits("at_least_once\nproducer: { compression.type: none }"));
+    assert!(waits("at_least_once\nproducer: { linger.ms: 5 }"));
+    assert!(waits("exactly_once"), "the end of a transaction lets nothing linger");
+}

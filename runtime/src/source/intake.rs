@@ -13,10 +13,8 @@ use crate::sink::event::SinkEvents;
 use crate::sink::receipt::Span;
 use crate::worker::{Job, WorkerMessage};
 
-/// Bytes that wait at the producer, or for their acknowledgement, up to which little is on its way.
-pub const LITTLE: u64 = 8 << 10;
 /// How long records are gathered for a worker with nothing to do, where more than that is on its way.
-const GATHER: Duration = Duration::from_millis(2);
+const GATHER: Duration = Duration::from_millis(1);
 /// Batches that a worker may have: one in work and one that waits for it.
 const QUEUED: usize = 2;
 /// Batches whose memory is kept for reuse, for each worker.
@@ -149,8 +147,8 @@ impl Intake {
         self.links[worker].is_quiet = is_quiet;
     }
 
-    /// Notes whether more than [`LITTLE`] is on its way. Where it is, a moment more of gathering delays nothing that
-    /// could have been sent at once, and spares requests.
+    /// Notes whether more than [`LITTLE`](crate::sink::LITTLE) is on its way. Where it is, a moment more of gathering
+    /// delays nothing that could have been sent at once, and spares requests.
     pub fn set_loaded(&mut self, is_loaded: bool) {
         self.is_loaded = is_loaded;
     }

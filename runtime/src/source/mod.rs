@@ -54,7 +54,7 @@ use self::commits::Commits;
 use self::ends::Ends;
 pub use self::event::{Command, Event, Events, Reply};
 use self::going_back::GoingBack;
-use self::intake::{Intake, LITTLE};
+use self::intake::Intake;
 use self::ledger::Ledger;
 use self::limits::{LimitReader, Limits};
 use self::lost_offset::LostOffsets;
@@ -291,7 +291,7 @@ impl Source {
 
     /// Hands records on that are due, and tells the trackers.
     fn dispatch(&mut self, all: bool, now: Instant) {
-        self.intake.set_loaded(self.context.sink.queued_bytes() > LITTLE);
+        self.intake.set_loaded(self.context.sink.queued_bytes() > crate::sink::LITTLE);
         let partitions = &mut self.partitions;
         self.intake.dispatch(all, now, |span| {
             partitions.dispatched(span, now);

@@ -214,6 +214,8 @@ pub struct Worker {
     // What has come through the chain and is to be delivered later.
     completed: Vec<InFlightBatch>,
     spare: InFlightBatch,
+    // Whether something may have been written since the worker last had nothing to do.
+    has_worked: bool,
     clock: Arc<WorkerClock>,
 }
 
@@ -230,7 +232,7 @@ impl Worker {
         let chain = Chain::new(stages).with_formats(&context.pipeline, context.formats.clone());
         let clock = context.counters.pipeline.worker(number);
         let (completed, spare) = (Vec::new(), InFlightBatch::default());
-        Worker { number, chain, context, retries, completed, spare, clock }
+        Worker { number, chain, context, retries, completed, spare, has_worked: false, clock }
     }
 
     /// Works on the next message and on the retries that are due. Ends when nobody sends any more; what still waits for
@@ -244,6 +246,9 @@ impl Worker {
             self.clock.spend(Activity::Codec, coded);
         }
         self.clock.end(rt::now());
+        if matches!(turn, Turn::Wait | Turn::WaitUntil(_)) && std::mem::take(&mut self.has_worked) {
+            self.context.sink.send_at_once();
+        }
         turn
     }
 
@@ -280,6 +285,7 @@ impl Worker {
             if !retries.resume_due(now, &mut |batch| advancer.advance(batch)) {
                 return;
             }
+            self.has_worked = true;
         }
     }
 
@@ -298,6 +304,7 @@ impl Worker {
     }
 
     fn take(&mut self, job: QueuedJob) {
+        self.has_worked = true;
         let mut batch = std::mem::take(&mut self.spare);
         batch.begin(job.batch, job.spans, job.probe);
         batch.ahead = job.ahead;

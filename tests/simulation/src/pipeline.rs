@@ -155,6 +155,7 @@ fn plan(setup: &Setup, name: Option<String>) -> Plan {
         schema_registry: None,
         consumer: consumer(setup, name.as_ref()),
         producer: producer(setup),
+        sends_at_once: setup.linger.is_multiple_of(2),
         input: plan::Input {
             topics,
             group: GROUP.to_owned(),

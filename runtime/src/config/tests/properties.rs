@@ -125,3 +125,23 @@ fn kip_848_keeps_the_classic_strategy_away() {
     let plan = good(&LEAST.replace("localhost", "x, group.protocol: consumer"));
     assert!(!plan.consumer.contains_key("partition.assignment.strategy"));
 }
+
+#[test]
+fn it_is_left_to_us_how_long_a_record_waits_at_the_producer_unless_the_file_says_so() {
+    assert!(good(LEAST).sends_at_once);
+    for section in ["kafka", "producer"] {
+        let text = match section {
+            "kafka" => LEAST.replace("localhost", "localhost, linger.ms: 5"),
+            _ => format!("{LEAST}producer: {{ queue.buffering.max.ms: 5 }}\n"),
+        };
+        assert!(!good(&text).sends_at_once, "{section}");
+    }
+}
+
+#[test]
+fn no_fetch_waits_for_long_where_workers_have_queues_of_their_own() {
+    let wait = |more: &str| good(&format!("{LEAST}{more}")).consumer.get("fetch.wait.max.ms").cloned();
+    assert_eq!(wait("workers: 1\n"), None);
+    assert_eq!(wait("workers: 2\n").as_deref(), Some("25"));
+    assert_eq!(wait("workers: 2\nconsumer: { fetch.wait.max.ms: 700 }\n").as_deref(), Some("700"));
+}

@@ -111,7 +111,6 @@ impl<T: Send + Sync + 'static> ProducerContext for Context<T> {
             Err((error, message)) => Err(KafkaError::from(error.clone()).of_output(message.topic())),
         };
         (self.report)(receipt, result);
-        self.room.notify();
     }
 }
 
@@ -156,6 +155,8 @@ impl<R: Send + Sync + 'static> NativeProducer<R> {
                     return Turn::Ended(());
                 }
                 base.poll(Duration::ZERO);
+                // Reported records take up room until all that were reported together are freed.
+                base.context().room.notify();
                 if queue.is_empty() { Turn::Wait } else { Turn::Again }
             };
             rt::spawn_on_demand(&format!("{pipeline}/sink"), reports.clone(), turn)?
