@@ -27,9 +27,10 @@ pub enum ErrorKind {
     FencedProducer,
     /// A record is larger than its topic, or the client, takes.
     TooLarge,
-    /// The topic refuses the record, or another one of its batch: a null key where it is compacted, a timestamp outside
-    /// of its bounds.
+    /// The topic refuses the record: a null key where it is compacted, a timestamp outside of its bounds.
     InvalidRecord,
+    /// The topic refuses another record of the same batch, which says nothing of this one.
+    InvalidBatch,
     /// The group is rebalancing, or we are no longer its member in this generation.
     Rebalance,
     /// A batch in the log that the client cannot read.
@@ -60,13 +61,14 @@ pub enum ErrorKind {
 
 impl ErrorKind {
     /// All of them.
-    pub const ALL: [ErrorKind; 19] = [
+    pub const ALL: [ErrorKind; 20] = [
         ErrorKind::Authorization,
         ErrorKind::Authentication,
         ErrorKind::FencedInstance,
         ErrorKind::FencedProducer,
         ErrorKind::TooLarge,
         ErrorKind::InvalidRecord,
+        ErrorKind::InvalidBatch,
         ErrorKind::Rebalance,
         ErrorKind::Unreadable,
         ErrorKind::UnknownTopic,
@@ -91,6 +93,7 @@ impl ErrorKind {
             ErrorKind::FencedProducer => "fenced_producer",
             ErrorKind::TooLarge => "too_large",
             ErrorKind::InvalidRecord => "invalid_record",
+            ErrorKind::InvalidBatch => "invalid_batch",
             ErrorKind::Rebalance => "rebalance",
             ErrorKind::Unreadable => "unreadable",
             ErrorKind::UnknownTopic => "unknown_topic",

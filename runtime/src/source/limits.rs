@@ -172,14 +172,15 @@ impl Limits {
             let Span { lease, first, .. } = &refusal.span;
             // The limits may have been the same all the while, and the record have waited too long for its topic: what
             // is refused a second time, though it is known what the topic takes, would be refused for ever.
-            let is_again = !changed && self.tried.get(&lease.at).is_some_and(|tried| first <= tried);
+            let is_its_own = refusal.error.kind != ErrorKind::InvalidBatch;
+            let is_again = !changed && is_its_own && self.tried.get(&lease.at).is_some_and(|tried| first <= tried);
             if let Some(cause) = refusal.record.as_ref().and_then(&for_good) {
                 let (from, offset) = (lease.at.clone(), first.0);
                 actions.push(Action::Fail(PipelineError::Undeliverable { from, offset, cause }));
             } else if is_again {
                 actions.push(Action::Fail(undeliverable(&refusal.span, refusal.error.clone())));
             }
-            if !changed {
+            if !changed && is_its_own {
                 self.tried.insert(lease.at.clone(), *first);
             }
             refusal.progress = Progress::GoesBack;
@@ -220,6 +221,7 @@ mod tests {
         now: Instant,
         actions: Actions,
         record: Option<FinalRecord>,
+        kind: ErrorKind,
     }
 
     impl Setting {
@@ -234,7 +236,8 @@ mod tests {
             dispatch(&mut partitions, 0, 10, 20);
             deliver(&mut partitions, 0, 0, 10);
             let limits = Limits::new("p".into(), has_transactions, now);
-            let mut setting = Setting { limits, partitions, now, actions: Actions::new(), record };
+            let kind = ErrorKind::TooLarge;
+            let mut setting = Setting { limits, partitions, now, actions: Actions::new(), record, kind };
             setting.refuse(10, 20);
             setting
         }
@@ -243,7 +246,7 @@ mod tests {
             let partition = self.partitions.of_mut(&at(0)).unwrap();
             partition.abandoned(Offset(first));
             let span = Span { lease: partition.lease().clone(), first: Offset(first), end: Offset(end) };
-            let error = KafkaError::new(ErrorKind::TooLarge, "too large");
+            let error = KafkaError::new(self.kind, "refused");
             self.limits.on_refused(&span, error, self.record, self.now, &mut self.partitions, &mut self.actions);
         }
 
@@ -307,6 +310,21 @@ mod tests {
         setting.refuse(10, 15);
         assert_eq!(setting.step(true), ["pause 0", "ask"]);
         assert!(matches!(&setting.answer(false)[..], [failed] if failed.starts_with("fail ")));
+    }
+
+    #[test]
+    fn what_was_refused_because_of_another_record_is_tried_as_often_as_that_takes() {
+        let mut setting = Setting::refused(false);
+        setting.step(true);
+        for _ in 0..3 {
+            assert!(setting.answer(false).is_empty());
+            assert_eq!(setting.step(true), ["restart 0@10"]);
+            setting.partitions.renew(0, Some(Offset(10)));
+            dispatch(&mut setting.partitions, 0, 10, 15);
+            setting.kind = ErrorKind::InvalidBatch;
+            setting.refuse(10, 15);
+            setting.step(true);
+        }
     }
 
     #[test]

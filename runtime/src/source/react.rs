@@ -304,7 +304,7 @@ impl Source {
             ErrorKind::Authorization => return actions.push(Action::Refused(Refused::Output, error)),
             // Because something before it was refused: it is read again with that.
             ErrorKind::Purged if self.authorization.is_writing_refused() => return,
-            ErrorKind::TooLarge | ErrorKind::InvalidRecord if !self.shutdown.has_begun() => {
+            ErrorKind::TooLarge | ErrorKind::InvalidRecord | ErrorKind::InvalidBatch if !self.shutdown.has_begun() => {
                 return self.limits.on_refused(span, error, record, now, &mut self.partitions, actions);
             }
             _ => {}

@@ -112,7 +112,8 @@ fn kind_of(code: RDKafkaErrorCode) -> ErrorKind {
         Code::FencedInstanceId => ErrorKind::FencedInstance,
         Code::Fenced | Code::InvalidProducerEpoch | Code::ProducerFenced => ErrorKind::FencedProducer,
         Code::MessageSizeTooLarge | Code::InvalidMessageSize => ErrorKind::TooLarge,
-        Code::InvalidRecord | Code::InvalidTimestamp | Code::InvalidDifferentRecord => ErrorKind::InvalidRecord,
+        Code::InvalidRecord | Code::InvalidTimestamp => ErrorKind::InvalidRecord,
+        Code::InvalidDifferentRecord => ErrorKind::InvalidBatch,
         Code::IllegalGeneration
         | Code::RebalanceInProgress
         | Code::UnknownMemberId

@@ -77,4 +77,4 @@ pub const FATAL: Code = code(ErrorKind::Fatal, -150, "Fatal error");
 pub const MAX_POLL_EXCEEDED: Code = code(ErrorKind::Other, -147, "Maximum application poll interval exceeded");
 /// Another record of the batch is invalid.
 pub const INVALID_DIFFERENT_RECORD: Code =
-    code(ErrorKind::InvalidRecord, -138, "Another record of the batch is invalid");
+    code(ErrorKind::InvalidBatch, -138, "Another record of the batch is invalid");
