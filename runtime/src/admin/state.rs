@@ -9,6 +9,7 @@ use super::access::Access;
 use super::desk::Desk;
 use super::history::Histories;
 use super::registry::Registry;
+use super::routes::Latest;
 
 /// How long pipelines may take to publish a view before the last one is good enough.
 const PATIENCE: Duration = Duration::from_millis(100);
@@ -34,15 +35,17 @@ pub struct AppState {
     pub desk: Desk,
     /// Streams of events that may still begin.
     pub streams: Arc<Semaphore>,
+    /// What readers of events are told of.
+    pub latest: Latest,
     refreshed: Mutex<Option<Instant>>,
 }
 
 impl AppState {
     /// What handlers of one endpoint share.
     pub fn new(registry: Registry, access: Access, partitions: usize) -> AppState {
-        let (histories, refreshed) = Default::default();
+        let (histories, latest, refreshed) = Default::default();
         let streams = Arc::new(Semaphore::new(STREAMS));
-        AppState { registry, access, histories, partitions, desk: Desk::default(), streams, refreshed }
+        AppState { registry, access, histories, partitions, desk: Desk::default(), streams, latest, refreshed }
     }
 
     /// Asks all pipelines to publish a view, and waits until they have, but not for long.

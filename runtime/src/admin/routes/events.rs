@@ -3,13 +3,13 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{Method, StatusCode};
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::mpsc::{Sender, channel};
+use tokio::sync::{Mutex, OwnedSemaphorePermit};
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::admin::access::Right;
@@ -20,6 +20,8 @@ use crate::admin::views;
 
 /// How often views are compared.
 const INTERVAL: Duration = Duration::from_secs(1);
+/// How old the views may be that a reader is told of: all readers are told of the same.
+const FRESH: Duration = Duration::from_millis(500);
 /// Events that wait for a reader.
 const WAITING: usize = 2;
 /// After so many events in a row that a reader had no room for, it is let go.
@@ -27,6 +29,33 @@ const MOST_SHED: u64 = 60;
 
 /// The views of all pipelines as JSON, by name.
 type Views = BTreeMap<String, Shown>;
+
+/// What all readers of events are told of.
+#[derive(Default)]
+pub struct Latest(Mutex<Option<Step>>);
+
+/// Views, and what was new in them.
+#[derive(Clone)]
+struct Step {
+    at: Instant,
+    before: Option<Arc<Views>>,
+    now: Arc<Views>,
+    event: Option<Bytes>,
+}
+
+impl Step {
+    /// Returns the event that tells what is new to a reader who was told of `sent`; none where nothing is.
+    fn event_for(&self, sent: Option<&Arc<Views>>) -> Option<Bytes> {
+        let is = |views: &Arc<Views>| sent.is_some_and(|sent| Arc::ptr_eq(sent, views));
+        if is(&self.now) {
+            return None;
+        }
+        if self.before.as_ref().is_some_and(is) {
+            return self.event.clone();
+        }
+        changes(sent.map(|sent| &**sent), &self.now)
+    }
+}
 
 /// A view, and the same without what changes while nothing happens.
 #[derive(Clone, Debug)]
@@ -61,16 +90,33 @@ async fn feed(app: App, sender: Sender<Bytes>, _permit: OwnedSemaphorePermit) {
         if shed > MOST_SHED {
             return;
         }
-        app.refresh().await;
-        let now = current(&app);
-        let Some(event) = changes(sent.as_ref(), &now) else { continue };
+        let latest = latest(&app).await;
+        let Some(event) = latest.event_for(sent.as_ref()) else { continue };
         // Both go together, or the reader would think that it has all.
-        let event = if shed > 0 { format!("event: shed\ndata: {{\"count\":{shed}}}\n\n{event}") } else { event };
-        match sender.try_send(event.into()) {
-            Ok(()) => (sent, shed) = (Some(now), 0),
+        let told = format!("event: shed\ndata: {{\"count\":{shed}}}\n\n");
+        let event = if shed > 0 { [told.as_bytes(), &event].concat().into() } else { event };
+        match sender.try_send(event) {
+            Ok(()) => (sent, shed) = (Some(latest.now), 0),
             Err(_) => shed += 1,
         }
     }
+}
+
+/// Returns what readers are told of now. It is made once for all of them.
+async fn latest(app: &App) -> Step {
+    let mut latest = app.latest.0.lock().await;
+    if let Some(latest) = latest.as_ref().filter(|latest| latest.at.elapsed() < FRESH) {
+        return latest.clone();
+    }
+    app.refresh().await;
+    let (at, now) = (Instant::now(), current(app));
+    let last = latest.take();
+    let event = changes(last.as_ref().map(|last| &*last.now), &now);
+    let step = match last {
+        Some(last) if event.is_none() => Step { at, ..last },
+        last => Step { at, before: last.map(|last| last.now), now: Arc::new(now), event },
+    };
+    latest.insert(step).clone()
 }
 
 fn current(app: &App) -> Views {
@@ -86,7 +132,7 @@ fn current(app: &App) -> Views {
 }
 
 /// Returns the event that tells what is new; none where nothing is.
-fn changes(sent: Option<&Views>, now: &Views) -> Option<String> {
+fn changes(sent: Option<&Views>, now: &Views) -> Option<Bytes> {
     let is_new = |name: &str, view: &Shown| {
         sent.and_then(|sent| sent.get(name)).is_none_or(|sent| sent.compared != view.compared)
     };
@@ -99,7 +145,7 @@ fn changes(sent: Option<&Views>, now: &Views) -> Option<String> {
     }
     let removed = serde_json::to_string(&removed).ok()?;
     let pipelines = pipelines.join(",");
-    Some(format!("event: pipelines\ndata: {{\"pipelines\":[{pipelines}],\"removed\":{removed}}}\n\n"))
+    Some(format!("event: pipelines\ndata: {{\"pipelines\":[{pipelines}],\"removed\":{removed}}}\n\n").into())
 }
 
 #[cfg(test)]
@@ -119,5 +165,14 @@ mod tests {
         let told = changes(Some(&first), &views(&[("b", "3")])).unwrap();
         assert_eq!(told, "event: pipelines\ndata: {\"pipelines\":[3],\"removed\":[\"a\"]}\n\n");
         assert!(changes(None, &Views::new()).is_some(), "a reader is told that there is nothing");
+
+        let [before, now] = [first, views(&[("a", "1"), ("b", "3")])].map(Arc::new);
+        let event = changes(Some(&before), &now);
+        let step = Step { at: Instant::now(), before: Some(before.clone()), now: now.clone(), event: event.clone() };
+        assert_eq!(step.event_for(Some(&before)), event);
+        assert_eq!(step.event_for(Some(&now)), None);
+        assert_eq!(step.event_for(None), changes(None, &now), "a reader that has just come");
+        let older = Arc::new(views(&[("b", "3")]));
+        assert_eq!(step.event_for(Some(&older)), changes(Some(&older), &now), "one that has missed something");
     }
 }

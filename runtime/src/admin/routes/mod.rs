@@ -12,6 +12,7 @@ mod pipelines;
 mod replays;
 mod tap;
 
+pub use self::events::Latest;
 use super::page;
 use super::route::Routes;
 
