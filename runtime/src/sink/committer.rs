@@ -227,6 +227,10 @@ impl Committer {
             // The next start may have registered our id already.
             return TransactionOutcome::Failed(error.into_cause());
         }
+        if self.sink.is_superseded() {
+            // A new one would take the id from whoever has our name now.
+            return TransactionOutcome::Broken(error.into_cause());
+        }
         tracing::info!(
             target: "transactions", pipeline = %self.pipeline,
             "this producer cannot go on ({}): making a new one", error.cause()

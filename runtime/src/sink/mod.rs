@@ -67,6 +67,8 @@ pub struct Sink {
     origin: DeadLetterOrigin,
     cut_off: Arc<AtomicBool>,
     sends_at_once: bool,
+    // Another process has our name.
+    is_superseded: AtomicBool,
     // Nothing is sent, and everything counts as acknowledged.
     dry: bool,
     refused: Mutex<RefusedRecords>,
@@ -102,6 +104,7 @@ impl Sink {
             cut_off,
             refused: Mutex::default(),
             // The end of a transaction lets nothing linger.
+            is_superseded: AtomicBool::new(false),
             sends_at_once: plan.sends_at_once && plan.delivery == Delivery::AtLeastOnce,
             dry: false,
         })
@@ -116,6 +119,16 @@ impl Sink {
     /// Returns the gate that workers pass to write.
     pub fn write_gate(&self) -> &WriteGate {
         &self.write_gate
+    }
+
+    /// Another process has our name, and this one ends: it takes the transactional id back no more.
+    pub fn supersede(&self) {
+        self.is_superseded.store(true, Ordering::Release);
+    }
+
+    /// Returns whether another process has our name.
+    pub fn is_superseded(&self) -> bool {
+        self.is_superseded.load(Ordering::Acquire)
     }
 
     /// Makes a new producer in place of one that can do nothing more. Nobody may be writing.

@@ -92,7 +92,12 @@ impl Source {
             Action::LookAhead(behind) => self.look_ahead(behind),
             Action::Refused(refused, error) => self.authorization.on_refused(refused, &error, now, &mut next),
             Action::CutOff => self.context.cut_off.store(true, std::sync::atomic::Ordering::Release),
-            Action::Fail(error) => self.shutdown.begin(Some(error), now, &mut self.partitions, &mut next),
+            Action::Fail(error) => {
+                if matches!(error, PipelineError::Fenced(_)) {
+                    self.context.sink.supersede();
+                }
+                self.shutdown.begin(Some(error), now, &mut self.partitions, &mut next);
+            }
         }
         self.perform(next, now);
     }

@@ -115,6 +115,17 @@ fn a_producer_that_can_do_nothing_more_is_replaced_and_registered() {
 }
 
 #[test]
+fn who_ends_because_another_has_its_name_takes_the_transactional_id_back_no_more() {
+    let bench = Bench::new();
+    bench.sink.supersede();
+    bench.then([Ok(()), Err(TransactionError::Fatal(error(ErrorKind::FencedProducer)))]);
+    let (outcome, calls) = bench.ask(TransactionCommand::Abort);
+    assert!(matches!(outcome, TransactionOutcome::Broken(cause) if cause.kind == ErrorKind::FencedProducer));
+    assert_eq!(calls, ["begin", "abort"]);
+    assert_eq!(bench.kafka.script().producers.len(), 1);
+}
+
+#[test]
 fn an_abort_replaces_a_producer_whose_properties_its_topics_no_longer_allow() {
     let bench = Bench::new();
     let small = TopicLimits { max_message_bytes: 20_000, ..TopicLimits::default() };
