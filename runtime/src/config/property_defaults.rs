@@ -38,7 +38,7 @@ pub(super) fn consumer_defaults(about: &About<'_>) -> BTreeMap<String, String> {
     if about.workers > 1 {
         // Each worker has a queue of its own. While one is full, librdkafka asks for the partitions of the others
         // alone, and where nothing comes of those the full queue has run empty long before the broker answers.
-        defaults.push(("fetch.wait.max.ms", "25"));
+        defaults.push(("fetch.wait.max.ms", "40"));
     }
     if about.delivery == Delivery::ExactlyOnce {
         defaults.push(("isolation.level", "read_committed"));

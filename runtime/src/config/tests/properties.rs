@@ -142,6 +142,6 @@ fn it_is_left_to_us_how_long_a_record_waits_at_the_producer_unless_the_file_says
 fn no_fetch_waits_for_long_where_workers_have_queues_of_their_own() {
     let wait = |more: &str| good(&format!("{LEAST}{more}")).consumer.get("fetch.wait.max.ms").cloned();
     assert_eq!(wait("workers: 1\n"), None);
-    assert_eq!(wait("workers: 2\n").as_deref(), Some("25"));
+    assert_eq!(wait("workers: 2\n").as_deref(), Some("40"));
     assert_eq!(wait("workers: 2\nconsumer: { fetch.wait.max.ms: 700 }\n").as_deref(), Some("700"));
 }
