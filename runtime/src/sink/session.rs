@@ -36,7 +36,13 @@ pub struct Destined<'a> {
 /// One batch's writing, within one transaction where there are any.
 pub struct WriteSession<'a> {
     sink: &'a Sink,
+    // All workers share it, so it is counted once for a session and not for each record.
     writer: Arc<Writer>,
+    progress: Progress<'a>,
+}
+
+/// What was written in a session.
+struct Progress<'a> {
     permit: WritePermit<'a>,
     // How long it has waited for room at the producer.
     waited: Duration,
@@ -46,18 +52,18 @@ pub struct WriteSession<'a> {
 
 impl Drop for WriteSession<'_> {
     fn drop(&mut self) {
-        self.writer.enqueued.fetch_add(self.enqueued, Ordering::Relaxed);
+        self.writer.enqueued.fetch_add(self.progress.enqueued, Ordering::Relaxed);
     }
 }
 
 impl<'a> WriteSession<'a> {
     pub(super) fn new(sink: &'a Sink, writer: Arc<Writer>, permit: WritePermit<'a>) -> WriteSession<'a> {
-        WriteSession { sink, writer, permit, waited: Duration::ZERO, enqueued: 0 }
+        WriteSession { sink, writer, progress: Progress { permit, waited: Duration::ZERO, enqueued: 0 } }
     }
 
     /// Returns how long it has waited for a transaction, or for room at the producer.
     pub fn waited(&self) -> Duration {
-        self.permit.waited + self.waited
+        self.progress.permit.waited + self.progress.waited
     }
 
     /// Writes a record to an output; waits while the producer's queue is full. `letter` makes the dead letter to
@@ -72,7 +78,7 @@ impl<'a> WriteSession<'a> {
         letter: impl FnOnce() -> Box<DeadLetter>,
     ) -> Result<usize, WriteError> {
         let Destined { output, stage, arena, record, now } = *destined;
-        let writer = self.writer.clone();
+        let WriteSession { sink, writer, progress } = self;
         let Some(destination) = &writer.outputs[output] else { return Ok(0) };
         let (key, value) = (arena.get(record.key), arena.get(record.value));
         if let Some(reason) = refusal(&destination.limits, key, record.timestamp, now) {
@@ -86,11 +92,11 @@ impl<'a> WriteSession<'a> {
         let receipt = if size > destination.limits.max_message_bytes && writer.dlq.is_some() {
             let mut large = LargeRecord { offset: record.offset, size, packed: size, output, stage, bytes };
             // Under at_least_once a refusal costs nothing but the way there and back.
-            if self.sink.delivery == Delivery::ExactlyOnce {
+            if sink.delivery == Delivery::ExactlyOnce {
                 if writer.compresses() {
                     large.packed = size - value.map_or(0, |value| value.len() - packed_size(value));
                 }
-                if self.sink.would_refuse(span, &large) {
+                if sink.would_refuse(span, &large) {
                     return Err(WriteError::Refused(Class::Oversize, TOO_LARGE.to_owned()));
                 }
             }
@@ -101,8 +107,8 @@ impl<'a> WriteSession<'a> {
         } else {
             span.receipt()
         };
-        self.permit.written.bytes += size as u64;
-        self.send(destination, &outgoing, receipt, span)?;
+        progress.permit.written.bytes += size as u64;
+        progress.send((sink, writer), destination, &outgoing, receipt, span)?;
         Ok(bytes)
     }
 
@@ -118,49 +124,52 @@ impl<'a> WriteSession<'a> {
         (stage, class): (usize, Class),
         span: &mut OpenSpan,
     ) -> Result<(), WriteError> {
-        let writer = self.writer.clone();
-        let destination = self.sink.fit(&writer, &mut letter).map_err(WriteError::Impossible)?;
-        let (outgoing, may_shrink) = (letter.outgoing(), self.sink.may_shrink(&letter));
+        let WriteSession { sink, writer, progress } = self;
+        let destination = sink.fit(writer, &mut letter).map_err(WriteError::Impossible)?;
+        let (outgoing, may_shrink) = (letter.outgoing(), sink.may_shrink(&letter));
         let size = size(&outgoing);
         let place = Place::Dlq { stage, class };
         let receipt = span.final_receipt(FinalRecord { offset, size, place, may_shrink });
-        self.permit.written.bytes += size as u64;
-        match self.send(destination, &outgoing, receipt, span) {
+        progress.permit.written.bytes += size as u64;
+        match progress.send((sink, writer), destination, &outgoing, receipt, span) {
             Err(WriteError::Refused(_, reason)) => Err(WriteError::Impossible(reason)),
             other => other,
         }
     }
+}
 
+impl Progress<'_> {
     fn send(
         &mut self,
+        (sink, writer): (&Sink, &Writer),
         destination: &Destination,
         outgoing: &Outgoing<'_>,
         mut receipt: Arc<Receipt>,
         span: &mut OpenSpan,
     ) -> Result<(), WriteError> {
-        if self.sink.dry {
+        if sink.dry {
             Receipt::report(receipt, Ok(()));
             return Ok(());
         }
         let topic = |reason: &dyn std::fmt::Display| format!("topic \"{}\": {reason}", destination.name);
         loop {
-            match self.writer.producer.send(destination.number, outgoing, receipt) {
+            match writer.producer.send(destination.number, outgoing, receipt) {
                 Sent::Enqueued => {
                     self.permit.written.records += 1;
                     self.enqueued += outgoing.queue_bytes();
                     return Ok(());
                 }
                 Sent::Full(back) => {
-                    if let Some(reason) = never_fits(&self.writer, outgoing) {
+                    if let Some(reason) = never_fits(writer, outgoing) {
                         span.withdraw_receipt();
                         return Err(WriteError::Refused(Class::Oversize, topic(&reason)));
                     }
                     receipt = back;
                     let since = rt::now();
-                    self.writer.producer.wait_for_room(ROOM_WAIT);
+                    writer.producer.wait_for_room(ROOM_WAIT);
                     self.waited += rt::now() - since;
                     // Room may have come of a purge.
-                    if self.sink.cut_off.load(Ordering::Acquire) || span.lease().is_revoked() {
+                    if sink.cut_off.load(Ordering::Acquire) || span.lease().is_revoked() {
                         span.withdraw_receipt();
                         return Err(WriteError::Abandoned);
                     }

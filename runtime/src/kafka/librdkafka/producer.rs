@@ -105,7 +105,8 @@ impl<T: Send + Sync + 'static> ProducerContext for Context<T> {
             Ok(message) | Err((_, message)) => message,
         };
         let bytes = message.payload_len() + message.key_len();
-        self.reported.fetch_add(bytes as u64, Ordering::Relaxed);
+        // No other thread writes it, so nothing has to be locked.
+        self.reported.store(self.reported.load(Ordering::Relaxed) + bytes as u64, Ordering::Relaxed);
         let result = match result {
             Ok(_) => Ok(()),
             Err((error, message)) => Err(KafkaError::from(error.clone()).of_output(message.topic())),
