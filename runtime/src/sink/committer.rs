@@ -227,7 +227,7 @@ impl Committer {
             // The next start may have registered our id already.
             return TransactionOutcome::Failed(error.into_cause());
         }
-        if self.sink.is_superseded() {
+        if self.sink.is_fenced() {
             // A new one would take the id from whoever has our name now.
             return TransactionOutcome::Broken(error.into_cause());
         }

@@ -67,8 +67,8 @@ pub struct Sink {
     origin: DeadLetterOrigin,
     cut_off: Arc<AtomicBool>,
     sends_at_once: bool,
-    // Another process has our name.
-    is_superseded: AtomicBool,
+    // Another process has the same `instance`.
+    is_fenced: AtomicBool,
     // Nothing is sent, and everything counts as acknowledged.
     dry: bool,
     refused: Mutex<RefusedRecords>,
@@ -104,7 +104,7 @@ impl Sink {
             cut_off,
             refused: Mutex::default(),
             // The end of a transaction lets nothing linger.
-            is_superseded: AtomicBool::new(false),
+            is_fenced: AtomicBool::new(false),
             sends_at_once: plan.sends_at_once && plan.delivery == Delivery::AtLeastOnce,
             dry: false,
         })
@@ -121,14 +121,15 @@ impl Sink {
         &self.write_gate
     }
 
-    /// Another process has our name, and this one ends: it takes the transactional id back no more.
-    pub fn supersede(&self) {
-        self.is_superseded.store(true, Ordering::Release);
+    /// Notes that another process has the same `instance`, and this one ends: it takes the transactional id back no
+    /// more, which would fence the other.
+    pub fn set_fenced(&self) {
+        self.is_fenced.store(true, Ordering::Release);
     }
 
-    /// Returns whether another process has our name.
-    pub fn is_superseded(&self) -> bool {
-        self.is_superseded.load(Ordering::Acquire)
+    /// Returns whether another process has the same `instance`.
+    pub fn is_fenced(&self) -> bool {
+        self.is_fenced.load(Ordering::Acquire)
     }
 
     /// Makes a new producer in place of one that can do nothing more. Nobody may be writing.

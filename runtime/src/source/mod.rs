@@ -74,6 +74,7 @@ use crate::config::plan::{Delivery, Plan};
 use crate::error::PipelineError;
 use crate::kafka::{GroupConsumer, Kafka};
 use crate::rt::{self, Receiver, Sender, Turn};
+use crate::sink::LITTLE;
 use crate::sink::committer::TransactionCommand;
 use crate::sink::receipt::{OversizeRecord, Receipt};
 use crate::worker::{PipelineContext, WorkerMessage};
@@ -291,7 +292,7 @@ impl Source {
 
     /// Hands records on that are due, and tells the trackers.
     fn dispatch(&mut self, all: bool, now: Instant) {
-        self.intake.set_loaded(self.context.sink.queued_bytes() > crate::sink::LITTLE);
+        self.intake.set_loaded(self.context.sink.queued_bytes() > LITTLE);
         let partitions = &mut self.partitions;
         self.intake.dispatch(all, now, |span| {
             partitions.dispatched(span, now);

@@ -94,7 +94,7 @@ impl Source {
             Action::CutOff => self.context.cut_off.store(true, std::sync::atomic::Ordering::Release),
             Action::Fail(error) => {
                 if matches!(error, PipelineError::Fenced(_)) {
-                    self.context.sink.supersede();
+                    self.context.sink.set_fenced();
                 }
                 self.shutdown.begin(Some(error), now, &mut self.partitions, &mut next);
             }

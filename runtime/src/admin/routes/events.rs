@@ -93,13 +93,18 @@ async fn feed(app: App, sender: Sender<Bytes>, _permit: OwnedSemaphorePermit) {
         let latest = latest(&app).await;
         let Some(event) = latest.event_for(sent.as_ref()) else { continue };
         // Both go together, or the reader would think that it has all.
-        let told = format!("event: shed\ndata: {{\"count\":{shed}}}\n\n");
-        let event = if shed > 0 { [told.as_bytes(), &event].concat().into() } else { event };
-        match sender.try_send(event) {
+        match sender.try_send(if shed > 0 { with_shed(shed, &event) } else { event }) {
             Ok(()) => (sent, shed) = (Some(latest.now), 0),
             Err(_) => shed += 1,
         }
     }
+}
+
+/// Returns an event with one before it that tells how many the reader has missed.
+fn with_shed(shed: u64, event: &[u8]) -> Bytes {
+    let mut both = format!("event: shed\ndata: {{\"count\":{shed}}}\n\n").into_bytes();
+    both.extend_from_slice(event);
+    both.into()
 }
 
 /// Returns what readers are told of now. It is made once for all of them.

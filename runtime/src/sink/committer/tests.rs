@@ -117,7 +117,7 @@ fn a_producer_that_can_do_nothing_more_is_replaced_and_registered() {
 #[test]
 fn who_ends_because_another_has_its_name_takes_the_transactional_id_back_no_more() {
     let bench = Bench::new();
-    bench.sink.supersede();
+    bench.sink.set_fenced();
     bench.then([Ok(()), Err(TransactionError::Fatal(error(ErrorKind::FencedProducer)))]);
     let (outcome, calls) = bench.ask(TransactionCommand::Abort);
     assert!(matches!(outcome, TransactionOutcome::Broken(cause) if cause.kind == ErrorKind::FencedProducer));
